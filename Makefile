@@ -1,0 +1,60 @@
+# Everything a developer does. Needs make and Python 3.11 or newer; `make PYTHON=/path/to/python3.12 run` picks one.
+PYTHON ?= python3
+BIN := .venv/bin
+PO := $(wildcard locale/*/LC_MESSAGES/*.po)
+MO := $(PO:.po=.mo)
+LOCK := $(BIN)/pip-compile --quiet --strip-extras --no-header \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+
+.DEFAULT_GOAL := help
+.PHONY: help demo run test lint tools bench lock ready
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+
+demo: ready ## one export, from the click to the e-mail, on a stack of its own
+	@$(BIN)/python -m dev.demo
+
+run: ready ## the site with all its processes, kept running for a browser
+	@$(BIN)/python -m dev.run
+
+test: ready ## all tests: on SQLite, in a browser, on PostgreSQL
+	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --database postgres
+
+lint: ready ## style, types, migrations, deployment checks, templates, translations
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	DEBUG=true $(BIN)/mypy .
+	DEBUG=true $(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python -m dev.check_deploy
+	$(BIN)/djlint templates --lint --quiet
+	$(BIN)/python -m dev.check_translations
+
+tools: ## install the system packages that some tests need: a browser, GNU gettext
+	@sh dev/tools.sh
+
+bench: ready ## the benchmarks, as a table of ratios
+	@$(BIN)/python -m benchmarks
+
+lock: ready ## pin every version: requirements*.in -> requirements*.txt
+	$(LOCK) --output-file requirements.txt requirements.in
+	$(LOCK) --allow-unsafe --output-file requirements-dev.txt requirements-dev.in
+
+ready: .venv/.installed .env $(MO)
+
+.venv/.installed: requirements.txt requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Microblog needs Python 3.11 or newer: make PYTHON=..." if sys.version_info < (3, 11) else 0)'
+	@echo "Making the virtual environment .venv ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing what requirements.txt and requirements-dev.txt name ..."
+	@$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt -r requirements-dev.txt
+	@touch $@
+
+.env:
+	@echo "Writing .env: DEBUG and a new SECRET_KEY ..."
+	@umask 077 && printf 'DEBUG=true\nSECRET_KEY=%s\n' "$$($(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(50))')" > $@
+
+%.mo: %.po | .venv/.installed
+	@echo "Compiling $< ..."
+	@$(BIN)/pybabel --quiet compile --input-file $< --output-file $@

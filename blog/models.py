@@ -1,0 +1,164 @@
+"""People, what they write, and what the site has to tell them."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractUser, UserManager
+from django.core.validators import MaxLengthValidator, ProhibitNullCharactersValidator, RegexValidator
+from django.db import models, transaction
+from django.db.models.functions import Lower, Now
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+POST_LENGTH = 280  # characters as Python counts them: Unicode code points
+
+USERNAME_VALIDATORS = [
+    RegexValidator(
+        r"\A[A-Za-z0-9_.-]+\Z", _("Use letters from a to z, digits, dots, hyphens and underscores only."), "username"
+    )
+]
+
+# `username__lower=` is the form that the unique index on Lower("username") serves.
+models.CharField.register_lookup(Lower)
+
+
+class PersonManager(UserManager["User"]):
+    def get_by_natural_key(self, username: str | None) -> User:
+        """The person of that name, in whatever case it was typed."""
+        return self.get(username__lower=(username or "").lower())
+
+    def create_superuser(
+        self, username: str, email: str | None = None, password: str | None = None, **extra_fields: Any
+    ) -> User:
+        """An all-powerful person whose address counts as confirmed: whoever has the server's shell vouches for it."""
+        with transaction.atomic():
+            user = super().create_superuser(username, email, password, **extra_fields)
+            user.confirm_email()
+        return user
+
+
+class User(AbstractUser):
+    """A person. Names are ASCII, so that two that look the same are the same."""
+
+    first_name = None  # type: ignore[assignment]
+    last_name = None  # type: ignore[assignment]
+    username = models.CharField(
+        _("username"),
+        max_length=64,
+        unique=True,
+        validators=USERNAME_VALIDATORS,
+        help_text=_("Letters from a to z, digits, dots, hyphens and underscores; 64 at most."),
+        error_messages={"unique": _("This name is taken.")},
+    )
+    about_me = models.TextField(_("about me"), max_length=280, blank=True, validators=[MaxLengthValidator(280)])
+    language = models.CharField(
+        _("language"), max_length=10, blank=True, help_text=_("Empty: whatever the browser asks for.")
+    )
+    last_seen_at = models.DateTimeField(_("last seen"), null=True, blank=True, editable=False)
+
+    objects: ClassVar[PersonManager] = PersonManager()
+
+    class Meta:
+        verbose_name = _("person")
+        verbose_name_plural = _("people")
+        constraints = [
+            models.UniqueConstraint(
+                Lower("username"), name="blog_user_username", violation_error_message=_("This name is taken.")
+            ),
+            models.UniqueConstraint(
+                Lower("email"),
+                condition=~models.Q(email=""),
+                name="blog_user_email",
+                violation_error_message=_("This address belongs to another account."),
+            ),
+        ]
+
+    def get_absolute_url(self) -> str:
+        return reverse("profile", args=[self.username])
+
+    @property
+    def confirmed_email(self) -> str | None:
+        """The address that the person has shown to be theirs, at this moment; None where there is none."""
+        confirmed = self.emailaddress_set.filter(verified=True, primary=True)
+        return confirmed.values_list("email", flat=True).first()
+
+    def confirm_email(self) -> None:
+        """Count the account's address as confirmed."""
+        if self.email:
+            self.emailaddress_set.update_or_create(
+                email=self.email.lower(), defaults={"verified": True, "primary": True}
+            )
+
+
+class PostQuerySet(models.QuerySet["Post"]):
+    def newest_first(self) -> PostQuerySet:
+        return self.order_by("-created_at", "-id")
+
+    def oldest_first(self) -> PostQuerySet:
+        """The order of an archive."""
+        return self.order_by("created_at", "id")
+
+
+class Post(models.Model):
+    """A short text by one person."""
+
+    author = models.ForeignKey(User, models.CASCADE, related_name="posts", db_index=False, verbose_name=_("author"))
+    body = models.CharField(_("text"), max_length=POST_LENGTH, validators=[ProhibitNullCharactersValidator()])
+    # Python's clock, because SQLite's own has milliseconds only.
+    created_at = models.DateTimeField(_("written at"), default=timezone.now, editable=False)
+
+    objects = PostQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("post")
+        verbose_name_plural = _("posts")
+        indexes = [
+            # One author's posts: the archive reads it forwards, the profile backwards.
+            models.Index(fields=["author", "created_at", "id"], name="blog_post_author"),
+            # Everyone's newest posts: the home page.
+            models.Index(fields=["-created_at", "-id"], name="blog_post_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return self.body if len(self.body) <= 50 else f"{self.body[:49]}…"
+
+
+class NotificationQuerySet(models.QuerySet["Notification"]):
+    def put(self, user_id: int, name: str, payload: dict[str, Any]) -> None:
+        """Tell the person; what they were told before under the same name is replaced, and unread again."""
+        self.bulk_create(
+            [Notification(user_id=user_id, name=name, payload=payload, updated_at=Now(), read_at=None)],
+            update_conflicts=True,
+            unique_fields=["user", "name"],
+            update_fields=["payload", "updated_at", "read_at"],
+        )
+
+    def unread(self) -> NotificationQuerySet:
+        return self.filter(read_at=None)
+
+    def mark_read(self) -> None:
+        self.unread().update(read_at=Now())
+
+
+class Notification(models.Model):
+    """What the site last told a person under one name, such as `export:posts`; `blog.notifications` has the words."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="notifications", db_index=False)
+    name = models.CharField(max_length=64)
+    payload = models.JSONField(default=dict)
+    updated_at = models.DateTimeField(db_default=Now())
+    read_at = models.DateTimeField(null=True)
+
+    objects = NotificationQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "name"], name="blog_notification_name")]
+        indexes = [
+            # What changed for this person since they last asked.
+            models.Index(fields=["user", "updated_at"], name="blog_notification_recent")
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,47 @@
+"""How people and times look on a page."""
+
+from datetime import datetime, timedelta
+
+from django import template
+from django.contrib.humanize.templatetags.humanize import naturaltime
+from django.utils import timezone
+from django.utils.formats import date_format, localize
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from blog.models import User
+
+register = template.Library()
+
+HUES = 6
+
+
+@register.filter
+def hue(person: User) -> int:
+    """Which of the style sheet's avatar colours is this person's."""
+    return person.pk % HUES
+
+
+@register.filter
+def when(moment: datetime) -> str:
+    """ "3 minutes ago" during the first day, the date after it."""
+    if timezone.now() - moment < timedelta(days=1):
+        return str(naturaltime(moment))
+    return date_format(timezone.localtime(moment), "DATE_FORMAT")
+
+
+@register.filter
+def exact(moment: datetime) -> str:
+    """Date and time to the minute, with the zone that they are in."""
+    return f"{date_format(timezone.localtime(moment), 'DATETIME_FORMAT')} {timezone.localtime(moment):%Z}"
+
+
+@register.filter
+def time_taken(span: timedelta) -> str:
+    """ "0.4 seconds", "12 seconds" or "3 min 20 s"."""
+    seconds = span.total_seconds()
+    if seconds < 60:
+        shown = round(seconds, 1) if seconds < 10 else round(seconds)
+        return ngettext("%(count)s second", "%(count)s seconds", 1 if shown == 1 else 2) % {"count": localize(shown)}
+    minutes, rest = divmod(round(seconds), 60)
+    return _("%(minutes)d min %(seconds)d s") % {"minutes": minutes, "seconds": rest}

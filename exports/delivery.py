@@ -1,0 +1,71 @@
+"""Archive and task in, e-mail out. Knows no queue, and changes no row."""
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.template.loader import render_to_string
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from .kinds import KINDS
+from .models import ExportMail, ExportTask, Purpose
+
+BODIES_BYTES = 32 * 1024  # more than headers and both bodies ever take
+
+
+class Undeliverable(Exception):
+    """There is nowhere to send the mail to; trying again would not help."""
+
+
+def send(mail: ExportMail) -> None:
+    """Send `mail` to the owner's confirmed address of this moment.
+
+    Raises Undeliverable where there is none, and whatever the mail backend raises.
+    """
+    owner = mail.task.owner
+    address = owner.confirmed_email
+    if not address:
+        raise Undeliverable("The account has no confirmed e-mail address.")
+    with translation.override(owner.language or mail.task.language or settings.LANGUAGE_CODE):
+        message = compose(mail, address)
+    message.send()
+
+
+def compose(mail: ExportMail, address: str) -> EmailMultiAlternatives:
+    """The message in the active language, with the archive attached where it fits."""
+    task = mail.task
+    attached = mail.purpose == Purpose.ARCHIVE and fits(task.archive_bytes or 0)
+    context = {
+        "task": task,
+        "owner": task.owner,
+        "url": settings.SITE_URL + task.get_absolute_url(),
+        "is_attached": attached,
+        "file_name": KINDS[task.kind].file_name,
+    }
+    template = f"email/export_{mail.purpose.lower()}"
+    message = EmailMultiAlternatives(
+        subject=settings.EMAIL_SUBJECT_PREFIX + subject(mail),
+        body=render_to_string(f"{template}.txt", context),
+        to=[address],
+        headers={"Message-ID": mail.message_id, "Auto-Submitted": "auto-generated"},
+    )
+    message.attach_alternative(render_to_string(f"{template}.html", context), "text/html")
+    if attached:
+        message.attach(KINDS[task.kind].file_name, read(task), KINDS[task.kind].content_type)
+    return message
+
+
+def subject(mail: ExportMail) -> str:
+    if mail.purpose == Purpose.ARCHIVE:
+        return _("Your blog posts")
+    return _("Your blog posts could not be exported")
+
+
+def fits(size: int) -> bool:
+    """Whether an archive of `size` bytes can be attached: base64 makes four of three, and lines of 76 end in CRLF."""
+    encoded = (size + 2) // 3 * 4
+    return BODIES_BYTES + encoded + encoded // 76 * 2 <= settings.EXPORT_MAIL_LIMIT
+
+
+def read(task: ExportTask) -> bytes:
+    with task.archive.open("rb") as file:
+        return file.read()

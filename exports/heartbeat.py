@@ -1,0 +1,114 @@
+"""The thread that keeps a lease while its owner works."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.db import connections
+from redis.exceptions import RedisError
+from rq import get_current_job
+
+logger = logging.getLogger(__name__)
+
+BEATS_A_SECOND = 2  # how often progress is written at most
+
+
+class LeaseLost(Exception):
+    """Somebody else has been given the work; whoever still does it must stop and change nothing."""
+
+
+class Heartbeat:
+    """Renews a lease from a thread with a database connection of its own.
+
+    `renew(rows_done)` answers whether the lease still holds; once it does not, the worker's next `report` or `wait`
+    raises LeaseLost. Renewal ends after EXPORT_JOB_TIMEOUT, so that even work that hangs is rescued. A database or
+    broker that is away is logged and tried again: whether the lease survived is the database's to say.
+    """
+
+    def __init__(self, renew: Callable[[int], bool], estimate: Callable[[int], Any] | None = None) -> None:
+        self._renew = renew
+        self._estimate = estimate
+        self._rows_done = 0
+        self._rows_total = 0
+        self._lost = False
+        self._woken = threading.Event()
+        self._stopping = False
+        self._job = get_current_job()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+
+    def __enter__(self) -> "Heartbeat":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._stopping = True
+        self._woken.set()
+        self._thread.join()
+
+    def start(self, rows_total: int) -> None:
+        """Note the estimated number of rows, before the reading begins."""
+        self._rows_total = rows_total
+        if self._estimate is not None:
+            self._estimate(rows_total)
+
+    def report(self, rows_done: int) -> None:
+        self._rows_done = rows_done
+        self._check()
+
+    def wait(self, seconds: float) -> None:
+        """Pause, but no longer than the lease holds."""
+        self._woken.wait(seconds)
+        self._check()
+
+    def _check(self) -> None:
+        if self._lost:
+            raise LeaseLost
+
+    def _run(self) -> None:
+        began = renewed = time.monotonic()
+        written = 0
+        try:
+            while not self._stopping and time.monotonic() - began < settings.EXPORT_JOB_TIMEOUT:
+                rows = self._rows_done
+                if rows != written or time.monotonic() - renewed >= settings.EXPORT_TICK_SECONDS:
+                    if not self._beat(rows):
+                        return
+                    written, renewed = rows, time.monotonic()
+                self._pause(1 / BEATS_A_SECOND)
+        finally:
+            connections.close_all()
+
+    def _pause(self, seconds: float) -> None:
+        if not self._stopping:
+            self._woken.wait(seconds)
+
+    def _beat(self, rows: int) -> bool:
+        """Renew the lease and show progress; False once the lease is lost."""
+        try:
+            if not self._renew(rows):
+                self._lost = True
+                self._woken.set()
+                return False
+        except DatabaseError as error:
+            logger.warning("Lease could not be renewed, trying again: %s", error)
+            connections.close_all()
+        self._show(rows)
+        return True
+
+    def _show(self, rows: int) -> None:
+        """Progress for the queue's dashboard."""
+        if self._job is None:
+            return
+        self._job.meta["progress"] = {"done": rows, "total": max(rows, self._rows_total)}
+        try:
+            self._job.save_meta()
+        except RedisError as error:
+            logger.warning("Progress could not be shown in the dashboard: %s", error)
+            self._job = None

@@ -1,0 +1,122 @@
+"""What RQ runs, and how it gets onto the queue. A job can run twice, or be lost: the rows' claims make that harmless."""
+
+import logging
+from contextlib import suppress
+from traceback import format_exc
+
+import django_rq
+from django.db import Error as DatabaseError
+from redis.exceptions import RedisError
+from rq.job import Job
+from rq.timeouts import JobTimeoutException
+
+from . import archive, delivery
+from .heartbeat import Heartbeat, LeaseLost
+from .models import ErrorCode, ExportMail, ExportTask, Status
+
+logger = logging.getLogger(__name__)
+
+FAILED_JOBS_SECONDS = 7 * 86400  # how long the dashboard keeps them; RQ's own is a year
+
+# Errors that may well be gone the next time: the database, the broker, the disk, the network.
+PASSING = (DatabaseError, OSError)
+
+
+def enqueue_export(task: ExportTask, *, at_front: bool = False) -> bool:
+    """Put the current attempt on the queue; False, logged, if the broker cannot be reached. Call it after commit."""
+    return _enqueue(task.job_id, run_export, str(task.pk), task.attempt, at_front=at_front)
+
+
+def enqueue_mail(mail: ExportMail) -> bool:
+    """Put a mail before the builds; False, logged, if the broker cannot be reached. Call it after commit."""
+    return _enqueue(mail.job_id, deliver_mail, str(mail.pk), at_front=True)
+
+
+def run_export(task_id: str, attempt: int) -> None:
+    """Build and mail one archive, if that attempt is still to be made."""
+    task = ExportTask.objects.select_related("owner").filter(pk=task_id, attempt=attempt).first()
+    if task is None or not task.claim():
+        logger.info("Export %s, attempt %d: not ours to run.", task_id, attempt)
+        return
+    try:
+        is_finished = build(task)
+    except LeaseLost:
+        logger.warning("Export %s, attempt %d: stopped, the lease was lost.", task_id, attempt)
+        return
+    except PASSING:
+        # The sweeper rescues it when the lease runs out: a pause that gives the trouble time to pass.
+        with suppress(DatabaseError):
+            task.note(format_exc())
+        raise
+    except Exception as error:
+        code = ErrorCode.TIMEOUT if isinstance(error, JobTimeoutException) else ErrorCode.ERROR
+        if task.fail(code, format_exc()):
+            hand_out(task)
+        raise
+    if is_finished and (mail := task.owed_mail):
+        deliver(mail)
+
+
+def build(task: ExportTask) -> bool:
+    """Make a claimed task's archive; False if another worker has taken over."""
+    with archive.part_file(task) as part:
+        with Heartbeat(task.renew, task.estimate) as heartbeat:
+            built = archive.build(task.kind, task.owner, part, heartbeat)
+            name = archive.store(task, part)
+        is_finished = task.finish(name, built.rows, built.size, built.sha256)
+    if not is_finished:
+        archive.discard(name)
+    return is_finished
+
+
+def deliver_mail(mail_id: str) -> None:
+    """Send one mail that is owed, if it still is."""
+    mail = ExportMail.objects.select_related("task__owner").filter(pk=mail_id).first()
+    if mail is not None:
+        deliver(mail)
+
+
+def deliver(mail: ExportMail) -> None:
+    """Claim, send, record. A mail that does not go out is tried again later, by the sweeper."""
+    if not mail.claim():
+        return
+    try:
+        with Heartbeat(lambda _rows: mail.renew()):
+            delivery.send(mail)
+    except delivery.Undeliverable as error:
+        mail.give_up(str(error))
+        logger.warning("Mail %s will not be sent: %s", mail.pk, error)
+    except Exception as error:
+        logger.warning("Mail %s, try %d, was not sent: %r", mail.pk, mail.tries, error)
+        mail.postpone(repr(error))
+    else:
+        mail.mark_sent()
+
+
+def work_horse_died(job: Job) -> None:
+    """Hand the killed job's task out anew at once, without waiting for its lease to run out."""
+    if job.func_name != f"{__name__}.{run_export.__name__}":
+        return
+    task_id, attempt = job.args
+    task = ExportTask.objects.filter(pk=task_id, attempt=attempt).first()
+    if task is not None and task.crash("The process that built the archive was killed."):
+        hand_out(task)
+
+
+def hand_out(task: ExportTask) -> None:
+    """Enqueue what a crash or failure left to do: another attempt, or the mail that tells of it."""
+    if task.status == Status.READY:
+        enqueue_export(task, at_front=True)
+    elif mail := task.owed_mail:
+        enqueue_mail(mail)
+
+
+def _enqueue(job_id: str, function: object, *args: object, at_front: bool) -> bool:
+    try:
+        django_rq.get_queue("default").enqueue(
+            function, *args, job_id=job_id, at_front=at_front, failure_ttl=FAILED_JOBS_SECONDS
+        )
+    except RedisError as error:
+        logger.warning("Job %s is not on the queue, the sweeper will see to it: %s", job_id, error)
+        return False
+    return True

@@ -1,0 +1,70 @@
+import os
+import tempfile
+import time
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from django.core.management.base import BaseCommand, CommandError
+
+from blog.models import User
+from blog.terminal import ProgressBar
+from exports import archive
+
+
+class TerminalProgress(ProgressBar):
+    """What a build tells, shown at the terminal."""
+
+    def start(self, rows_total: int) -> None:
+        self.total = rows_total
+
+    def report(self, rows_done: int) -> None:
+        self.advance(rows_done)
+
+    def wait(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+class Command(BaseCommand):
+    help = "Write one person's archive of posts, the same that the site mails, to a file."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("username")
+        parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="replaced if it exists")
+
+    def handle(self, *, username: str, output: Path, **options: Any) -> None:
+        try:
+            owner = User.objects.get_by_natural_key(username)
+        except User.DoesNotExist:
+            raise CommandError(f"There is nobody named {username!r}.") from None
+        try:
+            with _whole_file(output) as out, TerminalProgress(self.stderr, "posts") as progress:
+                built = archive.build("posts", owner, out, progress)
+        except OSError as error:
+            raise CommandError(f"Cannot write {output}: {error.strerror or error}.") from None
+        except KeyboardInterrupt:
+            raise CommandError("Interrupted; nothing was written.", returncode=130) from None
+        self.stdout.write(f"{output}: {built.rows:,} posts, {built.size:,} bytes, {progress.rate:,.0f} posts a second")
+        self.stdout.write(f"SHA-256: {built.sha256}")
+
+
+@contextmanager
+def _whole_file(path: Path) -> Iterator[BinaryIO]:
+    """An open file that takes the place of `path` when the block ends well, and is gone when it does not.
+
+    Only the person who runs the command may read it: it is somebody's private data.
+    """
+    if path.exists() and not path.is_file():
+        raise OSError("it is there, and is not a file")
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".export-", suffix=".part")
+    part = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(descriptor)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,7 @@
+"""The rows behind an export. They alone change a status; they know no queue, no files' contents and no mail server."""
+
+from .event import Event, ExportEvent
+from .mail import ExportMail, MailStatus, Purpose
+from .task import ErrorCode, ExportTask, Status
+
+__all__ = ["ErrorCode", "Event", "ExportEvent", "ExportMail", "ExportTask", "MailStatus", "Purpose", "Status"]

@@ -1,0 +1,301 @@
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.files.storage import Storage, storages
+from django.db import IntegrityError, models, transaction
+from django.db.models import Exists, F, OuterRef, Q, Value
+from django.db.models.functions import Greatest, Now
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from blog.models import Notification
+
+from .clock import from_now, lease, soon
+from .event import Event, ExportEvent
+from .mail import ExportMail, Purpose
+
+MAX_CRASHES = 3
+
+
+class Status(models.TextChoices):
+    READY = "READY", _("Waiting")
+    RUNNING = "RUNNING", _("Being built")
+    SUCCESSFUL = "SUCCESSFUL", _("Finished")
+    FAILED = "FAILED", _("Failed")
+    CANCELLED = "CANCELLED", _("Cancelled")
+
+
+UNFINISHED = (Status.READY, Status.RUNNING)
+
+
+class ErrorCode(models.TextChoices):
+    """Why an export failed, in words for its owner."""
+
+    CRASHED = "CRASHED", _("The work was interrupted three times. We are looking into it.")
+    TIMEOUT = "TIMEOUT", _("It took longer than an export may take.")
+    ERROR = "ERROR", _("Something went wrong on our side. We have been told about it.")
+
+
+def archive_storage() -> Storage:
+    return storages["archives"]
+
+
+def archive_name(task: ExportTask, file_name: str) -> str:
+    """One name an attempt, so that a zombie cannot write over its successor's archive."""
+    return f"{task.kind}/{task.pk}-{task.attempt}{file_name[file_name.rindex('.') :]}"
+
+
+class ExportTaskQuerySet(models.QuerySet["ExportTask"]):
+    def unfinished(self) -> ExportTaskQuerySet:
+        return self.filter(status__in=UNFINISHED)
+
+    def in_progress(self) -> ExportTaskQuerySet:
+        """What a progress bar is shown for: the build goes on, or its mail has not gone out yet."""
+        owed = ExportMail.objects.unsettled().filter(task=OuterRef("pk"), purpose=Purpose.ARCHIVE)
+        return self.filter(Q(status__in=UNFINISHED) | Q(Exists(owed), status=Status.SUCCESSFUL))
+
+    def overlooked(self) -> ExportTaskQuerySet:
+        """READY for so long that a worker should have them, unless they wait in the queue."""
+        return self.filter(status=Status.READY, created_at__lt=from_now(-2 * settings.EXPORT_TICK_SECONDS))
+
+    def lapsed(self) -> ExportTaskQuerySet:
+        """RUNNING, but the worker has not been heard from for a lease."""
+        return self.filter(status=Status.RUNNING, lease_expires_at__lt=Now())
+
+    def expired(self) -> ExportTaskQuerySet:
+        """Those whose archive has lasted long enough."""
+        return self.filter(archive_expires_at__lt=Now()).exclude(archive="")
+
+    def downloadable(self) -> ExportTaskQuerySet:
+        return self.filter(archive_expires_at__gt=Now()).exclude(archive="")
+
+    def request(self, owner_id: int, kind: str = "posts", language: str = "") -> tuple[ExportTask, bool]:
+        """A new task, or the one that is under way already, and whether it is new."""
+        try:
+            with transaction.atomic():
+                task = self.create(owner_id=owner_id, kind=kind, language=language)
+                task.record(Event.REQUESTED)
+                task.announce()
+        except IntegrityError:
+            under_way = self.unfinished().filter(owner_id=owner_id, kind=kind).first()
+            if under_way is None:
+                raise
+            return under_way, False
+        return task, True
+
+
+class ExportTask(models.Model):
+    """One request for an archive: its row is the truth about it, whatever becomes of queue, workers and mail.
+
+    `attempt` is a fencing token: it grows each time that the work is handed out anew, and a worker's writes count
+    only as long as the row still has the number that the worker was given.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="export_tasks", db_index=False, verbose_name=_("owner")
+    )
+    kind = models.CharField(_("kind"), max_length=16, default="posts")
+    # What the owner was reading when they asked: for mails to those who have not chosen a language.
+    language = models.CharField(_("language"), max_length=10, blank=True)
+    status = models.CharField(_("state"), max_length=10, choices=Status, default=Status.READY)
+    attempt = models.PositiveIntegerField(_("attempt"), default=1)
+    crashes = models.PositiveIntegerField(_("crashes"), default=0)
+    lease_expires_at = models.DateTimeField(_("lease until"), null=True)
+    rows_done = models.PositiveBigIntegerField(_("rows written"), default=0)
+    rows_total = models.PositiveBigIntegerField(_("rows in all"), default=0)
+    created_at = models.DateTimeField(_("requested at"), db_default=Now())
+    started_at = models.DateTimeField(_("started at"), null=True)
+    finished_at = models.DateTimeField(_("finished at"), null=True)
+    archive = models.FileField(_("archive"), storage=archive_storage, upload_to=archive_name, blank=True)
+    archive_bytes = models.PositiveBigIntegerField(_("size"), null=True)
+    archive_sha256 = models.CharField("SHA-256", max_length=64, blank=True)
+    archive_expires_at = models.DateTimeField(_("kept until"), null=True)
+    error_code = models.CharField(_("error"), max_length=16, choices=ErrorCode, blank=True)
+    traceback = models.TextField(_("traceback"), blank=True)
+
+    objects = ExportTaskQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("export")
+        verbose_name_plural = _("exports")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["owner", "kind"], condition=Q(status__in=UNFINISHED), name="exports_exporttask_unfinished"
+            )
+        ]
+        indexes = [
+            # "Your exports", newest first, and the bars of one person.
+            models.Index(fields=["owner", "-created_at"], name="exports_exporttask_owner"),
+            # The sweeper: lapsed and overlooked tasks.
+            models.Index(fields=["status", "lease_expires_at"], name="exports_exporttask_sweep"),
+            # The sweeper: archives to remove.
+            models.Index(
+                fields=["archive_expires_at"], condition=~Q(archive=""), name="exports_exporttask_expiry"
+            ),
+            # The admin's list and its date hierarchy.
+            models.Index(fields=["-created_at"], name="exports_exporttask_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.pk}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("exports:task-detail", args=[self.pk])
+
+    @property
+    def job_id(self) -> str:
+        """The RQ job of the current attempt."""
+        return f"{self.pk}-{self.attempt}"
+
+    @property
+    def is_unfinished(self) -> bool:
+        return self.status in UNFINISHED
+
+    @property
+    def is_downloadable(self) -> bool:
+        return bool(self.archive)
+
+    @property
+    def duration(self) -> timedelta | None:
+        """How long the last build took."""
+        return self.finished_at - self.started_at if self.finished_at and self.started_at else None
+
+    @property
+    def owed_mail(self) -> ExportMail | None:
+        """The mail that is still to be sent."""
+        return self.mails.unsettled().last()
+
+    # Verbs. Each is one conditional UPDATE, with what belongs to it in the same transaction; False says that the row
+    # had moved on, and that nothing was changed.
+
+    def claim(self) -> bool:
+        """Move READY to RUNNING; False if another worker already has it."""
+        return self._move(
+            self._held(Status.READY),
+            Event.CLAIMED,
+            status=Status.RUNNING,
+            started_at=Now(),
+            lease_expires_at=lease(),
+        )
+
+    def renew(self, rows_done: int) -> bool:
+        """Keep the claim for another lease and note progress, which never goes back; False if it was taken away."""
+        changes = {"lease_expires_at": lease(), "rows_done": Greatest(F("rows_done"), Value(rows_done))}
+        with transaction.atomic():
+            if self._held(Status.RUNNING).update(**changes) != 1:
+                return False
+            self.rows_done = max(self.rows_done, rows_done)
+            self.announce()
+        return True
+
+    def estimate(self, rows_total: int) -> bool:
+        """Note about how many rows there are to write."""
+        self.rows_total = max(self.rows_total, rows_total)
+        return self._held(Status.RUNNING).update(rows_total=self.rows_total) == 1
+
+    def note(self, traceback: str) -> bool:
+        """Keep what went wrong in an attempt that is left to the sweeper."""
+        return self._held(Status.RUNNING).update(traceback=traceback) == 1
+
+    def finish(self, archive: str, rows: int, size: int, sha256: str) -> bool:
+        """Move RUNNING to SUCCESSFUL with the file of that name in storage, and owe the mail with it."""
+        return self._end(
+            self._held(Status.RUNNING),
+            Event.BUILT,
+            Purpose.ARCHIVE,
+            status=Status.SUCCESSFUL,
+            rows_done=rows,
+            rows_total=rows,
+            archive=archive,
+            archive_bytes=size,
+            archive_sha256=sha256,
+            archive_expires_at=from_now(settings.EXPORT_KEEP_DAYS * 86400),
+            traceback="",
+        )
+
+    def fail(self, code: ErrorCode, traceback: str) -> bool:
+        """Move RUNNING to FAILED, and owe the mail that says so."""
+        return self._fail(self._held(Status.RUNNING), error_code=code, traceback=traceback)
+
+    def crash(self, traceback: str = "") -> bool:
+        """Hand a RUNNING build out anew; after too many crashes move it to FAILED, and owe the mail that says so."""
+        return self._crash(self._held(Status.RUNNING), traceback)
+
+    def rescue(self) -> bool:
+        """`crash`, if the lease has run out."""
+        return self._crash(self._held(Status.RUNNING).lapsed(), "")
+
+    def requeue(self) -> bool:
+        """Give a READY task, whose job was lost, a new attempt."""
+        return self._move(self._held(Status.READY), Event.REQUEUED, attempt=self.attempt + 1)
+
+    def expire(self) -> bool:
+        """Forget an archive whose time is over. The file itself is the caller's to remove."""
+        expired = type(self).objects.filter(pk=self.pk).expired()
+        return self._move(expired, Event.EXPIRED, archive="")
+
+    def record(self, event: Event) -> None:
+        """Add to the timeline."""
+        ExportEvent.objects.create(task=self, kind=event, attempt=self.attempt)
+
+    def announce(self) -> None:
+        """Tell the owner's pages how things stand."""
+        Notification.objects.put(self.owner_id, f"export:{self.pk}", self.facts())
+
+    def facts(self) -> dict[str, Any]:
+        """What `progress.describe` needs to put this task into words; JSON-ready."""
+        mail = self.mails.filter(purpose=Purpose.ARCHIVE).last() if self.status == Status.SUCCESSFUL else None
+        return {
+            "task": str(self.pk),
+            "kind": self.kind,
+            "status": self.status,
+            "crashes": self.crashes,
+            "rows_done": self.rows_done,
+            "rows_total": self.rows_total,
+            "error_code": self.error_code,
+            "mail": mail.status if mail else None,
+        }
+
+    def _held(self, status: Status) -> ExportTaskQuerySet:
+        """This row, as long as it has that status and the attempt that this object was read with."""
+        return type(self).objects.filter(pk=self.pk, attempt=self.attempt, status=status)
+
+    def _move(self, row: ExportTaskQuerySet, event: Event, **changes: Any) -> bool:
+        with transaction.atomic():
+            if row.update(**changes) != 1:
+                return False
+            self.refresh_from_db(fields=STATE_FIELDS)
+            self.record(event)
+            self.announce()
+        return True
+
+    def _end(self, row: ExportTaskQuerySet, event: Event, purpose: Purpose, **changes: Any) -> bool:
+        with transaction.atomic():
+            if row.update(finished_at=Now(), lease_expires_at=None, **changes) != 1:
+                return False
+            self.refresh_from_db(fields=STATE_FIELDS)
+            ExportMail.objects.create(task=self, purpose=purpose, next_try_at=soon())
+            self.record(event)
+            self.announce()
+        return True
+
+    def _fail(self, row: ExportTaskQuerySet, **changes: Any) -> bool:
+        return self._end(row, Event.FAILED, Purpose.FAILURE, status=Status.FAILED, **changes)
+
+    def _crash(self, row: ExportTaskQuerySet, traceback: str) -> bool:
+        changes = {"crashes": self.crashes + 1, "traceback": traceback or self.traceback}
+        if changes["crashes"] >= MAX_CRASHES:
+            return self._fail(row, error_code=ErrorCode.CRASHED, **changes)
+        return self._move(
+            row, Event.RESCUED, status=Status.READY, attempt=self.attempt + 1, lease_expires_at=None, **changes
+        )
+
+
+STATE_FIELDS = [
+    field.attname for field in ExportTask._meta.concrete_fields if field.attname not in {"id", "owner_id", "kind", "language"}
+]

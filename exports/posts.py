@@ -1,0 +1,58 @@
+"""The archive of a person's posts; docs/archive-format.md says what is in it.
+
+The database writes each post as JSON text: no model instance, and no string more than the line itself, is made for
+a row.
+"""
+
+import json
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Func, TextField
+
+from blog.models import User
+
+FORMAT_VERSION = 1
+
+
+class PostAsJSON(Func):
+    """`{"body": ..., "timestamp": ...}` as text, the timestamp as Python's isoformat() in UTC with Z."""
+
+    output_field = TextField()
+    # With microseconds or, where they are 0, without a fraction; to_json() would cut zeros one by one.
+    template = (
+        """json_build_object('body', %(body)s, 'timestamp', replace(to_char(%(created_at)s AT TIME ZONE 'UTC', """
+        """'YYYY-MM-DD"T"HH24:MI:SS.US'), '.000000', '') || 'Z')::text"""
+    )
+    # Django's own text for a datetime is isoformat() already; other lengths come from SQLite's clock (milliseconds).
+    sqlite_template = (
+        "json_object('body', %(body)s, 'timestamp', replace(CASE WHEN length(%(created_at)s) IN (19, 26) "
+        "THEN %(created_at)s ELSE substr(%(created_at)s || '000000', 1, 26) END, ' ', 'T') || 'Z')"
+    )
+
+    def as_sql(
+        self, compiler: Any, connection: BaseDatabaseWrapper, **context: Any
+    ) -> tuple[str, list[str | int] | tuple[str | int, ...] | tuple[()]]:
+        body, created_at = (compiler.compile(source)[0] for source in self.get_source_expressions())
+        template = self.sqlite_template if connection.vendor == "sqlite" else self.template
+        return template % {"body": body, "created_at": created_at}, []
+
+
+def count(owner: User) -> int:
+    return owner.posts.count()
+
+
+def chunks(owner: User, rows: int) -> Iterator[tuple[int, bytes]]:
+    """The archive of all of `owner`'s posts, at most `rows` of them a chunk, from one SELECT: a snapshot."""
+    yield 0, f'{{"version": {FORMAT_VERSION}, "username": {json.dumps(owner.username)}, "posts": [\n'.encode()
+    lines = (
+        owner.posts.oldest_first().values_list(PostAsJSON("body", "created_at"), flat=True).iterator(chunk_size=rows)
+    )
+    total = 0
+    while batch := list(islice(lines, rows)):
+        text = ",\n".join(batch)
+        yield len(batch), (text if total == 0 else f",\n{text}").encode()
+        total += len(batch)
+    yield 0, f'\n], "count": {total}}}\n'.encode()

@@ -1,0 +1,79 @@
+"""What a person sees of an export while it goes on, from the facts in its row or its notification."""
+
+from typing import Any
+
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from .models import ErrorCode, MailStatus, Status
+from .models.task import MAX_CRASHES
+
+ALMOST = 99  # per cent: the most that is shown before the mail is out
+
+
+def describe(facts: dict[str, Any]) -> dict[str, Any]:
+    """The words of one export in the active language, JSON-ready; `facts` are those of `ExportTask.facts()`."""
+    status = Status(facts["status"])
+    toast = _toast(facts, status)
+    return {
+        "task": facts["task"],
+        "url": reverse("exports:task-detail", args=[facts["task"]]),
+        "active": toast is None and status != Status.CANCELLED,
+        "value": percent(status, facts["rows_done"], facts["rows_total"]),
+        "max": 100,
+        "text": _state(facts, status),
+        "label": count(facts["rows_done"], facts["rows_total"]),
+        "toast": toast,
+    }
+
+
+def percent(status: str, rows_done: int, rows_total: int) -> int:
+    """How full the bar is, 0 to 99: what is done when everything is mailed has no bar."""
+    if status == Status.SUCCESSFUL:
+        return ALMOST
+    return min(ALMOST, 100 * rows_done // rows_total) if rows_total else 0
+
+
+def count(rows_done: int, rows_total: int) -> str:
+    """"1,200 of 5,000 posts"; the total is an estimate, and is never shown smaller than what is done."""
+    total = max(rows_done, rows_total)
+    return ngettext("%(done)s of %(total)s post", "%(done)s of %(total)s posts", total) % {
+        "done": intcomma(rows_done),
+        "total": intcomma(total),
+    }
+
+
+def _state(facts: dict[str, Any], status: Status) -> str:
+    if facts["crashes"] and status in (Status.READY, Status.RUNNING):
+        numbers = {"try": facts["crashes"] + 1, "tries": MAX_CRASHES}
+        return _("Interrupted; trying again (%(try)d of %(tries)d)") % numbers
+    return {
+        Status.READY: _("Your archive is waiting for its turn"),
+        Status.RUNNING: _("Your archive is being built"),
+        Status.SUCCESSFUL: _ended(facts),
+        Status.FAILED: _("Your archive could not be built"),
+        Status.CANCELLED: _("Cancelled"),
+    }[status]
+
+
+def _ended(facts: dict[str, Any]) -> str:
+    if facts["mail"] == MailStatus.SENT:
+        return _("Your archive is in your mailbox")
+    if facts["mail"] == MailStatus.GAVE_UP:
+        return _("Your archive is ready, but could not be mailed: download it here")
+    return _("Your archive is ready. The e-mail is on its way")
+
+
+def _toast(facts: dict[str, Any], status: Status) -> dict[str, str] | None:
+    """The last word on an export, once there is nothing more to wait for."""
+    url = reverse("exports:task-detail", args=[facts["task"]])
+    if status == Status.FAILED:
+        reason = ErrorCode(facts["error_code"]).label
+        return {"level": "danger", "text": f"{_state(facts, status)}. {reason}", "url": url}
+    if status == Status.SUCCESSFUL and facts["mail"] == MailStatus.SENT:
+        return {"level": "success", "text": _ended(facts), "url": url}
+    if status == Status.SUCCESSFUL and facts["mail"] == MailStatus.GAVE_UP:
+        return {"level": "warning", "text": _ended(facts), "url": url}
+    return None

@@ -1,0 +1,38 @@
+"""What pages show of exports: bars everywhere, and the request on one's own profile."""
+
+from typing import Any
+
+from django import template
+from django.template import RequestContext
+
+from blog.models import User
+from exports.models import ExportTask
+from exports.progress import describe
+
+register = template.Library()
+
+
+@register.filter
+def progress(task: ExportTask) -> dict[str, Any]:
+    """What `describe` says of a task."""
+    return describe(task.facts())
+
+
+@register.inclusion_tag("exports/_bars.html", takes_context=True)
+def export_bars(context: RequestContext) -> dict[str, Any]:
+    """A bar for each export that is not over, and word of a failure that has not been seen."""
+    user: User = context["request"].user
+    news = list(user.notifications.filter(name__startswith="export:").order_by("-updated_at")[:1])
+    last_words = [describe(item.payload)["toast"] for item in news if item.read_at is None]
+    return {
+        "bars": [progress(task) for task in user.export_tasks.in_progress().order_by("created_at")],
+        "since": news[0].updated_at.isoformat() if news else "",
+        "failures": [toast for toast in last_words if toast and toast["level"] != "success"],
+    }
+
+
+@register.inclusion_tag("exports/_request.html", takes_context=True)
+def export_request(context: RequestContext, user: User) -> dict[str, Any]:
+    """The button that asks for an archive, or how far the one under way is."""
+    task = user.export_tasks.unfinished().first()
+    return {"csrf_token": context.get("csrf_token"), "under_way": progress(task) if task else None}

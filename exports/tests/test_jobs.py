@@ -1,0 +1,173 @@
+import json
+import logging
+import smtplib
+
+import django_rq
+import pytest
+from django.core import mail
+from django.db import OperationalError
+from rq import SimpleWorker
+from rq.timeouts import JobTimeoutException
+
+from exports import archive, delivery, jobs
+from exports.models import ErrorCode, Event, ExportTask, MailStatus, Purpose, Status
+from exports.worker import Worker
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class InProcess(SimpleWorker, Worker):
+    """Our worker without its fork."""
+
+
+def run(task):
+    jobs.run_export(str(task.pk), task.attempt)
+    task.refresh_from_db()
+
+
+def test_it_builds_finishes_and_mails(alice, task, write_posts):
+    write_posts(alice, 3)
+    run(task)
+    assert (task.status, task.rows_done) == (Status.SUCCESSFUL, 3)
+    assert task.mails.get().status == MailStatus.SENT
+    assert [kind for kind, in task.events.values_list("kind")] == [
+        Event.REQUESTED, Event.CLAIMED, Event.BUILT, Event.MAILED,
+    ]  # fmt: skip
+    name, content, _ = mail.outbox[0].attachments[0]
+    with task.archive.open() as file:
+        assert file.read() == content.encode() if isinstance(content, str) else content
+    assert json.loads(content)["count"] == 3
+
+
+def test_the_second_run_of_a_job_is_harmless(task):
+    run(task)
+    run(task)
+    assert len(mail.outbox) == 1
+
+
+def test_a_job_of_an_older_attempt_does_nothing(task):
+    jobs.run_export(str(task.pk), task.attempt)
+    jobs.run_export(str(task.pk), task.attempt + 1)
+    assert len(mail.outbox) == 1
+
+
+def test_a_job_without_a_task_does_nothing(db):
+    jobs.run_export("00000000-0000-0000-0000-000000000000", 1)
+    jobs.deliver_mail("00000000-0000-0000-0000-000000000000")
+
+
+def test_an_unexpected_error_fails_the_task_and_is_raised_again(task, broken_build):
+    broken_build(ValueError("no such luck"))
+    with pytest.raises(ValueError, match="no such luck"):
+        run(task)
+    task.refresh_from_db()
+    assert (task.status, task.error_code) == (Status.FAILED, ErrorCode.ERROR)
+    assert "no such luck" in task.traceback
+    assert task.owed_mail.purpose == Purpose.FAILURE
+    assert task.owed_mail.job_id in django_rq.get_queue("default").get_job_ids()
+
+
+def test_running_out_of_time_is_told_as_such(task, broken_build):
+    broken_build(JobTimeoutException("too long"))
+    with pytest.raises(JobTimeoutException):
+        run(task)
+    task.refresh_from_db()
+    assert task.error_code == ErrorCode.TIMEOUT
+
+
+@pytest.mark.parametrize("error", [OperationalError("gone"), OSError("disk full")])
+def test_a_passing_error_is_left_to_the_sweeper(task, broken_build, error):
+    broken_build(error)
+    with pytest.raises(type(error)):
+        run(task)
+    task.refresh_from_db()
+    assert (task.status, task.crashes) == (Status.RUNNING, 0)
+    assert str(error) in task.traceback
+
+
+def test_the_owner_may_ask_again_after_a_failure(alice, task, broken_build):
+    broken_build(ValueError())
+    with pytest.raises(ValueError):  # noqa: PT011  the error is the test's own
+        run(task)
+    assert ExportTask.objects.request(alice.pk)[1]
+
+
+def test_a_worker_that_was_overtaken_stops_and_leaves_no_file(task, write_posts, alice, monkeypatch):
+    write_posts(alice, 3)
+    store = archive.store
+
+    def overtaken(this, part):
+        name = store(this, part)
+        ExportTask.objects.get(pk=this.pk).crash()
+        return name
+
+    monkeypatch.setattr(archive, "store", overtaken)
+    run(task)
+    assert task.status == Status.READY
+    assert mail.outbox == []
+    assert not task._meta.get_field("archive").storage.exists(f"posts/{task.pk}-1.json")
+
+
+def test_a_mail_that_is_refused_is_tried_again_without_building_again(task, monkeypatch):
+    def refuse(owed):
+        raise smtplib.SMTPServerDisconnected("closed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(delivery, "send", refuse)
+        run(task)
+    owed = task.mails.get()
+    assert task.status == Status.SUCCESSFUL
+    assert (owed.status, owed.tries) == (MailStatus.PENDING, 1)
+    assert "closed" in owed.error
+    jobs.deliver_mail(str(owed.pk))
+    owed.refresh_from_db()
+    assert (owed.status, owed.tries, owed.error) == (MailStatus.SENT, 2, "")
+    assert len(mail.outbox) == 1
+
+
+def test_a_mail_without_an_address_is_given_up(alice, task):
+    alice.emailaddress_set.all().delete()
+    run(task)
+    assert task.mails.get().status == MailStatus.GAVE_UP
+    assert task.is_downloadable
+
+
+def test_a_killed_work_horse_hands_its_task_out_at_once(task):
+    job = django_rq.get_queue("default").enqueue(jobs.run_export, str(task.pk), 1, job_id=task.job_id)
+    task.claim()
+    jobs.work_horse_died(job)
+    task.refresh_from_db()
+    assert (task.status, task.attempt, task.crashes) == (Status.READY, 2, 1)
+    assert django_rq.get_queue("default").get_job_ids()[0] == task.job_id
+
+
+def test_the_death_of_another_kind_of_job_is_none_of_ours(task):
+    job = django_rq.get_queue("default").enqueue(jobs.deliver_mail, "x")
+    task.claim()
+    jobs.work_horse_died(job)
+    task.refresh_from_db()
+    assert task.status == Status.RUNNING
+
+
+def test_a_broker_that_is_away_is_logged_and_nothing_else(task, settings, monkeypatch, caplog):
+    from redis import Redis
+
+    monkeypatch.setattr(
+        "django_rq.queues.get_connection", lambda name: Redis.from_url("unix:///nowhere.sock?socket_timeout=1")
+    )
+    assert not jobs.enqueue_export(task)
+    assert "sweeper" in caplog.text
+
+
+def test_rq_sees_the_failure_and_admins_are_mailed(task, broken_build, settings, caplog):
+    """In the worker's own process, on the real queue."""
+    settings.ADMINS = [("", "admin@microblog.example")]
+    broken_build(ValueError("no such luck"))
+    jobs.enqueue_export(task)
+    queue = django_rq.get_queue("default")
+    with caplog.at_level(logging.ERROR, "rq.worker"):
+        InProcess([queue], connection=queue.connection).work(burst=True, logging_level="ERROR")
+    assert queue.failed_job_registry.get_job_ids() == [task.job_id]
+    subjects = {message.to[0]: message.subject for message in mail.outbox}
+    assert "admin@microblog.example" in subjects
+    assert subjects["alice@microblog.example"] == "[Microblog] Your blog posts could not be exported"

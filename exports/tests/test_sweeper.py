@@ -1,0 +1,153 @@
+import django_rq
+import pytest
+from django.core.management import call_command
+
+from blog.models import Notification
+from exports import jobs, sweeper
+from exports.models import ExportEvent, ExportMail, ExportTask, MailStatus, Purpose, Status
+from exports.models.clock import from_now
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def queue(empty_broker):
+    return django_rq.get_queue("default")
+
+
+def age(row, **fields):
+    type(row).objects.filter(pk=row.pk).update(**{name: from_now(-seconds) for name, seconds in fields.items()})
+    row.refresh_from_db()
+
+
+def swept(row):
+    sweeper.sweep()
+    row.refresh_from_db()
+    return row
+
+
+def test_a_fresh_request_is_left_alone(task, queue):
+    assert swept(task).attempt == 1
+    assert queue.get_job_ids() == []
+
+
+def test_a_request_that_no_queue_knows_is_queued_under_a_new_number(task, queue):
+    age(task, created_at=60)
+    assert swept(task).attempt == 2
+    assert queue.get_job_ids() == [task.job_id]
+
+
+def test_a_request_that_waits_in_the_queue_is_left_alone(task, queue):
+    jobs.enqueue_export(task)
+    age(task, created_at=60)
+    assert swept(task).attempt == 1
+
+
+def test_a_job_hash_alone_proves_nothing(task, queue):
+    jobs.enqueue_export(task)
+    queue.connection.delete(queue.key)
+    age(task, created_at=60)
+    assert swept(task).attempt == 2
+
+
+def test_the_oldest_of_those_that_were_lost_is_first_in_the_queue(task, bob, queue):
+    later = ExportTask.objects.request(bob.pk)[0]
+    age(task, created_at=90)
+    age(later, created_at=60)
+    sweeper.sweep()
+    task.refresh_from_db()
+    later.refresh_from_db()
+    assert queue.get_job_ids() == [task.job_id, later.job_id]
+
+
+def test_a_build_whose_worker_fell_silent_is_handed_out_again(task, queue):
+    task.claim()
+    age(task, lease_expires_at=1)
+    assert (swept(task).status, task.attempt, task.crashes) == (Status.READY, 2, 1)
+    assert queue.get_job_ids() == [task.job_id]
+
+
+def test_a_build_that_goes_on_is_left_alone(task):
+    task.claim()
+    assert swept(task).status == Status.RUNNING
+
+
+def test_after_three_crashes_the_owner_is_told(task, queue, caplog):
+    for _ in range(3):
+        task.claim()
+        age(task, lease_expires_at=1)
+        swept(task)
+    assert task.status == Status.FAILED
+    assert queue.get_job_ids()[0] == task.owed_mail.job_id
+    assert "ERROR" in caplog.text
+
+
+def test_a_mail_whose_sender_fell_silent_is_tried_again(task, queue):
+    owed = ExportMail.objects.create(task=task, purpose=Purpose.ARCHIVE)
+    owed.claim()
+    age(owed, lease_expires_at=1)
+    assert swept(owed).status == MailStatus.PENDING
+    age(owed, next_try_at=1)
+    sweeper.sweep()
+    assert queue.get_job_ids() == [owed.job_id]
+
+
+def test_a_mail_is_not_queued_twice(task, queue):
+    owed = ExportMail.objects.create(task=task, purpose=Purpose.ARCHIVE)
+    for _ in range(2):
+        age(owed, next_try_at=1)
+        sweeper.sweep()
+    assert queue.get_job_ids() == [owed.job_id]
+
+
+def test_mails_go_before_builds(task, bob, queue):
+    jobs.enqueue_export(task)
+    owed = ExportMail.objects.create(task=ExportTask.objects.request(bob.pk)[0], purpose=Purpose.FAILURE)
+    sweeper.sweep()
+    assert queue.get_job_ids() == [owed.job_id, task.job_id]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_expired_archive_goes_file_and_all(finished):
+    storage, name = finished.archive.storage, finished.archive.name
+    age(finished, archive_expires_at=1)
+    assert not swept(finished).is_downloadable
+    assert not storage.exists(name)
+
+
+def test_what_is_old_is_pruned(task):
+    task.claim()
+    task.crash("trace")
+    age(task, created_at=91 * 86400)
+    ExportEvent.objects.update(created_at=from_now(-91 * 86400))
+    Notification.objects.update(updated_at=from_now(-91 * 86400))
+    sweeper.prune()
+    task.refresh_from_db()
+    assert task.traceback == ""
+    assert not ExportEvent.objects.exists()
+    assert not Notification.objects.exists()
+
+
+def test_a_finished_task_is_pruned_after_a_year_and_an_unfinished_one_never(task, bob):
+    done = ExportTask.objects.request(bob.pk)[0]
+    ExportTask.objects.filter(pk=done.pk).update(status=Status.FAILED)
+    ExportTask.objects.update(created_at=from_now(-366 * 86400))
+    sweeper.prune()
+    assert list(ExportTask.objects.all()) == [task]
+
+
+def test_a_step_that_fails_does_not_stop_the_others(task, monkeypatch, caplog):
+    def fail():
+        raise RuntimeError("broken step")
+
+    monkeypatch.setattr(sweeper, "rescue_builds", fail)
+    age(task, created_at=60)
+    assert swept(task).attempt == 2
+    assert "broken step" in caplog.text
+
+
+def test_one_round_by_hand(task, queue):
+    age(task, created_at=60)
+    call_command("tend_exports", "--once")
+    task.refresh_from_db()
+    assert queue.get_job_ids() == [task.job_id]

@@ -1,0 +1,34 @@
+import uuid
+
+import pytest
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_owner_sees_its_timeline(client, alice, task):
+    client.force_login(alice)
+    task.claim()
+    text = client.get(f"/exports/{task.pk}/").content.decode()
+    assert "Requested" in text
+    assert "A worker began" in text
+
+
+def test_a_stranger_and_a_guess_get_the_same_404(client, bob, staff, task):
+    for person in (bob, staff):
+        client.force_login(person)
+        assert client.get(f"/exports/{task.pk}/").status_code == 404
+        assert client.get(f"/exports/{uuid.uuid4()}/").status_code == 404
+
+
+def test_nobody_is_sent_to_sign_in(client, task):
+    assert client.get(f"/exports/{task.pk}/").status_code == 302
+
+
+def test_it_only_reads(client, alice, task):
+    client.force_login(alice)
+    assert client.post(f"/exports/{task.pk}/").status_code == 405
+
+
+def test_it_is_not_stored_by_browsers(client, alice, task):
+    client.force_login(alice)
+    assert "no-store" in client.get(f"/exports/{task.pk}/").headers["Cache-Control"]

@@ -1,0 +1,10 @@
+from django.urls import path
+
+from . import views
+
+app_name = "exports"
+urlpatterns = [
+    path("", views.task_list, name="task-list"),
+    path("<uuid:pk>/", views.task_detail, name="task-detail"),
+    path("<uuid:pk>/download/", views.task_download, name="task-download"),
+]

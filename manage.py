@@ -1,0 +1,20 @@
+#!/usr/bin/env python
+"""Django's command line for Microblog."""
+
+import os
+import sys
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "microblog.settings")
+    try:
+        from django.core.management import execute_from_command_line
+    except ImportError as error:
+        raise ImportError(
+            "Django is not installed in this Python. Run `make demo` once, then use .venv/bin/python."
+        ) from error
+    execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

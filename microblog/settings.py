@@ -1,0 +1,299 @@
+"""All settings. What differs between places comes from the environment; docs/operations.md lists it."""
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import django_stubs_ext
+import environ
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+django_stubs_ext.monkeypatch()  # lets generic Django classes carry their types at run time
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+env.read_env(BASE_DIR / ".env")
+
+DEBUG = env.bool("DEBUG", default=False)
+
+INSECURE_KEY = "insecure-key-for-development-only"
+SECRET_KEY = env.str("SECRET_KEY", default=INSECURE_KEY)
+if SECRET_KEY == INSECURE_KEY and not DEBUG:
+    raise ImproperlyConfigured(
+        "SECRET_KEY is not set. Give it a long random value in the environment, for example: "
+        "python3 -c 'import secrets; print(secrets.token_urlsafe(50))'. "
+        "On a development machine set DEBUG=true instead (`make` does it for you)."
+    )
+
+SITE_URL = env.str("SITE_URL", default="http://localhost:8000").rstrip("/")
+SITE_HOST = urlsplit(SITE_URL).hostname or "localhost"
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[SITE_HOST, "localhost", "127.0.0.1"] if DEBUG else [SITE_HOST])
+CSRF_TRUSTED_ORIGINS = [SITE_URL]
+
+# Where the embedded database, broker, mails and archives live.
+VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var"))).resolve()
+VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+# Applications
+
+INSTALLED_APPS = [
+    "blog",
+    "exports",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "allauth",
+    "allauth.account",
+    "anymail",
+    "csp",
+    "django_rq",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "blog.middleware.PersonMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+]
+
+ROOT_URLCONF = "microblog.urls"
+WSGI_APPLICATION = "microblog.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+
+# Database: SQLite unless told otherwise
+
+DATABASES: dict[str, dict[str, Any]] = {"default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR}/db.sqlite3")}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    # IMMEDIATE, because a DEFERRED transaction that reads and then writes fails with "database is locked"
+    # whatever the timeout; FULL, because the record that a mail went out must survive a power cut.
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;",
+    }
+else:
+    DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+
+# Broker and cache: one Redis or Valkey, database 0 for the queue and 1 for the cache
+
+
+def _socket_dir() -> Path:
+    """The folder of the embedded broker's socket; a path over 100 bytes would not fit in sockaddr_un (108)."""
+    if len(os.fsencode(VAR_DIR / "valkey.sock")) <= 100:
+        return VAR_DIR
+    name = hashlib.sha256(os.fsencode(VAR_DIR)).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"microblog-{os.getuid()}-{name}"
+
+
+def _redis_url(url: str, **query: int) -> str:
+    """`url` with timeouts, which only the URL form carries to every connection that django-rq makes."""
+    added = urlencode({"socket_timeout": 2, "socket_connect_timeout": 1} | query)
+    return f"{url}{'&' if '?' in url else '?'}{added}"
+
+
+REDIS_URL = env.str("REDIS_URL", default=f"unix://{_socket_dir()}/valkey.sock")
+REDIS_CACHE_DB = env.int("REDIS_CACHE_DB", default=1)
+
+CACHES = {
+    "default": {
+        "BACKEND": "microblog.cache.FailOpenRedisCache",
+        "LOCATION": _redis_url(REDIS_URL, db=REDIS_CACHE_DB),
+    }
+}
+
+EXPORT_JOB_TIMEOUT = env.int("EXPORT_JOB_TIMEOUT", default=3600)
+
+RQ_QUEUES = {
+    "default": {
+        "URL": _redis_url(REDIS_URL),
+        "DEFAULT_TIMEOUT": EXPORT_JOB_TIMEOUT,
+        "SERIALIZER": "rq.serializers.JSONSerializer",
+    }
+}
+RQ = {
+    "WORKER_CLASS": "exports.worker.Worker",
+    "COMMIT_MODE": "auto",  # exports.jobs enqueues after commit itself, and logs a broker that is away
+}
+
+
+# Exports
+
+EXPORT_LEASE_SECONDS = env.float("EXPORT_LEASE_SECONDS", default=20)
+EXPORT_TICK_SECONDS = env.float("EXPORT_TICK_SECONDS", default=5)
+EXPORT_MAX_RATE = env.int("EXPORT_MAX_RATE", default=0)  # posts a second; 0 is no limit
+EXPORT_MAIL_LIMIT = env.int("EXPORT_MAIL_LIMIT", default=10_000_000)  # bytes of the encoded mail
+EXPORT_KEEP_DAYS = env.float("EXPORT_KEEP_DAYS", default=7)
+
+
+# People
+
+AUTH_USER_MODEL = "blog.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "home"
+
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"  # sign-up is closed; addresses are confirmed by whoever makes the account
+ACCOUNT_USERNAME_VALIDATORS = "blog.models.USERNAME_VALIDATORS"
+ACCOUNT_PRESERVE_USERNAME_CASING = True
+ACCOUNT_LOGOUT_REDIRECT_URL = "home"
+
+PASSWORD_HASHERS = ["blog.hashers.Argon2idHasher", "django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+
+# Mail: EMAIL_URL for SMTP, or EMAIL_BACKEND and ANYMAIL_* for a provider's API
+
+EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend" if DEBUG else "django.core.mail.backends.smtp.EmailBackend"
+if "EMAIL_URL" in env:
+    vars().update(env.email_url("EMAIL_URL"))
+EMAIL_BACKEND = env.str("EMAIL_BACKEND", default=EMAIL_BACKEND)
+EMAIL_TIMEOUT = 10
+EMAIL_SUBJECT_PREFIX = "[Microblog] "
+ANYMAIL = {name: value for name, value in os.environ.items() if name.startswith("ANYMAIL_")}
+ANYMAIL["REQUESTS_TIMEOUT"] = EMAIL_TIMEOUT
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"Microblog <noreply@{SITE_HOST}>")
+SERVER_EMAIL = DEFAULT_FROM_EMAIL
+ADMINS = [("", address) for address in env.list("ADMINS", default=[])]
+
+
+# Files: static ones are public, archives never are
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+# Hashed and compressed by `collectstatic`, or served as they lie in the source.
+STATIC_COLLECTED = env.bool("STATIC_COLLECTED", default=not DEBUG)
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = not STATIC_COLLECTED
+
+EXPORT_BUCKET = env.str("EXPORT_BUCKET", default="")
+STORAGES: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": VAR_DIR / "media"}},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if STATIC_COLLECTED
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+    "archives": {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {"bucket_name": EXPORT_BUCKET, "default_acl": "private", "querystring_expire": 60},
+    }
+    if EXPORT_BUCKET
+    else {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {
+            "location": VAR_DIR / "archives",
+            "file_permissions_mode": 0o600,
+            "directory_permissions_mode": 0o700,
+        },
+    },
+}
+
+
+# Languages
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("es", _("Spanish")), ("zh-hans", _("Simplified Chinese"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_THOUSAND_SEPARATOR = True
+
+
+# Safety
+
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("HTTPS", default=not DEBUG)
+if SECURE_SSL_REDIRECT:
+    SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=31_536_000)
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+if env.bool("BEHIND_PROXY", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    ALLAUTH_TRUSTED_PROXY_COUNT = 1
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_HTTPONLY = True
+CSRF_COOKIE_HTTPONLY = True
+X_FRAME_OPTIONS = "DENY"
+SILENCED_SYSTEM_CHECKS = [
+    "security.W021",  # HSTS preload binds every subdomain for years: the domain's owner decides that, not we
+]
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],  # Bootstrap's icons are data: URLs in its style sheet
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "manifest-src": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    }
+}
+
+
+# Logging: to standard error, and errors to ADMINS by mail. A job's exception is logged by `rq.worker`.
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "plain"},
+        "mail_admins": {"class": "django.utils.log.AdminEmailHandler", "level": "ERROR"},
+    },
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "loggers": {
+        "django": {"handlers": ["mail_admins"], "level": "INFO"},
+        # Scanners send any Host header that they please: nothing that an operator could mend.
+        "django.security.DisallowedHost": {"handlers": ["console"], "propagate": False},
+        "exports": {"handlers": ["mail_admins"]},
+        "blog": {"handlers": ["mail_admins"]},
+        "rq.worker": {"handlers": ["mail_admins"]},
+    },
+}
