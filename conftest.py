@@ -3,25 +3,31 @@
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from django.db import connection
 
+from blog.models import User
 from dev.stack import Stack
-
-if TYPE_CHECKING:
-    from blog.models import User
 
 PASSWORD = "a walk beside the river"
 
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
 
 @pytest.fixture
-def make_user(db: None) -> Callable[..., "User"]:
+def make_user(db: None) -> Callable[..., User]:
     """Make a person with a confirmed address and the password PASSWORD."""
-    from blog.models import User
 
-    def make(username: str, **fields: object) -> "User":
+    def make(username: str, **fields: object) -> User:
         user = User.objects.create_user(username, f"{username}@microblog.example", PASSWORD, **fields)
         user.confirm_email()
         return user
@@ -30,19 +36,19 @@ def make_user(db: None) -> Callable[..., "User"]:
 
 
 @pytest.fixture
-def alice(make_user: Callable[..., "User"]) -> "User":
+def alice(make_user: Callable[..., User]) -> User:
     """Who owns things."""
     return make_user("alice")
 
 
 @pytest.fixture
-def bob(make_user: Callable[..., "User"]) -> "User":
+def bob(make_user: Callable[..., User]) -> User:
     """A stranger."""
     return make_user("bob")
 
 
 @pytest.fixture
-def staff(make_user: Callable[..., "User"]) -> "User":
+def staff(make_user: Callable[..., User]) -> User:
     """A superuser."""
     return make_user("staff", is_staff=True, is_superuser=True)
 
@@ -61,3 +67,21 @@ def stack(transactional_db: None, tmp_path: Path) -> Iterator[Stack]:
     """A stack of real processes over the tests' database, not yet started; its broker is its own."""
     with Stack(tmp_path, DATABASE_URL=database_url()) as stack:
         yield stack
+
+
+@pytest.fixture
+def page(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator["Page"]:
+    """A page of a real browser, 360 pixels wide. At the end nothing may have been logged to its console."""
+    from playwright.sync_api import sync_playwright
+
+    # Playwright's loop runs in this thread, and Django would take the tests' own queries for asynchronous ones.
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+    logged: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
+        page = browser.new_page(viewport={"width": 360, "height": 740}, locale="en")
+        page.on("console", lambda message: logged.append(message.text))
+        page.on("pageerror", lambda error: logged.append(str(error)))
+        yield page
+        browser.close()
+    assert not logged

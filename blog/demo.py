@@ -45,7 +45,7 @@ OTHERS = [
 ]
 
 OPENINGS = [
-    "", "", "", "", "Honestly, ", "So: ", "Good news: ", "Note to self: ", "Small win today. ",
+    "", "", "", "", "Honestly, ", "So: ", "Good news: ", "Note to self: ", "Small win today: ",
     "Monday again, and ",
 ]  # fmt: skip
 SUBJECTS = [

@@ -24,24 +24,26 @@ class Page(Generic[Row]):
 
 def paginate(rows: QuerySet[Row], before: str | None, size: int = PAGE_SIZE) -> Page[Row]:
     """The page of `rows`, newest first by `created_at` and key, that comes after the cursor; Http404 on a bad one."""
-    if before is not None:
-        rows = _after(rows, before)
-    items = list(rows.order_by("-created_at", "-pk")[: size + 1])
+    items = list(rows_after(rows, before)[: size + 1])
     older = _cursor(items[size - 1]) if len(items) > size else None
     return Page(items[:size], older, is_newest=before is None)
 
 
-def _cursor(row: Model) -> str:
-    created_at: datetime = row.created_at  # type: ignore[attr-defined]
-    return f"{(created_at - EPOCH) // timedelta(microseconds=1)}-{row.pk}"
-
-
-def _after(rows: QuerySet[Row], cursor: str) -> QuerySet[Row]:
+def rows_after(rows: QuerySet[Row], cursor: str | None) -> QuerySet[Row]:
+    """`rows` newest first, from the cursor on; Http404 on a bad one."""
+    rows = rows.order_by("-created_at", "-pk")
+    if cursor is None:
+        return rows
     moment, _, key = cursor.partition("-")
     try:
         created_at = EPOCH + timedelta(microseconds=int(moment))
         pk = rows.model._meta.pk.to_python(key)
     except (ValueError, OverflowError, ValidationError) as error:
         raise Http404("bad cursor") from error
-    # The first condition bounds the index scan; the second alone would read every newer row too.
+    # The second condition bounds the index scan; the first alone would read every newer row too.
     return rows.filter(Q(created_at__lt=created_at) | Q(pk__lt=pk), created_at__lte=created_at)
+
+
+def _cursor(row: Model) -> str:
+    created_at: datetime = row.created_at  # type: ignore[attr-defined]
+    return f"{(created_at - EPOCH) // timedelta(microseconds=1)}-{row.pk}"

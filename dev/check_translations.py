@@ -66,7 +66,9 @@ def complaints() -> Iterator[str]:
     names = locales()
     absent = [name for name in names if not (ROOT / "locale" / name / "LC_MESSAGES" / "django.po").exists()]
     if absent:
-        yield from (f"locale/{name}/LC_MESSAGES/django.po is not there: `manage.py makemessages -l {name}`." for name in absent)
+        yield from (
+            f"locale/{name}/LC_MESSAGES/django.po is not there: `manage.py makemessages -l {name}`." for name in absent
+        )
         return
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)

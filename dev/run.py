@@ -27,8 +27,9 @@ class StackManager(Manager):  # type: ignore[misc]
     ended = ""
 
     def terminate(self) -> None:
-        stopped = [name for name, process in self._processes.items() if process.get("returncode") is not None]
-        self.ended = self.ended or next(iter(stopped), "")
+        if not self._terminating:
+            stopped = [name for name, process in self._processes.items() if process.get("returncode") is not None]
+            self.ended = next(iter(stopped), "")
         super().terminate()
 
     def kill_rest(self) -> None:

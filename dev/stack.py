@@ -137,7 +137,7 @@ class Child:
     def is_running(self) -> bool:
         """Told without reaping it: until `kill` does, nobody else can get its pid, nor a session of that number."""
         try:
-            return psutil.Process(self.pid).status() != psutil.STATUS_ZOMBIE
+            return bool(psutil.Process(self.pid).status() != psutil.STATUS_ZOMBIE)
         except psutil.NoSuchProcess:
             return False
 
@@ -215,9 +215,7 @@ class Stack:
 
     def run(self, *arguments: str) -> None:
         """Run a management command of the stack to its end. StackError, with what it printed, if it fails."""
-        done = subprocess.run(  # noqa: S603
-            manage(*arguments), cwd=ROOT, env=self.env, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(manage(*arguments), cwd=ROOT, env=self.env, capture_output=True, text=True, check=False)
         if done.returncode:
             raise StackError(f"manage.py {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
 

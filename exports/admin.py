@@ -11,8 +11,10 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from django_rq.models import Dashboard
 
+from . import jobs
 from .dashboard import GuardedQueueAdmin
 from .models import ExportEvent, ExportMail, ExportTask
 from .progress import count, percent
@@ -58,6 +60,7 @@ class ExportTaskAdmin(ReadOnly, admin.ModelAdmin[ExportTask]):
     ordering = ("-created_at",)
     show_full_result_count = False
     inlines = (EventInline, MailInline)
+    actions = ("cancel",)
     fieldsets = (
         (None, {"fields": ("id", "owner", "kind", "status", "progress", "rows", "job")}),
         (_("Times"), {"fields": ("created_at", "started_at", "finished_at", "took", "lease_expires_at")}),
@@ -71,6 +74,17 @@ class ExportTaskAdmin(ReadOnly, admin.ModelAdmin[ExportTask]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ExportTask]:
         return super().get_queryset(request).defer("traceback")
+
+    def has_cancel_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("exports.cancel_exporttask")
+
+    @admin.action(description=_("Cancel"), permissions=["cancel"])
+    def cancel(self, request: HttpRequest, tasks: QuerySet[ExportTask]) -> None:
+        cancelled = [task for task in tasks if task.cancel()]
+        for task in cancelled:
+            jobs.withdraw(task)
+            self.log_change(request, task, "Cancelled.")
+        self.message_user(request, ngettext("%(n)d cancelled.", "%(n)d cancelled.", len(cancelled)) % {"n": len(cancelled)})
 
     @admin.display(description=_("progress"), ordering="rows_done")
     def progress(self, task: ExportTask) -> SafeString | str:

@@ -1,12 +1,15 @@
 """Rows in, archive file out. Writes nothing to the database, knows no mail and no queue."""
 
 import hashlib
+import io
 import os
+import shutil
+import zipfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from django.conf import settings
 from django.core.files import File
@@ -16,9 +19,12 @@ from blog.models import User
 
 from .kinds import KINDS
 from .models import ExportTask
-from .models.task import archive_name
+from .models.task import archive_storage
 
 CHUNK_ROWS = 2000
+PACK_BYTES = 1 << 20
+PACKED_AT = (1980, 1, 1, 0, 0, 0)  # the same posts give the same bytes
+PART_SUFFIX = ".part"
 
 
 class Progress(Protocol):
@@ -48,24 +54,36 @@ def build(kind: str, owner: User, out: BinaryIO, progress: Progress) -> Built:
     """
     maker = KINDS[kind]
     progress.start(maker.count(owner))
-    digest, rows, size = hashlib.sha256(), 0, 0
+    stream, rows = _Hashed(out), 0
     with _snapshot():
         for added, data in maker.chunks(owner, _chunk_rows()):
-            out.write(data)
-            digest.update(data)
-            rows, size = rows + added, size + len(data)
+            stream.write(data)
+            rows += added
             progress.report(rows)
             if added and settings.EXPORT_MAX_RATE:
                 progress.wait(added / settings.EXPORT_MAX_RATE)
-    return Built(rows, size, digest.hexdigest())
+    return Built(rows, stream.size, stream.digest.hexdigest())
+
+
+def pack(kind: str, source: BinaryIO, out: BinaryIO, built: Built, progress: Progress) -> Built:
+    """Write the archive in `source` to `out` as a zip file; the same rows, with the size and checksum of the zip."""
+    stream = _Hashed(out)
+    source.seek(0)
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as packed:  # type: ignore[call-overload]
+        member = zipfile.ZipInfo(KINDS[kind].file_name, date_time=PACKED_AT)
+        member.compress_type = zipfile.ZIP_DEFLATED
+        member.external_attr = 0o600 << 16
+        with packed.open(member, "w", force_zip64=True) as entry:
+            while data := source.read(PACK_BYTES):
+                entry.write(data)
+                progress.report(built.rows)
+    return Built(built.rows, stream.size, stream.digest.hexdigest())
 
 
 @contextmanager
-def part_file(task: ExportTask) -> Iterator[BinaryIO]:
+def part_file(task: ExportTask, suffix: str) -> Iterator[BinaryIO]:
     """An open file for one attempt, which is gone afterwards unless `store` has made it the archive."""
-    folder = settings.VAR_DIR / "parts"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    path = folder / f"{task.pk}-{task.attempt}.part"
+    path = parts_folder() / f"{task.job_id}{suffix}{PART_SUFFIX}"
     try:
         with path.open("w+b") as file:
             yield file
@@ -73,17 +91,55 @@ def part_file(task: ExportTask) -> Iterator[BinaryIO]:
         path.unlink(missing_ok=True)
 
 
+def parts_folder() -> Path:
+    folder = Path(settings.VAR_DIR) / "parts"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
 def store(task: ExportTask, part: BinaryIO) -> str:
-    """Put the whole part file into storage, by renaming it where the storage is a folder; its name there."""
+    """Put the whole part file into storage, by renaming it where the storage is a folder; its name there.
+
+    One name an attempt, so that a zombie cannot write over its successor's archive.
+    """
     part.flush()
     os.fsync(part.fileno())
-    name = archive_name(task, KINDS[task.kind].file_name)
-    return ExportTask._meta.get_field("archive").storage.save(name, _Movable(part))
+    name = f"{task.kind}/{Path(part.name).name.removesuffix(PART_SUFFIX)}"
+    return archive_storage().save(name, _Movable(part))
 
 
 def discard(name: str) -> None:
     """Remove an archive from storage; nothing happens where it is gone already."""
-    ExportTask._meta.get_field("archive").storage.delete(name)
+    archive_storage().delete(name)
+
+
+def download_name(task: ExportTask) -> tuple[str, str]:
+    """What the archive is called where it is saved, and its content type."""
+    kind = KINDS[task.kind]
+    if task.is_packed:
+        return Path(kind.file_name).with_suffix(".zip").name, "application/zip"
+    return kind.file_name, kind.content_type
+
+
+def has_room() -> bool:
+    """Whether the disk that archives are built on has EXPORT_MIN_FREE bytes left."""
+    return shutil.disk_usage(settings.VAR_DIR).free >= settings.EXPORT_MIN_FREE
+
+
+class _Hashed(io.RawIOBase):
+    """Passes on to a file what is written, counted and hashed; zipfile must not seek in it."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        self.out, self.size, self.digest = out, 0, hashlib.sha256()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self.digest.update(data)
+        written = self.out.write(data)
+        self.size += written
+        return written
 
 
 class _Movable(File):

@@ -22,6 +22,8 @@ def send(mail: ExportMail) -> None:
     Raises Undeliverable where there is none, and whatever the mail backend raises.
     """
     owner = mail.task.owner
+    if not owner.is_active:
+        raise Undeliverable("The account is closed.")
     address = owner.confirmed_email
     if not address:
         raise Undeliverable("The account has no confirmed e-mail address.")
@@ -33,7 +35,7 @@ def send(mail: ExportMail) -> None:
 def compose(mail: ExportMail, address: str) -> EmailMultiAlternatives:
     """The message in the active language, with the archive attached where it fits."""
     task = mail.task
-    attached = mail.purpose == Purpose.ARCHIVE and fits(task.archive_bytes or 0)
+    attached = mail.purpose == Purpose.ARCHIVE and not task.is_packed and fits(task.archive_bytes or 0)
     context = {
         "task": task,
         "owner": task.owner,

@@ -2,6 +2,7 @@
 
 import logging
 from contextlib import suppress
+from pathlib import Path
 from traceback import format_exc
 
 import django_rq
@@ -12,6 +13,7 @@ from rq.timeouts import JobTimeoutException
 
 from . import archive, delivery
 from .heartbeat import Heartbeat, LeaseLost
+from .kinds import KINDS
 from .models import ErrorCode, ExportMail, ExportTask, Status
 
 logger = logging.getLogger(__name__)
@@ -38,6 +40,9 @@ def run_export(task_id: str, attempt: int) -> None:
     if task is None or not task.claim():
         logger.info("Export %s, attempt %d: not ours to run.", task_id, attempt)
         return
+    if not archive.has_room():
+        refuse(task)
+        return
     try:
         is_finished = build(task)
     except LeaseLost:
@@ -59,14 +64,32 @@ def run_export(task_id: str, attempt: int) -> None:
 
 def build(task: ExportTask) -> bool:
     """Make a claimed task's archive; False if another worker has taken over."""
-    with archive.part_file(task) as part:
+    suffix = Path(KINDS[task.kind].file_name).suffix
+    with archive.part_file(task, suffix) as plain, archive.part_file(task, ".zip") as packed:
         with Heartbeat(task.renew, task.estimate) as heartbeat:
-            built = archive.build(task.kind, task.owner, part, heartbeat)
+            built, part = archive.build(task.kind, task.owner, plain, heartbeat), plain
+            if not delivery.fits(built.size):
+                built, part = archive.pack(task.kind, plain, packed, built, heartbeat), packed
             name = archive.store(task, part)
         is_finished = task.finish(name, built.rows, built.size, built.sha256)
     if not is_finished:
         archive.discard(name)
     return is_finished
+
+
+def refuse(task: ExportTask) -> None:
+    """End a task that there is no room for, before it fills the disk."""
+    if task.fail(ErrorCode.DISK_FULL, ""):
+        logger.error("Export %s refused: less than EXPORT_MIN_FREE bytes are free.", task.pk)
+        hand_out(task)
+
+
+def withdraw(task: ExportTask) -> None:
+    """Take a cancelled task off the queue; a job that stays there would find nothing to do."""
+    try:
+        django_rq.get_queue("default").remove(task.job_id)
+    except RedisError as error:
+        logger.warning("Job %s is still on the queue, to no effect: %s", task.job_id, error)
 
 
 def deliver_mail(mail_id: str) -> None:
@@ -103,12 +126,15 @@ def work_horse_died(job: Job) -> None:
         hand_out(task)
 
 
-def hand_out(task: ExportTask) -> None:
-    """Enqueue what a crash or failure left to do: another attempt, or the mail that tells of it."""
+def hand_out(task: ExportTask) -> bool:
+    """Enqueue what a crash or failure left to do: another attempt, or the mail that tells of it.
+
+    False if the broker cannot be reached.
+    """
     if task.status == Status.READY:
-        enqueue_export(task, at_front=True)
-    elif mail := task.owed_mail:
-        enqueue_mail(mail)
+        return enqueue_export(task, at_front=True)
+    mail = task.owed_mail
+    return mail is None or enqueue_mail(mail)
 
 
 def _enqueue(job_id: str, function: object, *args: object, at_front: bool) -> bool:

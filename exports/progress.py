@@ -46,16 +46,38 @@ def count(rows_done: int, rows_total: int) -> str:
 
 
 def _state(facts: dict[str, Any], status: Status) -> str:
+    if status == Status.READY and facts.get("paused"):
+        return _("Paused: nothing is being built at the moment. Your request is kept, and goes on by itself")
     if facts["crashes"] and status in (Status.READY, Status.RUNNING):
         numbers = {"try": facts["crashes"] + 1, "tries": MAX_CRASHES}
         return _("Interrupted; trying again (%(try)d of %(tries)d)") % numbers
     return {
-        Status.READY: _("Your archive is waiting for its turn"),
+        Status.READY: _waiting(facts),
         Status.RUNNING: _("Your archive is being built"),
         Status.SUCCESSFUL: _ended(facts),
         Status.FAILED: _("Your archive could not be built"),
         Status.CANCELLED: _("Cancelled"),
     }[status]
+
+
+def _waiting(facts: dict[str, Any]) -> str:
+    place = facts.get("place")
+    if place is None:
+        return _("Your archive is waiting for its turn")
+    if facts["wait"] is None:
+        return _("Number %(place)s in line") % {"place": place}
+    return _("Number %(place)s in line, ready in %(time)s") % {"place": place, "time": _minutes(*facts["wait"])}
+
+
+def _minutes(least: int, most: int) -> str:
+    """A range of minutes in words; from 0 to 1 is less than one."""
+    if least < 1 and most <= 1:
+        return _("less than a minute")
+    if least < 1:
+        return ngettext("at most %(n)d minute", "at most %(n)d minutes", most) % {"n": most}
+    if least == most:
+        return ngettext("about %(n)d minute", "about %(n)d minutes", most) % {"n": most}
+    return _("about %(least)d to %(most)d minutes") % {"least": least, "most": most}
 
 
 def _ended(facts: dict[str, Any]) -> str:

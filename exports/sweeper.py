@@ -1,82 +1,136 @@
-"""Puts right what died on the way. Needs the database and the broker, and nobody's memory."""
+"""Puts right what died on the way. Needs the database and the broker, and nobody's memory.
+
+Any number may run at once: each row is taken in a transaction of its own, rows that somebody else has locked are passed
+over, and every change is conditional.
+"""
 
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import PurePath
+from typing import TypeVar
+from uuid import UUID
 
 import django_rq
 from django.conf import settings
+from django.db.models import Model, QuerySet
 from redis.exceptions import RedisError
-
 from rq.job import Job
 from rq.registry import StartedJobRegistry
 
 from blog.models import Notification
 
-from . import archive, jobs
+from . import archive, jobs, waiting
+from .kinds import KINDS
 from .models import ExportEvent, ExportMail, ExportTask, Status
 from .models.clock import from_now
+from .models.rows import one_by_one
+from .models.task import archive_storage
+
+Row = TypeVar("Row", bound=Model)
 
 logger = logging.getLogger(__name__)
 
 KEEP_TASKS_DAYS = 365
 KEEP_DETAILS_DAYS = 90
 PRUNE_SECONDS = 3600
-BATCH = 500
 
 
 def sweep() -> None:
     """One round of everything but pruning; a step that fails is logged and does not stop the others."""
-    for step in (rescue_builds, requeue_builds, rescue_mails, resend_mails, expire_archives):
+    for step in (
+        rescue_builds,
+        cancel_abandoned,
+        requeue_builds,
+        rescue_mails,
+        resend_mails,
+        expire_archives,
+        remove_parts,
+        waiting.tell,
+    ):
         _guarded(step)
 
 
 def prune() -> None:
-    """Remove tasks after a year, and timelines, tracebacks and news after 90 days."""
+    """Remove tasks after a year, timelines, tracebacks and news after 90 days, and archives that no task knows of."""
     _guarded(prune_rows)
+    _guarded(remove_orphans)
 
 
 def rescue_builds() -> None:
-    for task in ExportTask.objects.lapsed()[:BATCH]:
+    rescued = []
+    for task in one_by_one(ExportTask.objects.lapsed()):
         if task.rescue():
+            rescued.append(task)
             logger.warning("Export %s: its worker fell silent (crash %d).", task.pk, task.crashes)
             if task.status == Status.FAILED:
                 logger.error("Export %s failed: its workers died %d times.\n%s", task.pk, task.crashes, task.traceback)
-            jobs.hand_out(task)
+    _until_false(jobs.hand_out, rescued)
+
+
+def cancel_abandoned() -> None:
+    for task in one_by_one(ExportTask.objects.abandoned()):
+        if task.cancel():
+            logger.warning("Export %s cancelled: its owner's account is closed.", task.pk)
 
 
 def requeue_builds() -> None:
     """Give those that no queue knows of a new attempt. The oldest is put in front last, and so comes first."""
-    overlooked = list(ExportTask.objects.overlooked().order_by("-created_at")[:BATCH])
-    if not overlooked:
+    overlooked = ExportTask.objects.overlooked().order_by("-created_at")
+    if not overlooked.exists():
         return
     known = _jobs_in_hand()
-    for task in overlooked:
+    lost = []
+    for task in one_by_one(overlooked):
         if task.job_id not in known and task.requeue():
+            lost.append(task)
             logger.warning("Export %s: its job was lost, queued again.", task.pk)
-            jobs.enqueue_export(task, at_front=True)
+    _until_false(jobs.hand_out, lost)
 
 
 def rescue_mails() -> None:
-    for mail in ExportMail.objects.lapsed()[:BATCH]:
+    for mail in one_by_one(ExportMail.objects.lapsed()):
         mail.postpone("The process that sent the mail fell silent.")
 
 
 def resend_mails() -> None:
-    due = list(ExportMail.objects.due().order_by("next_try_at")[:BATCH])
-    if not due:
+    due = ExportMail.objects.due().order_by("next_try_at")
+    if not due.exists():
         return
     known = _jobs_in_hand()
-    for mail in due:
-        if mail.job_id not in known and mail.put_off():
-            jobs.enqueue_mail(mail)
+    _until_false(jobs.enqueue_mail, [m for m in one_by_one(due) if m.job_id not in known and m.put_off()])
 
 
 def expire_archives() -> None:
-    for task in ExportTask.objects.expired()[:BATCH]:
+    gone = []
+    for task in one_by_one(ExportTask.objects.expired()):
         name = task.archive.name
         if task.expire():
-            archive.discard(name)
+            gone.append(name)
+    for name in gone:
+        archive.discard(name)
+
+
+def remove_parts() -> None:
+    """Remove part files of builds that do not run any more on this machine or, since they are fenced off, in vain."""
+    for path in archive.parts_folder().glob(f"*{archive.PART_SUFFIX}"):
+        if not _build_of(path.name).filter(status=Status.RUNNING).exists():
+            path.unlink(missing_ok=True)
+
+
+def remove_orphans() -> None:
+    """Remove archives that are no task's: stored right before their worker died, or left by a deleted account."""
+    storage = archive_storage()
+    for kind in KINDS:
+        try:
+            _, names = storage.listdir(kind)
+        except FileNotFoundError:
+            continue
+        for name in names:
+            path = f"{kind}/{name}"
+            wanted = _build_of(name).filter(status=Status.RUNNING) | ExportTask.objects.filter(archive=path)
+            if not wanted.exists():
+                archive.discard(path)
 
 
 def prune_rows() -> None:
@@ -87,6 +141,20 @@ def prune_rows() -> None:
         pk__in=ExportTask.objects.unfinished().values("pk")
     ).delete()
     Notification.objects.filter(name__startswith="export:", updated_at__lt=old).delete()
+
+
+def _until_false(action: Callable[[Row], bool], rows: list[Row]) -> None:
+    """Do it to each, and leave the rest to the next round once it fails: a broker that hangs takes seconds a call."""
+    all(map(action, rows))
+
+
+def _build_of(file_name: str) -> QuerySet[ExportTask]:
+    """The build that makes the file `<task>-<attempt>.<...>`; none where the name is another's."""
+    task_id, _, attempt = PurePath(file_name).name.partition(".")[0].rpartition("-")
+    try:
+        return ExportTask.objects.filter(pk=UUID(task_id), attempt=int(attempt))
+    except ValueError:
+        return ExportTask.objects.none()
 
 
 def _jobs_in_hand() -> set[str]:

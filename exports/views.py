@@ -1,24 +1,31 @@
 """What people do with their exports. Each is found through its owner: a stranger's does not exist."""
 
+import logging
 from functools import partial
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db import transaction
 from django.http import FileResponse, Http404, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.formats import time_format
+from django.utils.timezone import localtime
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from blog.http import PersonRequest
 from blog.paging import paginate
 
-from . import jobs
+from . import archive, jobs
 from .kinds import KINDS
 from .models import Event, ExportTask
+
+logger = logging.getLogger(__name__)
 
 
 @login_required
@@ -31,12 +38,26 @@ def task_list(request: PersonRequest) -> HttpResponse:
     request.user.notifications.filter(name__startswith="export:").mark_read()
     page = paginate(request.user.export_tasks.all(), request.GET.get("before"))
     under_way = request.user.export_tasks.unfinished().first()
-    return render(request, "exports/task_list.html", {"page": page, "under_way": under_way})
+    return render(request, "exports/task_list.html", {
+        "page": page,
+        "under_way": under_way,
+        "cooling": request.user.export_tasks.recent_success(),
+    })
 
 
 def _task_request(request: PersonRequest) -> HttpResponse:
+    if last := request.user.export_tasks.recent_success():
+        messages.info(request, _("Your last archive is quite new. You can ask for another at %(time)s.") % {
+            "time": time_format(localtime(last.next_request_at), "TIME_FORMAT")
+        })  # fmt: skip
+        return redirect(last)
+    if not archive.has_room():
+        logger.error("An export was refused: less than EXPORT_MIN_FREE bytes are free.")
+        messages.error(request, _("We are short of disk space and cannot build archives now. Please try again later."))
+        return redirect("exports:task-list")
     with transaction.atomic():
-        task, is_new = ExportTask.objects.request(request.user.pk, language=get_language() or "")
+        rows = KINDS["posts"].count(request.user)
+        task, is_new = ExportTask.objects.request(request.user.pk, language=get_language() or "", rows_total=rows)
         if is_new:
             # The request stands once it is committed; a broker that is away is the sweeper's to make good.
             transaction.on_commit(partial(jobs.enqueue_export, task), robust=True)
@@ -44,6 +65,18 @@ def _task_request(request: PersonRequest) -> HttpResponse:
         messages.success(request, _("Your archive is requested. You can go on; the e-mail comes by itself."))
     else:
         messages.info(request, _("Your archive is under way already. Here is how far it is."))
+    return redirect(task)
+
+
+@login_required
+@require_POST
+def task_cancel(request: PersonRequest, pk: UUID) -> HttpResponse:
+    task = get_object_or_404(request.user.export_tasks, pk=pk)
+    if task.cancel():
+        jobs.withdraw(task)
+        messages.success(request, _("Cancelled. You can ask again whenever you like."))
+    else:
+        messages.info(request, _("Too late to cancel: it has ended already."))
     return redirect(task)
 
 
@@ -59,13 +92,26 @@ def task_detail(request: PersonRequest, pk: UUID) -> HttpResponse:
 @login_required
 @never_cache
 @require_GET
-def task_download(request: PersonRequest, pk: UUID) -> FileResponse:
+def task_download(request: PersonRequest, pk: UUID) -> HttpResponseBase:
     """The archive, streamed; 404 once it has expired."""
     task = get_object_or_404(request.user.export_tasks.downloadable(), pk=pk)
+    task.record(Event.DOWNLOADED)
+    name, content_type = archive.download_name(task)
+    if settings.EXPORT_ACCEL_PREFIX:
+        return _accelerated(task, name, content_type)
+    if settings.EXPORT_BUCKET:
+        return redirect(task.archive.url)
     try:
         file = task.archive.open("rb")
     except FileNotFoundError as error:
         raise Http404 from error
-    task.record(Event.DOWNLOADED)
-    kind = KINDS[task.kind]
-    return FileResponse(file, as_attachment=True, filename=kind.file_name, content_type=kind.content_type)
+    return FileResponse(file, as_attachment=True, filename=name, content_type=content_type)
+
+
+def _accelerated(task: ExportTask, name: str, content_type: str) -> HttpResponse:
+    """Leave the sending to nginx, which can also go on with a download that broke."""
+    headers = {
+        "X-Accel-Redirect": f"{settings.EXPORT_ACCEL_PREFIX.rstrip('/')}/{task.archive.name}",
+        "Content-Disposition": f'attachment; filename="{name}"',
+    }
+    return HttpResponse(headers=headers, content_type=content_type)

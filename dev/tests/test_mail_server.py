@@ -17,8 +17,7 @@ def mail_server(tmp_path):
 
 
 def send(stack: Stack, message: EmailMessage) -> None:
-    port = urlsplit(stack.env["EMAIL_URL"]).port
-    with smtplib.SMTP("127.0.0.1", port) as connection:
+    with smtplib.SMTP("127.0.0.1", urlsplit(stack.env["EMAIL_URL"]).port or 0) as connection:
         connection.send_message(message, "noreply@microblog.example")
 
 
@@ -63,5 +62,5 @@ def test_a_message_over_the_limit_is_refused(mail_server):
 
 
 def test_waiting_for_a_mail_that_never_comes_ends(mail_server):
-    with pytest.raises(TimeoutError, match="No mail to alice@microblog.example"):
+    with pytest.raises(TimeoutError, match="No mail to alice@"):
         mail_server.mailbox.wait("alice@microblog.example", seconds=0.1)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -37,16 +37,12 @@ class ErrorCode(models.TextChoices):
 
     CRASHED = "CRASHED", _("The work was interrupted three times. We are looking into it.")
     TIMEOUT = "TIMEOUT", _("It took longer than an export may take.")
+    DISK_FULL = "DISK_FULL", _("We are short of disk space. We have been told; please try again later.")
     ERROR = "ERROR", _("Something went wrong on our side. We have been told about it.")
 
 
 def archive_storage() -> Storage:
     return storages["archives"]
-
-
-def archive_name(task: ExportTask, file_name: str) -> str:
-    """One name an attempt, so that a zombie cannot write over its successor's archive."""
-    return f"{task.kind}/{task.pk}-{task.attempt}{file_name[file_name.rindex('.') :]}"
 
 
 class ExportTaskQuerySet(models.QuerySet["ExportTask"]):
@@ -73,11 +69,22 @@ class ExportTaskQuerySet(models.QuerySet["ExportTask"]):
     def downloadable(self) -> ExportTaskQuerySet:
         return self.filter(archive_expires_at__gt=Now()).exclude(archive="")
 
-    def request(self, owner_id: int, kind: str = "posts", language: str = "") -> tuple[ExportTask, bool]:
+    def abandoned(self) -> ExportTaskQuerySet:
+        """Unfinished, but their owner may not use the site any more."""
+        return self.unfinished().filter(owner__is_active=False)
+
+    def recent_success(self, kind: str = "posts") -> ExportTask | None:
+        """The last successful one, as long as EXPORT_COOLDOWN forbids another."""
+        since = from_now(-settings.EXPORT_COOLDOWN)
+        return self.filter(kind=kind, status=Status.SUCCESSFUL, finished_at__gt=since).order_by("finished_at").last()
+
+    def request(
+        self, owner_id: int, kind: str = "posts", language: str = "", rows_total: int = 0
+    ) -> tuple[ExportTask, bool]:
         """A new task, or the one that is under way already, and whether it is new."""
         try:
             with transaction.atomic():
-                task = self.create(owner_id=owner_id, kind=kind, language=language)
+                task = self.create(owner_id=owner_id, kind=kind, language=language, rows_total=rows_total)
                 task.record(Event.REQUESTED)
                 task.announce()
         except IntegrityError:
@@ -111,7 +118,7 @@ class ExportTask(models.Model):
     created_at = models.DateTimeField(_("requested at"), db_default=Now())
     started_at = models.DateTimeField(_("started at"), null=True)
     finished_at = models.DateTimeField(_("finished at"), null=True)
-    archive = models.FileField(_("archive"), storage=archive_storage, upload_to=archive_name, blank=True)
+    archive = models.FileField(_("archive"), storage=archive_storage, blank=True)
     archive_bytes = models.PositiveBigIntegerField(_("size"), null=True)
     archive_sha256 = models.CharField("SHA-256", max_length=64, blank=True)
     archive_expires_at = models.DateTimeField(_("kept until"), null=True)
@@ -123,6 +130,7 @@ class ExportTask(models.Model):
     class Meta:
         verbose_name = _("export")
         verbose_name_plural = _("exports")
+        permissions = [("cancel_exporttask", "Can cancel exports")]
         constraints = [
             models.UniqueConstraint(
                 fields=["owner", "kind"], condition=Q(status__in=UNFINISHED), name="exports_exporttask_unfinished"
@@ -161,9 +169,19 @@ class ExportTask(models.Model):
         return bool(self.archive)
 
     @property
+    def is_packed(self) -> bool:
+        """Whether the archive was too large for an e-mail, and so is a zip file."""
+        return self.archive.name.endswith(".zip")
+
+    @property
     def duration(self) -> timedelta | None:
         """How long the last build took."""
         return self.finished_at - self.started_at if self.finished_at and self.started_at else None
+
+    @property
+    def next_request_at(self) -> datetime | None:
+        """When the owner may ask again, by this export's cooldown."""
+        return self.finished_at + timedelta(seconds=settings.EXPORT_COOLDOWN) if self.finished_at else None
 
     @property
     def owed_mail(self) -> ExportMail | None:
@@ -176,7 +194,7 @@ class ExportTask(models.Model):
     def claim(self) -> bool:
         """Move READY to RUNNING; False if another worker already has it."""
         return self._move(
-            self._held(Status.READY),
+            self._held(Status.READY).filter(owner__is_active=True),
             Event.CLAIMED,
             status=Status.RUNNING,
             started_at=Now(),
@@ -187,7 +205,7 @@ class ExportTask(models.Model):
         """Keep the claim for another lease and note progress, which never goes back; False if it was taken away."""
         changes = {"lease_expires_at": lease(), "rows_done": Greatest(F("rows_done"), Value(rows_done))}
         with transaction.atomic():
-            if self._held(Status.RUNNING).update(**changes) != 1:
+            if self._held(Status.RUNNING).filter(owner__is_active=True).update(**changes) != 1:
                 return False
             self.rows_done = max(self.rows_done, rows_done)
             self.announce()
@@ -205,7 +223,7 @@ class ExportTask(models.Model):
     def finish(self, archive: str, rows: int, size: int, sha256: str) -> bool:
         """Move RUNNING to SUCCESSFUL with the file of that name in storage, and owe the mail with it."""
         return self._end(
-            self._held(Status.RUNNING),
+            self._held(Status.RUNNING).filter(owner__is_active=True),
             Event.BUILT,
             Purpose.ARCHIVE,
             status=Status.SUCCESSFUL,
@@ -230,6 +248,13 @@ class ExportTask(models.Model):
         """`crash`, if the lease has run out."""
         return self._crash(self._held(Status.RUNNING).lapsed(), "")
 
+    def cancel(self) -> bool:
+        """Move READY or RUNNING to CANCELLED: whoever builds it stops within a heartbeat, and no mail is owed."""
+        unfinished = type(self).objects.unfinished().filter(pk=self.pk)
+        return self._move(
+            unfinished, Event.CANCELLED, status=Status.CANCELLED, finished_at=Now(), lease_expires_at=None
+        )
+
     def requeue(self) -> bool:
         """Give a READY task, whose job was lost, a new attempt."""
         return self._move(self._held(Status.READY), Event.REQUEUED, attempt=self.attempt + 1)
@@ -243,9 +268,13 @@ class ExportTask(models.Model):
         """Add to the timeline."""
         ExportEvent.objects.create(task=self, kind=event, attempt=self.attempt)
 
-    def announce(self) -> None:
-        """Tell the owner's pages how things stand."""
-        Notification.objects.put(self.owner_id, f"export:{self.pk}", self.facts())
+    @property
+    def notification_name(self) -> str:
+        return f"export:{self.pk}"
+
+    def announce(self, **more: Any) -> None:
+        """Tell the owner's pages how things stand, and what else is known of it."""
+        Notification.objects.put(self.owner_id, self.notification_name, self.facts() | more)
 
     def facts(self) -> dict[str, Any]:
         """What `progress.describe` needs to put this task into words; JSON-ready."""
@@ -260,6 +289,11 @@ class ExportTask(models.Model):
             "error_code": self.error_code,
             "mail": mail.status if mail else None,
         }
+
+    def told(self) -> dict[str, Any]:
+        """The facts that the owner was told last, with what else was known, such as the place in line."""
+        last = Notification.objects.filter(user_id=self.owner_id, name=self.notification_name)
+        return last.values_list("payload", flat=True).first() or self.facts()
 
     def _held(self, status: Status) -> ExportTaskQuerySet:
         """This row, as long as it has that status and the attempt that this object was read with."""

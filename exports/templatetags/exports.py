@@ -15,7 +15,7 @@ register = template.Library()
 @register.filter
 def progress(task: ExportTask) -> dict[str, Any]:
     """What `describe` says of a task."""
-    return describe(task.facts())
+    return describe(task.told() if task.is_unfinished else task.facts())
 
 
 @register.inclusion_tag("exports/_bars.html", takes_context=True)
@@ -35,4 +35,8 @@ def export_bars(context: RequestContext) -> dict[str, Any]:
 def export_request(context: RequestContext, user: User) -> dict[str, Any]:
     """The button that asks for an archive, or how far the one under way is."""
     task = user.export_tasks.unfinished().first()
-    return {"csrf_token": context.get("csrf_token"), "under_way": progress(task) if task else None}
+    return {
+        "csrf_token": context.get("csrf_token"),
+        "under_way": progress(task) if task else None,
+        "cooling": user.export_tasks.recent_success(),
+    }

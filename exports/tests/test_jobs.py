@@ -11,6 +11,7 @@ from rq.timeouts import JobTimeoutException
 
 from exports import archive, delivery, jobs
 from exports.models import ErrorCode, Event, ExportTask, MailStatus, Purpose, Status
+from exports.models.task import archive_storage
 from exports.worker import Worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -105,7 +106,7 @@ def test_a_worker_that_was_overtaken_stops_and_leaves_no_file(task, write_posts,
     run(task)
     assert task.status == Status.READY
     assert mail.outbox == []
-    assert not task._meta.get_field("archive").storage.exists(f"posts/{task.pk}-1.json")
+    assert not archive_storage().exists(f"posts/{task.pk}-1.json")
 
 
 def test_a_mail_that_is_refused_is_tried_again_without_building_again(task, monkeypatch):

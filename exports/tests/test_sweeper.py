@@ -1,11 +1,16 @@
+import threading
+
 import django_rq
 import pytest
+from django.core.files.base import ContentFile
 from django.core.management import call_command
+from django.db import connection, connections, transaction
 
 from blog.models import Notification
-from exports import jobs, sweeper
+from exports import archive, jobs, sweeper
 from exports.models import ExportEvent, ExportMail, ExportTask, MailStatus, Purpose, Status
 from exports.models.clock import from_now
+from exports.models.task import archive_storage
 
 pytestmark = pytest.mark.django_db
 
@@ -144,6 +149,82 @@ def test_a_step_that_fails_does_not_stop_the_others(task, monkeypatch, caplog):
     age(task, created_at=60)
     assert swept(task).attempt == 2
     assert "broken step" in caplog.text
+
+
+def test_part_files_of_builds_that_do_not_run_are_removed(task):
+    task.claim()
+    running = archive.parts_folder() / f"{task.job_id}.json.part"
+    running.touch()
+    for name in (f"{task.pk}-7.json.part", "00000000-0000-0000-0000-000000000000-1.zip.part", "stray.part"):
+        (archive.parts_folder() / name).touch()
+    sweeper.sweep()
+    assert list(archive.parts_folder().iterdir()) == [running]
+    running.unlink()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_archives_that_no_task_knows_of_are_removed(finished):
+    storage = archive_storage()
+    orphan = storage.save(f"posts/{finished.pk}-7.json", ContentFile(b"of a zombie"))
+    sweeper.prune()
+    assert not storage.exists(orphan)
+    assert storage.exists(finished.archive.name)
+
+
+def test_an_archive_that_was_stored_a_moment_ago_is_kept(task):
+    task.claim()
+    name = archive_storage().save(f"posts/{task.job_id}.json", ContentFile(b"about to be recorded"))
+    sweeper.prune()
+    assert archive_storage().exists(name)
+    archive.discard(name)
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_it_never_waits_for_a_row_that_somebody_has_locked(task):
+    age(task, created_at=60)
+    locked, done = threading.Event(), threading.Event()
+
+    def hold():
+        with transaction.atomic():
+            ExportTask.objects.select_for_update().get(pk=task.pk)
+            locked.set()
+            done.wait(10)
+        connections.close_all()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    locked.wait(10)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '100ms'")
+        assert swept(task).attempt == 1
+    finally:
+        done.set()
+        holder.join()
+    assert swept(task).attempt == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_at_once_do_things_once(task, bob, queue):
+    tasks = [task, ExportTask.objects.request(bob.pk)[0]]
+    for each in tasks:
+        each.claim()
+        age(each, lease_expires_at=1)
+    together = threading.Barrier(4)
+
+    def sweep():
+        together.wait()
+        sweeper.sweep()
+        connections.close_all()
+
+    threads = [threading.Thread(target=sweep) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert list(ExportTask.objects.values_list("attempt", "crashes")) == [(2, 1), (2, 1)]
+    assert sorted(queue.get_job_ids()) == sorted(f"{each.pk}-2" for each in tasks)
 
 
 def test_one_round_by_hand(task, queue):

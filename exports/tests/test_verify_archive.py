@@ -1,5 +1,6 @@
 import hashlib
 import json
+import zipfile
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,20 @@ def test_what_the_format_may_add_later_is_ok(file: Path) -> None:
     posts = [post | {"likes": 3} for post in POSTS]
     file.write_text(json.dumps(ARCHIVE | {"posts": posts, "language": "en"}))
     assert "OK" in verify(file)
+
+
+def test_a_packed_archive_is_ok(file: Path) -> None:
+    with zipfile.ZipFile(file, "w") as packed:
+        packed.writestr("posts.json", json.dumps(ARCHIVE))
+    assert "OK: 3 posts" in verify(file, sha256=hashlib.sha256(file.read_bytes()).hexdigest())
+
+
+def test_another_zip_file_is_refused(file: Path) -> None:
+    with zipfile.ZipFile(file, "w") as packed:
+        packed.writestr("other.json", "{}")
+    assert "not a zip file with posts.json in it" in problems(file)
+    file.write_bytes(file.read_bytes()[:20])
+    assert "not a zip file with posts.json in it" in problems(file)
 
 
 def test_another_checksum_is_refused(file: Path) -> None:

@@ -1,8 +1,11 @@
 import hashlib
 import json
+import zipfile
+import zlib
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,14 +15,17 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from blog.terminal import ProgressBar
+from exports.kinds import KINDS
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "posts.schema.json"
+FILE_NAME = KINDS["posts"].file_name
+PACKING_ERRORS = (zipfile.BadZipFile, zlib.error, KeyError, EOFError, NotImplementedError)
 MOST_PROBLEMS = 10
 LONGEST_LINE = 200
 
 
 class Command(BaseCommand):
-    help = "Check an archive of posts: its schema, count and order, and its SHA-256 if that is given."
+    help = "Check an archive of posts, as JSON or zip: its schema, count and order, and its SHA-256 if that is given."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path)
@@ -35,7 +41,9 @@ class Command(BaseCommand):
         if sha256 and sha256.strip().lower() != digest:
             problems.append(f"SHA-256 is {digest}, not {sha256}")
         try:
-            archive = json.loads(data.decode())
+            archive = json.loads(_unpacked(data).decode())
+        except PACKING_ERRORS as error:
+            problems.append(f"not a zip file with {FILE_NAME} in it: {error}")
         except (ValueError, RecursionError) as error:
             problems.append(f"not JSON in UTF-8: {error}")
         else:
@@ -51,6 +59,14 @@ class Command(BaseCommand):
             self.stderr.write(problem if len(problem) <= LONGEST_LINE else f"{problem[: LONGEST_LINE - 1]}…")
         more = " There are more." if len(problems) > MOST_PROBLEMS else ""
         raise CommandError(f"{file} is not a sound archive.{more}")
+
+
+def _unpacked(data: bytes) -> bytes:
+    """The JSON, out of its zip file where it was too large for an e-mail."""
+    if not data.startswith(b"PK"):
+        return data
+    with zipfile.ZipFile(BytesIO(data)) as packed:
+        return packed.read(FILE_NAME)
 
 
 def _problems(archive: Any, bar: ProgressBar) -> Iterator[str]:

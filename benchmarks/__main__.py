@@ -1,0 +1,31 @@
+"""`python -m benchmarks`: all benchmarks, as a table of ratios; every number goes to var/bench/ as JSON."""
+
+import json
+from argparse import ArgumentParser
+
+from . import export_build
+from .installation import BASE_DIR
+
+RESULTS = BASE_DIR / "var" / "bench"
+HEADINGS = ("benchmark", "this", "that", "ratio")
+
+
+def main() -> None:
+    parser = ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--posts", type=int, default=300_000, help="posts in the large account (300000)")
+    options = parser.parse_args()
+    result = export_build.run(options.posts)
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    (RESULTS / "export_build.json").write_text(json.dumps(result, indent=2) + "\n")
+    _print_table([HEADINGS, *export_build.rows(result)])
+
+
+def _print_table(rows: list[tuple[str, str, str, str]]) -> None:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for first, *others in rows:
+        cells = (cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))
+        print(first.ljust(widths[0]), *cells, sep="  ")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""What only a browser can tell of the pages. The `page` fixture sees to it that nothing breaks the CSP."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from model_bakery import baker
+
+from blog import notifications
+from blog.models import Notification, Post
+from conftest import PASSWORD
+
+pytestmark = pytest.mark.browser
+
+NASTY = ["W" * 280, "שלום עולם (mixed)", "👩‍👩‍👧‍👦" * 40, "https://microblog.example/" + "a" * 250, "a\n\n\nb"]
+
+
+@pytest.fixture
+def site(page, live_server, alice):
+    """The address of the site, with alice signed in."""
+    page.goto(f"{live_server.url}/accounts/login/")
+    page.get_by_label("Name or e-mail address").fill("alice")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign out").wait_for()
+    return live_server.url
+
+
+def width(page):
+    return page.evaluate("document.documentElement.scrollWidth")
+
+
+def test_somebody_signs_in_and_writes(page, site):
+    page.get_by_label("What would you like to say?").fill("Hello 🌊")
+    page.get_by_role("button", name="Post", exact=True).click()
+    page.get_by_text("Your post is out.").wait_for()
+    page.locator(".post-body", has_text="Hello 🌊").wait_for()
+
+
+def test_the_counter_counts_as_the_server_does(page, site):
+    text = page.get_by_label("What would you like to say?")
+    counter = page.locator(".counter")
+    text.fill("  🌊\n👩‍👩‍👧‍👦  ")
+    assert counter.text_content() == "271"
+    text.fill("🌊" * 290)
+    assert counter.text_content() == "-10"
+    assert text.input_value() == "🌊" * 290
+
+
+def test_the_longest_words_stay_inside_the_narrowest_page(page, live_server, make_user):
+    author = make_user("W" * 64, about_me="x" * 280)
+    for body in NASTY:
+        baker.make(Post, author=author, body=body)
+    for path in ("/", author.get_absolute_url(), "/accounts/login/"):
+        page.goto(live_server.url + path)
+        assert width(page) == 360
+
+
+def test_the_keyboard_reaches_the_content_at_once(page, live_server):
+    page.goto(live_server.url)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.hash") == "#content"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_colours_follow_the_system(page, live_server, scheme):
+    page.emulate_media(color_scheme=scheme)
+    page.goto(live_server.url)
+    red = int(page.evaluate("getComputedStyle(document.body).backgroundColor").split("(")[1].split(",")[0])
+    assert (red > 200) is (scheme == "light")
+
+
+def progress(user, value, **more):
+    """Tell what a task would: so many per cent, or how it ended."""
+    data = {"task": "one", "url": "/exports/", "active": True, "max": 100, "text": "Working", "toast": None}
+    Notification.objects.put(user.pk, "work:one", data | {"value": value, "label": f"{value} of 100 posts"} | more)
+
+
+def ended(user, moment):
+    toast = {"level": "success", "text": "All done", "url": "/somewhere/"}
+    progress(user, 99, active=False, toast=toast)
+    Notification.objects.update(updated_at=moment)
+
+
+def test_a_bar_comes_moves_forwards_only_and_ends_in_a_toast(page, site, alice, monkeypatch):
+    monkeypatch.setitem(notifications._renderers, "work", lambda facts: facts)
+    bar = page.locator("[data-bars] [data-bar=one]")
+    progress(alice, 50)
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # rather than wait for half a minute
+    bar.get_by_text("50 of 100 posts").wait_for()
+    progress(alice, 20)
+    bar.get_by_text("20 of 100 posts").wait_for()
+    assert bar.locator("progress").evaluate("bar => bar.value") == 50
+    ended(alice, timezone.now())
+    page.get_by_text("All done").wait_for()
+    assert bar.count() == 0
+
+
+def test_a_toast_comes_once_in_however_many_pages(page, site, alice, monkeypatch):
+    monkeypatch.setitem(notifications._renderers, "work", lambda facts: facts)
+    ended(alice, timezone.now() + timedelta(seconds=1))
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    page.get_by_text("All done").wait_for()
+    page.reload()
+    with page.expect_response("**/notifications/**"):
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    assert page.get_by_text("All done").count() == 0

@@ -1,0 +1,82 @@
+import pytest
+
+from blog.models import POST_LENGTH, Post
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def write(client, alice):
+    client.force_login(alice)
+    return lambda body: client.post("/posts/", {"body": body})
+
+
+def test_a_post_is_stored_and_leads_home(write, alice):
+    response = write("  Hello, <b>sea</b>!  ")
+    assert response.status_code == 302
+    assert response.url == "/"
+    post = Post.objects.get()
+    assert post.author == alice
+    assert post.body == "Hello, <b>sea</b>!"
+
+
+@pytest.mark.parametrize("body", ["שלום", "line\n\n  indented", "👩‍👩‍👧‍👦", "be\u2028tween", "a\u200bb"])
+def test_any_text_stays_as_it_was_written(write, body):
+    write(body)
+    assert Post.objects.get().body == body
+
+
+def test_line_breaks_are_one_character(write):
+    write("a\r\nb\rc")
+    assert Post.objects.get().body == "a\nb\nc"
+
+
+@pytest.mark.parametrize("character", ["a", "é", "字", "🌊"])
+def test_the_longest_post_has_280_code_points(write, character):
+    assert write(character * POST_LENGTH).status_code == 302
+    assert write(character * (POST_LENGTH + 1)).status_code == 422
+    assert Post.objects.get().body == character * POST_LENGTH
+
+
+def test_line_breaks_of_a_browser_do_not_count_double(write):
+    assert write("a\r\n" * 139 + "ab").status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("", "Your post is empty."),
+        (" \r\n\t ", "Your post is empty."),
+        ("\u200b\u2060", "Your post has nothing to see in it."),
+        ("a\0b", "Your post holds a NUL character"),
+        ("x" * 300, "Your post has 300 characters; 280 are allowed."),
+    ],
+)
+def test_a_refused_post_says_why(write, body, message):
+    response = write(body)
+    assert response.status_code == 422
+    assert message in response.content.decode()
+    assert not Post.objects.exists()
+
+
+def test_a_refused_text_is_kept(write):
+    text = "<b>" + "words " * 60
+    assert "&lt;b&gt;words words" in write(text).content.decode()
+
+
+def test_no_body_at_all_is_refused(client, alice):
+    client.force_login(alice)
+    assert client.post("/posts/").status_code == 422
+
+
+def test_a_visitor_is_sent_to_sign_in(client):
+    response = client.post("/posts/", {"body": "hello"})
+    assert response.status_code == 302
+    # Not back to here: after signing in, a GET would be refused.
+    assert response.url == "/accounts/login/"
+    assert not Post.objects.exists()
+
+
+def test_it_is_for_posting_only(client, alice):
+    client.force_login(alice)
+    assert client.get("/posts/").status_code == 405

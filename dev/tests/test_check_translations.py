@@ -1,0 +1,37 @@
+from io import BytesIO
+
+from babel.messages.pofile import read_po
+
+from dev.check_translations import untranslated
+
+PO = """
+msgid ""
+msgstr "Content-Type: text/plain; charset=utf-8\\n"
+
+#: blog/views.py:1
+msgid "Whole"
+msgstr "Ganz"
+
+#: blog/views.py:2
+msgid "Absent"
+msgstr ""
+
+#: blog/views.py:3
+#, fuzzy
+msgid "Guessed"
+msgstr "Geraten"
+
+#: blog/views.py:4
+msgid "%(n)s post"
+msgid_plural "%(n)s posts"
+msgstr[0] "%(n)s Beitrag"
+msgstr[1] ""
+"""
+
+
+def test_absent_guessed_and_half_translations_are_named_with_their_place():
+    assert list(untranslated(read_po(BytesIO(PO.encode()), locale="de"))) == [
+        'missing: "Absent" (blog/views.py:2)',
+        'fuzzy: "Guessed" (blog/views.py:3)',
+        'missing: "%(n)s post" (blog/views.py:4)',
+    ]

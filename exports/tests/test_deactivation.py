@@ -1,0 +1,56 @@
+"""An account that staff close while its export is under way."""
+
+import pytest
+from django.core import mail
+
+from exports import archive, jobs, sweeper
+from exports.models import ExportMail, ExportTask, MailStatus, Purpose, Status
+
+pytestmark = pytest.mark.django_db
+
+
+def close(user):
+    type(user).objects.filter(pk=user.pk).update(is_active=False)
+
+
+def test_a_waiting_export_is_not_begun_and_the_sweeper_cancels_it(alice, task):
+    close(alice)
+    assert not task.claim()
+    sweeper.sweep()
+    task.refresh_from_db()
+    assert task.status == Status.CANCELLED
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_running_one_stops_and_nothing_is_sent(alice, task, write_posts, monkeypatch):
+    write_posts(alice, 3)
+    build = archive.build
+
+    def closed_meanwhile(*args):
+        close(alice)
+        return build(*args)
+
+    monkeypatch.setattr(archive, "build", closed_meanwhile)
+    jobs.run_export(str(task.pk), task.attempt)
+    sweeper.sweep()
+    task.refresh_from_db()
+    assert task.status == Status.CANCELLED
+    assert not task.is_downloadable
+    assert not task.mails.exists()
+    assert mail.outbox == []
+
+
+def test_its_lease_is_not_renewed(alice, task):
+    task.claim()
+    close(alice)
+    assert not task.renew(1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_mail_that_is_still_owed_is_not_sent(alice, task):
+    owed = ExportMail.objects.create(task=ExportTask.objects.get(pk=task.pk), purpose=Purpose.FAILURE)
+    close(alice)
+    jobs.deliver_mail(str(owed.pk))
+    owed.refresh_from_db()
+    assert owed.status == MailStatus.GAVE_UP
+    assert mail.outbox == []
