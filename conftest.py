@@ -3,12 +3,17 @@
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from django.db import connection
 
 from blog.models import User
+from dev.pytest_plugin import chromium
 from dev.stack import Stack
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 PASSWORD = "a walk beside the river"
 

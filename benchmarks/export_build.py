@@ -127,7 +127,7 @@ def _export_raw(database: Path, output: Path) -> None:
         write('{"version": 1, "username": "demo", "posts": [\n')
         lines = connection.execute(QUERY)
         while batch := lines.fetchmany(CHUNK):
-            write(before + ",\n".join(line for (line,) in batch))
+            write(before + ",\n".join([line for (line,) in batch]))
             count, before = count + len(batch), ",\n"
         write(f'\n], "count": {count}}}\n')
         file.flush()

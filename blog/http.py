@@ -8,4 +8,4 @@ from .models import User
 class PersonRequest(HttpRequest):
     """What views behind `login_required` are given."""
 
-    user: User  # type: ignore[assignment]
+    user: User

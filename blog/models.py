@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from allauth.account.models import EmailAddress
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.core.validators import MaxLengthValidator, ProhibitNullCharactersValidator, RegexValidator
 from django.db import models, transaction
@@ -81,15 +82,16 @@ class User(AbstractUser):
     @property
     def confirmed_email(self) -> str | None:
         """The address that the person has shown to be theirs, at this moment; None where there is none."""
-        confirmed = self.emailaddress_set.filter(verified=True, primary=True)
-        return confirmed.values_list("email", flat=True).first()
+        confirmed = EmailAddress.objects.filter(user=self, verified=True, primary=True)
+        address: str | None = confirmed.values_list("email", flat=True).first()
+        return address
 
     def confirm_email(self) -> None:
-        """Count the account's address as confirmed."""
-        if self.email:
-            self.emailaddress_set.update_or_create(
-                email=self.email.lower(), defaults={"verified": True, "primary": True}
-            )
+        """Count the account's address as confirmed, in the place of any other."""
+        with transaction.atomic():
+            EmailAddress.objects.filter(user=self).delete()
+            if self.email:
+                EmailAddress.objects.create(user=self, email=self.email.lower(), verified=True, primary=True)
 
 
 class PostQuerySet(models.QuerySet["Post"]):
@@ -139,7 +141,9 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
         return self.filter(read_at=None)
 
     def mark_read(self) -> None:
-        self.unread().update(read_at=Now())
+        # Looked for first: on SQLite even an UPDATE of nothing waits for every other writer.
+        if self.unread().exists():
+            self.unread().update(read_at=Now())
 
 
 class Notification(models.Model):

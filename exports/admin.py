@@ -84,7 +84,9 @@ class ExportTaskAdmin(ReadOnly, admin.ModelAdmin[ExportTask]):
         for task in cancelled:
             jobs.withdraw(task)
             self.log_change(request, task, "Cancelled.")
-        self.message_user(request, ngettext("%(n)d cancelled.", "%(n)d cancelled.", len(cancelled)) % {"n": len(cancelled)})
+        self.message_user(
+            request, ngettext("%(n)d cancelled.", "%(n)d cancelled.", len(cancelled)) % {"n": len(cancelled)}
+        )
 
     @admin.display(description=_("progress"), ordering="rows_done")
     def progress(self, task: ExportTask) -> SafeString | str:

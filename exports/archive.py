@@ -69,7 +69,7 @@ def pack(kind: str, source: BinaryIO, out: BinaryIO, built: Built, progress: Pro
     """Write the archive in `source` to `out` as a zip file; the same rows, with the size and checksum of the zip."""
     stream = _Hashed(out)
     source.seek(0)
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as packed:  # type: ignore[call-overload]
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as packed:
         member = zipfile.ZipInfo(KINDS[kind].file_name, date_time=PACKED_AT)
         member.compress_type = zipfile.ZIP_DEFLATED
         member.external_attr = 0o600 << 16
@@ -123,7 +123,7 @@ def download_name(task: ExportTask) -> tuple[str, str]:
 
 def has_room() -> bool:
     """Whether the disk that archives are built on has EXPORT_MIN_FREE bytes left."""
-    return shutil.disk_usage(settings.VAR_DIR).free >= settings.EXPORT_MIN_FREE
+    return bool(shutil.disk_usage(settings.VAR_DIR).free >= settings.EXPORT_MIN_FREE)
 
 
 class _Hashed(io.RawIOBase):
@@ -142,15 +142,16 @@ class _Hashed(io.RawIOBase):
         return written
 
 
-class _Movable(File):
+class _Movable(File[bytes]):
     """A file on disk that FileSystemStorage may rename instead of copying."""
 
     def __init__(self, part: BinaryIO) -> None:
         part.seek(0)
+        self.path = str(part.name)
         super().__init__(part, name=Path(part.name).name)
 
     def temporary_file_path(self) -> str:
-        return str(self.file.name)
+        return self.path
 
 
 def _chunk_rows() -> int:

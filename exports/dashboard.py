@@ -31,7 +31,7 @@ class GuardedQueueAdmin(QueueAdmin):
         return _guarded(super().changelist_view)(request, extra_context)
 
     def get_urls(self) -> list[URLPattern]:
-        urls = super().get_urls()
+        urls: list[URLPattern] = super().get_urls()  # type: ignore[no-untyped-call]
         for url in urls:
             name = url.name or ""
             if name.startswith("django_rq_") and name not in TOKEN_VIEWS:

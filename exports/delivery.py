@@ -65,9 +65,10 @@ def subject(mail: ExportMail) -> str:
 def fits(size: int) -> bool:
     """Whether an archive of `size` bytes can be attached: base64 makes four of three, and lines of 76 end in CRLF."""
     encoded = (size + 2) // 3 * 4
-    return BODIES_BYTES + encoded + encoded // 76 * 2 <= settings.EXPORT_MAIL_LIMIT
+    return bool(BODIES_BYTES + encoded + encoded // 76 * 2 <= settings.EXPORT_MAIL_LIMIT)
 
 
 def read(task: ExportTask) -> bytes:
     with task.archive.open("rb") as file:
-        return file.read()
+        content: bytes = file.read()
+    return content

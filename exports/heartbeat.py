@@ -103,7 +103,7 @@ class Heartbeat:
             return
         self._job.meta["progress"] = {"done": rows, "total": max(rows, self._rows_total)}
         try:
-            self._job.save_meta()
+            self._job.save_meta()  # type: ignore[no-untyped-call]
         except RedisError as error:
             logger.warning("Progress could not be shown in the dashboard: %s", error)
             self._job = None

@@ -1,11 +1,16 @@
-"""What RQ runs, and how it gets onto the queue. A job can run twice, or be lost: the rows' claims make that harmless."""
+"""What RQ runs, and how it gets onto the queue.
+
+A job can run twice, or be lost: the claims of the rows make that harmless.
+"""
 
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from traceback import format_exc
 
 import django_rq
+from botocore.exceptions import BotoCoreError, ClientError
 from django.db import Error as DatabaseError
 from redis.exceptions import RedisError
 from rq.job import Job
@@ -20,8 +25,8 @@ logger = logging.getLogger(__name__)
 
 FAILED_JOBS_SECONDS = 7 * 86400  # how long the dashboard keeps them; RQ's own is a year
 
-# Errors that may well be gone the next time: the database, the broker, the disk, the network.
-PASSING = (DatabaseError, OSError)
+# Errors that may well be gone the next time: of the database, the disk, the network, the object store.
+PASSING = (DatabaseError, OSError, BotoCoreError, ClientError)
 
 
 def enqueue_export(task: ExportTask, *, at_front: bool = False) -> bool:
@@ -137,7 +142,7 @@ def hand_out(task: ExportTask) -> bool:
     return mail is None or enqueue_mail(mail)
 
 
-def _enqueue(job_id: str, function: object, *args: object, at_front: bool) -> bool:
+def _enqueue(job_id: str, function: Callable[..., None], *args: str | int, at_front: bool) -> bool:
     try:
         django_rq.get_queue("default").enqueue(
             function, *args, job_id=job_id, at_front=at_front, failure_ttl=FAILED_JOBS_SECONDS

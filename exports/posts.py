@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Func, TextField
+from django.db.models.sql.compiler import SQLCompiler
 
 from blog.models import User
 
@@ -32,12 +33,12 @@ class PostAsJSON(Func):
         "THEN %(created_at)s ELSE substr(%(created_at)s || '000000', 1, 26) END, ' ', 'T') || 'Z')"
     )
 
-    def as_sql(
-        self, compiler: Any, connection: BaseDatabaseWrapper, **context: Any
-    ) -> tuple[str, list[str | int] | tuple[str | int, ...] | tuple[()]]:
+    def as_sql(  # type: ignore[override]  # a template of its own a vendor, and no parameters
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any
+    ) -> tuple[str, tuple[str | int, ...]]:
         body, created_at = (compiler.compile(source)[0] for source in self.get_source_expressions())
         template = self.sqlite_template if connection.vendor == "sqlite" else self.template
-        return template % {"body": body, "created_at": created_at}, []
+        return template % {"body": body, "created_at": created_at}, ()
 
 
 def count(owner: User) -> int:

@@ -37,7 +37,7 @@ def percent(status: str, rows_done: int, rows_total: int) -> int:
 
 
 def count(rows_done: int, rows_total: int) -> str:
-    """"1,200 of 5,000 posts"; the total is an estimate, and is never shown smaller than what is done."""
+    """ "1,200 of 5,000 posts"; the total is an estimate, and is never shown smaller than what is done."""
     total = max(rows_done, rows_total)
     return ngettext("%(done)s of %(total)s post", "%(done)s of %(total)s posts", total) % {
         "done": intcomma(rows_done),

@@ -13,6 +13,7 @@ from uuid import UUID
 
 import django_rq
 from django.conf import settings
+from django.db import Error as DatabaseError
 from django.db.models import Model, QuerySet
 from redis.exceptions import RedisError
 from rq.job import Job
@@ -104,7 +105,7 @@ def resend_mails() -> None:
 def expire_archives() -> None:
     gone = []
     for task in one_by_one(ExportTask.objects.expired()):
-        name = task.archive.name
+        name = str(task.archive.name)
         if task.expire():
             gone.append(name)
     for name in gone:
@@ -179,7 +180,8 @@ def _just_started(job: Job) -> bool:
 def _guarded(step: Callable[[], None]) -> None:
     try:
         step()
-    except RedisError as error:
-        logger.warning("The broker is away, %s waits: %s", step.__name__, error)
+    except (RedisError, DatabaseError) as error:
+        # No ERROR, which mails ADMINS: this would be one for each step, every five seconds.
+        logger.warning("The broker or the database is away, %s waits: %s", step.__name__, error)
     except Exception:
         logger.exception("Sweeping: %s failed", step.__name__)

@@ -38,11 +38,15 @@ def task_list(request: PersonRequest) -> HttpResponse:
     request.user.notifications.filter(name__startswith="export:").mark_read()
     page = paginate(request.user.export_tasks.all(), request.GET.get("before"))
     under_way = request.user.export_tasks.unfinished().first()
-    return render(request, "exports/task_list.html", {
-        "page": page,
-        "under_way": under_way,
-        "cooling": request.user.export_tasks.recent_success(),
-    })
+    return render(
+        request,
+        "exports/task_list.html",
+        {
+            "page": page,
+            "under_way": under_way,
+            "cooling": request.user.export_tasks.recent_success(),
+        },
+    )
 
 
 def _task_request(request: PersonRequest) -> HttpResponse:
@@ -86,7 +90,16 @@ def task_cancel(request: PersonRequest, pk: UUID) -> HttpResponse:
 def task_detail(request: PersonRequest, pk: UUID) -> HttpResponse:
     task = get_object_or_404(request.user.export_tasks, pk=pk)
     request.user.notifications.filter(name=f"export:{task.pk}").mark_read()
-    return render(request, "exports/task_detail.html", {"task": task, "events": task.events.all()})
+    return render(
+        request,
+        "exports/task_detail.html",
+        {
+            "task": task,
+            "events": task.events.all(),
+            "under_way": request.user.export_tasks.unfinished().first(),
+            "cooling": request.user.export_tasks.recent_success(),
+        },
+    )
 
 
 @login_required

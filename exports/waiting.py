@@ -19,7 +19,8 @@ EXACT_PLACES = 10  # beyond it places are told in tens: a line that moves must n
 
 def tell() -> None:
     """Bring the news of all READY tasks up to date."""
-    line = list(ExportTask.objects.unfinished().order_by("created_at").values_list("pk", "status", "rows_total", "rows_done"))
+    unfinished = ExportTask.objects.unfinished().order_by("created_at")
+    line = list(unfinished.values_list("pk", "status", "rows_total", "rows_done"))
     if all(status != Status.READY for _, status, _, _ in line):
         return
     workers = worker_count()

@@ -24,7 +24,7 @@ class Worker(RQWorker):
         super().__init__(*args, **kwargs | {"serializer": JSONSerializer, "worker_ttl": 30, "maintenance_interval": 60})
 
     def handle_work_horse_killed(self, job: Job, retpid: int, ret_val: int, rusage: Any) -> None:
-        super().handle_work_horse_killed(job, retpid, ret_val, rusage)
+        super().handle_work_horse_killed(job, retpid, ret_val, rusage)  # type: ignore[no-untyped-call]
         try:
             jobs.work_horse_died(job)
         except Exception:

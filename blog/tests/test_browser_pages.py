@@ -94,6 +94,7 @@ def test_a_bar_comes_moves_forwards_only_and_ends_in_a_toast(page, site, alice, 
     ended(alice, timezone.now())
     page.get_by_text("All done").wait_for()
     assert bar.count() == 0
+    assert page.locator("[data-bars]").bounding_box()["height"] == 0
 
 
 def test_a_toast_comes_once_in_however_many_pages(page, site, alice, monkeypatch):

@@ -27,7 +27,9 @@ def test_an_unknown_language_changes_nothing(client, alice, code):
     assert '<html lang="en">' in client.get("/").content.decode()
 
 
-@pytest.mark.parametrize("elsewhere", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)"])
+@pytest.mark.parametrize(
+    "elsewhere", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)"]
+)
 def test_it_leads_to_no_other_site(client, elsewhere):
     assert client.post(URL, {"language": "es", "next": elsewhere}, headers={"accept": "text/html"}).url == "/"
 

@@ -40,7 +40,8 @@ def test_shares_add_up_and_demo_has_half(people: int, posts: int) -> None:
     shares = demo.shares(people, posts)
     assert len(shares) == people
     assert sum(shares) == posts
-    assert shares[0] == max(shares)
+    assert shares[0] == (posts - posts // 2 if people > 1 else posts)
+    assert shares[1:] == sorted(shares[1:], reverse=True)
     assert min(shares) >= 0
 
 

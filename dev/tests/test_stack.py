@@ -58,7 +58,7 @@ def start(tmp_path):
 
 
 def test_nothing_remains_after_the_block_whatever_ended_it(tmp_path):
-    pids = []
+    pids: list[int] = []
 
     def fail() -> None:
         with Stack(tmp_path) as stack:

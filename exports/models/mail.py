@@ -82,9 +82,7 @@ class ExportMail(models.Model):
 
     def claim(self) -> bool:
         """Move PENDING to SENDING; False if another worker has it, or it is settled."""
-        return self._move(
-            MailStatus.PENDING, status=MailStatus.SENDING, tries=self.tries + 1, lease_expires_at=lease()
-        )
+        return self._move(MailStatus.PENDING, status=MailStatus.SENDING, tries=self.tries + 1, lease_expires_at=lease())
 
     def renew(self) -> bool:
         """Keep the claim for another lease; False if it was taken away."""

@@ -56,7 +56,7 @@ class ExportTaskQuerySet(models.QuerySet["ExportTask"]):
 
     def overlooked(self) -> ExportTaskQuerySet:
         """READY for so long that a worker should have them, unless they wait in the queue."""
-        return self.filter(status=Status.READY, created_at__lt=from_now(-2 * settings.EXPORT_TICK_SECONDS))
+        return self.filter(status=Status.READY, queued_at__lt=from_now(-2 * settings.EXPORT_TICK_SECONDS))
 
     def lapsed(self) -> ExportTaskQuerySet:
         """RUNNING, but the worker has not been heard from for a lease."""
@@ -116,6 +116,7 @@ class ExportTask(models.Model):
     rows_done = models.PositiveBigIntegerField(_("rows written"), default=0)
     rows_total = models.PositiveBigIntegerField(_("rows in all"), default=0)
     created_at = models.DateTimeField(_("requested at"), db_default=Now())
+    queued_at = models.DateTimeField(_("handed out at"), db_default=Now())
     started_at = models.DateTimeField(_("started at"), null=True)
     finished_at = models.DateTimeField(_("finished at"), null=True)
     archive = models.FileField(_("archive"), storage=archive_storage, blank=True)
@@ -142,9 +143,7 @@ class ExportTask(models.Model):
             # The sweeper: lapsed and overlooked tasks.
             models.Index(fields=["status", "lease_expires_at"], name="exports_exporttask_sweep"),
             # The sweeper: archives to remove.
-            models.Index(
-                fields=["archive_expires_at"], condition=~Q(archive=""), name="exports_exporttask_expiry"
-            ),
+            models.Index(fields=["archive_expires_at"], condition=~Q(archive=""), name="exports_exporttask_expiry"),
             # The admin's list and its date hierarchy.
             models.Index(fields=["-created_at"], name="exports_exporttask_newest"),
         ]
@@ -171,7 +170,7 @@ class ExportTask(models.Model):
     @property
     def is_packed(self) -> bool:
         """Whether the archive was too large for an e-mail, and so is a zip file."""
-        return self.archive.name.endswith(".zip")
+        return bool(self.archive) and str(self.archive.name).endswith(".zip")
 
     @property
     def duration(self) -> timedelta | None:
@@ -257,7 +256,7 @@ class ExportTask(models.Model):
 
     def requeue(self) -> bool:
         """Give a READY task, whose job was lost, a new attempt."""
-        return self._move(self._held(Status.READY), Event.REQUEUED, attempt=self.attempt + 1)
+        return self._move(self._held(Status.READY), Event.REQUEUED, attempt=self.attempt + 1, queued_at=Now())
 
     def expire(self) -> bool:
         """Forget an archive whose time is over. The file itself is the caller's to remove."""
@@ -322,14 +321,23 @@ class ExportTask(models.Model):
         return self._end(row, Event.FAILED, Purpose.FAILURE, status=Status.FAILED, **changes)
 
     def _crash(self, row: ExportTaskQuerySet, traceback: str) -> bool:
-        changes = {"crashes": self.crashes + 1, "traceback": traceback or self.traceback}
-        if changes["crashes"] >= MAX_CRASHES:
+        crashes = self.crashes + 1
+        changes = {"crashes": crashes, "traceback": traceback or self.traceback}
+        if crashes >= MAX_CRASHES:
             return self._fail(row, error_code=ErrorCode.CRASHED, **changes)
         return self._move(
-            row, Event.RESCUED, status=Status.READY, attempt=self.attempt + 1, lease_expires_at=None, **changes
+            row,
+            Event.RESCUED,
+            status=Status.READY,
+            attempt=self.attempt + 1,
+            queued_at=Now(),
+            lease_expires_at=None,
+            **changes,
         )
 
 
 STATE_FIELDS = [
-    field.attname for field in ExportTask._meta.concrete_fields if field.attname not in {"id", "owner_id", "kind", "language"}
+    field.attname
+    for field in ExportTask._meta.concrete_fields
+    if field.attname not in {"id", "owner_id", "kind", "language"}
 ]

@@ -31,7 +31,9 @@ def meanwhile(action):
     assert errors == []
 
 
-def test_posts_written_edited_and_deleted_meanwhile_do_not_show(alice, write_posts, read_archive, onlooker, monkeypatch):
+def test_what_is_written_edited_or_deleted_meanwhile_does_not_show(
+    alice, write_posts, read_archive, onlooker, monkeypatch
+):
     monkeypatch.setattr(archive, "CHUNK_ROWS", 10)
     posts = write_posts(alice, 100)
     expected = [post.body for post in alice.posts.oldest_first()]

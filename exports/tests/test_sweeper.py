@@ -36,29 +36,38 @@ def test_a_fresh_request_is_left_alone(task, queue):
     assert queue.get_job_ids() == []
 
 
-def test_a_request_that_no_queue_knows_is_queued_under_a_new_number(task, queue):
+def test_what_was_handed_out_anew_a_moment_ago_is_left_alone(task, queue):
     age(task, created_at=60)
+    task.claim()
+    age(task, lease_expires_at=1)
+    sweeper.rescue_builds()
+    queue.connection.delete(queue.key)  # as if a worker had just taken it
+    assert swept(task).attempt == 2
+
+
+def test_a_request_that_no_queue_knows_is_queued_under_a_new_number(task, queue):
+    age(task, queued_at=60)
     assert swept(task).attempt == 2
     assert queue.get_job_ids() == [task.job_id]
 
 
 def test_a_request_that_waits_in_the_queue_is_left_alone(task, queue):
     jobs.enqueue_export(task)
-    age(task, created_at=60)
+    age(task, queued_at=60)
     assert swept(task).attempt == 1
 
 
 def test_a_job_hash_alone_proves_nothing(task, queue):
     jobs.enqueue_export(task)
     queue.connection.delete(queue.key)
-    age(task, created_at=60)
+    age(task, queued_at=60)
     assert swept(task).attempt == 2
 
 
 def test_the_oldest_of_those_that_were_lost_is_first_in_the_queue(task, bob, queue):
     later = ExportTask.objects.request(bob.pk)[0]
-    age(task, created_at=90)
-    age(later, created_at=60)
+    age(task, queued_at=90)
+    age(later, queued_at=60)
     sweeper.sweep()
     task.refresh_from_db()
     later.refresh_from_db()
@@ -146,7 +155,7 @@ def test_a_step_that_fails_does_not_stop_the_others(task, monkeypatch, caplog):
         raise RuntimeError("broken step")
 
     monkeypatch.setattr(sweeper, "rescue_builds", fail)
-    age(task, created_at=60)
+    age(task, queued_at=60)
     assert swept(task).attempt == 2
     assert "broken step" in caplog.text
 
@@ -182,7 +191,7 @@ def test_an_archive_that_was_stored_a_moment_ago_is_kept(task):
 @pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
 def test_it_never_waits_for_a_row_that_somebody_has_locked(task):
-    age(task, created_at=60)
+    age(task, queued_at=60)
     locked, done = threading.Event(), threading.Event()
 
     def hold():
@@ -228,7 +237,7 @@ def test_two_at_once_do_things_once(task, bob, queue):
 
 
 def test_one_round_by_hand(task, queue):
-    age(task, created_at=60)
+    age(task, queued_at=60)
     call_command("tend_exports", "--once")
     task.refresh_from_db()
     assert queue.get_job_ids() == [task.job_id]

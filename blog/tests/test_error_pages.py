@@ -1,0 +1,34 @@
+import pytest
+from django.core.exceptions import PermissionDenied
+from django.test import Client
+from django.views.defaults import permission_denied, server_error
+
+pytestmark = pytest.mark.django_db
+
+
+def test_what_is_not_there_is_said_in_the_sites_own_words(client, alice):
+    client.force_login(alice)
+    response = client.get("/nowhere/")
+    assert response.status_code == 404
+    assert "There is nothing here" in response.content.decode()
+
+
+def test_a_form_without_its_token_is_explained():
+    response = Client(enforce_csrf_checks=True).post("/language/", {"language": "es"})
+    assert response.status_code == 403
+    assert "That form was too old" in response.content.decode()
+
+
+def test_a_page_that_is_not_ones_own_is_refused(rf, alice):
+    request = rf.get("/")
+    request.user = alice
+    response = permission_denied(request, PermissionDenied())
+    assert response.status_code == 403
+    assert "This is not yours to see" in response.content.decode()
+
+
+def test_when_all_else_fails_a_page_still_comes(rf, django_assert_num_queries):
+    with django_assert_num_queries(0):
+        response = server_error(rf.get("/"))
+    assert response.status_code == 500
+    assert "Something went wrong" in response.content.decode()

@@ -1,0 +1,31 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.utils import timezone
+from django.utils.translation import override
+
+from blog.templatetags.blog import exact, time_taken, when
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "0.0 seconds"), (0.44, "0.4 seconds"), (1, "1.0 second"), (12.4, "12 seconds"), (200, "3 min 20 s")],
+)
+def test_a_time_taken_is_said_as_precisely_as_it_matters(seconds, words):
+    assert time_taken(timedelta(seconds=seconds)) == words
+
+
+def test_a_time_of_today_is_said_as_a_distance():
+    assert when(timezone.now() - timedelta(hours=2)) == "2\xa0hours ago"
+
+
+def test_an_older_time_is_said_as_a_date():
+    moment = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+    assert when(moment) == "Jan. 2, 2026"
+    with override("es"):
+        assert when(moment) == "2 de enero de 2026"
+
+
+def test_an_exact_time_names_its_zone():
+    moment = datetime(2026, 1, 2, 15, 4, tzinfo=UTC)
+    assert exact(moment) == "Jan. 2, 2026, 3:04 p.m. UTC"

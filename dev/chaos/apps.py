@@ -1,0 +1,10 @@
+from django.apps import AppConfig
+
+
+class Chaos(AppConfig):
+    name = "dev.chaos"
+
+    def ready(self) -> None:
+        from . import hooks
+
+        hooks.install()

@@ -1,0 +1,193 @@
+"""Compares what was asked for, what the database says, and what the mail server took."""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dev.mailbox import Mail, Mailbox
+from exports.models import ErrorCode, Event, ExportMail, ExportTask, MailStatus, Purpose, Status
+from exports.models.task import MAX_CRASHES
+
+from .faults import KINDS
+from .watch import Watcher
+from .world import Holder, World
+
+
+@dataclass(frozen=True)
+class Injection:
+    """A fault that happened, with its beginning and end in seconds since 1970, and whom it hit at work."""
+
+    kind: str
+    began: float
+    ended: float
+    hits: list[Holder]
+
+    def overlaps(self, begin: float, end: float) -> bool:
+        return self.began <= end and begin <= self.ended
+
+
+@dataclass
+class Verdict:
+    """What happened to every request. Each list but the first four has to be empty."""
+
+    requests: int = 0
+    delivered: list[str] = field(default_factory=list)
+    gave_up: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    duplicates: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    stuck: list[str] = field(default_factory=list)
+    unexplained: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    zombies: list[str] = field(default_factory=list)
+    leftovers: list[str] = field(default_factory=list)
+
+    @property
+    def forbidden(self) -> dict[str, list[str]]:
+        """What may not be, by name."""
+        return {
+            "lost": self.lost,
+            "stuck": self.stuck,
+            "duplicates that nothing explains": self.unexplained,
+            "wrong or short archives": self.wrong,
+            "writes by zombies": self.zombies,
+            "files left behind": self.leftovers,
+        }
+
+
+class Oracle:
+    def __init__(self, world: World, accepted: Iterable[str], injections: list[Injection], watcher: Watcher) -> None:
+        self.world = world
+        self.accepted = set(accepted)
+        self.injections = injections
+        self.watcher = watcher
+        self.lease = world.lease
+        self.ledger = {str(line["file"]): line for line in world.ledger()}
+        self.taken: dict[str, list[Mail]] = defaultdict(list)  # by the part of the Message-ID that names the row
+        for mail in Mailbox(world.mail_dir).mails(""):
+            self.taken[_name_of(mail)].append(mail)
+
+    def judge(self) -> Verdict:
+        verdict = Verdict()
+        tasks = list(ExportTask.objects.select_related("owner").order_by("created_at"))
+        verdict.requests = len(tasks)
+        verdict.lost += [
+            f"{pk}: accepted, but no row has it" for pk in self.accepted - {str(task.pk) for task in tasks}
+        ]
+        for task in tasks:
+            self._judge_end(task, verdict)
+            verdict.zombies += self._timeline(task)
+        verdict.stuck += [
+            f"{one.row}: {one.where}, silent for {one.seconds:.1f} s" for one in self.watcher.stuck.values()
+        ]
+        verdict.zombies += [path.read_text() for path in sorted((self.world.hooks / "zombies").iterdir())]
+        known = {str(pk) for pk in ExportMail.objects.values_list("pk", flat=True)}
+        verdict.unexplained += [f"{name} is no mail that was owed" for name in self.taken.keys() - known]
+        verdict.leftovers += self._leftovers()
+        return verdict
+
+    def _judge_end(self, task: ExportTask, verdict: Verdict) -> None:
+        if task.is_unfinished:
+            verdict.stuck.append(f"{task.pk}: still {task.status}")
+            return
+        purpose = {Status.SUCCESSFUL: Purpose.ARCHIVE, Status.FAILED: Purpose.FAILURE}.get(Status(task.status))
+        mails = list(task.mails.all())
+        if purpose is None or [mail.purpose for mail in mails] != [purpose]:
+            verdict.lost.append(f"{task.pk}: {task.status}, and owes {[mail.purpose for mail in mails]}")
+            return
+        [mail] = mails
+        self._judge_mail(task, mail, verdict)
+        if task.status == Status.FAILED:
+            verdict.failed.append(f"{task.pk} of {task.owner.username}: {self._cause(task, verdict)}")
+
+    def _judge_mail(self, task: ExportTask, mail: ExportMail, verdict: Verdict) -> None:
+        copies = sorted(self.taken.get(str(mail.pk), []), key=lambda copy: copy.path.name)
+        if mail.status == MailStatus.GAVE_UP and mail.error:
+            verdict.gave_up.append(f"{task.pk}: {mail.error}")
+        elif mail.status != MailStatus.SENT:
+            verdict.stuck.append(f"{task.pk}: its mail is still {mail.status}")
+        elif not copies:
+            verdict.lost.append(f"{task.pk}: its mail counts as sent, and the mail server never took it")
+        wrong = [f"{task.pk}: {copy.path.name} {flaw}" for copy in copies if (flaw := self._flaw(task, copy))]
+        verdict.wrong += wrong
+        if copies and not wrong and mail.purpose == Purpose.ARCHIVE:
+            verdict.delivered.append(str(task.pk))
+        if len({str(copy.message["message-id"]) for copy in copies}) > 1:
+            verdict.unexplained.append(f"{mail.pk} went out under several Message-IDs")
+        for copy in copies[:-1]:
+            reason = self._reason(mail, copy)
+            text = f"{mail.pk} {reason or 'for no reason that is known'}"
+            (verdict.duplicates if reason else verdict.unexplained).append(text)
+
+    def _flaw(self, task: ExportTask, copy: Mail) -> str:
+        """What is wrong with a mail that was taken; empty where nothing is."""
+        if task.owner.email not in str(copy.message["to"]):
+            return "went to somebody else"
+        part = copy.attachment("posts.json")
+        if task.status == Status.FAILED:
+            return "has an archive, of a failed export" if part else ""
+        if part is None:
+            return "has no archive"
+        content = part.get_content()
+        if hashlib.sha256(content).hexdigest() != task.archive_sha256:
+            return "has another checksum than the row"
+        expected = [
+            {"body": post.body, "timestamp": post.created_at.isoformat().replace("+00:00", "Z")}
+            for post in task.owner.posts.oldest_first()
+        ]
+        return "" if json.loads(content)["posts"] == expected else "holds other posts than the database"
+
+    def _cause(self, task: ExportTask, verdict: Verdict) -> str:
+        """Why an export may have failed; only three crashes will do here, where nothing is broken for good."""
+        if task.error_code == ErrorCode.CRASHED and task.crashes == MAX_CRASHES:
+            last = task.traceback.strip().splitlines()[-1:] or ["killed"]
+            return f"{task.crashes} crashes ({last[0][:100]})"
+        verdict.lost.append(f"{task.pk}: failed as {task.error_code} after {task.crashes} crashes\n{task.traceback}")
+        return task.error_code
+
+    def _reason(self, mail: ExportMail, copy: Mail) -> str:
+        """Why a mail that the server had taken was sent again; empty where nothing explains it."""
+        line = self.ledger.get(copy.path.name)
+        if line is None:
+            return "the mail server's own note of it is missing"
+        at = float(str(line["at"]))
+        around = [one for one in self.injections if one.overlaps(at - 1, at + 4 * self.lease)]
+        of_it = {str(mail.pk), str(mail.task_id)}
+        for one in around:
+            if any(hit.id in of_it for hit in one.hits):
+                return f"taken, and its sender was hit: {KINDS[one.kind].title}"
+        if not line["answered"] and any(one.kind == "smtp_swallows" for one in around):
+            return f"taken, and never answered: {KINDS['smtp_swallows'].title}"
+        for one in around:
+            if KINDS[one.kind].lane == "ground":
+                return f"taken, and our commit did not happen: {KINDS[one.kind].title}"
+        return ""
+
+    def _timeline(self, task: ExportTask) -> Iterator[str]:
+        """What in its history only a zombie can have written."""
+        events: list[Any] = list(task.events.order_by("pk").values_list("kind", "attempt"))
+        attempts = [attempt for _, attempt in events]
+        if attempts != sorted(attempts):
+            yield f"{task.pk}: an older attempt after a newer one: {events}"
+        built = [attempt for kind, attempt in events if kind == Event.BUILT]
+        expected = [task.attempt] if task.status == Status.SUCCESSFUL else []
+        if built != expected:
+            yield f"{task.pk}: built by {built}, the row has attempt {task.attempt} and is {task.status}"
+        if task.archive and Path(task.archive.name).stem != task.job_id:
+            yield f"{task.pk}: {task.archive.name} is not of attempt {task.attempt}"
+
+    def _leftovers(self) -> Iterator[str]:
+        """Files that belong to no export, after one round of pruning."""
+        yield from (f"part file {path.name}" for path in (self.world.disk / "parts").iterdir())
+        known = set(ExportTask.objects.exclude(archive="").values_list("archive", flat=True))
+        there = {f"posts/{path.name}" for path in (self.world.disk / "archives").glob("posts/*")}
+        yield from (f"archive {name} of no export" for name in there - known)
+        yield from (f"no archive {name}, which a row has" for name in known - there)
+
+
+def _name_of(mail: Mail) -> str:
+    return str(mail.message["message-id"]).strip("<>").partition("@")[0]

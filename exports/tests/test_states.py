@@ -1,0 +1,210 @@
+"""No order of events breaks a promise: two workers, a sweeper and an owner, in any sequence that Hypothesis finds."""
+
+from typing import Any
+
+import pytest
+from hypothesis import Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from blog.models import User
+from exports.models import ErrorCode, Event, ExportMail, ExportTask, MailStatus, Purpose, Status
+from exports.models.clock import from_now
+from exports.models.task import MAX_CRASHES
+
+FINAL = {Status.SUCCESSFUL, Status.FAILED, Status.CANCELLED}
+WORKERS = st.integers(0, 1)
+
+
+def is_waiting(_: Any) -> bool:
+    return ExportTask.objects.filter(status=Status.READY).exists()
+
+
+def is_mail_owed(_: Any) -> bool:
+    return ExportMail.objects.filter(status=MailStatus.PENDING).exists()
+
+
+class Exports(RuleBasedStateMachine):
+    """One person's exports. A worker's memory is the row as it read it, however stale; so is a sender's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.builders: list[ExportTask | None] = [None, None]
+        self.senders: list[ExportMail | None] = [None, None]
+        self.finals: dict[Any, str] = {}
+        self.most: dict[Any, int] = {}
+
+    @initialize()
+    def begin(self) -> None:
+        ExportTask.objects.all().delete()
+        User.objects.all().delete()
+        self.owner = User.objects.create_user("alice", "alice@microblog.example")
+
+    # The owner
+
+    @precondition(lambda self: not is_waiting(self))
+    @rule()
+    def request(self) -> None:
+        before = ExportTask.objects.unfinished().count()
+        _, is_new = ExportTask.objects.request(self.owner.pk, rows_total=100)
+        assert is_new == (before == 0)
+
+    @precondition(lambda self: any(self.builders))
+    @rule()
+    def cancel(self) -> None:
+        for task in ExportTask.objects.unfinished():
+            assert task.cancel()
+
+    # Two workers
+
+    @precondition(is_waiting)
+    @rule(worker=WORKERS)
+    def claim(self, worker: int) -> None:
+        task = ExportTask.objects.filter(status=Status.READY).first()
+        if task is not None and task.claim():
+            self.builders[worker] = task
+
+    @precondition(lambda self: any(self.builders))
+    @rule(worker=WORKERS, rows=st.integers(0, 100))
+    def renew(self, worker: int, rows: int) -> None:
+        if task := self.builders[worker]:
+            assert task.renew(rows) == self._holds(task)
+
+    @precondition(lambda self: any(self.builders))
+    @rule(worker=WORKERS)
+    def finish(self, worker: int) -> None:
+        if task := self.builders[worker]:
+            held = self._holds(task)
+            assert task.finish(f"posts/{task.job_id}.json", 100, 1000, "0" * 64) == held
+            self.builders[worker] = None
+
+    @precondition(lambda self: any(self.builders))
+    @rule(worker=WORKERS)
+    def fail(self, worker: int) -> None:
+        if task := self.builders[worker]:
+            held = self._holds(task)
+            assert task.fail(ErrorCode.ERROR, "trace") == held
+            self.builders[worker] = None
+
+    @precondition(lambda self: any(self.builders))
+    @rule(worker=WORKERS)
+    def die(self, worker: int) -> None:
+        """Without a word: only the lease knows."""
+        self.builders[worker] = None
+
+    @precondition(lambda self: any(self.builders))
+    @rule(worker=WORKERS)
+    def crash(self, worker: int) -> None:
+        """The work-horse dies, and its parent tells the row."""
+        if task := self.builders[worker]:
+            held = self._holds(task)
+            assert task.crash("killed") == held
+            self.builders[worker] = None
+
+    # Mails
+
+    @precondition(is_mail_owed)
+    @rule(worker=WORKERS)
+    def take_mail(self, worker: int) -> None:
+        mail = ExportMail.objects.filter(status=MailStatus.PENDING).first()
+        if mail is not None and mail.claim():
+            self.senders[worker] = mail
+
+    @precondition(lambda self: any(self.senders))
+    @rule(worker=WORKERS, how=st.sampled_from(["mark_sent", "postpone", "give_up"]))
+    def end_mail(self, worker: int, how: str) -> None:
+        if mail := self.senders[worker]:
+            now = ExportMail.objects.filter(pk=mail.pk).first()
+            held = now is not None and (now.status, now.tries) == (MailStatus.SENDING, mail.tries)
+            ended = mail.mark_sent() if how == "mark_sent" else getattr(mail, how)("refused")
+            assert ended == held
+            self.senders[worker] = None
+
+    # The clock and the sweeper
+
+    @rule()
+    def sweep_after_a_silence(self) -> None:
+        ExportTask.objects.filter(status=Status.RUNNING).update(lease_expires_at=from_now(-1))
+        ExportMail.objects.filter(status=MailStatus.SENDING).update(lease_expires_at=from_now(-1))
+        for task in ExportTask.objects.lapsed():
+            assert task.rescue()
+        for mail in ExportMail.objects.lapsed():
+            assert mail.postpone("silent")
+
+    @precondition(lambda self: any(self.builders))
+    @rule()
+    def overtake(self) -> None:
+        """The one who builds freezes; the other one goes on with it, and the first wakes up."""
+        self.sweep_after_a_silence()
+        self.claim(0 if self.builders[1] else 1)
+
+    @precondition(is_waiting)
+    @rule()
+    def lose_job(self) -> None:
+        for task in ExportTask.objects.filter(status=Status.READY):
+            assert task.requeue()
+
+    # What holds at every moment
+
+    @invariant()
+    def one_unfinished(self) -> None:
+        assert ExportTask.objects.unfinished().count() <= 1
+
+    @invariant()
+    def what_is_final_stays(self) -> None:
+        now = dict(ExportTask.objects.values_list("pk", "status"))
+        for pk, status in self.finals.items():
+            assert now[pk] == status
+        self.finals = {pk: status for pk, status in now.items() if status in FINAL}
+
+    @invariant()
+    def an_end_owes_exactly_its_mail(self) -> None:
+        owed = {Status.SUCCESSFUL: [Purpose.ARCHIVE], Status.FAILED: [Purpose.FAILURE]}
+        for task in ExportTask.objects.all():
+            assert [mail.purpose for mail in task.mails.all()] == owed.get(Status(task.status), [])
+
+    @invariant()
+    def whoever_runs_has_a_lease_and_nobody_else(self) -> None:
+        for task in ExportTask.objects.all():
+            assert (task.lease_expires_at is not None) == (task.status == Status.RUNNING)
+        for mail in ExportMail.objects.all():
+            assert (mail.lease_expires_at is not None) == (mail.status == MailStatus.SENDING)
+
+    @invariant()
+    def crashes_end(self) -> None:
+        for task in ExportTask.objects.all():
+            assert task.crashes <= MAX_CRASHES
+            assert task.crashes < MAX_CRASHES or task.status == Status.FAILED
+
+    @invariant()
+    def progress_does_not_go_back(self) -> None:
+        for task in ExportTask.objects.all():
+            assert task.rows_done >= self.most.get(task.pk, 0)
+            self.most[task.pk] = task.rows_done
+
+    @invariant()
+    def it_is_built_at_most_once_by_the_attempt_that_the_row_has(self) -> None:
+        for task in ExportTask.objects.all():
+            built = [event.attempt for event in task.events.filter(kind=Event.BUILT)]
+            assert built == ([task.attempt] if task.status == Status.SUCCESSFUL else [])
+            assert task.archive.name == (f"posts/{task.job_id}.json" if built else "")
+
+    def _holds(self, task: ExportTask) -> bool:
+        now = ExportTask.objects.filter(pk=task.pk).values_list("status", "attempt").first()
+        return now == (Status.RUNNING, task.attempt)
+
+
+@pytest.mark.django_db
+def test_no_sequence_breaks_a_promise():
+    # The same examples each time; not shrunk, which on a database would take minutes.
+    examples = settings(
+        max_examples=50, stateful_step_count=40, deadline=None, derandomize=True, phases=[Phase.generate]
+    )
+    run_state_machine_as_test(Exports, settings=examples)
