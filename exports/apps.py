@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.core.checks import register
 from django.utils.translation import gettext_lazy as _
 
 
@@ -9,6 +10,7 @@ class ExportsConfig(AppConfig):
     def ready(self) -> None:
         from blog import notifications
 
-        from . import progress
+        from . import checks, progress
 
         notifications.register("export", progress.describe)
+        register(checks.shared_services)

@@ -59,8 +59,8 @@ def _task_request(request: PersonRequest) -> HttpResponse:
         logger.error("An export was refused: less than EXPORT_MIN_FREE bytes are free.")
         messages.error(request, _("We are short of disk space and cannot build archives now. Please try again later."))
         return redirect("exports:task-list")
+    rows = KINDS["posts"].count(request.user)
     with transaction.atomic():
-        rows = KINDS["posts"].count(request.user)
         task, is_new = ExportTask.objects.request(request.user.pk, language=get_language() or "", rows_total=rows)
         if is_new:
             # The request stands once it is committed; a broker that is away is the sweeper's to make good.

@@ -155,6 +155,10 @@ RQ = {
 }
 
 
+# Whether web and worker processes run on more than one machine, as they do on Heroku; `exports.checks` wants to know.
+SEVERAL_HOSTS = env.bool("SEVERAL_HOSTS", default="DYNO" in os.environ)
+
+
 # Exports
 
 EXPORT_LEASE_SECONDS = env.float("EXPORT_LEASE_SECONDS", default=20)

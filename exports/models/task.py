@@ -211,9 +211,11 @@ class ExportTask(models.Model):
         return True
 
     def estimate(self, rows_total: int) -> bool:
-        """Note about how many rows there are to write."""
-        self.rows_total = max(self.rows_total, rows_total)
-        return self._held(Status.RUNNING).update(rows_total=self.rows_total) == 1
+        """Note about how many rows there are to write; not after a rescue, lest the bar run backwards."""
+        if not self._held(Status.RUNNING).filter(rows_done=0).update(rows_total=rows_total):
+            return False
+        self.rows_total = rows_total
+        return True
 
     def note(self, traceback: str) -> bool:
         """Keep what went wrong in an attempt that is left to the sweeper."""

@@ -49,6 +49,16 @@ def test_progress_never_goes_back(task):
     assert twin(task).rows_done == 20
 
 
+def test_the_estimate_stays_when_another_attempt_begins(task):
+    task.claim()
+    assert task.estimate(100)
+    task.renew(50)
+    task.crash()
+    task.claim()
+    assert not task.estimate(120)
+    assert (task.rows_done, task.rows_total) == (50, 100)
+
+
 def test_a_crash_hands_the_work_out_under_a_new_number(task):
     task.claim()
     assert task.crash()

@@ -1,0 +1,38 @@
+"""Deployments that cannot work, said at start."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error
+
+
+def shared_services(**options: Any) -> list[CheckMessage]:
+    """Several machines need archives, database and broker where all of them can reach them."""
+    if not settings.SEVERAL_HOSTS:
+        return []
+    errors: list[CheckMessage] = []
+    if not settings.EXPORT_BUCKET:
+        errors.append(
+            Error(
+                "Archives would lie on the disk of whichever machine built them.",
+                hint="Set EXPORT_BUCKET to an S3-compatible bucket, or SEVERAL_HOSTS=false if there is one machine.",
+                id="exports.E001",
+            )
+        )
+    if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+        errors.append(
+            Error(
+                "An SQLite database cannot be shared by several machines.",
+                hint="Set DATABASE_URL to a PostgreSQL database.",
+                id="exports.E002",
+            )
+        )
+    if settings.REDIS_URL.startswith("unix:"):
+        errors.append(
+            Error(
+                "A broker on a unix socket cannot be reached from other machines.",
+                hint="Set REDIS_URL to redis:// or rediss://.",
+                id="exports.E003",
+            )
+        )
+    return errors

@@ -1,0 +1,28 @@
+from exports.checks import shared_services
+
+
+def ids():
+    return [error.id for error in shared_services()]
+
+
+def test_one_machine_may_keep_everything_to_itself():
+    assert ids() == []
+
+
+def test_several_need_shared_archives_database_and_broker(settings, monkeypatch):
+    settings.SEVERAL_HOSTS = True
+    monkeypatch.setitem(settings.DATABASES["default"], "ENGINE", "django.db.backends.sqlite3")
+    assert ids() == ["exports.E001", "exports.E002", "exports.E003"]
+
+
+def test_with_all_three_shared_there_is_nothing_to_say(settings, monkeypatch):
+    settings.SEVERAL_HOSTS = True
+    settings.EXPORT_BUCKET = "archives"
+    monkeypatch.setitem(settings.DATABASES["default"], "ENGINE", "django.db.backends.postgresql")
+    settings.REDIS_URL = "redis://broker:6379/0"
+    assert ids() == []
+
+
+def test_each_error_names_its_cure(settings):
+    settings.SEVERAL_HOSTS = True
+    assert all(error.hint for error in shared_services())
