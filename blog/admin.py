@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from allauth.account.models import EmailAddress
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.db import transaction
@@ -44,7 +43,6 @@ class PersonAdmin(UserAdmin[User]):
         with transaction.atomic():
             super().save_model(request, obj, form, change)
             if "email" in form.changed_data:
-                EmailAddress.objects.filter(user=obj).delete()
                 obj.confirm_email()
 
 
