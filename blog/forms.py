@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.contrib.admin.widgets import AdminTextareaWidget
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
@@ -71,6 +72,14 @@ class PostForm(forms.ModelForm[Post]):
     class Meta:
         model = Post
         fields = ["body"]
+
+
+class PostAdminForm(forms.ModelForm[Post]):
+    body = PostBodyField(label=_("Text"), widget=AdminTextareaWidget)
+
+    class Meta:
+        model = Post
+        fields = ["author", "body"]
 
 
 class LanguageField(forms.ChoiceField):

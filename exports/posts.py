@@ -6,6 +6,7 @@ a row.
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import islice
 from typing import Any
 
@@ -52,8 +53,10 @@ def chunks(owner: User, rows: int) -> Iterator[tuple[int, bytes]]:
         owner.posts.oldest_first().values_list(PostAsJSON("body", "created_at"), flat=True).iterator(chunk_size=rows)
     )
     total = 0
-    while batch := list(islice(lines, rows)):
-        text = ",\n".join(batch)
-        yield len(batch), (text if total == 0 else f",\n{text}").encode()
-        total += len(batch)
+    # Closed in any case: on SQLite a statement that is left open keeps this connection from writing what went wrong.
+    with closing(lines):
+        while batch := list(islice(lines, rows)):
+            text = ",\n".join(batch)
+            yield len(batch), (text if total == 0 else f",\n{text}").encode()
+            total += len(batch)
     yield 0, f'\n], "count": {total}}}\n'.encode()

@@ -5,6 +5,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.management import call_command
 from django.db import connection, connections, transaction
+from rq.executions import Execution
 
 from blog.models import Notification
 from exports import archive, jobs, sweeper
@@ -60,6 +61,16 @@ def test_a_request_that_waits_in_the_queue_is_left_alone(task, queue):
 def test_a_job_hash_alone_proves_nothing(task, queue):
     jobs.enqueue_export(task)
     queue.connection.delete(queue.key)
+    age(task, queued_at=60)
+    assert swept(task).attempt == 2
+
+
+def test_a_job_that_was_taken_and_never_begun_is_queued_again(task, queue):
+    jobs.enqueue_export(task)
+    with queue.connection.pipeline() as pipeline:
+        Execution.create(queue.fetch_job(task.job_id), ttl=3600, pipeline=pipeline)  # and then the work-horse died
+        pipeline.delete(queue.key)
+        pipeline.execute()
     age(task, queued_at=60)
     assert swept(task).attempt == 2
 
