@@ -113,7 +113,7 @@ def task_download(request: PersonRequest, pk: UUID) -> HttpResponseBase:
         return _accelerated(task, name, content_type)
     if settings.EXPORT_BUCKET:
         disposition = {"ResponseContentDisposition": f'attachment; filename="{name}"'}
-        return redirect(archive_storage().url(task.archive.name, parameters=disposition))
+        return redirect(archive_storage().url(task.archive.name, parameters=disposition))  # type: ignore[call-arg]  # S3's
     try:
         file = task.archive.open("rb")
     except FileNotFoundError as error:

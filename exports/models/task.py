@@ -184,9 +184,9 @@ class ExportTask(models.Model):
         return self.finished_at - self.started_at if self.finished_at and self.started_at else None
 
     @property
-    def next_request_at(self) -> datetime | None:
+    def next_request_at(self) -> datetime:
         """When the owner may ask again, by this export's cooldown."""
-        return self.finished_at + timedelta(seconds=settings.EXPORT_COOLDOWN) if self.finished_at else None
+        return (self.finished_at or timezone.now()) + timedelta(seconds=settings.EXPORT_COOLDOWN)
 
     @property
     def owed_mail(self) -> ExportMail | None:

@@ -75,6 +75,16 @@ def test_a_job_that_was_taken_and_never_begun_is_queued_again(task, queue):
     assert swept(task).attempt == 2
 
 
+def test_those_that_wait_in_the_queue_do_not_keep_others_from_being_found(task, make_user, queue, monkeypatch):
+    monkeypatch.setattr(sweeper, "BATCH", 2)
+    for number in range(4):
+        waiting = ExportTask.objects.request(make_user(f"person{number}").pk)[0]
+        jobs.enqueue_export(waiting)
+        age(waiting, queued_at=60 if number % 2 else 120)
+    age(task, queued_at=90)
+    assert swept(task).attempt == 2
+
+
 def test_the_oldest_of_those_that_were_lost_is_first_in_the_queue(task, bob, queue):
     later = ExportTask.objects.request(bob.pk)[0]
     age(task, queued_at=90)
@@ -111,9 +121,9 @@ def test_a_mail_whose_sender_fell_silent_is_tried_again(task, queue):
     owed = ExportMail.objects.create(task=task, purpose=Purpose.ARCHIVE)
     owed.claim()
     age(owed, lease_expires_at=1)
-    assert swept(owed).status == MailStatus.PENDING
-    age(owed, next_try_at=1)
     sweeper.sweep()
+    owed.refresh_from_db()
+    assert owed.status == MailStatus.PENDING
     assert queue.get_job_ids() == [owed.job_id]
 
 
@@ -136,7 +146,9 @@ def test_mails_go_before_builds(task, bob, queue):
 def test_an_expired_archive_goes_file_and_all(finished):
     storage, name = finished.archive.storage, finished.archive.name
     age(finished, archive_expires_at=1)
+    before = Notification.objects.get().updated_at
     assert not swept(finished).is_downloadable
+    assert Notification.objects.get().updated_at == before
     assert not storage.exists(name)
 
 
