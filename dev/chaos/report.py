@@ -38,7 +38,9 @@ def lines(world: World, injections: list[Injection], verdict: Verdict, watcher: 
 
 
 def details(verdict: Verdict) -> Iterator[str]:
-    for title, found in (("Failed", verdict.failed), ("Duplicates", verdict.duplicates), *verdict.forbidden.items()):
+    reasons = Counter(one.partition(" ")[2] for one in verdict.duplicates)
+    duplicates = [f"{count:>3} {reason}" for reason, count in reasons.most_common()]
+    for title, found in (("Failed", verdict.failed), ("Duplicates", duplicates), *verdict.forbidden.items()):
         if found:
             yield f"\n{title.capitalize()}:"
             yield from (f"  {one}" for one in found)

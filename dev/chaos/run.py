@@ -18,16 +18,18 @@ from .oracle import Injection, Oracle, Verdict
 from .watch import Watcher
 from .world import World
 
-ACCOUNTS = 32
+POISONED = 6
+BREATHS = {"kills": (3, 9), "zombies": (1, 4), "ground": (4, 8), "mail": (1, 4)}  # seconds before each fault of a lane
 TRIES = 5  # to find somebody in the middle of work
 
 logger = logging.getLogger(__name__)
 
 
 def plan(number: int, kinds: list[str], rng: random.Random) -> dict[str, list[str]]:
-    """`number` faults, each kind at least once, by lane, in random order."""
+    """`number` faults, each kind at least once where that is possible, by lane, in random order."""
     weights = [KINDS[name].share for name in kinds]
-    names = kinds + rng.choices(kinds, weights, k=max(0, number - len(kinds)))
+    names = rng.sample(kinds, min(number, len(kinds)))
+    names += rng.choices(kinds, weights, k=number - len(names))
     rng.shuffle(names)
     lanes: dict[str, list[str]] = {}
     for name in names:
@@ -45,14 +47,15 @@ class Run:
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)  # noqa: S311
-        self.watcher = Watcher(self.world)
+        self.watcher = Watcher(self.world, self.say)
+        self.planned: set[str] = set()
         self._ending = threading.Event()
 
-    def go(self, number: int, kinds: list[str], accounts: int = ACCOUNTS) -> Verdict:
-        poisoned = max(3, number // 40) if "poison" in kinds else 0
-        names = [f"chaos{n:02}" for n in range(accounts)] + [f"{POISON}{n}" for n in range(poisoned)]
-        self.crowd = Crowd(make(names, self.world.env["SITE_URL"], self.rng), self.seed)
+    def go(self, number: int, kinds: list[str], accounts: int) -> Verdict:
         lanes = plan(number, kinds, self.rng)
+        self.planned = {name for names in lanes.values() for name in names}
+        names = [f"chaos{n:02}" for n in range(accounts)] + [f"{POISON}{n}" for n in range(POISONED)]
+        self.crowd = Crowd(make(names, self.world.env["SITE_URL"], self.rng), self.seed)
         threads = [threading.Thread(target=self._lane, args=lane, daemon=True) for lane in lanes.items()]
         self.watcher.start()
         self.crowd.start()
@@ -86,7 +89,7 @@ class Run:
         rng = random.Random(f"{self.seed} {lane}")  # noqa: S311
         scene = Scene(self.world, self.crowd, rng)
         for name in names:
-            if self._ending.wait(rng.uniform(0.2, 1.2) + (rng.uniform(1, 2.5) if lane == "ground" else 0)):
+            if self._ending.wait(rng.uniform(*BREATHS[lane])):
                 return
             try:
                 self._inject(name, scene)

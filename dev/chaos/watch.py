@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -40,8 +40,9 @@ class Watcher:
     moment of its next try. The time in which the suite itself keeps away what could help it does not count.
     """
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, tell: Callable[[str], None] = print) -> None:
         self.world = world
+        self.tell = tell
         self.limit = STUCK_LEASES * world.lease + (SLACK_SECONDS if world.lease < 20 else 0)
         self.longest_rescue = 0.0
         self.longest_silence = 0.0
@@ -78,7 +79,8 @@ class Watcher:
         mails = list(ExportMail.objects.unsettled())
         self._see_whether_anything_moves(tasks, mails, passed)
         seen = set()
-        for row in [*tasks, *mails]:
+        rows: list[ExportTask | ExportMail] = [*tasks, *mails]
+        for row in rows:
             seen.add(str(row.pk))
             self._judge(row, queued, passed)
         for pk in self._lives.keys() - seen:
@@ -87,7 +89,7 @@ class Watcher:
 
     def _see_whether_anything_moves(self, tasks: list[ExportTask], mails: list[ExportMail], passed: float) -> None:
         last = ExportEvent.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-        leases = frozenset(row.lease_expires_at for row in [*tasks, *mails])
+        leases = frozenset([*(task.lease_expires_at for task in tasks), *(mail.lease_expires_at for mail in mails)])
         if (last, leases) != (self._last_event, self._leases) or not self._have("worker", "broker", "database"):
             self._last_event, self._leases, self._queue_silent = last, leases, 0.0
         else:
@@ -106,12 +108,14 @@ class Watcher:
         else:
             life.silent += passed
             if life.silent > self.limit:
+                if pk not in self.stuck:
+                    self.tell(f"  stuck since {datetime.now(UTC):%H:%M:%S}: {row._meta.model_name} {pk}, {row.status}")
                 self.stuck[pk] = Stuck(pk, f"{row._meta.model_name} {row.status}", life.silent)
 
     def _is_excused(self, row: ExportTask | ExportMail, queued: set[str] | None) -> bool:
         """Whether the suite itself keeps away what this row needs."""
         if row.status in (Status.RUNNING, MailStatus.SENDING):
-            return not self._have("database", "sweeper")
+            return not self._have("database", "sweeper", "broker")  # a broker that hangs holds the sweeper up
         return queued is None or not self._have("database", "sweeper", "broker", "worker")
 
     def _is_in_order(self, row: ExportTask | ExportMail, queued: set[str] | None) -> bool:
