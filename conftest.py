@@ -10,6 +10,7 @@ import django_rq
 import pytest
 from django.core.mail import EmailMultiAlternatives
 from django.db import connection
+from django.test import Client
 from rq import SimpleWorker
 
 from blog.models import User
@@ -79,6 +80,14 @@ def new_mails(
         sent += mailoutbox[before:]
 
     return catch
+
+
+@pytest.fixture
+def careful(client: Client, alice: User) -> Client:
+    """Alice's browser, in which she has just entered her password a second time."""
+    client.post("/accounts/login/", {"login": "alice", "password": PASSWORD})
+    client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    return client
 
 
 def database_url() -> str:

@@ -53,8 +53,17 @@ class TimeZoneField(forms.ChoiceField):
         super().__init__(required=False, choices=[("", "UTC"), *named], **kwargs)
 
 
+class LinesField(forms.CharField):
+    """Text of several lines, counted as it will be stored: each line break one character."""
+
+    widget = forms.Textarea
+
+    def to_python(self, value: Any) -> str:
+        return super().to_python(str(value or "").replace("\r\n", "\n").replace("\r", "\n")) or ""
+
+
 class ProfileForm(forms.ModelForm[User]):
-    about_me = forms.CharField(
+    about_me = LinesField(
         label=_("About you"),
         required=False,
         widget=forms.Textarea(attrs={"rows": 3, "dir": "auto"}),
@@ -67,10 +76,6 @@ class ProfileForm(forms.ModelForm[User]):
     class Meta:
         model = User
         fields = ["about_me", "language", "time_zone"]
-
-    def clean_about_me(self) -> str:
-        # Browsers send two characters for a line break.
-        return str(self.cleaned_data["about_me"]).replace("\r\n", "\n")
 
 
 class DeleteAccountForm(forms.Form):

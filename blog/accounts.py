@@ -30,6 +30,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         ),
         "username_password_mismatch": _("The name or the password is wrong."),
         "email_password_mismatch": _("The e-mail address or the password is wrong."),
+        "username_taken": _("This name is taken."),
         "username_blacklisted": _("This name is reserved. Please choose another."),
         "rate_limited": _("That was too often. Please wait a little."),
     }

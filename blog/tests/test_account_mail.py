@@ -4,10 +4,12 @@ import django_rq
 import pytest
 from django.core import mail
 from django.utils import timezone
+from django.utils.translation import get_language
 from redis.exceptions import ConnectionError as RedisConnectionError
 from rq.job import Job
 
 from blog import jobs
+from blog.accounts import AccountAdapter
 from blog.models import MAIL_LEASE, AccountMail
 
 pytestmark = pytest.mark.django_db
@@ -83,3 +85,19 @@ def test_it_goes_with_its_account(owed, alice):
     alice.delete()
     run(owed)
     assert mail.outbox == []
+
+
+@pytest.mark.parametrize(("chosen", "spoken"), [("zh-hans", "zh-hans"), ("", "es")])
+def test_it_speaks_the_language_of_the_person_or_else_of_the_browser(client, alice, monkeypatch, chosen, spoken):
+    compose = AccountAdapter.compose
+    heard = []
+
+    def listen(*args):
+        heard.append(get_language())
+        return compose(*args)
+
+    monkeypatch.setattr(AccountAdapter, "compose", listen)
+    alice.language = chosen
+    alice.save()
+    client.post("/accounts/password/reset/", {"email": alice.email}, headers={"accept-language": "es"})
+    assert heard == [spoken]

@@ -1,6 +1,8 @@
 import pytest
 from allauth.usersessions.models import UserSession
+from django.utils import timezone
 
+from blog.middleware import PersonMiddleware
 from blog.templatetags.accounts import device
 from conftest import PASSWORD
 
@@ -70,16 +72,10 @@ def test_lines_count_as_one_character_each(client, alice):
     assert client.post("/settings/profile/", {"about_me": "a\r\n" * 140}).status_code == 302
 
 
-def test_times_are_shown_by_ones_own_clock(client, alice):
+def test_times_are_shown_by_ones_own_clock(rf, alice):
     alice.time_zone = "Asia/Shanghai"
     alice.save()
-    client.post("/accounts/login/", {"login": "alice", "password": PASSWORD})
-    from django.test import RequestFactory
-    from django.utils import timezone
-
-    from blog.middleware import PersonMiddleware
-
-    request = RequestFactory().get("/")
+    request = rf.get("/")
     request.user = alice
     request.resolver_match = None
     seen = []
