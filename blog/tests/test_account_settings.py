@@ -1,5 +1,6 @@
 import pytest
 from allauth.usersessions.models import UserSession
+from django.http import HttpResponse
 from django.utils import timezone
 
 from blog.middleware import PersonMiddleware
@@ -79,7 +80,12 @@ def test_times_are_shown_by_ones_own_clock(rf, alice):
     request.user = alice
     request.resolver_match = None
     seen = []
-    PersonMiddleware(lambda request: seen.append(timezone.get_current_timezone_name()))(request)
+
+    def look(request):
+        seen.append(timezone.get_current_timezone_name())
+        return HttpResponse()
+
+    PersonMiddleware(look)(request)
     assert seen == ["Asia/Shanghai"]
     assert timezone.get_current_timezone_name() == "UTC"
 
