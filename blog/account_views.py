@@ -9,7 +9,6 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import override
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from .account_forms import DeleteAccountForm, ProfileForm
@@ -18,14 +17,12 @@ from .http import PersonRequest
 
 
 @login_required
-@never_cache
 @require_safe
 def settings(request: PersonRequest) -> HttpResponse:
     return render(request, "account/settings.html", {"has_second_factor": is_mfa_enabled(request.user)})
 
 
 @login_required
-@never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def profile_edit(request: PersonRequest) -> HttpResponse:
     form = ProfileForm(request.POST or None, instance=request.user)
@@ -50,7 +47,6 @@ def session_end(request: PersonRequest, pk: int) -> HttpResponse:
 
 
 @login_required
-@never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def account_delete(request: PersonRequest) -> HttpResponse:
     form = DeleteAccountForm(request.user, request.POST or None)

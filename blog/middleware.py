@@ -10,9 +10,11 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
+from django.utils.cache import add_never_cache_headers
 
 from .models import User
 
+PRIVATE = ("/accounts/", "/settings/")  # no browser keeps these pages: they show addresses, codes and sessions
 SEEN_EVERY = timedelta(minutes=1)
 
 
@@ -28,6 +30,8 @@ class PersonMiddleware:
             request.LANGUAGE_CODE = translation.get_language()
         with timezone.override(time_zone(request.user)):
             response = self.get_response(request)
+        if request.path.startswith(PRIVATE):
+            add_never_cache_headers(response)
         # A page that is merely open polls for ever: that is not the person being here.
         if request.user.is_authenticated and getattr(request.resolver_match, "url_name", "") != "notifications":
             note_seen(request.user)

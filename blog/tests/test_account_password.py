@@ -42,6 +42,13 @@ def test_no_link_goes_to_an_address_that_is_yet_to_be_confirmed(client, alice, n
     assert "password/reset/key" not in mails[0].body
 
 
+def test_links_begin_with_the_sites_own_address(client, alice, new_mails, settings):
+    settings.ALLOWED_HOSTS = ["*"]
+    with new_mails() as mails:
+        client.post("/accounts/password/reset/", {"email": alice.email}, headers={"host": "evil.example"})
+    assert "evil.example" not in mails[0].body
+
+
 def test_a_bad_link_says_so(client, alice):
     page = client.get(f"/accounts/password/reset/key/{alice.pk}-nonsense/")
     assert "does not work any more" in page.content.decode()
