@@ -23,6 +23,7 @@ def test_the_new_address_is_confirmed_and_the_old_one_told(careful, alice, new_m
     assert User.objects.get(pk=alice.pk).email == NEW
     assert [mail.to for mail in told] == [[alice.email]]
     assert NEW in told[0].body
+    assert "password/reset" not in told[0].body  # it would not work any more
 
 
 def test_the_change_can_be_called_off(careful, alice, new_mails):
