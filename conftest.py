@@ -2,12 +2,17 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import django_rq
 import pytest
+from django.core.mail import EmailMultiAlternatives
 from django.db import connection
+from django.test import Client
 from django.utils import translation
+from rq import SimpleWorker
 
 from blog.models import User
 from dev.pytest_plugin import chromium
@@ -64,6 +69,33 @@ def bob(make_user: Callable[..., User]) -> User:
 def staff(make_user: Callable[..., User]) -> User:
     """A superuser."""
     return make_user("staff", is_staff=True, is_superuser=True)
+
+
+@pytest.fixture
+def new_mails(
+    mailoutbox: list[EmailMultiAlternatives], django_capture_on_commit_callbacks: Callable[..., Any]
+) -> Callable[[], AbstractContextManager[list[EmailMultiAlternatives]]]:
+    """The mails about accounts that a worker sends for what is done inside."""
+
+    @contextmanager
+    def catch() -> Iterator[list[EmailMultiAlternatives]]:
+        sent: list[EmailMultiAlternatives] = []
+        before = len(mailoutbox)
+        with django_capture_on_commit_callbacks(execute=True):
+            yield sent
+        queue = django_rq.get_queue("default")
+        SimpleWorker([queue], connection=queue.connection, serializer=queue.serializer).work(burst=True)
+        sent += mailoutbox[before:]
+
+    return catch
+
+
+@pytest.fixture
+def careful(client: Client, alice: User) -> Client:
+    """Alice's browser, in which she has just entered her password a second time."""
+    client.post("/accounts/login/", {"login": "alice", "password": PASSWORD})
+    client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    return client
 
 
 def database_url() -> str:

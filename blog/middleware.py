@@ -1,21 +1,25 @@
 """What the site knows about whoever is signed in, on every request."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
+from django.utils.cache import add_never_cache_headers
 
 from .models import User
 
+PRIVATE = ("/accounts/", "/settings/")  # no browser keeps these pages: they show addresses, codes and sessions
 SEEN_EVERY = timedelta(minutes=1)
 
 
 class PersonMiddleware:
-    """Speaks the person's language, and notes when they were last here."""
+    """Speaks the person's language, goes by their clock, and notes when they were last here."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -24,11 +28,23 @@ class PersonMiddleware:
         if request.user.is_authenticated and request.user.language in dict(settings.LANGUAGES):
             translation.activate(request.user.language)
             request.LANGUAGE_CODE = translation.get_language()
-        response = self.get_response(request)
+        with timezone.override(time_zone(request.user)):
+            response = self.get_response(request)
+        if request.path.startswith(PRIVATE):
+            add_never_cache_headers(response)
         # A page that is merely open polls for ever: that is not the person being here.
         if request.user.is_authenticated and getattr(request.resolver_match, "url_name", "") != "notifications":
             note_seen(request.user)
         return response
+
+
+def time_zone(user: User | AnonymousUser) -> ZoneInfo | None:
+    """Whose clock times are shown by; None for the site's."""
+    if isinstance(user, AnonymousUser) or not user.time_zone:
+        return None
+    with suppress(ZoneInfoNotFoundError):
+        return ZoneInfo(user.time_zone)
+    return None
 
 
 def note_seen(user: User | AnonymousUser) -> None:

@@ -8,10 +8,12 @@ class ExportsConfig(AppConfig):
     verbose_name = _("Exports")
 
     def ready(self) -> None:
-        from blog import notifications
+        from blog import deletion, notifications
 
         from . import checks, progress
+        from .deletion import withdraw_exports
 
         notifications.register("export", progress.describe)
+        deletion.before_delete(withdraw_exports)
         register(checks.shared_services)
         register(checks.timings)

@@ -19,7 +19,8 @@ from redis.exceptions import RedisError
 from rq.job import Job
 from rq.registry import StartedJobRegistry
 
-from blog.models import Notification
+from blog import jobs as account_jobs
+from blog.models import AccountMail, Notification
 
 from . import archive, jobs, waiting
 from .kinds import KINDS
@@ -45,6 +46,7 @@ def sweep() -> None:
         requeue_builds,
         rescue_mails,
         resend_mails,
+        resend_account_mails,
         expire_archives,
         remove_parts,
         waiting.tell,
@@ -100,6 +102,15 @@ def _unknown(ids: dict[str, UUID]) -> list[UUID]:
     return [pk for job_id, pk in ids.items() if job_id not in known][:BATCH]
 
 
+def resend_account_mails() -> None:
+    due = AccountMail.objects.due().order_by("next_try_at")
+    if not due.exists():
+        return
+    known = _jobs_in_hand()
+    lost = [m for m in one_by_one(due) if m.job_id not in known and m.put_off()]
+    _until_false(account_jobs.enqueue_mail, lost)
+
+
 def expire_archives() -> None:
     gone = []
     for task in one_by_one(ExportTask.objects.expired()):
@@ -141,6 +152,9 @@ def prune_rows() -> None:
     ).delete()
     ExportMail.objects.filter(created_at__lt=old).exclude(error="").update(error="")  # may hold an address
     Notification.objects.filter(name__startswith="export:", updated_at__lt=old).delete()
+    given_up, _ = AccountMail.objects.stale().delete()
+    if given_up:
+        logger.error("%d mails about accounts could not be sent for a day and are given up.", given_up)
 
 
 def _until_false(action: Callable[[Row], bool], rows: list[Row]) -> None:

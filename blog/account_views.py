@@ -1,0 +1,58 @@
+"""A person's settings. What concerns passwords, addresses and second factors is allauth's."""
+
+from allauth.mfa.utils import is_mfa_enabled
+from allauth.usersessions.models import UserSession
+from django.contrib import messages
+from django.contrib.auth import logout
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import override
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from .account_forms import DeleteAccountForm, ProfileForm
+from .deletion import delete_account
+from .http import PersonRequest
+
+
+@login_required
+@require_safe
+def settings(request: PersonRequest) -> HttpResponse:
+    return render(request, "account/settings.html", {"has_second_factor": is_mfa_enabled(request.user)})
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def profile_edit(request: PersonRequest) -> HttpResponse:
+    form = ProfileForm(request.POST or None, instance=request.user)
+    if request.method == "POST" and form.is_valid():
+        person = form.save()
+        with override(person.language or None):
+            messages.success(request, _("Your profile is saved."))
+        return redirect("profile-edit")
+    return render(request, "account/profile_edit.html", {"form": form}, status=422 if form.is_bound else 200)
+
+
+@require_POST
+@login_required(redirect_field_name=None)
+def session_end(request: PersonRequest, pk: int) -> HttpResponse:
+    """Sign the person out somewhere else."""
+    session = get_object_or_404(UserSession, pk=pk, user=request.user)
+    if session.session_key == request.session.session_key:
+        return redirect("account_logout")
+    session.end()
+    messages.success(request, _("That session is over."))
+    return redirect("usersessions_list")
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def account_delete(request: PersonRequest) -> HttpResponse:
+    form = DeleteAccountForm(request.user, request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        delete_account(request.user)
+        logout(request)
+        messages.success(request, _("Your account is gone, and all that was in it. Farewell!"))
+        return redirect("home")
+    return render(request, "account/account_delete.html", {"form": form}, status=422 if form.is_bound else 200)

@@ -1,0 +1,104 @@
+"""How django-allauth behaves here: its mails, and how often a password may be guessed."""
+
+import functools
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.models import EmailAddress
+from allauth.core.internal import ratelimit
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext_lazy as _
+
+from . import jobs
+from .models import AccountMail, User
+
+APP = "allauth.account"
+SIGNATURE = "Microblog"
+LINKS = ("http://", "https://")
+
+
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "too_many_login_attempts": _(
+            "Too many wrong passwords or codes. Wait a quarter of an hour, or reset your password: that helps at once."
+        ),
+        "username_password_mismatch": _("The name or the password is wrong."),
+        "email_password_mismatch": _("The e-mail address or the password is wrong."),
+        "username_taken": _("This name is taken."),
+        "username_blacklisted": _("This name is reserved. Please choose another."),
+        "rate_limited": _("That was too often. Please wait a little."),
+    }
+
+    # Mails: put into words in the person's language, and sent by a worker.
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Owe a mail. The row is written with whatever the request changes; the queue hears of it after commit."""
+        user = context.get("user")
+        person = user or User.objects.filter(email__lower=email.lower()).first()
+        with translation.override((person and person.language) or translation.get_language()):
+            mail = self.compose(template_prefix, email, {"email": email, "site_url": settings.SITE_URL} | context)
+        mail.user = user
+        mail.save()
+        transaction.on_commit(functools.partial(jobs.hand_out, mail), robust=True)
+
+    def compose(self, template_prefix: str, email: str, context: dict[str, Any]) -> AccountMail:
+        """A mail whose HTML is made of the paragraphs of its text: a link is a paragraph of its own."""
+        subject = " ".join(render_to_string(f"{template_prefix}_subject.txt", context).split())
+        words = render_to_string(f"{template_prefix}_message.txt", context).strip()
+        paragraphs = [{"text": part, "is_link": part.startswith(LINKS)} for part in words.split("\n\n")]
+        html = render_to_string("account/email/message.html", {"paragraphs": paragraphs})
+        text = f"{words}\n\n{SIGNATURE}\n"
+        return AccountMail(to=email, subject=self.format_email_subject(subject), text=text, html=html)
+
+    def send_notification_mail(
+        self, template_prefix: str, user: User, context: dict[str, Any] | None = None, email: str | None = None
+    ) -> None:
+        """Tell of a change at an address that was confirmed; nobody is told where there is none."""
+        if address := email or user.confirmed_email:
+            super().send_notification_mail(template_prefix, user, {"user": user} | (context or {}), address)
+
+    def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
+        """Confirm, and take the address from accounts that claim it and have not shown that it is theirs."""
+        with transaction.atomic():
+            if email_address.can_set_verified():
+                others = User.objects.filter(email__lower=email_address.email.lower()).exclude(pk=email_address.user_id)
+                others.update(email="")
+                EmailAddress.objects.filter(email=email_address.email).exclude(pk=email_address.pk).delete()
+            return bool(super().confirm_email(request, email_address))
+
+    # Guessing: ten tries an account and address, a hundred an account, under whichever name it is called.
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        usages: list[ratelimit.SingleRateLimitUsage] = []
+        for action, key in self._guesses(request, credentials):
+            usage = ratelimit.consume(request, app=APP, action=action, key=key)
+            if not usage:
+                raise self.validation_error("too_many_login_attempts")
+            usages += usage.usage
+        self._login_failed_rl_usage = ratelimit.RateLimitUsage(usages)
+
+    def _delete_login_attempts_cached_email(self, request: HttpRequest, **credentials: Any) -> None:
+        """Lift the lock for an owner who has set a new password."""
+        for action, key in self._guesses(request, credentials):
+            ratelimit.clear(request, app=APP, action=action, key=key)
+
+    def _guesses(self, request: HttpRequest, credentials: dict[str, Any]) -> list[tuple[str, str]]:
+        account = _account(credentials)
+        return [("login_failed", f"{account} {self.get_client_ip(request)}"), ("account_guessed", account)]
+
+    def get_password_change_redirect_url(self, request: HttpRequest) -> str:
+        return reverse("settings")
+
+
+def _account(credentials: dict[str, Any]) -> str:
+    """One name for all the names of an account, whether or not there is one."""
+    names = [str(credentials[key]).lower() for key in ("email", "username") if credentials.get(key)]
+    owners = User.objects.filter(Q(email__lower__in=names) | Q(username__lower__in=names))
+    pk = owners.order_by("pk").values_list("pk", flat=True).first()
+    return names[0] if pk is None else f"#{pk}"

@@ -1,0 +1,57 @@
+"""An account that is deleted while it has exports."""
+
+import django_rq
+import pytest
+
+from blog import deletion
+from blog.models import AccountMail
+from exports import archive, jobs, sweeper
+from exports.models import ExportEvent, ExportTask
+from exports.models.task import archive_storage
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_archives_go(alice, finished):
+    name = finished.archive.name
+    assert archive_storage().exists(name)
+    deletion.delete_account(alice)
+    assert not archive_storage().exists(name)
+    assert not ExportTask.objects.exists()
+    assert not ExportEvent.objects.exists()
+
+
+def test_an_export_that_waits_leaves_the_queue(alice, task):
+    jobs.enqueue_export(task)
+    deletion.delete_account(alice)
+    assert task.job_id not in django_rq.get_queue("default").get_job_ids()
+    jobs.run_export(str(task.pk), task.attempt)
+
+
+def test_one_that_runs_stops_and_leaves_no_file(alice, task, write_posts, monkeypatch, mailoutbox):
+    write_posts(alice, 3)
+    store = archive.store
+    stored = []
+
+    def deleted_meanwhile(*args):
+        deletion.delete_account(alice)
+        stored.append(store(*args))
+        return stored[0]
+
+    monkeypatch.setattr(archive, "store", deleted_meanwhile)
+    jobs.run_export(str(task.pk), task.attempt)
+    assert len(stored) == 1
+    assert not archive_storage().exists(stored[0])
+    assert not list(archive.parts_folder().iterdir())
+    assert [mail.subject for mail in mailoutbox] == []
+
+
+def test_a_mail_about_an_account_that_got_lost_is_queued_again(alice, monkeypatch):
+    mail = AccountMail.objects.create(user=alice, to=alice.email, subject="Hello", text="words", html="words")
+    queue = django_rq.get_queue("default")
+    sweeper.sweep()
+    assert queue.get_job_ids() == []
+    AccountMail.objects.update(next_try_at=mail.created_at)
+    sweeper.sweep()
+    sweeper.sweep()
+    assert queue.get_job_ids() == [mail.job_id]
