@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from urllib.parse import unquote
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
@@ -9,26 +10,40 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
 
-from .models import User
+from .models import User, time_zones
 
 SEEN_EVERY = timedelta(minutes=1)
 
 
+# Asked for by the dozen, and the same for everyone: no session is read for them.
+IMPERSONAL = "/avatars/"
+
+
 class PersonMiddleware:
-    """Speaks the person's language, and notes when they were last here."""
+    """Speaks the person's language, keeps their time, and notes when they were last here."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path_info.startswith(IMPERSONAL):
+            return self.get_response(request)
         if request.user.is_authenticated and request.user.language in dict(settings.LANGUAGES):
             translation.activate(request.user.language)
             request.LANGUAGE_CODE = translation.get_language()
-        response = self.get_response(request)
+        with timezone.override(zone_of(request)):
+            response = self.get_response(request)
         # A page that is merely open polls for ever: that is not the person being here.
         if request.user.is_authenticated and getattr(request.resolver_match, "url_name", "") != "notifications":
             note_seen(request.user)
         return response
+
+
+def zone_of(request: HttpRequest) -> str | None:
+    """The person's own time zone, else the browser's, which zone.js left in a cookie; None where neither is known."""
+    chosen = request.user.time_zone if request.user.is_authenticated else ""
+    name = chosen or unquote(request.COOKIES.get("zone", ""))
+    return name if name in time_zones() else None
 
 
 def note_seen(user: User | AnonymousUser) -> None:
