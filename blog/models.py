@@ -98,12 +98,6 @@ class User(AbstractUser):
     )
     last_seen_at = models.DateTimeField(_("last seen"), null=True, blank=True, editable=False)
 
-    posts_count: int
-    following_count: int
-    followers_count: int
-    is_followed: bool
-    """Like the counts, there only where a query or a view has put it."""
-
     objects: ClassVar[PersonManager] = PersonManager()
 
     class Meta:
@@ -141,9 +135,9 @@ class User(AbstractUser):
 
 class PostQuerySet(models.QuerySet["Post"]):
     def followed_by(self, reader: User, before: str | None, size: int = PAGE_SIZE) -> PostQuerySet:
-        """The `size` newest posts, and one more, before that cursor, of the reader and of whom they follow."""
-        cursor = read_cursor(before, Post)
-        return self.filter(pk__in=RawSQL(*timeline.query(reader.pk, cursor, size + 1)))  # noqa: S611 - bound parameters
+        """A page, and one more, of what the reader and whom they follow have written, newest first after the cursor."""
+        sql, parameters = timeline.query(reader.pk, read_cursor(before, Post), size + 1)
+        return self.filter(pk__in=RawSQL(sql, parameters)).newest_first()  # noqa: S611 - parameters are bound
 
     def newest_first(self) -> PostQuerySet:
         return self.order_by("-created_at", "-id")

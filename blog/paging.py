@@ -31,7 +31,12 @@ class Page(Generic[Row]):
 
 def paginate(rows: QuerySet[Row], before: str | None, size: int = PAGE_SIZE) -> Page[Row]:
     """The page of `rows`, newest first by `created_at` and key, that comes after the cursor; Http404 on a bad one."""
-    items = list(rows_after(rows, before)[: size + 1])
+    return first_page(rows_after(rows, before), before, size)
+
+
+def first_page(rows: QuerySet[Row], before: str | None, size: int = PAGE_SIZE) -> Page[Row]:
+    """The page of `rows` that are in order already, and begin after the cursor."""
+    items = list(rows[: size + 1])
     older = cursor_of(items[size - 1]) if len(items) > size else None
     return Page(items[:size], older, is_newest=before is None)
 

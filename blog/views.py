@@ -22,7 +22,7 @@ from . import avatars, drafts, mentions, notifications
 from .forms import PostEditForm, PostForm, ProfileForm
 from .http import PersonRequest, next_url, wants_fragment
 from .models import Follow, Notification, Post, User
-from .paging import Page, paginate
+from .paging import Page, first_page, paginate
 
 # A row may be stamped before, and committed after, a row that the browser has already seen.
 OVERLAP = timedelta(seconds=2)
@@ -36,10 +36,14 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 def _home(request: HttpRequest, form: PostForm, status: int = 200) -> HttpResponse:
-    posts, before = Post.objects.all(), request.GET.get("before")
+    before = request.GET.get("before")
     if request.user.is_authenticated:
-        posts = posts.followed_by(request.user, before)
-    return render(request, "blog/home.html", {"page": _page(posts, before), "form": form}, status=status)
+        posts = Post.objects.followed_by(request.user, before).select_related("author")
+        page = first_page(posts, before)
+        mentions.attach(page.items)
+    else:
+        page = _page(Post.objects.all(), before)
+    return render(request, "blog/home.html", {"page": page, "form": form}, status=status)
 
 
 def _page(posts: QuerySet[Post], before: str | None) -> Page[Post]:
@@ -154,12 +158,12 @@ def following_list(request: HttpRequest, username: str) -> HttpResponse:
 
 
 def _people(request: HttpRequest, person: User, page: Page[Follow], people: list[User], template: str) -> HttpResponse:
+    followed: set[int] = set()
     if request.user.is_authenticated:
         rows = request.user.following.filter(followed__in=people)
-        followed = set(rows.values_list("followed_id", flat=True))
-        for other in people:
-            other.is_followed = other.pk in followed
-    return render(request, template, {"person": person, "page": page, "people": people})
+        followed.update(rows.values_list("followed_id", flat=True))
+    shown = [(other, other.pk in followed) for other in people]
+    return render(request, template, {"person": person, "page": page, "people": shown})
 
 
 @require_POST

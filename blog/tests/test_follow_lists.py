@@ -18,7 +18,7 @@ def test_it_shows_the_newest_first(client, alice, path, mine, theirs):
     first, second = follows(alice, mine, theirs, 2)
     baker.make(Follow, **{mine: first, theirs: second})
     response = client.get(f"/@alice/{path}/")
-    assert response.context["people"] == [second, first]
+    assert [person for person, _is_followed in response.context["people"]] == [second, first]
 
 
 @pytest.mark.parametrize(("path", "mine", "theirs"), LISTS)
