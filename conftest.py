@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from django.db import connection
+from django.utils import translation
 
 from blog.models import User
 from dev.pytest_plugin import chromium
@@ -26,6 +27,13 @@ CHROMIUM_FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+@pytest.fixture(autouse=True)
+def own_language() -> Iterator[None]:
+    """Forget the language that a request leaves active in its thread."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture

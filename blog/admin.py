@@ -8,7 +8,7 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from .forms import PersonChangeForm, PersonCreationForm
+from .forms import PersonChangeForm, PersonCreationForm, PostAdminForm
 from .models import Follow, Post, User
 
 
@@ -45,9 +45,15 @@ class PersonAdmin(UserAdmin[User]):
             if "email" in form.changed_data:
                 obj.confirm_email()
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Whoever may delete a person may delete what is theirs, also what nobody may delete by itself."""
+        to_delete, counts, _perms_needed, protected = super().get_deleted_objects(objs, request)
+        return to_delete, counts, set(), protected
+
 
 @admin.register(Post)
 class PostAdmin(admin.ModelAdmin[Post]):
+    form = PostAdminForm
     list_display = ["__str__", "author", "created_at"]
     list_select_related = ["author"]
     list_per_page = 50

@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.contrib.admin.widgets import AdminTextareaWidget
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.core.exceptions import ValidationError
 from django.utils import timezone
@@ -79,6 +80,14 @@ class PostEditForm(PostForm):
         if self.has_changed():
             self.instance.edited_at = timezone.now()
         return super().save(commit)
+
+
+class PostAdminForm(forms.ModelForm[Post]):
+    body = PostBodyField(label=_("Text"), widget=AdminTextareaWidget)
+
+    class Meta:
+        model = Post
+        fields = ["author", "body"]
 
 
 class LanguageField(forms.ChoiceField):

@@ -228,7 +228,7 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
 
 
 class Notification(models.Model):
-    """What the site last told a person under one name, such as `export:posts`; `blog.notifications` has the words."""
+    """What the site last told a person under one name, such as `export:<id>`; `blog.notifications` has the words."""
 
     user = models.ForeignKey(User, models.CASCADE, related_name="notifications", db_index=False)
     name = models.CharField(max_length=64)

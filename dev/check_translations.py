@@ -1,12 +1,14 @@
 """Is all that people read translated? Compares a fresh extraction with locale/*/LC_MESSAGES/django.po."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po
@@ -14,6 +16,7 @@ from babel.messages.pofile import read_po
 from dev.stack import ROOT
 
 SOURCES = ("blog", "exports", "microblog", "templates", "locale", "manage.py")
+PLACEHOLDER = re.compile(r"%\(\w+\).")
 
 
 def locales() -> list[str]:
@@ -46,16 +49,30 @@ def catalogue(path: Path) -> Catalog:
 
 
 def untranslated(merged: Catalog) -> Iterator[str]:
-    """One line for each text without a translation, or with one that nobody has confirmed."""
+    """One line for each text without a sound translation, or with one that nobody has confirmed."""
     for message in merged:
-        if message.id and (message.fuzzy or not _is_whole(message)):
-            text = message.id[0] if isinstance(message.id, (list, tuple)) else message.id
-            yield f'{"fuzzy" if message.fuzzy else "missing"}: "{text}" ({_place(message)})'
+        if message.id and (flaw := _flaw(message)):
+            yield f'{flaw}: "{_forms(message.id)[0]}" ({_place(message)})'
 
 
-def _is_whole(message: Message) -> bool:
-    strings = message.string if isinstance(message.string, (list, tuple)) else [message.string]
-    return all(strings)
+def _flaw(message: Message) -> str:
+    if message.fuzzy:
+        return "fuzzy"
+    if not all(_forms(message.string)):
+        return "missing"
+    return "" if _has_placeholders(message) else "other placeholders"
+
+
+def _has_placeholders(message: Message) -> bool:
+    """Whether the most general form fills in all that the source does, and no form anything else."""
+    wanted = {found for text in _forms(message.id) for found in PLACEHOLDER.findall(text)}
+    *others, last = (set(PLACEHOLDER.findall(text)) for text in _forms(message.string))
+    return last == wanted and all(found <= wanted for found in others)
+
+
+def _forms(text: Any) -> list[str]:
+    """The singular and, where there are any, the plurals."""
+    return list(text) if isinstance(text, (list, tuple)) else [text]
 
 
 def _place(message: Message) -> str:

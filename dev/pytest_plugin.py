@@ -72,6 +72,7 @@ def _environment(folder: Path) -> dict[str, str]:
         "ADMINS": "",
         "SENTRY_DSN": "",
         "EXPORT_BUCKET": "",
+        "SEVERAL_HOSTS": "false",
         "STATIC_COLLECTED": "false",
         "EXPORT_LEASE_SECONDS": "2",
         "EXPORT_TICK_SECONDS": "0.5",
@@ -140,7 +141,8 @@ def _is_browser(item: pytest.Item) -> bool:
 
 def _can_run(item: pytest.Item, on_postgres: bool, missing: dict[str, str]) -> bool:
     if on_postgres:
-        return "postgres" not in missing and not _is_browser(item) and _uses_database(item)
+        uses_it = _uses_database(item) or item.get_closest_marker("postgres") is not None
+        return "postgres" not in missing and not _is_browser(item) and uses_it
     return item.get_closest_marker("postgres") is None and not (_is_browser(item) and "browser" in missing)
 
 

@@ -8,8 +8,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django_rq.models import Dashboard
@@ -42,9 +44,15 @@ class MailInline(ReadOnly, admin.TabularInline[ExportMail, ExportTask]):
 
 class EventInline(ReadOnly, admin.TabularInline[ExportEvent, ExportTask]):
     model = ExportEvent
-    fields = readonly_fields = ("created_at", "kind", "attempt")
+    fields = readonly_fields = ("at", "kind", "attempt")
     verbose_name_plural = _("timeline")
     extra = 0
+
+    @admin.display(description=_("time"))
+    def at(self, event: ExportEvent) -> str:
+        """To the second, unlike the admin's own times."""
+        at = localtime(event.created_at)
+        return f"{date_format(at)}, {at:%H:%M:%S}"
 
 
 @admin.register(ExportTask)
@@ -59,6 +67,7 @@ class ExportTaskAdmin(ReadOnly, admin.ModelAdmin[ExportTask]):
     date_hierarchy = "created_at"
     ordering = ("-created_at",)
     show_full_result_count = False
+    view_on_site = False  # the owner's page is for the owner alone
     inlines = (EventInline, MailInline)
     actions = ("cancel",)
     fieldsets = (
@@ -81,8 +90,8 @@ class ExportTaskAdmin(ReadOnly, admin.ModelAdmin[ExportTask]):
     @admin.action(description=_("Cancel"), permissions=["cancel"])
     def cancel(self, request: HttpRequest, tasks: QuerySet[ExportTask]) -> None:
         cancelled = [task for task in tasks if task.cancel()]
+        all(map(jobs.withdraw, cancelled))  # up to the first that finds the broker away
         for task in cancelled:
-            jobs.withdraw(task)
             self.log_change(request, task, "Cancelled.")
         self.message_user(
             request, ngettext("%(n)d cancelled.", "%(n)d cancelled.", len(cancelled)) % {"n": len(cancelled)}

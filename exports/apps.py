@@ -14,3 +14,4 @@ class ExportsConfig(AppConfig):
 
         notifications.register("export", progress.describe)
         register(checks.shared_services)
+        register(checks.timings)

@@ -5,6 +5,30 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
 
+from .heartbeat import BEAT_SECONDS
+
+
+def timings(**options: Any) -> list[CheckMessage]:
+    """Numbers that would let leases lapse while their work goes on."""
+    errors: list[CheckMessage] = []
+    if 4 * max(settings.EXPORT_TICK_SECONDS, BEAT_SECONDS) > settings.EXPORT_LEASE_SECONDS:
+        errors.append(
+            Error(
+                "EXPORT_LEASE_SECONDS is too short.",
+                hint=f"Make it at least four times EXPORT_TICK_SECONDS, and {4 * BEAT_SECONDS:g} seconds.",
+                id="exports.E004",
+            )
+        )
+    if min(settings.EXPORT_TICK_SECONDS, settings.EXPORT_MAX_RATE + 1, settings.EXPORT_JOB_TIMEOUT) <= 0:
+        errors.append(
+            Error(
+                "EXPORT_TICK_SECONDS and EXPORT_JOB_TIMEOUT must be positive, EXPORT_MAX_RATE not negative.",
+                hint="Leave them out to have the defaults.",
+                id="exports.E005",
+            )
+        )
+    return errors
+
 
 def shared_services(**options: Any) -> list[CheckMessage]:
     """Several machines need archives, database and broker where all of them can reach them."""

@@ -6,8 +6,10 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.urls import URLPattern
 from django_rq.admin import QueueAdmin
+from redis.exceptions import RedisError
 
 PERMISSION = "django_rq.admin"
 
@@ -45,6 +47,9 @@ def _guarded(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         # Whoever is not staff goes on to the admin's own sign-in.
         if request.user.is_staff and not request.user.has_perm(PERMISSION):
             raise PermissionDenied
-        return view(request, *args, **kwargs)
+        try:
+            return view(request, *args, **kwargs)
+        except RedisError:
+            return render(request, "503.html", status=503)
 
     return guarded

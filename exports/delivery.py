@@ -6,6 +6,8 @@ from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from blog.models import User
+
 from .kinds import KINDS
 from .models import ExportMail, ExportTask, Purpose
 
@@ -21,7 +23,7 @@ def send(mail: ExportMail) -> None:
 
     Raises Undeliverable where there is none, and whatever the mail backend raises.
     """
-    owner = mail.task.owner
+    owner = mail.task.owner = User.objects.get(pk=mail.task.owner_id)
     if not owner.is_active:
         raise Undeliverable("The account is closed.")
     address = owner.confirmed_email
@@ -69,6 +71,9 @@ def fits(size: int) -> bool:
 
 
 def read(task: ExportTask) -> bytes:
-    with task.archive.open("rb") as file:
-        content: bytes = file.read()
+    try:
+        with task.archive.open("rb") as file:
+            content: bytes = file.read()
+    except FileNotFoundError:
+        raise Undeliverable("The archive is not there any more.") from None
     return content

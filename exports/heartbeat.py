@@ -10,8 +10,9 @@ from typing import Any
 from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connections
+from django_rq import get_connection
 from redis.exceptions import RedisError
-from rq import get_current_job
+from rq.job import Job
 
 logger = logging.getLogger(__name__)
 
@@ -29,10 +30,13 @@ class Heartbeat:
 
     `renew(rows_done)` answers whether the lease still holds; once it does not, the worker's next `report` or `wait`
     raises LeaseLost. Renewal ends after EXPORT_JOB_TIMEOUT, so that even work that hangs is rescued. A database or
-    broker that is away is logged and tried again: whether the lease survived is the database's to say.
+    broker that is away is logged: whether the lease survived is the database's to say. `job` shows progress in the
+    queue's dashboard.
     """
 
-    def __init__(self, renew: Callable[[int], bool], estimate: Callable[[int], Any] | None = None) -> None:
+    def __init__(
+        self, renew: Callable[[int], bool], estimate: Callable[[int], Any] | None = None, job: Job | None = None
+    ) -> None:
         self._renew = renew
         self._estimate = estimate
         self._rows_done = 0
@@ -40,7 +44,8 @@ class Heartbeat:
         self._lost = False
         self._woken = threading.Event()
         self._stopping = False
-        self._job = get_current_job()
+        # Through a connection of our own: RQ's waits 25 seconds for an answer, longer than a lease.
+        self._job = job and Job(job.id, get_connection("default"), serializer=job.serializer)
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def __enter__(self) -> "Heartbeat":
@@ -79,8 +84,9 @@ class Heartbeat:
             while not self._stopping:
                 self._woken.wait(BEAT_SECONDS)
                 has_time = time.monotonic() - began < settings.EXPORT_JOB_TIMEOUT
-                if self._stopping or not has_time or not self._beat(self._rows_done):
+                if not self._stopping and not (has_time and self._beat(self._rows_done)):
                     return
+            self._show(self._rows_done)
         finally:
             connections.close_all()
 

@@ -13,6 +13,7 @@ import django_rq
 from botocore.exceptions import BotoCoreError, ClientError
 from django.db import Error as DatabaseError
 from redis.exceptions import RedisError
+from rq import get_current_job
 from rq.job import Job
 from rq.timeouts import JobTimeoutException
 
@@ -71,7 +72,7 @@ def build(task: ExportTask) -> bool:
     """Make a claimed task's archive; False if another worker has taken over."""
     suffix = Path(KINDS[task.kind].file_name).suffix
     with archive.part_file(task, suffix) as plain, archive.part_file(task, ".zip") as packed:
-        with Heartbeat(task.renew, task.estimate) as heartbeat:
+        with Heartbeat(task.renew, task.estimate, get_current_job()) as heartbeat:
             built, part = archive.build(task.kind, task.owner, plain, heartbeat), plain
             if not delivery.fits(built.size):
                 built, part = archive.pack(task.kind, plain, packed, built, heartbeat), packed
@@ -89,12 +90,14 @@ def refuse(task: ExportTask) -> None:
         hand_out(task)
 
 
-def withdraw(task: ExportTask) -> None:
-    """Take a cancelled task off the queue; a job that stays there would find nothing to do."""
+def withdraw(task: ExportTask) -> bool:
+    """Take a cancelled task off the queue; False if the broker cannot be reached, to no harm."""
     try:
         django_rq.get_queue("default").remove(task.job_id)
     except RedisError as error:
-        logger.warning("Job %s is still on the queue, to no effect: %s", task.job_id, error)
+        logger.warning("Job %s is still on the queue, where it will find nothing to do: %s", task.job_id, error)
+        return False
+    return True
 
 
 def deliver_mail(mail_id: str) -> None:
@@ -122,13 +125,33 @@ def deliver(mail: ExportMail) -> None:
 
 
 def work_horse_died(job: Job) -> None:
-    """Hand the killed job's task out anew at once, without waiting for its lease to run out."""
-    if job.func_name != f"{__name__}.{run_export.__name__}":
-        return
-    task_id, attempt = job.args
-    task = ExportTask.objects.filter(pk=task_id, attempt=attempt).first()
-    if task is not None and task.crash("The process that built the archive was killed."):
-        hand_out(task)
+    """Hand the killed job's work out anew at once, without waiting for its lease to run out."""
+    if job.func_name == f"{__name__}.{run_export.__name__}":
+        task_id, attempt = job.args
+        task = ExportTask.objects.filter(pk=task_id, attempt=attempt).first()
+        if task is not None and task.crash("The process that built the archive was killed."):
+            log_crash(task)
+            hand_out(task)
+        elif task is not None and (mail := task.owed_mail):
+            _sender_died(mail, tries=1)
+    elif job.func_name == f"{__name__}.{deliver_mail.__name__}":
+        mail = ExportMail.objects.filter(pk=job.args[0]).first()
+        if mail is not None:
+            _sender_died(mail, tries=int(job.id.rpartition("-")[2]) + 1)
+
+
+def _sender_died(mail: ExportMail, tries: int) -> None:
+    """Send a mail again, if it was in the dead sender's hands: its number of tries is the one that sender made."""
+    if mail.tries == tries and mail.interrupt("The process that sent the mail was killed."):
+        enqueue_mail(mail)
+
+
+def log_crash(task: ExportTask) -> None:
+    """At ERROR, which mails ADMINS, once the task is FAILED; never inside a transaction, because mailing takes long."""
+    if task.status == Status.FAILED:
+        logger.error("Export %s failed: its workers died %d times.\n%s", task.pk, task.crashes, task.traceback)
+    else:
+        logger.warning("Export %s: its worker died (crash %d).", task.pk, task.crashes)
 
 
 def hand_out(task: ExportTask) -> bool:

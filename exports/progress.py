@@ -93,7 +93,8 @@ def _toast(facts: dict[str, Any], status: Status) -> dict[str, str] | None:
     url = reverse("exports:task-detail", args=[facts["task"]])
     if status == Status.FAILED:
         reason = ErrorCode(facts["error_code"]).label
-        return {"level": "danger", "text": f"{_state(facts, status)}. {reason}", "url": url}
+        text = _("%(state)s. %(reason)s") % {"state": _state(facts, status), "reason": reason}
+        return {"level": "danger", "text": text, "url": url}
     if status == Status.SUCCESSFUL and facts["mail"] == MailStatus.SENT:
         return {"level": "success", "text": _ended(facts), "url": url}
     if status == Status.SUCCESSFUL and facts["mail"] == MailStatus.GAVE_UP:

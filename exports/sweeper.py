@@ -25,7 +25,7 @@ from . import archive, jobs, waiting
 from .kinds import KINDS
 from .models import ExportEvent, ExportMail, ExportTask, Status
 from .models.clock import from_now
-from .models.rows import one_by_one
+from .models.rows import BATCH, one_by_one
 from .models.task import archive_storage
 
 Row = TypeVar("Row", bound=Model)
@@ -53,19 +53,15 @@ def sweep() -> None:
 
 
 def prune() -> None:
-    """Remove tasks after a year, timelines, tracebacks and news after 90 days, and archives that no task knows of."""
+    """Remove tasks after a year, timelines, errors and news after 90 days, and archives that no task knows of."""
     _guarded(prune_rows)
     _guarded(remove_orphans)
 
 
 def rescue_builds() -> None:
-    rescued = []
-    for task in one_by_one(ExportTask.objects.lapsed()):
-        if task.rescue():
-            rescued.append(task)
-            logger.warning("Export %s: its worker fell silent (crash %d).", task.pk, task.crashes)
-            if task.status == Status.FAILED:
-                logger.error("Export %s failed: its workers died %d times.\n%s", task.pk, task.crashes, task.traceback)
+    rescued = [task for task in one_by_one(ExportTask.objects.lapsed()) if task.rescue()]
+    for task in rescued:
+        jobs.log_crash(task)
     _until_false(jobs.hand_out, rescued)
 
 
@@ -77,29 +73,31 @@ def cancel_abandoned() -> None:
 
 def requeue_builds() -> None:
     """Give those that no queue knows of a new attempt. The oldest is put in front last, and so comes first."""
-    overlooked = ExportTask.objects.overlooked().order_by("-created_at")
-    if not overlooked.exists():
-        return
-    known = _jobs_in_hand()
-    lost = []
-    for task in one_by_one(overlooked):
-        if task.job_id not in known and task.requeue():
-            lost.append(task)
-            logger.warning("Export %s: its job was lost, queued again.", task.pk)
-    _until_false(jobs.hand_out, lost)
+    overlooked = ExportTask.objects.overlooked()
+    ids = {f"{pk}-{attempt}": pk for pk, attempt in overlooked.order_by("queued_at").values_list("pk", "attempt")}
+    lost = overlooked.filter(pk__in=_unknown(ids)).order_by("-queued_at")
+    requeued = [task for task in one_by_one(lost) if task.requeue()]
+    for task in requeued:
+        logger.warning("Export %s: its job was lost, queued again.", task.pk)
+    _until_false(jobs.hand_out, requeued)
 
 
 def rescue_mails() -> None:
     for mail in one_by_one(ExportMail.objects.lapsed()):
-        mail.postpone("The process that sent the mail fell silent.")
+        mail.interrupt("The process that sent the mail fell silent.")
 
 
 def resend_mails() -> None:
-    due = ExportMail.objects.due().order_by("next_try_at")
-    if not due.exists():
-        return
-    known = _jobs_in_hand()
-    _until_false(jobs.enqueue_mail, [m for m in one_by_one(due) if m.job_id not in known and m.put_off()])
+    due = ExportMail.objects.due()
+    ids = {mail.job_id: mail.pk for mail in due.order_by("next_try_at")}
+    lost = due.filter(pk__in=_unknown(ids)).order_by("next_try_at")
+    _until_false(jobs.enqueue_mail, [mail for mail in one_by_one(lost) if mail.put_off()])
+
+
+def _unknown(ids: dict[str, UUID]) -> list[UUID]:
+    """The first rows, of those keyed by job id, whose job is neither in the queue nor in a worker's hands."""
+    known = _jobs_in_hand() if ids else set()
+    return [pk for job_id, pk in ids.items() if job_id not in known][:BATCH]
 
 
 def expire_archives() -> None:
@@ -141,6 +139,7 @@ def prune_rows() -> None:
     ExportTask.objects.filter(created_at__lt=from_now(-KEEP_TASKS_DAYS * 86400), archive="").exclude(
         pk__in=ExportTask.objects.unfinished().values("pk")
     ).delete()
+    ExportMail.objects.filter(created_at__lt=old).exclude(error="").update(error="")  # may hold an address
     Notification.objects.filter(name__startswith="export:", updated_at__lt=old).delete()
 
 
@@ -161,7 +160,8 @@ def _build_of(file_name: str) -> QuerySet[ExportTask]:
 def _jobs_in_hand() -> set[str]:
     """The ids of the jobs that wait in the queue, or that a worker took so lately that it may not have claimed yet.
 
-    That a job's hash exists, or that it is registered as started, proves nothing: both outlive a killed worker.
+    That a job's hash exists, or that it is registered as started, proves nothing: both outlive a killed worker. The
+    times of starts are those of the workers' clocks; what hangs on them is only whether a job is queued needlessly.
     """
     queue = django_rq.get_queue("default")
     started = Job.fetch_many(
@@ -172,7 +172,8 @@ def _jobs_in_hand() -> set[str]:
 
 def _just_started(job: Job) -> bool:
     if job.started_at is None:
-        return True
+        # Taken, and its work-horse or the broker died before it could say so; where not, a second job is harmless.
+        return False
     age = datetime.now(UTC) - job.started_at.replace(tzinfo=UTC)
     return timedelta() <= age < timedelta(seconds=2 * settings.EXPORT_TICK_SECONDS)
 

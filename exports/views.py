@@ -11,19 +11,19 @@ from django.db import transaction
 from django.http import FileResponse, Http404, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.formats import time_format
-from django.utils.timezone import localtime
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
 from blog.http import PersonRequest
 from blog.paging import paginate
+from blog.templatetags.blog import exact
 
 from . import archive, jobs
 from .kinds import KINDS
 from .models import Event, ExportTask
+from .models.task import archive_storage
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def task_list(request: PersonRequest) -> HttpResponse:
     if request.method == "POST":
         return _task_request(request)
     request.user.notifications.filter(name__startswith="export:").mark_read()
-    page = paginate(request.user.export_tasks.all(), request.GET.get("before"))
+    page = paginate(request.user.export_tasks.prefetch_related("mails"), request.GET.get("before"))
     under_way = request.user.export_tasks.unfinished().first()
     return render(
         request,
@@ -51,9 +51,8 @@ def task_list(request: PersonRequest) -> HttpResponse:
 
 def _task_request(request: PersonRequest) -> HttpResponse:
     if last := request.user.export_tasks.recent_success():
-        messages.info(request, _("Your last archive is quite new. You can ask for another at %(time)s.") % {
-            "time": time_format(localtime(last.next_request_at), "TIME_FORMAT")
-        })  # fmt: skip
+        words = _("Your last archive is quite new. You can ask for another at %(moment)s.")
+        messages.info(request, words % {"moment": exact(last.next_request_at)})
         return redirect(last)
     if not archive.has_room():
         logger.error("An export was refused: less than EXPORT_MIN_FREE bytes are free.")
@@ -72,8 +71,8 @@ def _task_request(request: PersonRequest) -> HttpResponse:
     return redirect(task)
 
 
-@login_required
 @require_POST
+@login_required(redirect_field_name=None)  # coming back by GET would be a 405
 def task_cancel(request: PersonRequest, pk: UUID) -> HttpResponse:
     task = get_object_or_404(request.user.export_tasks, pk=pk)
     if task.cancel():
@@ -86,7 +85,7 @@ def task_cancel(request: PersonRequest, pk: UUID) -> HttpResponse:
 
 @login_required
 @never_cache
-@require_GET
+@require_safe
 def task_detail(request: PersonRequest, pk: UUID) -> HttpResponse:
     task = get_object_or_404(request.user.export_tasks, pk=pk)
     request.user.notifications.filter(name=f"export:{task.pk}").mark_read()
@@ -113,7 +112,8 @@ def task_download(request: PersonRequest, pk: UUID) -> HttpResponseBase:
     if settings.EXPORT_ACCEL_PREFIX:
         return _accelerated(task, name, content_type)
     if settings.EXPORT_BUCKET:
-        return redirect(task.archive.url)
+        disposition = {"ResponseContentDisposition": f'attachment; filename="{name}"'}
+        return redirect(archive_storage().url(task.archive.name, parameters=disposition))  # type: ignore[call-arg]  # S3's
     try:
         file = task.archive.open("rb")
     except FileNotFoundError as error:

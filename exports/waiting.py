@@ -6,6 +6,7 @@ from itertools import accumulate
 from typing import Any
 
 import django_rq
+from redis.exceptions import RedisError
 from rq import Worker
 
 from blog.models import Notification
@@ -23,7 +24,10 @@ def tell() -> None:
     line = list(unfinished.values_list("pk", "status", "rows_total", "rows_done"))
     if all(status != Status.READY for _, status, _, _ in line):
         return
-    workers = worker_count()
+    try:
+        workers = worker_count()
+    except RedisError:
+        workers = 0  # none that can be told to begin
     slow, fast = rates()
     ahead = sum(max(0, total - done) for _, status, total, done in line if status == Status.RUNNING)
     place, news = 0, {}
@@ -42,7 +46,8 @@ def tell() -> None:
 
 def _announce(news: dict[Any, dict[str, Any]]) -> None:
     names = {f"export:{pk}": pk for pk in news}
-    told = Notification.objects.filter(name__in=names).values_list("name", "payload")
+    owners = ExportTask.objects.filter(pk__in=news).values("owner")  # the index begins with them
+    told = Notification.objects.filter(user__in=owners, name__in=names).values_list("name", "payload")
     same = {names[name] for name, payload in told if payload.items() >= news[names[name]].items()}
     for task in one_by_one(ExportTask.objects.filter(status=Status.READY, pk__in=news.keys() - same)):
         task.announce(**news[task.pk])

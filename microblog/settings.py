@@ -136,7 +136,7 @@ REDIS_CACHE_DB = env.int("REDIS_CACHE_DB", default=1)
 CACHES = {
     "default": {
         "BACKEND": "microblog.cache.FailOpenRedisCache",
-        "LOCATION": _redis_url(REDIS_URL, db=REDIS_CACHE_DB),
+        "LOCATION": _redis_url(REDIS_URL, db=REDIS_CACHE_DB, socket_timeout=1),
     }
 }
 
@@ -200,8 +200,17 @@ if "EMAIL_URL" in env:
     globals().update(env.email_url("EMAIL_URL"))
 EMAIL_BACKEND = env.str("EMAIL_BACKEND", default=EMAIL_BACKEND)
 EMAIL_TIMEOUT = 10
+
+
+def _typed(value: str) -> str | bool | int:
+    """Anymail takes settings as they are: "false" would be true."""
+    if value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    return int(value) if value.isdecimal() else value
+
+
 EMAIL_SUBJECT_PREFIX = "[Microblog] "
-ANYMAIL: dict[str, Any] = {name[8:]: value for name, value in os.environ.items() if name.startswith("ANYMAIL_")}
+ANYMAIL: dict[str, Any] = {name[8:]: _typed(value) for name, value in os.environ.items() if name.startswith("ANYMAIL_")}
 ANYMAIL["REQUESTS_TIMEOUT"] = EMAIL_TIMEOUT
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"Microblog <noreply@{SITE_HOST}>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL

@@ -26,12 +26,28 @@ msgid "%(n)s post"
 msgid_plural "%(n)s posts"
 msgstr[0] "%(n)s Beitrag"
 msgstr[1] ""
+
+#: blog/views.py:5
+msgid "by %(name)s"
+msgstr "von %(nmae)s"
+
+#: blog/views.py:6
+msgid "Hello %(name)s"
+msgstr "Hallo"
+
+#: blog/views.py:7
+msgid "%(n)d second"
+msgid_plural "%(n)d seconds"
+msgstr[0] "eine Sekunde"
+msgstr[1] "%(n)d Sekunden"
 """
 
 
-def test_absent_guessed_and_half_translations_are_named_with_their_place():
+def test_absent_guessed_half_and_wrong_translations_are_named_with_their_place():
     assert list(untranslated(read_po(BytesIO(PO.encode()), locale="de"))) == [
         'missing: "Absent" (blog/views.py:2)',
         'fuzzy: "Guessed" (blog/views.py:3)',
         'missing: "%(n)s post" (blog/views.py:4)',
+        'other placeholders: "by %(name)s" (blog/views.py:5)',
+        'other placeholders: "Hello %(name)s" (blog/views.py:6)',
     ]

@@ -13,6 +13,7 @@ from .event import Event
 
 KEEP_TRYING_SECONDS = 24 * 3600
 LONGEST_PAUSE_SECONDS = 3600
+QUICK_TRIES = 3
 
 
 class Purpose(models.TextChoices):
@@ -96,10 +97,16 @@ class ExportMail(models.Model):
 
     def postpone(self, error: str) -> bool:
         """Try again after a pause that doubles each time; give up when the mail is a day old."""
+        return self._try_again(error, min(settings.EXPORT_TICK_SECONDS * 2**self.tries, LONGEST_PAUSE_SECONDS))
+
+    def interrupt(self, error: str) -> bool:
+        """Try again at once, because the sender has died; with pauses if senders keep dying of it."""
+        return self._try_again(error, 0) if self.tries < QUICK_TRIES else self.postpone(error)
+
+    def _try_again(self, error: str, pause: float) -> bool:
         too_old = type(self).objects.filter(pk=self.pk, created_at__lt=from_now(-KEEP_TRYING_SECONDS))
         if too_old.exists():
             return self.give_up(error)
-        pause = min(settings.EXPORT_TICK_SECONDS * 2**self.tries, LONGEST_PAUSE_SECONDS)
         return self._settle(MailStatus.PENDING, Event.MAIL_FAILED, error=error, next_try_at=from_now(pause))
 
     def put_off(self) -> bool:
@@ -111,7 +118,8 @@ class ExportMail(models.Model):
             if not self._move(MailStatus.SENDING, status=status, lease_expires_at=None, **changes):
                 return False
             self.task.record(event)
-            self.task.announce()
+            if self.purpose == Purpose.ARCHIVE:
+                self.task.announce()
         return True
 
     def _held(self, status: MailStatus) -> ExportMailQuerySet:

@@ -10,9 +10,10 @@ from django.db import IntegrityError, models, transaction
 from django.db.models import Exists, F, OuterRef, Q, Value
 from django.db.models.functions import Greatest, Now
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from blog.models import Notification
+from blog.models import Notification, User
 
 from .clock import from_now, lease, soon
 from .event import Event, ExportEvent
@@ -69,6 +70,11 @@ class ExportTaskQuerySet(models.QuerySet["ExportTask"]):
     def downloadable(self) -> ExportTaskQuerySet:
         return self.filter(archive_expires_at__gt=Now()).exclude(archive="")
 
+    def of_active_owners(self) -> ExportTaskQuerySet:
+        """For conditional UPDATEs: a subquery, because a join would move all conditions into one, and PostgreSQL does
+        not look at those again when it had to wait for another transaction."""
+        return self.filter(owner__in=User.objects.filter(is_active=True))
+
     def abandoned(self) -> ExportTaskQuerySet:
         """Unfinished, but their owner may not use the site any more."""
         return self.unfinished().filter(owner__is_active=False)
@@ -89,9 +95,8 @@ class ExportTaskQuerySet(models.QuerySet["ExportTask"]):
                 task.announce()
         except IntegrityError:
             under_way = self.unfinished().filter(owner_id=owner_id, kind=kind).first()
-            if under_way is None:
-                raise
-            return under_way, False
+            # None if it has ended in this very moment: then there is room for a new one.
+            return (under_way, False) if under_way else self.request(owner_id, kind, language, rows_total)
         return task, True
 
 
@@ -115,7 +120,8 @@ class ExportTask(models.Model):
     lease_expires_at = models.DateTimeField(_("lease until"), null=True)
     rows_done = models.PositiveBigIntegerField(_("rows written"), default=0)
     rows_total = models.PositiveBigIntegerField(_("rows in all"), default=0)
-    created_at = models.DateTimeField(_("requested at"), db_default=Now())
+    # Python's clock: lists are paged by it, and SQLite's own has another number of digits than a parameter.
+    created_at = models.DateTimeField(_("requested at"), default=timezone.now, editable=False)
     queued_at = models.DateTimeField(_("handed out at"), db_default=Now())
     started_at = models.DateTimeField(_("started at"), null=True)
     finished_at = models.DateTimeField(_("finished at"), null=True)
@@ -165,7 +171,7 @@ class ExportTask(models.Model):
 
     @property
     def is_downloadable(self) -> bool:
-        return bool(self.archive)
+        return bool(self.archive) and self.archive_expires_at is not None and self.archive_expires_at > timezone.now()
 
     @property
     def is_packed(self) -> bool:
@@ -178,9 +184,9 @@ class ExportTask(models.Model):
         return self.finished_at - self.started_at if self.finished_at and self.started_at else None
 
     @property
-    def next_request_at(self) -> datetime | None:
+    def next_request_at(self) -> datetime:
         """When the owner may ask again, by this export's cooldown."""
-        return self.finished_at + timedelta(seconds=settings.EXPORT_COOLDOWN) if self.finished_at else None
+        return (self.finished_at or timezone.now()) + timedelta(seconds=settings.EXPORT_COOLDOWN)
 
     @property
     def owed_mail(self) -> ExportMail | None:
@@ -193,7 +199,7 @@ class ExportTask(models.Model):
     def claim(self) -> bool:
         """Move READY to RUNNING; False if another worker already has it."""
         return self._move(
-            self._held(Status.READY).filter(owner__is_active=True),
+            self._held(Status.READY).of_active_owners(),
             Event.CLAIMED,
             status=Status.RUNNING,
             started_at=Now(),
@@ -204,7 +210,7 @@ class ExportTask(models.Model):
         """Keep the claim for another lease and note progress, which never goes back; False if it was taken away."""
         changes = {"lease_expires_at": lease(), "rows_done": Greatest(F("rows_done"), Value(rows_done))}
         with transaction.atomic():
-            if self._held(Status.RUNNING).filter(owner__is_active=True).update(**changes) != 1:
+            if self._held(Status.RUNNING).of_active_owners().update(**changes) != 1:
                 return False
             self.rows_done = max(self.rows_done, rows_done)
             self.announce()
@@ -224,7 +230,7 @@ class ExportTask(models.Model):
     def finish(self, archive: str, rows: int, size: int, sha256: str) -> bool:
         """Move RUNNING to SUCCESSFUL with the file of that name in storage, and owe the mail with it."""
         return self._end(
-            self._held(Status.RUNNING).filter(owner__is_active=True),
+            self._held(Status.RUNNING).of_active_owners(),
             Event.BUILT,
             Purpose.ARCHIVE,
             status=Status.SUCCESSFUL,
@@ -262,8 +268,12 @@ class ExportTask(models.Model):
 
     def expire(self) -> bool:
         """Forget an archive whose time is over. The file itself is the caller's to remove."""
-        expired = type(self).objects.filter(pk=self.pk).expired()
-        return self._move(expired, Event.EXPIRED, archive="")
+        with transaction.atomic():
+            if type(self).objects.filter(pk=self.pk).expired().update(archive="") != 1:
+                return False
+            self.archive = ""
+            self.record(Event.EXPIRED)  # no news: it was said from the beginning how long it lasts
+        return True
 
     def record(self, event: Event) -> None:
         """Add to the timeline."""
@@ -279,7 +289,8 @@ class ExportTask(models.Model):
 
     def facts(self) -> dict[str, Any]:
         """What `progress.describe` needs to put this task into words; JSON-ready."""
-        mail = self.mails.filter(purpose=Purpose.ARCHIVE).last() if self.status == Status.SUCCESSFUL else None
+        sent = [mail for mail in self.mails.all() if mail.purpose == Purpose.ARCHIVE]
+        mail = sent[-1] if sent else None
         return {
             "task": str(self.pk),
             "kind": self.kind,

@@ -1,4 +1,6 @@
-from exports.checks import shared_services
+import pytest
+
+from exports.checks import shared_services, timings
 
 
 def ids():
@@ -26,3 +28,22 @@ def test_with_all_three_shared_there_is_nothing_to_say(settings, monkeypatch):
 def test_each_error_names_its_cure(settings):
     settings.SEVERAL_HOSTS = True
     assert all(error.hint for error in shared_services())
+
+
+def test_the_defaults_are_sound():
+    assert timings() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error"),
+    [
+        ("EXPORT_LEASE_SECONDS", 1.9, "exports.E004"),
+        ("EXPORT_TICK_SECONDS", 5, "exports.E004"),
+        ("EXPORT_TICK_SECONDS", 0, "exports.E005"),
+        ("EXPORT_MAX_RATE", -1, "exports.E005"),
+        ("EXPORT_JOB_TIMEOUT", 0, "exports.E005"),
+    ],
+)
+def test_numbers_that_cannot_work_are_named(settings, name, value, error):
+    setattr(settings, name, value)
+    assert error in [each.id for each in timings()]

@@ -47,6 +47,20 @@ def test_its_lease_is_not_renewed(alice, task):
 
 
 @pytest.mark.django_db(transaction=True)
+def test_nothing_is_sent_when_the_account_is_closed_after_the_build(alice, task, monkeypatch):
+    deliver = jobs.deliver
+
+    def closed_meanwhile(owed):
+        close(alice)
+        deliver(owed)
+
+    monkeypatch.setattr(jobs, "deliver", closed_meanwhile)
+    jobs.run_export(str(task.pk), task.attempt)
+    assert task.mails.get().status == MailStatus.GAVE_UP
+    assert mail.outbox == []
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_mail_that_is_still_owed_is_not_sent(alice, task):
     owed = ExportMail.objects.create(task=ExportTask.objects.get(pk=task.pk), purpose=Purpose.FAILURE)
     close(alice)

@@ -1,16 +1,18 @@
 import json
 import logging
 import smtplib
+import threading
 
 import django_rq
 import pytest
 from django.core import mail
-from django.db import OperationalError
+from django.db import OperationalError, connections
 from rq import SimpleWorker
 from rq.timeouts import JobTimeoutException
 
 from exports import archive, delivery, jobs
-from exports.models import ErrorCode, Event, ExportTask, MailStatus, Purpose, Status
+from exports.heartbeat import Heartbeat
+from exports.models import ErrorCode, Event, ExportMail, ExportTask, MailStatus, Purpose, Status
 from exports.models.task import archive_storage
 from exports.worker import Worker
 
@@ -47,9 +49,12 @@ def test_the_second_run_of_a_job_is_harmless(task):
 
 
 def test_a_job_of_an_older_attempt_does_nothing(task):
-    jobs.run_export(str(task.pk), task.attempt)
-    jobs.run_export(str(task.pk), task.attempt + 1)
-    assert len(mail.outbox) == 1
+    task.claim()
+    task.crash()
+    jobs.run_export(str(task.pk), 1)
+    task.refresh_from_db()
+    assert task.status == Status.READY
+    assert mail.outbox == []
 
 
 def test_a_job_without_a_task_does_nothing(db):
@@ -142,12 +147,73 @@ def test_a_killed_work_horse_hands_its_task_out_at_once(task):
     assert django_rq.get_queue("default").get_job_ids()[0] == task.job_id
 
 
-def test_the_death_of_another_kind_of_job_is_none_of_ours(task):
-    job = django_rq.get_queue("default").enqueue(jobs.deliver_mail, "x")
-    task.claim()
+def test_a_killed_sender_hands_its_mail_out_at_once(task):
+    owed = ExportMail.objects.create(task=task, purpose=Purpose.FAILURE)
+    jobs.enqueue_mail(owed)
+    job = django_rq.get_queue("default").fetch_job(owed.job_id)
+    owed.claim()
     jobs.work_horse_died(job)
+    owed.refresh_from_db()
+    assert (owed.status, owed.tries) == (MailStatus.PENDING, 1)
+    assert owed.job_id in django_rq.get_queue("default").get_job_ids()
+
+
+def test_a_mail_that_another_sender_has_is_left_to_it(task):
+    owed = ExportMail.objects.create(task=task, purpose=Purpose.FAILURE)
+    jobs.enqueue_mail(owed)
+    job = django_rq.get_queue("default").fetch_job(owed.job_id)
+    for _ in range(2):
+        owed.claim()
+        owed.interrupt("killed")
+    owed.claim()
+    jobs.work_horse_died(job)
+    owed.refresh_from_db()
+    assert owed.status == MailStatus.SENDING
+
+
+def test_a_build_that_died_while_mailing_has_its_mail_sent_again(task):
+    job = django_rq.get_queue("default").enqueue(jobs.run_export, str(task.pk), 1, job_id=task.job_id)
+    task.claim()
+    task.finish("posts/x.json", 0, 0, "0" * 64)
+    task.owed_mail.claim()
+    jobs.work_horse_died(job)
+    assert task.mails.get().status == MailStatus.PENDING
+
+
+def test_the_third_death_of_a_work_horse_mails_admins(task, caplog):
+    for _ in range(3):
+        job = django_rq.get_queue("default").enqueue(jobs.run_export, str(task.pk), task.attempt)
+        task.claim()
+        jobs.work_horse_died(job)
+        task.refresh_from_db()
+    assert task.status == Status.FAILED
+    assert [record.levelname for record in caplog.records if record.name == "exports.jobs"][-1] == "ERROR"
+
+
+def test_an_error_in_the_midst_of_reading_is_recorded_although_others_write(task, alice, write_posts, monkeypatch):
+    monkeypatch.setattr(archive, "CHUNK_ROWS", 10)
+    write_posts(alice, 50)
+
+    def report(heartbeat, rows_done):
+        if rows_done:
+            writer = threading.Thread(target=lambda: (alice.posts.create(body="meanwhile"), connections.close_all()))
+            writer.start()
+            writer.join()
+            raise ValueError("in the midst")
+
+    monkeypatch.setattr(Heartbeat, "report", report)
+    with pytest.raises(ValueError, match="in the midst"):
+        run(task)
     task.refresh_from_db()
-    assert task.status == Status.RUNNING
+    assert (task.status, task.error_code) == (Status.FAILED, ErrorCode.ERROR)
+
+
+def test_the_dashboard_is_told_how_it_ended(task, alice, write_posts):
+    write_posts(alice, 5)
+    jobs.enqueue_export(task)
+    queue = django_rq.get_queue("default")
+    InProcess([queue], connection=queue.connection).work(burst=True, logging_level="ERROR")
+    assert queue.fetch_job(task.job_id).get_meta() == {"progress": {"done": 5, "total": 5}}
 
 
 def test_a_broker_that_is_away_is_logged_and_nothing_else(task, settings, monkeypatch, caplog):

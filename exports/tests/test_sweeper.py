@@ -5,6 +5,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.management import call_command
 from django.db import connection, connections, transaction
+from rq.executions import Execution
 
 from blog.models import Notification
 from exports import archive, jobs, sweeper
@@ -64,6 +65,26 @@ def test_a_job_hash_alone_proves_nothing(task, queue):
     assert swept(task).attempt == 2
 
 
+def test_a_job_that_was_taken_and_never_begun_is_queued_again(task, queue):
+    jobs.enqueue_export(task)
+    with queue.connection.pipeline() as pipeline:
+        Execution.create(queue.fetch_job(task.job_id), ttl=3600, pipeline=pipeline)  # and then the work-horse died
+        pipeline.delete(queue.key)
+        pipeline.execute()
+    age(task, queued_at=60)
+    assert swept(task).attempt == 2
+
+
+def test_those_that_wait_in_the_queue_do_not_keep_others_from_being_found(task, make_user, queue, monkeypatch):
+    monkeypatch.setattr(sweeper, "BATCH", 2)
+    for number in range(4):
+        waiting = ExportTask.objects.request(make_user(f"person{number}").pk)[0]
+        jobs.enqueue_export(waiting)
+        age(waiting, queued_at=60 if number % 2 else 120)
+    age(task, queued_at=90)
+    assert swept(task).attempt == 2
+
+
 def test_the_oldest_of_those_that_were_lost_is_first_in_the_queue(task, bob, queue):
     later = ExportTask.objects.request(bob.pk)[0]
     age(task, queued_at=90)
@@ -100,9 +121,9 @@ def test_a_mail_whose_sender_fell_silent_is_tried_again(task, queue):
     owed = ExportMail.objects.create(task=task, purpose=Purpose.ARCHIVE)
     owed.claim()
     age(owed, lease_expires_at=1)
-    assert swept(owed).status == MailStatus.PENDING
-    age(owed, next_try_at=1)
     sweeper.sweep()
+    owed.refresh_from_db()
+    assert owed.status == MailStatus.PENDING
     assert queue.get_job_ids() == [owed.job_id]
 
 
@@ -125,7 +146,9 @@ def test_mails_go_before_builds(task, bob, queue):
 def test_an_expired_archive_goes_file_and_all(finished):
     storage, name = finished.archive.storage, finished.archive.name
     age(finished, archive_expires_at=1)
+    before = Notification.objects.get().updated_at
     assert not swept(finished).is_downloadable
+    assert Notification.objects.get().updated_at == before
     assert not storage.exists(name)
 
 

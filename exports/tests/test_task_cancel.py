@@ -73,6 +73,11 @@ def test_one_may_ask_again_at_once(cancel, task, alice):
     assert ExportTask.objects.request(alice.pk)[1]
 
 
+def test_whoever_is_not_signed_in_does_not_come_back_to_an_error(client, task):
+    assert "next" not in client.post(f"/exports/{task.pk}/cancel/").url
+    assert client.get(f"/exports/{task.pk}/cancel/").status_code == 405
+
+
 def test_nobody_elses_can_be_cancelled(client, bob, staff, task):
     assert client.post(f"/exports/{task.pk}/cancel/").status_code == 302
     for person in (bob, staff):

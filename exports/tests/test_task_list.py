@@ -109,6 +109,29 @@ def test_news_of_a_failure_is_on_every_page_until_it_was_seen(client, alice, tas
     assert not Notification.objects.unread().exists()
 
 
+def test_a_mail_that_was_given_up_is_said_so(client, page, task):
+    task.claim()
+    task.finish("posts/x.json", 0, 0, "0" * 64)
+    task.owed_mail.claim()
+    task.mails.get().give_up("no address")
+    client.get(URL)
+    assert "could not be mailed" in page()
+
+
+def test_nothing_is_shown_twice_across_pages(client, alice):
+    client.force_login(alice)
+    ExportTask.objects.bulk_create([ExportTask(owner=alice, status=Status.CANCELLED) for _ in range(25)])
+    first = client.get(URL)
+    second = client.get(f"{URL}?before={first.context['page'].older}")
+    assert len({task.pk for task in [*first.context["page"].items, *second.context["page"].items]}) == 25
+
+
+def test_a_cursor_from_nowhere_is_a_404(client, alice):
+    client.force_login(alice)
+    for cursor in ("x", "1-2", "9" * 30 + "-x", "%00"):
+        assert client.get(f"{URL}?before={cursor}").status_code == 404
+
+
 def test_every_page_shows_the_bar_with_the_count(client, alice, task):
     client.force_login(alice)
     task.claim()
@@ -126,5 +149,5 @@ def test_it_costs_the_same_however_many_there_are(client, alice, django_assert_n
     for number in range(25):
         ExportTask.objects.create(owner=alice, status=Status.FAILED, error_code=ErrorCode.ERROR)
         if number in (0, 24):
-            with django_assert_num_queries(8):
+            with django_assert_num_queries(9):
                 client.get(URL)

@@ -1,11 +1,14 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django_rq import get_queue
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from exports import waiting
 from exports.models import ExportTask, Status
 from exports.models.clock import from_now
 from exports.progress import describe
+from exports.worker import Worker
 
 pytestmark = pytest.mark.django_db
 
@@ -84,6 +87,20 @@ def test_news_that_are_the_same_are_not_written_again(line, workers, django_asse
 
 def test_real_workers_are_counted():
     assert waiting.worker_count() == 0
+    queue = get_queue("default")
+    worker = Worker([queue], connection=queue.connection)
+    worker.register_birth()
+    assert waiting.worker_count() == 1
+    worker.register_death()
+    assert waiting.worker_count() == 0
+
+
+def test_it_says_paused_while_the_broker_is_away(line, monkeypatch):
+    def away():
+        raise RedisConnectionError
+
+    monkeypatch.setattr(waiting, "worker_count", away)
+    assert words(line[0]).startswith("Paused")
 
 
 def test_a_long_line_is_told_in_tens():

@@ -147,7 +147,7 @@ function receive(answer) {
 async function ask() {
   const url = new URL(section.dataset.notificationsUrl, location.href);
   if (since) url.searchParams.set("since", since);
-  const response = await fetch(url, { headers: { Accept: "application/json" }, cache: "no-store" });
+  const response = await fetch(url, { headers: { Accept: "application/json" }, cache: "no-store", signal: AbortSignal.timeout(10_000) });
   if (response.status === 401 || response.status === 403) return false;
   if (!response.ok) throw new Error(`HTTP ${response.status}`);
   receive(await response.json());
