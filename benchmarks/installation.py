@@ -16,6 +16,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 @dataclass(frozen=True)
 class Installation:
     folder: Path
+    database_url: str = ""
+    """SQLite in that folder where it is empty."""
 
     @property
     def database(self) -> Path:
@@ -28,7 +30,7 @@ class Installation:
             "DEBUG": "false",
             "SECRET_KEY": secrets.token_urlsafe(50),
             "VAR_DIR": str(self.folder),
-            "DATABASE_URL": f"sqlite:///{self.database}",
+            "DATABASE_URL": self.database_url or f"sqlite:///{self.database}",
             "EXPORT_MAX_RATE": "0",
         }
 

@@ -1,22 +1,16 @@
 """What people type about their accounts."""
 
 from typing import Any
-from zoneinfo import available_timezones
 
 from allauth.account import forms as allauth_forms
 from allauth.account.adapter import get_adapter
 from allauth.account.models import EmailAddress
 from django import forms
 from django.contrib.auth.hashers import make_password
-from django.core.validators import MaxLengthValidator, ProhibitNullCharactersValidator
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from .forms import LanguageField
 from .models import User
-
-ABOUT_LENGTH = 280
-AREAS = {"Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific"}
 
 
 class SignupForm(allauth_forms.SignupForm):  # type: ignore[misc]
@@ -42,40 +36,6 @@ class ResetPasswordForm(allauth_forms.ResetPasswordForm):  # type: ignore[misc]
         email: str = super().clean_email()
         self.users = [user for user in self.users if user.email.lower() == email.lower()]
         return email
-
-
-class TimeZoneField(forms.ChoiceField):
-    """A place whose clock the person goes by, or empty for UTC."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        places = sorted(name for name in available_timezones() if name.partition("/")[0] in AREAS)
-        named = [(name, name.replace("_", " ").replace("/", " / ")) for name in places]
-        super().__init__(required=False, choices=[("", "UTC"), *named], **kwargs)
-
-
-class LinesField(forms.CharField):
-    """Text of several lines, counted as it will be stored: each line break one character."""
-
-    widget = forms.Textarea
-
-    def to_python(self, value: Any) -> str:
-        return super().to_python(str(value or "").replace("\r\n", "\n").replace("\r", "\n")) or ""
-
-
-class ProfileForm(forms.ModelForm[User]):
-    about_me = LinesField(
-        label=_("About you"),
-        required=False,
-        widget=forms.Textarea(attrs={"rows": 3, "dir": "auto"}),
-        help_text=_("Everyone can read it. 280 characters at most."),
-        validators=[MaxLengthValidator(ABOUT_LENGTH), ProhibitNullCharactersValidator()],
-    )
-    language = LanguageField(label=_("Language"), help_text=_("Of these pages, and of the e-mails that we send you."))
-    time_zone = TimeZoneField(label=_("Time zone"))
-
-    class Meta:
-        model = User
-        fields = ["about_me", "language", "time_zone"]
 
 
 class DeleteAccountForm(forms.Form):

@@ -1,10 +1,10 @@
 from django.urls import path
 
-from . import account_views
+from . import account_views, views
 
 urlpatterns = [
     path("", account_views.settings, name="settings"),
-    path("profile/", account_views.profile_edit, name="profile-edit"),
+    path("profile/", views.profile_edit, name="profile-edit"),
     path("delete/", account_views.account_delete, name="account-delete"),
     path("sessions/<int:pk>/end/", account_views.session_end, name="session-end"),
 ]

@@ -8,10 +8,9 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.utils.translation import override
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from .account_forms import DeleteAccountForm, ProfileForm
+from .account_forms import DeleteAccountForm
 from .deletion import delete_account
 from .http import PersonRequest
 
@@ -20,18 +19,6 @@ from .http import PersonRequest
 @require_safe
 def settings(request: PersonRequest) -> HttpResponse:
     return render(request, "account/settings.html", {"has_second_factor": is_mfa_enabled(request.user)})
-
-
-@login_required
-@require_http_methods(["GET", "HEAD", "POST"])
-def profile_edit(request: PersonRequest) -> HttpResponse:
-    form = ProfileForm(request.POST or None, instance=request.user)
-    if request.method == "POST" and form.is_valid():
-        person = form.save()
-        with override(person.language or None):
-            messages.success(request, _("Your profile is saved."))
-        return redirect("profile-edit")
-    return render(request, "account/profile_edit.html", {"form": form}, status=422 if form.is_bound else 200)
 
 
 @require_POST

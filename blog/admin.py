@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from .forms import PersonChangeForm, PersonCreationForm, PostAdminForm
-from .models import Post, User
+from .models import Follow, Post, User
 
 
 @admin.register(User)
@@ -23,7 +23,7 @@ class PersonAdmin(UserAdmin[User]):
     readonly_fields = ["date_joined", "last_login", "last_seen_at"]
     fieldsets = [
         (None, {"fields": ["username", "password"]}),
-        (_("Person"), {"fields": ["email", "about_me", "language"]}),
+        (_("Person"), {"fields": ["email", "about_me", "language", "time_zone"]}),
         (_("Rights"), {"fields": ["is_active", "is_staff", "is_superuser", "groups", "user_permissions"]}),
         (_("Dates"), {"fields": ["date_joined", "last_login", "last_seen_at"]}),
     ]
@@ -63,4 +63,15 @@ class PostAdmin(admin.ModelAdmin[Post]):
     date_hierarchy = "created_at"
     ordering = ["-created_at", "-id"]
     raw_id_fields = ["author"]
+    readonly_fields = ["created_at", "edited_at"]
+
+
+@admin.register(Follow)
+class FollowAdmin(admin.ModelAdmin[Follow]):
+    list_display = ["follower", "followed", "created_at"]
+    list_select_related = ["follower", "followed"]
+    show_full_result_count = False
+    search_fields = ["follower__username", "followed__username"]
+    ordering = ["-id"]
+    raw_id_fields = ["follower", "followed"]
     readonly_fields = ["created_at"]

@@ -118,6 +118,14 @@ def people(count: int) -> list[Person]:
     return named + [Person(f"reader{number}") for number in range(len(named) + 1, count + 1)]
 
 
+def follows(people: list[Person]) -> Iterator[tuple[Person, Person]]:
+    """Who follows whom: `demo` the ones with a name, and everyone the few that come after them."""
+    yield from ((DEMO, other) for other in people[1 : len(OTHERS) + 1])
+    for place, person in enumerate(people[1:], 1):
+        following = (people[(place + step) % len(people)] for step in range(1, 6))
+        yield from ((person, other) for other in dict.fromkeys(following) if other != person)
+
+
 def shares(people: int, posts: int) -> list[int]:
     """How many of the posts each writes: half are by the first, the others divide the rest, each less than the last."""
     if people == 1:

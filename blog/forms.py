@@ -8,9 +8,16 @@ from django.conf import settings
 from django.contrib.admin.widgets import AdminTextareaWidget
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from .models import POST_LENGTH, Post, User
+from .models import POST_LENGTH, Post, User, time_zones
+
+TEXT_ATTRIBUTES = {"class": "form-control", "dir": "auto", "data-limit": POST_LENGTH}
+REGIONS = {
+    *("Africa", "America", "Antarctica", "Arctic", "Asia"),
+    *("Atlantic", "Australia", "Europe", "Indian", "Pacific"),
+}
 
 
 def validate_visible(text: str) -> None:
@@ -58,20 +65,21 @@ class PostBodyField(forms.CharField):
 class PostForm(forms.ModelForm[Post]):
     body = PostBodyField(
         label=_("What would you like to say?"),
-        widget=forms.Textarea(
-            attrs={
-                "class": "form-control",
-                "rows": 3,
-                "dir": "auto",
-                "aria-describedby": "post-limit post-error",
-                "data-limit": POST_LENGTH,
-            }
-        ),
+        widget=forms.Textarea(attrs=TEXT_ATTRIBUTES | {"rows": 3, "aria-describedby": "post-limit post-error"}),
     )
 
     class Meta:
         model = Post
         fields = ["body"]
+
+
+class PostEditForm(PostForm):
+    body = PostBodyField(label=_("Your post"), widget=PostForm.base_fields["body"].widget)
+
+    def save(self, commit: bool = True) -> Post:
+        if self.has_changed():
+            self.instance.edited_at = timezone.now()
+        return super().save(commit)
 
 
 class PostAdminForm(forms.ModelForm[Post]):
@@ -88,6 +96,42 @@ class LanguageField(forms.ChoiceField):
     def __init__(self, **kwargs: Any) -> None:
         kwargs["choices"] = [("", _("The browser's own")), *settings.LANGUAGES]
         super().__init__(required=False, **kwargs)
+
+
+class TimeZoneField(forms.ChoiceField):
+    """A zone by region and city, or empty for the browser's own. What lies outside the regions is an old spelling."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs["choices"] = _zone_choices
+        super().__init__(required=False, **kwargs)
+
+
+def _zone_choices() -> list[tuple[Any, Any]]:
+    regions: dict[str, list[tuple[str, str]]] = {}
+    for name in sorted(time_zones()):
+        region, _slash, city = name.partition("/")
+        if region in REGIONS:
+            regions.setdefault(region, []).append((name, city.replace("_", " ")))
+    return [("", _("The browser's own")), ("UTC", "UTC"), *regions.items()]
+
+
+class ProfileForm(forms.ModelForm[User]):
+    about_me = PostBodyField(
+        label=_("About me"),
+        required=False,
+        widget=forms.Textarea(attrs=TEXT_ATTRIBUTES | {"rows": 4, "aria-describedby": "about-hint about-error"}),
+        error_messages={
+            "blank": _("There is nothing to see in this."),
+            "nul": _("This holds a NUL character, which cannot be stored. Please take it out."),
+            "too_long": _("This has %(length)d characters; %(limit)d are allowed."),
+        },
+    )
+    language = LanguageField(label=_("Language"), widget=forms.Select(attrs={"class": "form-select"}))
+    time_zone = TimeZoneField(label=_("Time zone"), widget=forms.Select(attrs={"class": "form-select"}))
+
+    class Meta:
+        model = User
+        fields = ["about_me", "language", "time_zone"]
 
 
 class PersonCreationForm(AdminUserCreationForm[User]):

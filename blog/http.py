@@ -1,6 +1,7 @@
-"""The request of somebody who is signed in."""
+"""What requests are, and what they ask for."""
 
 from django.http import HttpRequest
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from .models import User
 
@@ -9,3 +10,15 @@ class PersonRequest(HttpRequest):
     """What views behind `login_required` are given."""
 
     user: User
+
+
+def wants_fragment(request: HttpRequest) -> bool:
+    """Whether our own script asks, which puts a part of a page in place by itself."""
+    return "X-Fragment" in request.headers
+
+
+def next_url(request: HttpRequest, default: str) -> str:
+    """Where the form wants to lead, as long as that is on this site."""
+    url = request.POST.get("next", "")
+    is_ours = url_has_allowed_host_and_scheme(url, {request.get_host()}, require_https=request.is_secure())
+    return url if is_ours else default

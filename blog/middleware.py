@@ -1,9 +1,8 @@
 """What the site knows about whoever is signed in, on every request."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from urllib.parse import unquote
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
@@ -12,23 +11,26 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
 from django.utils.cache import add_never_cache_headers
 
-from .models import User
+from .models import User, time_zones
 
 PRIVATE = ("/accounts/", "/settings/")  # no browser keeps these pages: they show addresses, codes and sessions
+IMPERSONAL = "/avatars/"  # asked for by the dozen, and the same for everyone: no session is read for them
 SEEN_EVERY = timedelta(minutes=1)
 
 
 class PersonMiddleware:
-    """Speaks the person's language, goes by their clock, and notes when they were last here."""
+    """Speaks the person's language, keeps their time, and notes when they were last here."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path_info.startswith(IMPERSONAL):
+            return self.get_response(request)
         if request.user.is_authenticated and request.user.language in dict(settings.LANGUAGES):
             translation.activate(request.user.language)
             request.LANGUAGE_CODE = translation.get_language()
-        with timezone.override(time_zone(request.user)):
+        with timezone.override(zone_of(request)):
             response = self.get_response(request)
         if request.path.startswith(PRIVATE):
             add_never_cache_headers(response)
@@ -38,13 +40,11 @@ class PersonMiddleware:
         return response
 
 
-def time_zone(user: User | AnonymousUser) -> ZoneInfo | None:
-    """Whose clock times are shown by; None for the site's."""
-    if isinstance(user, AnonymousUser) or not user.time_zone:
-        return None
-    with suppress(ZoneInfoNotFoundError):
-        return ZoneInfo(user.time_zone)
-    return None
+def zone_of(request: HttpRequest) -> str | None:
+    """The person's own time zone, else the browser's, which zone.js left in a cookie; None where neither is known."""
+    chosen = request.user.time_zone if request.user.is_authenticated else ""
+    name = chosen or unquote(request.COOKIES.get("zone", ""))
+    return name if name in time_zones() else None
 
 
 def note_seen(user: User | AnonymousUser) -> None:

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import cache
+from types import MappingProxyType
 from typing import Any, ClassVar
+from zoneinfo import available_timezones
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
-from django.contrib.auth.models import AbstractUser, UserManager
+from django.contrib.auth.models import AbstractUser, AnonymousUser, UserManager
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator, ProhibitNullCharactersValidator, RegexValidator
 from django.db import models, transaction
-from django.db.models.functions import Lower, Now
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Coalesce, Lower, Now
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from . import timeline
+from .paging import PAGE_SIZE, read_cursor
 
 POST_LENGTH = 280  # characters as Python counts them: Unicode code points
 
@@ -28,7 +37,30 @@ USERNAME_VALIDATORS = [
 models.CharField.register_lookup(Lower)
 
 
+time_zones = cache(available_timezones)  # which reads the disk
+
+
+def validate_time_zone(name: str) -> None:
+    if name not in time_zones():
+        raise ValidationError(_("“%(name)s” is not a time zone that we know."), code="zone", params={"name": name})
+
+
+def _count(rows: models.QuerySet[Any], person: str) -> Coalesce:
+    """How many of the rows lead to the person of the outer query, read from an index alone."""
+    theirs = rows.filter(**{person: models.OuterRef("pk")}).order_by().values(person)
+    return Coalesce(models.Subquery(theirs.values(count=models.Count("pk"))), 0)
+
+
 class PersonManager(UserManager["User"]):
+    def described(self, viewer: User | AnonymousUser) -> models.QuerySet[User]:
+        """With `posts_count`, `following_count`, `followers_count`, and `is_followed`: whether the viewer does."""
+        return self.annotate(
+            posts_count=_count(Post.objects.all(), "author"),
+            following_count=_count(Follow.objects.all(), "follower"),
+            followers_count=_count(Follow.objects.all(), "followed"),
+            is_followed=models.Exists(Follow.objects.filter(follower=viewer.pk, followed=models.OuterRef("pk"))),
+        )
+
     def get_by_natural_key(self, username: str | None) -> User:
         """The person of that name, in whatever case it was typed."""
         return self.get(username__lower=(username or "").lower())
@@ -60,7 +92,13 @@ class User(AbstractUser):
     language = models.CharField(
         _("language"), max_length=10, blank=True, help_text=_("Empty: whatever the browser asks for.")
     )
-    time_zone = models.CharField(_("time zone"), max_length=64, blank=True, help_text=_("Empty: UTC."))
+    time_zone = models.CharField(
+        _("time zone"),
+        max_length=64,
+        blank=True,
+        validators=[validate_time_zone],
+        help_text=_("Empty: the browser's own."),
+    )
     last_seen_at = models.DateTimeField(_("last seen"), null=True, blank=True, editable=False)
 
     objects: ClassVar[PersonManager] = PersonManager()
@@ -99,6 +137,11 @@ class User(AbstractUser):
 
 
 class PostQuerySet(models.QuerySet["Post"]):
+    def followed_by(self, reader: User, before: str | None, size: int = PAGE_SIZE) -> PostQuerySet:
+        """A page, and one more, of what the reader and whom they follow have written, newest first after the cursor."""
+        sql, parameters = timeline.query(reader.pk, read_cursor(before, Post), size + 1)
+        return self.filter(pk__in=RawSQL(sql, parameters)).newest_first()  # noqa: S611 - parameters are bound
+
     def newest_first(self) -> PostQuerySet:
         return self.order_by("-created_at", "-id")
 
@@ -114,6 +157,10 @@ class Post(models.Model):
     body = models.CharField(_("text"), max_length=POST_LENGTH, validators=[ProhibitNullCharactersValidator()])
     # Python's clock, because SQLite's own has milliseconds only.
     created_at = models.DateTimeField(_("written at"), default=timezone.now, editable=False)
+    edited_at = models.DateTimeField(_("edited at"), null=True, blank=True, editable=False)
+
+    mentions: Mapping[str, str] = MappingProxyType({})
+    """Names that the text may mention and that exist, once `mentions.attach` has looked."""
 
     objects = PostQuerySet.as_manager()
 
@@ -121,14 +168,47 @@ class Post(models.Model):
         verbose_name = _("post")
         verbose_name_plural = _("posts")
         indexes = [
-            # One author's posts: the archive reads it forwards, the profile backwards.
+            # One author's posts: the archive reads it forwards, the profile and the timeline backwards.
             models.Index(fields=["author", "created_at", "id"], name="blog_post_author"),
-            # Everyone's newest posts: the home page.
+            # Everyone's newest posts: the explore page.
             models.Index(fields=["-created_at", "-id"], name="blog_post_newest"),
         ]
 
     def __str__(self) -> str:
         return self.body if len(self.body) <= 50 else f"{self.body[:49]}…"
+
+    def get_absolute_url(self) -> str:
+        return reverse("post-detail", args=[self.pk])
+
+
+class Follow(models.Model):
+    """One person reads another."""
+
+    follower = models.ForeignKey(
+        User, models.CASCADE, related_name="following", db_index=False, verbose_name=_("follower")
+    )
+    followed = models.ForeignKey(
+        User, models.CASCADE, related_name="followers", db_index=False, verbose_name=_("followed")
+    )
+    created_at = models.DateTimeField(_("since"), default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name = _("follow")
+        verbose_name_plural = _("follows")
+        constraints = [
+            # Its index also says whom somebody follows: the timeline reads nothing else of this table.
+            models.UniqueConstraint(fields=["follower", "followed"], name="blog_follow_once"),
+            models.CheckConstraint(condition=~models.Q(follower=models.F("followed")), name="blog_follow_not_self"),
+        ]
+        indexes = [
+            # Whom somebody follows, newest first, and how many they are.
+            models.Index(fields=["follower", "created_at", "id"], name="blog_follow_following"),
+            # Who follows somebody, newest first, and how many they are.
+            models.Index(fields=["followed", "created_at", "id"], name="blog_follow_followers"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.follower} → {self.followed}"
 
 
 class NotificationQuerySet(models.QuerySet["Notification"]):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.db.models import Model, Q, QuerySet
@@ -12,6 +12,13 @@ PAGE_SIZE = 20
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Row = TypeVar("Row", bound=Model)
+
+
+class Cursor(NamedTuple):
+    """The last row of the page before."""
+
+    created_at: datetime
+    pk: Any
 
 
 @dataclass(frozen=True)
@@ -24,26 +31,39 @@ class Page(Generic[Row]):
 
 def paginate(rows: QuerySet[Row], before: str | None, size: int = PAGE_SIZE) -> Page[Row]:
     """The page of `rows`, newest first by `created_at` and key, that comes after the cursor; Http404 on a bad one."""
-    items = list(rows_after(rows, before)[: size + 1])
-    older = _cursor(items[size - 1]) if len(items) > size else None
+    return first_page(rows_after(rows, before), before, size)
+
+
+def first_page(rows: QuerySet[Row], before: str | None, size: int = PAGE_SIZE) -> Page[Row]:
+    """The page of `rows` that are in order already, and begin after the cursor."""
+    items = list(rows[: size + 1])
+    older = cursor_of(items[size - 1]) if len(items) > size else None
     return Page(items[:size], older, is_newest=before is None)
 
 
-def rows_after(rows: QuerySet[Row], cursor: str | None) -> QuerySet[Row]:
+def rows_after(rows: QuerySet[Row], before: str | None) -> QuerySet[Row]:
     """`rows` newest first, from the cursor on; Http404 on a bad one."""
     rows = rows.order_by("-created_at", "-pk")
+    cursor = read_cursor(before, rows.model)
     if cursor is None:
         return rows
-    moment, _, key = cursor.partition("-")
+    # The second condition bounds the index scan; the first alone would read every newer row too.
+    older = Q(created_at__lt=cursor.created_at) | Q(pk__lt=cursor.pk)
+    return rows.filter(older, created_at__lte=cursor.created_at)
+
+
+def read_cursor(text: str | None, model: type[Model]) -> Cursor | None:
+    """What a `?before=` says; Http404 on a bad one."""
+    if text is None:
+        return None
+    moment, _, key = text.partition("-")
     try:
-        created_at = EPOCH + timedelta(microseconds=int(moment))
-        pk = rows.model._meta.pk.to_python(key)
+        return Cursor(EPOCH + timedelta(microseconds=int(moment)), model._meta.pk.to_python(key))
     except (ValueError, OverflowError, ValidationError) as error:
         raise Http404("bad cursor") from error
-    # The second condition bounds the index scan; the first alone would read every newer row too.
-    return rows.filter(Q(created_at__lt=created_at) | Q(pk__lt=pk), created_at__lte=created_at)
 
 
-def _cursor(row: Model) -> str:
+def cursor_of(row: Model) -> str:
+    """The `?before=` of what comes after the row."""
     created_at: datetime = row.created_at  # type: ignore[attr-defined]
     return f"{(created_at - EPOCH) // timedelta(microseconds=1)}-{row.pk}"

@@ -15,11 +15,6 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AddField(
-            model_name='user',
-            name='time_zone',
-            field=models.CharField(blank=True, help_text='Empty: UTC.', max_length=64, verbose_name='time zone'),
-        ),
         migrations.CreateModel(
             name='AccountMail',
             fields=[

@@ -1,25 +1,25 @@
 """How people and times look on a page."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from django import template
 from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.utils import timezone
 from django.utils.formats import date_format, localize
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from blog.models import User
+from blog.mentions import with_links
 
 register = template.Library()
 
-HUES = 6
-
 
 @register.filter
-def hue(person: User) -> int:
-    """Which of the style sheet's avatar colours is this person's."""
-    return person.pk % HUES
+def linked(text: str, mentioned: Mapping[str, str] | None = None) -> SafeString:
+    """What somebody wrote, escaped, with its links."""
+    return with_links(text, mentioned or {})
 
 
 @register.filter

@@ -48,31 +48,6 @@ def test_the_wrong_method_is_refused(client, alice, path):
     assert answer.status_code == 405
 
 
-def test_a_profile_is_saved(client, alice):
-    client.force_login(alice)
-    typed = {"about_me": "Trains\r\n& soup", "language": "es", "time_zone": "Asia/Shanghai"}
-    assert client.post("/settings/profile/", typed).url == "/settings/profile/"
-    alice.refresh_from_db()
-    assert (alice.about_me, alice.language, alice.time_zone) == ("Trains\n& soup", "es", "Asia/Shanghai")
-
-
-@pytest.mark.parametrize(
-    "typed", [{"about_me": "x" * 281}, {"about_me": "\0"}, {"language": "xx"}, {"time_zone": "../../etc/passwd"}]
-)
-def test_a_bad_profile_is_refused(client, alice, typed):
-    client.force_login(alice)
-    response = client.post("/settings/profile/", {"about_me": "", "language": "", "time_zone": ""} | typed)
-    assert response.status_code == 422
-    assert "field-error" in response.content.decode()
-    alice.refresh_from_db()
-    assert (alice.about_me, alice.language, alice.time_zone) == ("", "", "")
-
-
-def test_lines_count_as_one_character_each(client, alice):
-    client.force_login(alice)
-    assert client.post("/settings/profile/", {"about_me": "a\r\n" * 140}).status_code == 302
-
-
 def test_times_are_shown_by_ones_own_clock(rf, alice):
     alice.time_zone = "Asia/Shanghai"
     alice.save()

@@ -8,22 +8,10 @@ from model_bakery import baker
 
 from blog import notifications
 from blog.models import Notification, Post
-from conftest import PASSWORD
 
 pytestmark = pytest.mark.browser
 
 NASTY = ["W" * 280, "שלום עולם (mixed)", "👩‍👩‍👧‍👦" * 40, "https://microblog.example/" + "a" * 250, "a\n\n\nb"]
-
-
-@pytest.fixture
-def site(page, live_server, alice):
-    """The address of the site, with alice signed in."""
-    page.goto(f"{live_server.url}/accounts/login/")
-    page.get_by_label("Name or e-mail address").fill("alice")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("main").get_by_role("button", name="Sign in").click()
-    page.get_by_role("button", name="Sign out").wait_for()
-    return live_server.url
 
 
 def width(page):

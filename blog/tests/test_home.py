@@ -1,7 +1,7 @@
 import pytest
 from model_bakery import baker
 
-from blog.models import Post
+from blog.models import Follow, Post, User
 
 pytestmark = pytest.mark.django_db
 
@@ -41,6 +41,26 @@ def test_it_takes_as_many_queries_for_many_posts_as_for_one(client, alice, djang
     baker.make(Post, _quantity=20)
     with django_assert_num_queries(5):
         client.get("/")
+
+
+def test_it_takes_as_many_for_many_followed(client, alice, django_assert_num_queries):
+    client.force_login(alice)
+    client.get("/")
+    for number in range(3):
+        people = baker.make(User, username=iter(f"p{number}-{n}" for n in range(30)), email="", _quantity=30)
+        Follow.objects.bulk_create(Follow(follower=alice, followed=person) for person in people)
+        baker.make(Post, author=people[0], body="hello", _quantity=25)
+        with django_assert_num_queries(5) as queries:
+            response = client.get("/")
+        assert len(response.context["page"].items) == 20
+    assert all(query["sql"].startswith("SELECT") for query in queries.captured_queries)
+
+
+def test_whoever_follows_nobody_is_told_what_to_do(client, alice):
+    client.force_login(alice)
+    page = client.get("/").content.decode()
+    assert "Nothing here yet." in page
+    assert 'href="/explore/">Find people' in page
 
 
 def test_a_visitor_costs_one_query(client, django_assert_num_queries):

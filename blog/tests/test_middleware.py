@@ -1,7 +1,10 @@
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.utils import timezone
+from model_bakery import baker
+
+from blog.models import Post, User
 
 pytestmark = pytest.mark.django_db
 
@@ -68,3 +71,23 @@ def test_one_persons_language_does_not_stay_for_the_next(client, alice):
     client.get("/")
     client.logout()
     assert '<html lang="en">' in client.get("/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("own", "browser", "zone"),
+    [
+        ("Asia/Tokyo", "Europe/Madrid", "JST"),
+        ("", "Europe/Madrid", "CET"),
+        ("", "Asia%2FTokyo", "JST"),
+        ("", "", "UTC"),
+        ("", "../etc/passwd", "UTC"),
+        ("Gone/Zone", "", "UTC"),
+    ],
+)
+def test_times_are_those_of_the_person_else_of_the_browser(client, alice, own, browser, zone):
+    User.objects.update(time_zone=own)
+    baker.make(Post, author=alice, created_at=datetime(2026, 1, 2, 15, 4, tzinfo=UTC))
+    client.force_login(alice)
+    client.cookies["zone"] = browser
+    assert f' {zone}"' in client.get("/@alice/").content.decode()
+    assert timezone.get_current_timezone_name() == "UTC"

@@ -44,6 +44,17 @@ def test_about_me_has_an_end():
         User(username="x", password="!", about_me="x" * 281).full_clean()
 
 
+@pytest.mark.parametrize("zone", ["", "UTC", "Asia/Kolkata", "America/Argentina/Buenos_Aires"])
+def test_a_time_zone_is_taken(zone):
+    User(username="x", password="!", time_zone=zone).full_clean()
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "utc+1", "/etc/localtime", "a\0b"])
+def test_what_is_no_time_zone_is_refused(zone):
+    with pytest.raises(ValidationError, match="is not a time zone"):
+        User(username="x", password="!", time_zone=zone).full_clean()
+
+
 def test_a_person_is_found_by_name_in_any_case(alice):
     assert User.objects.get_by_natural_key("aLiCe") == alice
 

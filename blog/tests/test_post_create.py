@@ -80,3 +80,27 @@ def test_a_visitor_is_sent_to_sign_in(client):
 def test_it_is_for_posting_only(client, alice):
     client.force_login(alice)
     assert client.get("/posts/").status_code == 405
+
+
+def test_a_script_gets_the_post_alone(client, alice):
+    client.force_login(alice)
+    response = client.post("/posts/", {"body": "for @alice"}, headers={"x-fragment": "true"})
+    assert response.status_code == 201
+    page = response.content.decode()
+    assert ">@alice</a>" in page
+    assert "<html" not in page
+
+
+def test_what_was_typed_survives_an_expired_session(client, alice):
+    text = "long & careful words" * 20
+    assert client.post("/posts/", {"body": text}).url == "/accounts/login/"
+    assert "What you wrote is kept." in client.get("/accounts/login/").content.decode()
+    client.post("/accounts/login/", {"login": "alice", "password": "a walk beside the river"})
+    assert "long &amp; careful words" in client.get("/").content.decode()
+    assert "careful words" not in client.get("/").content.decode()
+    assert not Post.objects.exists()
+
+
+def test_a_session_is_no_place_to_store_things(client):
+    client.post("/posts/", {"body": "x" * 100_000})
+    assert len(client.session["draft"]["body"]) < 10_000

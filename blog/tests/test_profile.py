@@ -1,7 +1,12 @@
+import re
+from datetime import timedelta
+
 import pytest
+from django.db import connection
+from django.utils import timezone
 from model_bakery import baker
 
-from blog.models import Post
+from blog.models import Follow, Post, User
 
 pytestmark = pytest.mark.django_db
 
@@ -40,6 +45,42 @@ def test_it_takes_as_many_queries_for_many_posts_as_for_one(client, alice, djang
     baker.make(Post, author=alice, _quantity=21)
     with django_assert_num_queries(2):  # the person, the posts
         client.get("/@alice/")
+
+
+def test_it_counts_posts_and_follows(client, alice, bob, staff, django_assert_num_queries):
+    baker.make(Post, author=alice, _quantity=3)
+    baker.make(Post, author=bob)
+    for follower, followed in ((alice, bob), (bob, alice), (staff, alice)):
+        baker.make(Follow, follower=follower, followed=followed)
+    with django_assert_num_queries(2):
+        page = client.get("/@alice/").content.decode()
+    assert "<b>3</b> posts" in page
+    assert "<b>1</b> following" in page
+    assert "<b>2</b> followers" in page
+
+
+def test_the_counts_are_read_from_indexes(alice):
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off")
+            cursor.execute("SET LOCAL enable_bitmapscan = off")
+    plan = User.objects.described(alice).filter(username__lower="alice").explain()
+    whole = r"SCAN (blog_|U\d)" if connection.vendor == "sqlite" else "Seq Scan"
+    assert not re.search(whole, plan)
+    assert len(re.findall("COVERING INDEX|Index Only Scan", plan)) >= 3
+
+
+def test_it_says_when_somebody_was_last_here(client, alice):
+    assert "Last seen" not in client.get("/@alice/").content.decode()
+    alice.last_seen_at = timezone.now() - timedelta(minutes=3)
+    alice.save()
+    assert "Last seen 3\xa0minutes ago" in client.get("/@alice/").content.decode()
+
+
+def test_it_is_edited_by_its_person_only(client, alice, bob):
+    client.force_login(bob)
+    assert "Edit your profile" not in client.get("/@alice/").content.decode()
+    assert "Edit your profile" in client.get("/@bob/").content.decode()
 
 
 def test_somebody_without_posts_has_a_page(client, alice):

@@ -5,7 +5,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from blog import demo
-from blog.models import POST_LENGTH, Post, User
+from blog.models import POST_LENGTH, Follow, Post, User
 
 pytestmark = pytest.mark.django_db
 
@@ -54,9 +54,16 @@ def test_many_users_have_different_valid_names() -> None:
 
 def test_a_second_run_changes_nothing_and_says_so() -> None:
     seed(users=2, posts=30)
-    before = written(), list(User.objects.values())
+    before = written(), list(User.objects.values()), list(Follow.objects.values())
     assert "Nothing to add" in seed(users=2, posts=30)
-    assert (written(), list(User.objects.values())) == before
+    assert (written(), list(User.objects.values()), list(Follow.objects.values())) == before
+
+
+def test_people_follow_each_other() -> None:
+    seed(users=20, posts=0)
+    demo_user = User.objects.get(username="demo")
+    assert demo_user.following.count() == len(demo.OTHERS)
+    assert User.objects.get(username="reader20").following.count() == 5
 
 
 def test_the_same_seed_makes_the_same_posts() -> None:

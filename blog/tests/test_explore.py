@@ -1,0 +1,35 @@
+import pytest
+from model_bakery import baker
+
+from blog.models import Post
+
+pytestmark = pytest.mark.django_db
+URL = "/explore/"
+
+
+def test_it_shows_what_everyone_writes(client, alice, bob):
+    baker.make(Post, author=bob, body="by a stranger")
+    client.force_login(alice)
+    assert "by a stranger" in client.get(URL).content.decode()
+    assert "by a stranger" not in client.get("/").content.decode()
+
+
+def test_a_visitor_costs_one_query_and_one_for_names(client, alice, django_assert_num_queries):
+    baker.make(Post, body="hello", _quantity=25)
+    with django_assert_num_queries(1):
+        client.get(URL)
+    baker.make(Post, body="hello @alice and @nobody", _quantity=25)
+    with django_assert_num_queries(2):
+        client.get(URL)
+
+
+def test_nothing_is_a_page_too(client):
+    assert "Nobody has written anything yet." in client.get(URL).content.decode()
+
+
+def test_a_bad_cursor_is_not_found(client):
+    assert client.get(URL, {"before": "nonsense"}).status_code == 404
+
+
+def test_it_cannot_be_posted_to(client):
+    assert client.post(URL).status_code == 405

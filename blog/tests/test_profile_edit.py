@@ -1,0 +1,69 @@
+import pytest
+
+pytestmark = pytest.mark.django_db
+URL = "/settings/profile/"
+
+
+@pytest.fixture
+def as_alice(client, alice):
+    client.force_login(alice)
+    return client
+
+
+def test_what_was_entered_is_stored(as_alice, alice):
+    data = {"about_me": " Trains\r\n& soup ", "language": "es", "time_zone": "America/Argentina/Buenos_Aires"}
+    assert as_alice.post(URL, data).url == "/@alice/"
+    alice.refresh_from_db()
+    assert alice.about_me == "Trains\n& soup"
+    assert alice.language == "es"
+    assert alice.time_zone == "America/Argentina/Buenos_Aires"
+
+
+def test_everything_may_be_empty(as_alice, alice):
+    alice.about_me = "old"
+    alice.save()
+    assert as_alice.post(URL, {"about_me": "", "language": "", "time_zone": ""}).status_code == 302
+    alice.refresh_from_db()
+    assert alice.about_me == ""
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"about_me": "x" * 281},
+        {"about_me": "a\0b"},
+        {"language": "xx"},
+        {"time_zone": "Europe/Nowhere"},
+        {"time_zone": "../../etc/passwd"},
+        {"time_zone": "a\0b"},
+    ],
+)
+def test_bad_input_is_refused_and_kept(as_alice, alice, data):
+    response = as_alice.post(URL, data)
+    assert response.status_code == 422
+    assert "field-error" in response.content.decode()
+    alice.refresh_from_db()
+    assert (alice.about_me, alice.language, alice.time_zone) == ("", "", "")
+
+
+def test_nothing_else_can_be_set(as_alice, alice):
+    as_alice.post(URL, {"username": "root", "is_staff": "on", "email": "x@microblog.example"})
+    alice.refresh_from_db()
+    assert (alice.username, alice.is_staff, alice.email) == ("alice", False, "alice@microblog.example")
+
+
+def test_the_form_shows_what_is_stored(as_alice, alice):
+    alice.about_me, alice.time_zone = "<b>", "Europe/Vienna"
+    alice.save()
+    page = as_alice.get(URL).content.decode()
+    assert "&lt;b&gt;</textarea>" in page
+    assert '<option value="Europe/Vienna" selected>Vienna</option>' in page
+
+
+def test_a_visitor_signs_in(client):
+    assert client.get(URL).url == f"/accounts/login/?next={URL}"
+    assert client.post(URL).url == f"/accounts/login/?next={URL}"
+
+
+def test_no_other_method_is_known(as_alice):
+    assert as_alice.delete(URL).status_code == 405
