@@ -38,6 +38,8 @@ bench: ready ## the benchmarks, as a table of ratios
 	@$(BIN)/python -m benchmarks
 
 chaos: ready ## fault injection on both databases, as a table; CHAOS_KILLS=300 for the long run
+	$(BIN)/python -m pytest -m chaos
+	$(BIN)/python -m pytest -m chaos --database postgres
 	@$(BIN)/python -m dev.chaos
 
 lock: ready ## pin every version: requirements*.in -> requirements*.txt

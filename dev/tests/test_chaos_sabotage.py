@@ -7,7 +7,7 @@ import pytest
 
 from dev.stack import ROOT
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(240)]
 
 SABOTAGES = {
     "lease": ("kill_both", "stuck"),
