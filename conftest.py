@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +12,10 @@ import pytest
 from django.core.mail import EmailMultiAlternatives
 from django.db import connection
 from django.test import Client
-from django.utils import translation
+from django.utils import timezone, translation
 from rq import SimpleWorker
 
-from blog.models import User
+from blog.models import Post, User
 from dev.pytest_plugin import chromium
 from dev.stack import Stack
 
@@ -105,6 +106,17 @@ def database_url() -> str:
         return f"sqlite:///{name}"
     before, _, query = os.environ["DATABASE_URL"].partition("?")
     return f"{before.rpartition('/')[0]}/{name}?{query}".rstrip("?")
+
+
+@pytest.fixture
+def crowd(make_user: Callable[..., User]) -> None:
+    """Thousands of posts by somebody else, and statistics of them: on a small table every plan is as good."""
+    author = make_user("crowd")
+    hours = (timezone.now() - timedelta(hours=n) for n in range(3000))
+    Post.objects.bulk_create([Post(author=author, body="One of many", created_at=hour) for hour in hours])
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE blog_post, blog_user")
 
 
 @pytest.fixture

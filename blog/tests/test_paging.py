@@ -70,8 +70,8 @@ def test_a_key_past_every_number_is_no_error(posts, key):
 
 
 @pytest.fixture
-def plan(db):
-    """The database's plan for a page in the middle; on PostgreSQL without what a table of seven rows invites."""
+def plan(crowd):
+    """The database's plan for a page in the middle; on PostgreSQL without what few rows invite."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL enable_seqscan = off")

@@ -205,6 +205,6 @@ class Exports(RuleBasedStateMachine):
 def test_no_sequence_breaks_a_promise():
     # The same examples each time; not shrunk, which on a database would take minutes.
     examples = settings(
-        max_examples=50, stateful_step_count=40, deadline=None, derandomize=True, phases=[Phase.generate]
+        max_examples=20, stateful_step_count=40, deadline=None, derandomize=True, phases=[Phase.generate]
     )
     run_state_machine_as_test(Exports, settings=examples)
