@@ -7,10 +7,10 @@ LOCK := $(BIN)/pip-compile --quiet --strip-extras --no-header \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint tools bench chaos lock ready
+.PHONY: help demo run test lint tools bench chaos screenshots lock ready
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 demo: ready ## one export, from the click to the e-mail, on a stack of its own
 	@$(BIN)/python -m dev.demo
@@ -41,6 +41,9 @@ chaos: ready ## fault injection on both databases, as a table; CHAOS_KILLS=300 f
 	$(BIN)/python -m pytest -m chaos
 	$(BIN)/python -m pytest -m chaos --database postgres
 	@$(BIN)/python -m dev.chaos
+
+screenshots: ready ## every page at two widths, in light and dark, into var/screenshots/
+	@$(BIN)/python -m dev.screenshots
 
 lock: ready ## pin every version: requirements*.in -> requirements*.txt
 	$(LOCK) --output-file requirements.txt requirements.in

@@ -28,4 +28,5 @@ urlpatterns = [
     path("avatars/<username:username>.svg", views.avatar, name="avatar"),
     path("notifications/", views.notification_list, name="notifications"),
     path("language/", views.language, name="language"),
+    path("theme/", views.theme, name="theme"),
 ]

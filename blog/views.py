@@ -27,6 +27,8 @@ from .paging import Page, first_page, paginate
 # A row may be stamped before, and committed after, a row that the browser has already seen.
 OVERLAP = timedelta(seconds=2)
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+THEMES = ("system", "light", "dark")
+YEAR = timedelta(days=365)
 
 
 @require_safe
@@ -202,6 +204,17 @@ def language(request: HttpRequest) -> HttpResponse:
         request.user.language = code
         request.user.save(update_fields=["language"])
     return set_language(request)
+
+
+@require_POST
+def theme(request: HttpRequest) -> HttpResponse:
+    """Keep the choice in a cookie, out of which `base.html` takes it: no script, and no flash of the other one."""
+    response = redirect(next_url(request, reverse("home")))
+    chosen = request.POST.get("theme", "")
+    if chosen in THEMES:
+        secure = settings.LANGUAGE_COOKIE_SECURE
+        response.set_cookie("theme", chosen, max_age=YEAR, secure=secure, httponly=True, samesite="Lax")
+    return response
 
 
 @require_safe

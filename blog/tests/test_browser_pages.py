@@ -44,6 +44,15 @@ def test_the_longest_words_stay_inside_the_narrowest_page(page, live_server, mak
         assert width(page) == 360
 
 
+def test_the_fullest_header_fits_the_narrowest_page(page, site, alice):
+    alice.is_staff, alice.language = True, "es"
+    alice.save()
+    page.goto(site)
+    page.get_by_role("navigation").get_by_role("link", name="Exportaciones").wait_for()
+    assert page.locator(".nav-links li").count() == 6
+    assert width(page) == 360
+
+
 def test_the_keyboard_reaches_the_content_at_once(page, live_server):
     page.goto(live_server.url)
     page.keyboard.press("Tab")
@@ -54,8 +63,25 @@ def test_the_keyboard_reaches_the_content_at_once(page, live_server):
 def test_the_colours_follow_the_system(page, live_server, scheme):
     page.emulate_media(color_scheme=scheme)
     page.goto(live_server.url)
+    assert is_light(page) is (scheme == "light")
+
+
+def is_light(page):
     red = int(page.evaluate("getComputedStyle(document.body).backgroundColor").split("(")[1].split(",")[0])
-    assert (red > 200) is (scheme == "light")
+    return red > 200
+
+
+@pytest.mark.parametrize(("system", "chosen"), [("light", "Dark"), ("dark", "Light")])
+def test_a_choice_of_colours_goes_before_the_systems_and_is_kept(page, live_server, system, chosen):
+    page.emulate_media(color_scheme=system)
+    page.goto(f"{live_server.url}/explore/")
+    page.get_by_role("button", name=chosen).click()
+    page.wait_for_url("**/explore/")
+    page.goto(f"{live_server.url}/accounts/login/")
+    assert is_light(page) is (chosen == "Light")
+    page.get_by_role("button", name="System").click()
+    page.locator("html[data-theme=system]").wait_for()
+    assert is_light(page) is (system == "light")
 
 
 def progress(user, value, **more):

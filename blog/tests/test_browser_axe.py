@@ -1,0 +1,137 @@
+"""axe-core finds nothing to complain of: on any page, in light and in dark."""
+
+import time
+
+import pytest
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
+from axe_playwright_python.base import AXE_SCRIPT, AxeResults
+from django.template.loader import render_to_string
+from model_bakery import baker
+
+from blog.models import Follow, Post
+from conftest import PASSWORD
+
+pytestmark = pytest.mark.browser
+
+SECRET = "JBSWY3DPEHPK3PXP"
+# In dark only the colours differ.
+PASSES = {"light": {"resultTypes": ["violations"]}, "dark": {"runOnly": ["color-contrast"]}}
+
+
+class Visit:
+    """Pages of one site, and what axe-core says of each. Their console may tell of a 404, and no colour fades."""
+
+    def __init__(self, page, address):
+        size = {"width": 1280, "height": 800}
+        self.page = page.context.browser.new_page(viewport=size, locale="en", reduced_motion="reduce")
+        self.page.set_default_timeout(10_000)
+        self.address = address
+        self.complaints = []
+
+    def look(self, *paths):
+        for path in paths:
+            self.page.goto(self.address + path)
+            self.look_here()
+
+    def look_here(self):
+        self.page.evaluate(AXE_SCRIPT)
+        for scheme, options in PASSES.items():
+            self.page.emulate_media(color_scheme=scheme)
+            found = AxeResults(self.page.evaluate("options => axe.run(options)", options))
+            if found.violations_count:
+                self.complaints.append(f"{self.page.url} in {scheme}:\n{found.generate_report()}")
+
+    def send(self, **fields):
+        """Fill in the first form of the page and send it, past what the browser would refuse by itself."""
+        form = self.page.locator("main form").first
+        form.evaluate("form => form.noValidate = true")
+        for name, value in fields.items():
+            form.locator(f"[name={name}]").fill(value)
+        with self.page.expect_navigation():
+            form.locator("button[type=submit]").last.click()
+
+    def sign_in(self):
+        self.page.goto(f"{self.address}/accounts/login/")
+        self.send(login="alice", password=PASSWORD)
+
+
+@pytest.fixture
+def visit(page, live_server, alice, bob):
+    baker.make(Post, author=bob, body="hello @alice, see https://microblog.example/", _quantity=3)
+    baker.make(Follow, follower=bob, followed=alice)
+    visit = Visit(page, live_server.url)
+    yield visit
+    assert not visit.complaints, "\n".join(visit.complaints)
+
+
+def code():
+    return format_hotp_value(hotp_value(SECRET, int(time.time()) // 30))
+
+
+def test_what_a_visitor_sees(visit, bob):
+    baker.make(Post, author=bob, _quantity=20)
+    visit.look("/", "/explore/", "/@bob/", "/@bob/followers/", f"/posts/{Post.objects.first().pk}/", "/nowhere/")
+    visit.page.route("**/broken/", lambda route: route.fulfill(body=render_to_string("500.html")))
+    visit.look("/broken/")
+
+
+def test_the_entrance(visit):
+    visit.look("/accounts/login/")
+    visit.send(login="alice", password="wrong")
+    visit.look_here()
+    visit.look("/accounts/signup/")
+    visit.send(username="alice", email="nothing", password1="1", password2="2")
+    visit.look_here()
+    visit.look("/accounts/confirm-email/", "/accounts/confirm-email/wrong/", "/accounts/inactive/")
+    visit.look("/accounts/password/reset/", "/accounts/password/reset/done/")
+    visit.look("/accounts/password/reset/key/1-wrong/", "/accounts/password/reset/key/done/")
+
+
+def test_what_a_person_reads_and_writes(visit, alice):
+    visit.sign_in()
+    visit.look("/", "/@alice/", "/@bob/", "/@alice/followers/", "/@alice/following/")
+    post = baker.make(Post, author=alice, body="mine")
+    visit.look(f"/posts/{post.pk}/", f"/posts/{post.pk}/delete/", f"/posts/{post.pk}/edit/")
+    visit.send(body="")
+    visit.look_here()
+    visit.look("/explore/")
+    visit.page.locator("a.name", has_text="bob").first.hover()
+    visit.page.locator(".card-hover").wait_for()
+    visit.look_here()
+
+
+def test_exports(visit, alice):
+    baker.make(Post, author=alice, body="mine")
+    visit.sign_in()
+    visit.look("/exports/")
+    visit.send()
+    visit.look_here()
+    visit.look("/exports/", "/@alice/", "/")
+    visit.page.goto(f"{visit.address}/exports/")
+    visit.send()
+    visit.look_here()
+    visit.look("/exports/")
+
+
+def test_settings(visit):
+    visit.sign_in()
+    visit.look("/settings/", "/settings/profile/", "/settings/delete/", "/accounts/sessions/", "/accounts/logout/")
+    visit.look("/accounts/reauthenticate/")
+    visit.send(password=PASSWORD)
+    visit.look("/accounts/email/", "/accounts/2fa/", "/accounts/2fa/totp/activate/", "/accounts/password/change/")
+    visit.send(oldpassword="wrong", password1="1", password2="2")
+    visit.look_here()
+
+
+def test_the_second_factor(visit, alice):
+    TOTP.activate(alice, SECRET)
+    RecoveryCodes.activate(alice)
+    visit.sign_in()
+    visit.look_here()
+    visit.send(code=code())
+    visit.look("/accounts/reauthenticate/", "/accounts/2fa/reauthenticate/")
+    visit.look("/accounts/reauthenticate/")
+    visit.send(password=PASSWORD)
+    visit.look("/accounts/2fa/", "/accounts/2fa/totp/deactivate/")
+    visit.look("/accounts/2fa/recovery-codes/", "/accounts/2fa/recovery-codes/generate/")

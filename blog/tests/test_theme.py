@@ -1,0 +1,44 @@
+import pytest
+
+pytestmark = pytest.mark.django_db
+URL = "/theme/"
+
+
+@pytest.mark.parametrize("theme", ["system", "light", "dark"])
+def test_the_choice_is_kept_in_a_cookie_and_read_by_every_page(client, theme):
+    assert client.post(URL, {"theme": theme, "next": "/explore/"}).url == "/explore/"
+    for path in ("/", "/accounts/login/", "/nowhere/"):
+        page = client.get(path).content.decode()
+        assert f'data-theme="{theme}"' in page
+        assert f'value="{theme}" aria-current="true"' in page
+
+
+def test_the_systems_wish_counts_until_then(client):
+    page = client.get("/").content.decode()
+    assert 'data-theme="system"' in page
+    assert '<meta name="color-scheme" content="light dark">' in page
+
+
+def test_the_cookie_is_for_the_server_alone_and_lasts_a_year(client):
+    cookie = client.post(URL, {"theme": "dark"}).cookies["theme"]
+    assert (cookie["httponly"], cookie["samesite"], cookie["max-age"]) == (True, "Lax", 365 * 24 * 3600)
+
+
+@pytest.mark.parametrize("theme", ["", "pink", "dark\0"])
+def test_an_unknown_theme_changes_nothing(client, theme):
+    response = client.post(URL, {"theme": theme})
+    assert response.url == "/"
+    assert not response.cookies
+
+
+def test_a_forged_cookie_stays_inside_its_attribute(client):
+    client.cookies["theme"] = "x'><script>"
+    assert "<script>" not in client.get("/").content.decode()
+
+
+def test_it_leads_to_no_other_site(client):
+    assert client.post(URL, {"theme": "dark", "next": "https://evil.example/"}).url == "/"
+
+
+def test_it_is_for_posting_only(client):
+    assert client.get(URL).status_code == 405

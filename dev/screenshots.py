@@ -1,0 +1,202 @@
+"""`make screenshots`: every page at both widths, in light and in dark, into var/screenshots/, for anyone to look at."""
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dev.pytest_plugin import chromium
+from dev.stack import ROOT, Stack, StackError, end_on_signals
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+PASSWORD = "microblog-demo"
+SIZES = {"narrow": (390, 844), "wide": (1280, 900)}
+LOOKS = [(name, width, height, scheme) for name, (width, height) in SIZES.items() for scheme in ("light", "dark")]
+LONG_NAME = "paul.van.der.berg-de-jong-and-other-names-that-never-seem-to-end"
+
+VISITOR = {
+    "home-visitor": "/",
+    "explore-visitor": "/explore/",
+    "login": "/accounts/login/",
+    "signup": "/accounts/signup/",
+    "signup-sent": "/accounts/confirm-email/",
+    "confirm-stale": "/accounts/confirm-email/stale/",
+    "password-reset": "/accounts/password/reset/",
+    "password-reset-sent": "/accounts/password/reset/done/",
+    "password-reset-stale": "/accounts/password/reset/key/1-stale/",
+    "password-reset-done": "/accounts/password/reset/key/done/",
+    "inactive": "/accounts/inactive/",
+    "404": "/nowhere/",
+}
+PERSON = {
+    "home": "/",
+    "explore": "/explore/",
+    "profile": "/@demo/",
+    "profile-other": "/@Lucia_Ferrer/",
+    "profile-long-name": f"/@{LONG_NAME}/",
+    "profile-empty": "/@empty/",
+    "followers": "/@demo/followers/",
+    "following": "/@demo/following/",
+    "followers-none": "/@empty/followers/",
+    "exports-none": "/exports/",
+    "settings": "/settings/",
+    "settings-profile": "/settings/profile/",
+    "settings-sessions": "/accounts/sessions/",
+    "settings-delete": "/settings/delete/",
+    "logout": "/accounts/logout/",
+    "reauthenticate": "/accounts/reauthenticate/",
+}
+CAREFUL = {
+    "settings-email": "/accounts/email/",
+    "settings-password": "/accounts/password/change/",
+    "settings-second-factor": "/accounts/2fa/",
+    "settings-second-factor-set-up": "/accounts/2fa/totp/activate/",
+}
+
+
+class Camera:
+    """Takes pictures of one page in all looks, numbered in the order in which they were taken."""
+
+    def __init__(self, page: "Page", site: str, folder: Path) -> None:
+        self.page = page
+        self.site = site
+        self.folder = folder
+        self.taken = 0
+
+    def visit(self, paths: dict[str, str]) -> None:
+        for name, path in paths.items():
+            self.page.goto(self.site + path)
+            self.take(name)
+
+    def take(self, name: str) -> None:
+        self.taken += 1
+        for size, width, height, scheme in LOOKS:
+            self.page.set_viewport_size({"width": width, "height": height})
+            self.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
+            self.page.evaluate("document.querySelector('.card-hover')?.scrollIntoView({block: 'center'})")
+            self.page.screenshot(path=self.folder / f"{self.taken:02}-{name}-{size}-{scheme}.png")
+
+    def send(self, **fields: str) -> None:
+        """Fill in the page's first form and send it, past what the browser would refuse by itself."""
+        form = self.page.locator("main form").first
+        form.evaluate("form => form.noValidate = true")
+        for name, value in fields.items():
+            form.locator(f"[name={name}]").fill(value)
+        with self.page.expect_navigation():
+            form.locator("button[type=submit]").last.click()
+
+    def sign_in(self, name: str) -> None:
+        self.page.goto(f"{self.site}/accounts/login/")
+        self.send(login=name, password=PASSWORD)
+
+
+def take_all(camera: Camera) -> None:
+    page = camera.page
+    camera.visit(VISITOR)
+    page.goto(f"{camera.site}/accounts/login/")
+    camera.send(login="demo", password="wrong")
+    camera.take("login-refused")
+    page.goto(f"{camera.site}/accounts/signup/")
+    camera.send(username="demo", email="nothing", password1="1", password2="2")
+    camera.take("signup-refused")
+    camera.sign_in("demo")
+    camera.visit(PERSON)
+    _take_posts(camera)
+    camera.visit({"reauthenticate-again": "/accounts/reauthenticate/"})
+    camera.send(password=PASSWORD)
+    camera.visit(CAREFUL)
+    _take_exports(camera)
+    page.context.clear_cookies()
+    camera.sign_in("empty")
+    camera.visit({"home-empty": "/", "profile-empty-own": "/@empty/"})
+    page.context.clear_cookies()
+    camera.sign_in("staff")
+    camera.visit({"home-staff": "/"})
+
+
+def _take_posts(camera: Camera) -> None:
+    page = camera.page
+    page.goto(camera.site)
+    camera.send(body="x" * 290)
+    camera.take("home-refused")
+    page.goto(camera.site)
+    page.get_by_label("What would you like to say?").fill("The ferry was late, and nobody minded. @Lucia_Ferrer")
+    page.locator("form[data-write] button").click()
+    page.get_by_role("status").get_by_text("Your post is out.").wait_for()
+    camera.take("home-written")
+    page.locator(".post-time").first.click()
+    camera.take("post")
+    page.get_by_role("link", name="Edit", exact=True).click()
+    camera.take("post-edit")
+    page.goto(page.url.replace("/edit/", "/delete/"))
+    camera.take("post-delete")
+    page.goto(f"{camera.site}/explore/")
+    page.locator("a.name", has_text="Lucia_Ferrer").first.focus()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Tab")
+    page.locator(".card-hover").wait_for()
+    camera.take("card")
+
+
+def _take_exports(camera: Camera) -> None:
+    page = camera.page
+    page.goto(f"{camera.site}/exports/")
+    camera.send()
+    page.locator("main progress:not([value='0'])").wait_for()
+    camera.take("export-under-way")
+    camera.visit({"exports-under-way": "/exports/", "profile-under-way": "/@demo/", "home-under-way": "/"})
+    page.get_by_text("Your archive is in your mailbox").wait_for(timeout=60_000)
+    camera.take("home-toast")
+    camera.visit({"exports": "/exports/"})
+    page.locator(".task-header a").first.click()
+    camera.take("export-finished")
+
+
+@contextmanager
+def browser() -> Iterator["Browser"]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        yield launched
+        launched.close()
+
+
+def screenshots(folder: Path, var: Path) -> int:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    with Stack(var, DEBUG="false", STATIC_COLLECTED="false", EXPORT_MAX_RATE="150", EXPORT_COOLDOWN="0") as stack:
+        print("Preparing a database, and starting a stack over it ...", flush=True)
+        stack.run("migrate", "--verbosity", "0")
+        stack.run("seed_demo", "--force")
+        stack.start()
+        with browser() as launched:
+            camera = Camera(launched.new_page(locale="en"), stack.site_url, folder)
+            take_all(camera)
+    return camera.taken * len(LOOKS)
+
+
+def main() -> int:
+    end_on_signals()
+    if chromium() is None:
+        print("There is no Chromium here; `make tools` installs it.", file=sys.stderr)
+        return 1
+    folder = ROOT / "var" / "screenshots"
+    try:
+        with tempfile.TemporaryDirectory(prefix="microblog-screenshots-") as var:
+            taken = screenshots(folder, Path(var))
+    except StackError as error:
+        print(f"No screenshots: {error}", file=sys.stderr)
+        return 1
+    print(f"{taken} pictures lie in {os.path.relpath(folder)}/")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
