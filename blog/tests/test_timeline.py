@@ -62,11 +62,13 @@ def test_a_key_past_every_number_is_no_error(alice):
 
 
 @pytest.mark.parametrize("is_first", [True, False], ids=["first page", "later page"])
-def test_no_table_is_read_as_a_whole(alice, authors, is_first):
+def test_no_table_is_read_as_a_whole(alice, authors, crowd, is_first):
     posts = posts_at([(author, m) for author in authors for m in range(30)])
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL enable_seqscan = off")
+            # Few people follow few others here: without this, reading and sorting them all is as good as any plan.
+            cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+            cursor.execute("ANALYZE blog_post, blog_follow")
     before = None if is_first else cursor_of(posts[50])
     plan = Post.objects.followed_by(alice, before).select_related("author")[:21].explain()
     assert "blog_post_newest" not in plan
@@ -77,5 +79,5 @@ def test_no_table_is_read_as_a_whole(alice, authors, is_first):
         assert plan.count("(author_id=? AND created_at<?)") == (0 if is_first else 2)
     else:
         assert "Seq Scan" not in plan
-        assert plan.count("Only Scan Backward using blog_post_author") == 2
+        assert len(re.findall(r"Index (Only )?Scan Backward using blog_post_author", plan)) == 2
         assert plan.count("ROW(created_at, id) < ROW(") == (0 if is_first else 2)
