@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import django_rq
 import pytest
+from django.core.cache import cache
 from django.core.mail import EmailMultiAlternatives
 from django.db import connection
 from django.test import Client
@@ -40,6 +41,12 @@ def own_language() -> Iterator[None]:
     """Forget the language that a request leaves active in its thread."""
     yield
     translation.deactivate()
+
+
+@pytest.fixture(autouse=True)
+def uncounted() -> None:
+    """Forget how often anything was done: each test's first person has the same key."""
+    cache.clear()
 
 
 @pytest.fixture

@@ -1,10 +1,11 @@
 from django.urls import path
 
-from . import account_views, views
+from . import account_views
+from .views import people
 
 urlpatterns = [
     path("", account_views.settings, name="settings"),
-    path("profile/", views.profile_edit, name="profile-edit"),
+    path("profile/", people.profile_edit, name="profile-edit"),
     path("delete/", account_views.account_delete, name="account-delete"),
     path("sessions/<int:pk>/end/", account_views.session_end, name="session-end"),
 ]

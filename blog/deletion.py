@@ -6,7 +6,7 @@ from allauth.account.adapter import get_adapter
 from allauth.usersessions.models import UserSession
 from django.db import transaction
 
-from .models import User
+from .models import Conversation, User
 
 _callbacks: list[Callable[[User], None]] = []
 
@@ -27,6 +27,7 @@ def delete_account(user: User) -> None:
             callback(user)
         if address:
             get_adapter().send_mail("account/email/account_deleted", address, {"name": user.username})
+        Conversation.objects.filter(participants__person=user).delete()
         for session in UserSession.objects.filter(user=user):
             session.end()
         user.delete()

@@ -200,6 +200,8 @@ ACCOUNT_RATE_LIMITS = {
     "account_guessed": "100/15m/key",  # the key is an account
 }
 
+RATE_LIMITS = env.bool("RATE_LIMITS", default=True)  # blog.limits
+
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Microblog"
 MFA_TOTP_TOLERANCE = 1  # a code counts for a minute and a half: clocks of telephones are not all right

@@ -1,0 +1,99 @@
+"""Reading and writing posts."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from .. import drafts, limits, mentions
+from ..forms import PostEditForm, PostForm
+from ..http import PersonRequest, wants_fragment
+from ..models import Post
+from ..paging import Page, first_page, paginate
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """What oneself and the followed have written; to a visitor, what everyone has."""
+    return _home(request, PostForm(initial=drafts.take(request, reverse("post-create"))))
+
+
+def _home(request: HttpRequest, form: PostForm, status: int = 200) -> HttpResponse:
+    before = request.GET.get("before")
+    if request.user.is_authenticated:
+        posts = Post.objects.followed_by(request.user, before).select_related("author")
+        page = first_page(posts, before)
+        mentions.attach(page.items)
+    else:
+        page = page_of(Post.objects.published(), before)
+    return render(request, "blog/home.html", {"page": page, "form": form}, status=status)
+
+
+def page_of(posts: QuerySet[Post], before: str | None) -> Page[Post]:
+    """A page of posts, with what `blog/_post.html` shows of them."""
+    page = paginate(posts.select_related("author"), before)
+    mentions.attach(page.items)
+    return page
+
+
+@require_safe
+def explore(request: HttpRequest) -> HttpResponse:
+    """What everyone has written."""
+    page = page_of(Post.objects.offered_to(request.user), request.GET.get("before"))
+    return render(request, "blog/explore.html", {"page": page})
+
+
+@require_POST
+@drafts.keeps_draft(leads_back=False)
+def post_create(request: PersonRequest) -> HttpResponse:
+    form = PostForm(request.POST, instance=Post(author=request.user))
+    if not form.is_valid():
+        return _home(request, form, status=422)
+    if seconds := limits.wait(request, "post"):
+        form.add_error("body", limits.message(seconds))
+        return limits.with_retry(_home(request, form, status=429), seconds)
+    post = form.save()
+    if wants_fragment(request):
+        mentions.attach([post])
+        return render(request, "blog/_post.html", {"post": post}, status=201)
+    messages.success(request, _("Your post is out."))
+    return redirect("home")
+
+
+@require_safe
+def post_detail(request: HttpRequest, pk: int) -> HttpResponse:
+    post = get_object_or_404(Post.objects.visible_to(request.user).select_related("author"), pk=pk)
+    mentions.attach([post])
+    return render(request, "blog/post_detail.html", {"post": post})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@drafts.keeps_draft(leads_back=True)
+def post_edit(request: PersonRequest, pk: int) -> HttpResponse:
+    post = get_object_or_404(request.user.posts, pk=pk)
+    if request.method != "POST":
+        form = PostEditForm(instance=post, initial=drafts.take(request, request.path))
+        return render(request, "blog/post_edit.html", {"post": post, "form": form})
+    form = PostEditForm(request.POST, instance=post)
+    if not form.is_valid():
+        return render(request, "blog/post_edit.html", {"post": post, "form": form}, status=422)
+    form.save()
+    messages.success(request, _("Your post is changed."))
+    return redirect(post)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def post_delete(request: PersonRequest, pk: int) -> HttpResponse:
+    """Asks once; the answer is a POST."""
+    post = get_object_or_404(request.user.posts.select_related("author"), pk=pk)
+    if request.method == "POST":
+        post.delete()
+        messages.success(request, _("Your post is deleted."))
+        return redirect(request.user)
+    mentions.attach([post])
+    return render(request, "blog/post_delete.html", {"post": post})
