@@ -6,6 +6,7 @@ from .views import people
 urlpatterns = [
     path("", account_views.settings, name="settings"),
     path("profile/", people.profile_edit, name="profile-edit"),
+    path("notifications/", account_views.notification_settings, name="notification-settings"),
     path("delete/", account_views.account_delete, name="account-delete"),
     path("sessions/<int:pk>/end/", account_views.session_end, name="session-end"),
 ]

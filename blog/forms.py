@@ -134,6 +134,18 @@ class ProfileForm(forms.ModelForm[User]):
         fields = ["about_me", "language", "time_zone"]
 
 
+class NotificationSettingsForm(forms.ModelForm[User]):
+    class Meta:
+        model = User
+        fields = ["has_message_mail", "has_mention_mail", "has_follow_mail"]
+        labels = {
+            "has_message_mail": _("writes me a private message"),
+            "has_mention_mail": _("mentions me in a post"),
+            "has_follow_mail": _("follows me"),
+        }
+        widgets = dict.fromkeys(fields, forms.CheckboxInput(attrs={"class": "form-check-input"}))
+
+
 class PersonCreationForm(AdminUserCreationForm[User]):
     class Meta(AdminUserCreationForm.Meta):
         model = User

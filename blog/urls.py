@@ -26,7 +26,9 @@ urlpatterns = [
     path("@<username:username>/follow/", people.follow_create, name="follow-create"),
     path("@<username:username>/unfollow/", people.follow_delete, name="follow-delete"),
     path("avatars/<username:username>.svg", people.avatar, name="avatar"),
-    path("notifications/", notifications.notification_list, name="notifications"),
+    path("notifications/", notifications.notification_poll, name="notifications"),
+    path("notifications/all/", notifications.notification_list, name="notification-list"),
+    path("notifications/read/", notifications.notification_read, name="notification-read"),
     path("language/", preferences.language, name="language"),
     path("theme/", preferences.theme, name="theme"),
 ]

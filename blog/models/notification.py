@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from .block import unblocked, unmuted
+from .clock import Moment
 from .person import User
 from .post import Post
 
@@ -25,7 +26,7 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
     ) -> None:
         """Tell the person; what they were told before under the same name is replaced, and unread again."""
         told = Notification(
-            user_id=user_id, name=name, payload=payload, actor=actor, post=post, is_news=is_news, updated_at=Now()
+            user_id=user_id, name=name, payload=payload, actor=actor, post=post, is_news=is_news, updated_at=Moment()
         )
         self.bulk_create(
             [told],
@@ -33,6 +34,13 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
             unique_fields=["user", "name"],
             update_fields=["payload", "actor", "post", "is_news", "updated_at", "read_at"],
         )
+
+    def put_once(
+        self, user_id: int, name: str, payload: dict[str, Any], *, actor: User | None = None, post: Post | None = None
+    ) -> bool:
+        """Tell the person, unless they were told under the same name before: then False."""
+        told = {"payload": payload, "actor": actor, "post": post, "updated_at": Moment()}
+        return self.get_or_create(user_id=user_id, name=name, defaults=told)[1]
 
     def visible_to(self, reader: User) -> NotificationQuerySet:
         """Without what blocked, muted or closed accounts did."""
