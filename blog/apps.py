@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -7,6 +8,7 @@ class BlogConfig(AppConfig):
     verbose_name = _("Microblog")
 
     def ready(self) -> None:
-        from . import news
+        from . import news, search_index
 
         news.register()
+        post_migrate.connect(search_index.install, sender=self)

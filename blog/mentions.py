@@ -1,7 +1,7 @@
 """Links in what people write: web addresses, and @names of people who exist."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from django.urls import reverse
@@ -36,17 +36,20 @@ def attach(posts: Iterable["Post"]) -> None:
         post.mentions = known
 
 
-def with_links(text: str, known: Mapping[str, str]) -> SafeString:
-    """The text as HTML, escaped; `known` leads from a name in lower case to the name as it is written."""
+def with_links(text: str, known: Mapping[str, str], show: Callable[[str], str] = escape) -> SafeString:
+    """The text as HTML, escaped; `known` leads from a name in lower case to the name as it is written.
+
+    `show` makes HTML of what is no link, and of what a link says.
+    """
     parts, end = [], 0
     for found in LINK.finditer(text):
         if found.start() < end:
             continue
         shown = _trimmed(found["url"]) if found["url"] else _known_part(found["name"], known)
         if shown:
-            parts += [escape(text[end : found.start()]), _link(shown, known)]
+            parts += [show(text[end : found.start()]), _link(shown, known, show)]
             end = found.start() + len(shown)
-    return mark_safe("".join([*parts, escape(text[end:])]))  # noqa: S308 - each part is escaped
+    return mark_safe("".join([*parts, show(text[end:])]))  # noqa: S308 - each part is escaped
 
 
 def _trimmed(url: str) -> str:
@@ -61,11 +64,12 @@ def _known_part(name: str, known: Mapping[str, str]) -> str:
     return next((f"@{candidate}" for candidate in candidates if candidate.lower() in known), "")
 
 
-def _link(shown: str, known: Mapping[str, str]) -> SafeString:
+def _link(shown: str, known: Mapping[str, str], show: Callable[[str], str]) -> SafeString:
+    words = mark_safe(show(shown))  # noqa: S308 - escaped
     if shown.startswith("@"):
         username = known[shown[1:].lower()]
         address = reverse("profile", args=[username])
         return format_html(
-            '<a href="{}" data-card="{}">{}</a>', address, reverse("person-card", args=[username]), shown
+            '<a href="{}" data-card="{}">{}</a>', address, reverse("person-card", args=[username]), words
         )
-    return format_html('<a href="{}" rel="nofollow ugc noopener">{}</a>', shown, shown)
+    return format_html('<a href="{}" rel="nofollow ugc noopener">{}</a>', shown, words)

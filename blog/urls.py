@@ -1,7 +1,7 @@
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
-from .views import notifications, people, posts, preferences
+from .views import notifications, people, posts, preferences, search
 
 
 class UsernameConverter(StringConverter):
@@ -15,6 +15,7 @@ register_converter(UsernameConverter, "username")
 urlpatterns = [
     path("", posts.home, name="home"),
     path("explore/", posts.explore, name="explore"),
+    path("search/", search.search, name="search"),
     path("posts/", posts.post_create, name="post-create"),
     path("posts/<int:pk>/", posts.post_detail, name="post-detail"),
     path("posts/<int:pk>/edit/", posts.post_edit, name="post-edit"),
