@@ -26,6 +26,7 @@ from . import timeline
 from .paging import PAGE_SIZE, read_cursor
 
 POST_LENGTH = 280  # characters as Python counts them: Unicode code points
+SIGN_UP_KEPT = timedelta(days=7)
 
 USERNAME_VALIDATORS = [
     RegexValidator(
@@ -59,6 +60,20 @@ class PersonManager(UserManager["User"]):
             following_count=_count(Follow.objects.all(), "follower"),
             followers_count=_count(Follow.objects.all(), "followed"),
             is_followed=models.Exists(Follow.objects.filter(follower=viewer.pk, followed=models.OuterRef("pk"))),
+        )
+
+    def never_confirmed(self) -> models.QuerySet[User]:
+        """Sign-ups that have had their time, and whose address nobody has confirmed; nothing hangs on them."""
+        addresses = EmailAddress.objects.filter(user=models.OuterRef("pk"))
+        posts = Post.objects.filter(author=models.OuterRef("pk"))
+        return self.filter(
+            models.Exists(addresses),  # which staff give people only together with its confirmation
+            ~models.Exists(addresses.filter(verified=True)),
+            ~models.Exists(posts),
+            last_login=None,
+            is_staff=False,
+            is_superuser=False,
+            date_joined__lt=timezone.now() - SIGN_UP_KEPT,
         )
 
     def get_by_natural_key(self, username: str | None) -> User:

@@ -173,6 +173,13 @@ def test_a_finished_task_is_pruned_after_a_year_and_an_unfinished_one_never(task
     assert list(ExportTask.objects.all()) == [task]
 
 
+def test_a_sign_up_that_nobody_confirmed_is_pruned_after_a_week(task, bob):
+    EmailAddress.objects.filter(user=bob).update(verified=False)
+    User.objects.update(date_joined=from_now(-8 * 86400))
+    sweeper.prune()
+    assert list(User.objects.all()) == [task.owner]
+
+
 def test_a_step_that_fails_does_not_stop_the_others(task, monkeypatch, caplog):
     def fail():
         raise RuntimeError("broken step")
