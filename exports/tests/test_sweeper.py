@@ -2,12 +2,13 @@ import threading
 
 import django_rq
 import pytest
+from allauth.account.models import EmailAddress
 from django.core.files.base import ContentFile
 from django.core.management import call_command
 from django.db import connection, connections, transaction
 from rq.executions import Execution
 
-from blog.models import Notification
+from blog.models import Notification, User
 from exports import archive, jobs, sweeper
 from exports.models import ExportEvent, ExportMail, ExportTask, MailStatus, Purpose, Status
 from exports.models.clock import from_now
