@@ -32,7 +32,7 @@ LIBRARIES = ("allauth", "django.conf", "django.contrib.auth")
 @pytest.fixture(scope="module")
 def theirs():
     """Every text that the libraries have a Spanish or a Chinese translation of."""
-    texts = set()
+    texts: set[str] = set()
     for library in LIBRARIES:
         for language in ("es", "zh_Hans"):
             with (files(library) / "locale" / language / "LC_MESSAGES" / "django.mo").open("rb") as file:

@@ -75,7 +75,7 @@ def test_people_without_rights_stay_outside(client, alice):
 
 
 def test_deleting_a_person_tells_them_and_whoever_keeps_things_of_theirs(desk, alice, new_mails, monkeypatch):
-    told = []
+    told: list[User] = []
     monkeypatch.setattr(deletion, "_callbacks", [told.append])
     with new_mails() as mails:
         assert desk.post(reverse("admin:blog_user_delete", args=[alice.pk]), {"post": "yes"}).status_code == 302
@@ -91,7 +91,7 @@ def test_several_are_deleted_alike_or_none(desk, alice, bob, monkeypatch):
         if user == bob:
             raise RuntimeError("bob")
 
-    told = []
+    told: list[str] = []
     monkeypatch.setattr(deletion, "_callbacks", [refuse_bob])
     form = {"action": "delete_selected", "_selected_action": [alice.pk, bob.pk], "post": "yes"}
     with pytest.raises(RuntimeError, match="bob"):
