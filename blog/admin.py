@@ -5,9 +5,11 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from .deletion import delete_account
 from .forms import PersonChangeForm, PersonCreationForm, PostAdminForm
 from .models import Follow, Post, User
 
@@ -49,6 +51,14 @@ class PersonAdmin(UserAdmin[User]):
         """Whoever may delete a person may delete what is theirs, also what nobody may delete by itself."""
         to_delete, counts, _perms_needed, protected = super().get_deleted_objects(objs, request)
         return to_delete, counts, set(), protected
+
+    def delete_model(self, request: HttpRequest, obj: User) -> None:
+        delete_account(obj, by_staff=True)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        with transaction.atomic():
+            for person in queryset:
+                delete_account(person, by_staff=True)
 
 
 @admin.register(Post)

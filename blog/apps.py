@@ -8,7 +8,10 @@ class BlogConfig(AppConfig):
     verbose_name = _("Microblog")
 
     def ready(self) -> None:
-        from . import news, search_index
+        from django.contrib.auth.signals import user_logged_in
+
+        from . import news, search_index, sessions
 
         news.register()
         post_migrate.connect(search_index.install, sender=self)
+        user_logged_in.connect(sessions.begin)

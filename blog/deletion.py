@@ -19,14 +19,15 @@ def before_delete(callback: Callable[[User], None]) -> None:
     _callbacks.append(callback)
 
 
-def delete_account(user: User) -> None:
+def delete_account(user: User, *, by_staff: bool = False) -> None:
     """Delete a person, all their rows and sessions, and what others keep of them; tell them at their address."""
     address = user.confirmed_email
     with transaction.atomic():
         for callback in _callbacks:
             callback(user)
         if address:
-            get_adapter().send_mail("account/email/account_deleted", address, {"name": user.username})
+            facts = {"name": user.username, "by_staff": by_staff}
+            get_adapter().send_mail("account/email/account_deleted", address, facts)
         Conversation.objects.filter(participants__person=user).delete()
         for session in UserSession.objects.filter(user=user):
             session.end()

@@ -118,6 +118,8 @@ def take_all(camera: Camera) -> None:
     page.context.clear_cookies()
     camera.sign_in("staff")
     camera.visit({"home-staff": "/"})
+    page.locator("summary").click()
+    camera.take("menu-staff")
 
 
 def _take_posts(camera: Camera) -> None:

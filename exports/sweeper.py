@@ -20,7 +20,7 @@ from rq.job import Job
 from rq.registry import StartedJobRegistry
 
 from blog import jobs as account_jobs
-from blog.models import AccountMail, Notification
+from blog.models import AccountMail, Notification, User
 
 from . import archive, jobs, waiting
 from .kinds import KINDS
@@ -55,8 +55,12 @@ def sweep() -> None:
 
 
 def prune() -> None:
-    """Remove tasks after a year, timelines, errors and news after 90 days, and archives that no task knows of."""
+    """Remove tasks after a year, timelines, errors and news after 90 days, and archives that no task knows of.
+
+    And sign-ups that were not confirmed within a week.
+    """
     _guarded(prune_rows)
+    _guarded(prune_people)
     _guarded(remove_orphans)
 
 
@@ -155,6 +159,12 @@ def prune_rows() -> None:
     given_up, _ = AccountMail.objects.stale().delete()
     if given_up:
         logger.error("%d mails about accounts could not be sent for a day and are given up.", given_up)
+
+
+def prune_people() -> None:
+    _, rows = User.objects.never_confirmed().delete()
+    if people := rows.get(User._meta.label):
+        logger.info("%d sign-ups that nobody had confirmed are removed.", people)
 
 
 def _until_false(action: Callable[[Row], bool], rows: list[Row]) -> None:

@@ -72,6 +72,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "blog.sessions.SessionLimitMiddleware",
     "blog.middleware.PersonMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -180,8 +181,23 @@ AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 
+# A session ends with the browser and after hours of silence or, where the person wished to stay signed in, days later.
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+SESSION_IDLE_SECONDS = 12 * 3600
+SESSION_COOKIE_AGE = 30 * 86_400  # since it was last used, with "Keep me signed in"
+SESSION_LONGEST_SECONDS = 90 * 86_400
+
 ACCOUNT_ADAPTER = "blog.accounts.AccountAdapter"
-ACCOUNT_FORMS = {"signup": "blog.account_forms.SignupForm", "reset_password": "blog.account_forms.ResetPasswordForm"}
+ACCOUNT_FORMS = {
+    "login": "blog.account_forms.LoginForm",
+    "signup": "blog.account_forms.SignupForm",
+    "add_email": "blog.account_forms.AddEmailForm",
+    "change_password": "blog.account_forms.ChangePasswordForm",
+    "set_password": "blog.account_forms.SetPasswordForm",
+    "reset_password": "blog.account_forms.ResetPasswordForm",
+    "reset_password_from_key": "blog.account_forms.ResetPasswordKeyForm",
+    "reauthenticate": "blog.account_forms.ReauthenticateForm",
+}
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
 ACCOUNT_USERNAME_VALIDATORS = "blog.models.USERNAME_VALIDATORS"
@@ -202,16 +218,22 @@ ACCOUNT_RATE_LIMITS = {
 
 RATE_LIMITS = env.bool("RATE_LIMITS", default=True)  # blog.limits
 
+MFA_ADAPTER = "blog.accounts.SecondFactorAdapter"
+MFA_FORMS = {
+    "authenticate": "blog.account_forms.CodeForm",
+    "reauthenticate": "blog.account_forms.CodeAgainForm",
+    "activate_totp": "blog.account_forms.FirstCodeForm",
+}
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Microblog"
 MFA_TOTP_TOLERANCE = 1  # a code counts for a minute and a half: clocks of telephones are not all right
 
 PASSWORD_HASHERS = ["blog.hashers.Argon2idHasher", "django.contrib.auth.hashers.PBKDF2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "blog.passwords.UserAttributeSimilarityValidator"},
+    {"NAME": "blog.passwords.MinimumLengthValidator"},
     {"NAME": "blog.passwords.MaximumLengthValidator"},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "blog.passwords.CommonPasswordValidator"},
 ]
 
 

@@ -5,7 +5,7 @@ from .block import Block, Mute, unblocked, unmuted
 from .follow import Follow
 from .message import MESSAGE_LENGTH, Conversation, Message, Participant
 from .notification import Notification
-from .person import USERNAME_VALIDATORS, PersonManager, User, time_zones, validate_time_zone
+from .person import SIGN_UP_KEPT, USERNAME_VALIDATORS, PersonManager, User, time_zones, validate_time_zone
 from .post import HIDDEN_REASON_LENGTH, POST_LENGTH, Post
 from .report import COMMENT_LENGTH, Outcome, Reason, Report
 
@@ -15,6 +15,7 @@ __all__ = [
     "MAIL_LEASE",
     "MESSAGE_LENGTH",
     "POST_LENGTH",
+    "SIGN_UP_KEPT",
     "USERNAME_VALIDATORS",
     "AccountMail",
     "Block",

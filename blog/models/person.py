@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 from zoneinfo import available_timezones
@@ -13,10 +14,13 @@ from django.core.validators import MaxLengthValidator, RegexValidator
 from django.db import models, transaction
 from django.db.models.functions import Coalesce, Lower
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
+
+SIGN_UP_KEPT = timedelta(days=7)
 
 USERNAME_VALIDATORS = [
     RegexValidator(
@@ -64,6 +68,22 @@ class PersonManager(UserManager["User"]):
             followers_count=_count(Follow.objects.all(), "followed"),
             is_followed=models.Exists(Follow.objects.filter(follower=viewer.pk, followed=models.OuterRef("pk"))),
             is_muted=models.Exists(Mute.objects.filter(muter=viewer.pk, muted=models.OuterRef("pk"))),
+        )
+
+    def never_confirmed(self) -> models.QuerySet[User]:
+        """Sign-ups that have had their time, and whose address nobody has confirmed; nothing hangs on them."""
+        from .post import Post
+
+        addresses = EmailAddress.objects.filter(user=models.OuterRef("pk"))
+        posts = Post.objects.filter(author=models.OuterRef("pk"))
+        return self.filter(
+            models.Exists(addresses),  # which staff give people only together with its confirmation
+            ~models.Exists(addresses.filter(verified=True)),
+            ~models.Exists(posts),
+            last_login=None,
+            is_staff=False,
+            is_superuser=False,
+            date_joined__lt=timezone.now() - SIGN_UP_KEPT,
         )
 
     def get_by_natural_key(self, username: str | None) -> User:

@@ -90,7 +90,10 @@ def test_the_entrance(visit):
 
 def test_what_a_person_reads_and_writes(visit, alice):
     visit.sign_in()
-    visit.look("/", "/@alice/", "/@bob/", "/@alice/followers/", "/@alice/following/")
+    visit.look("/")
+    visit.page.locator("summary").click()
+    visit.look_here()
+    visit.look("/@alice/", "/@bob/", "/@alice/followers/", "/@alice/following/")
     post = baker.make(Post, author=alice, body="mine")
     visit.look(f"/posts/{post.pk}/", f"/posts/{post.pk}/delete/", f"/posts/{post.pk}/edit/")
     visit.send(body="")

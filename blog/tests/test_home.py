@@ -84,3 +84,13 @@ def test_a_bad_cursor_is_not_found(client):
 
 def test_it_cannot_be_posted_to(client):
     assert client.post("/").status_code == 405
+
+
+def test_a_visitor_is_welcomed_and_shown_both_ways_in(client, alice):
+    page = client.get("/").content.decode()
+    main = page[page.index("<main") : page.index("</main>")]
+    assert "Welcome!" in main
+    assert 'href="/accounts/signup/">Sign up</a>' in main
+    assert 'href="/accounts/login/">Sign in</a>' in main
+    client.force_login(alice)
+    assert "Welcome!" not in client.get("/").content.decode()
