@@ -79,7 +79,9 @@ def start(tmp_path, temporary):
     def start(code: str, *arguments: str, **changes: str) -> subprocess.Popen[str]:
         module = tmp_path / "test_inner.py"
         module.write_text(code)
-        env = {name: value for name, value in os.environ.items() if name not in ("TEST_DATABASE_URL", "CI")}
+        env = {
+            name: value for name, value in os.environ.items() if not name.startswith(("TEST_DATABASE", "PYTEST_", "CI"))
+        }
         run = subprocess.Popen(
             [sys.executable, "-m", "pytest", "-c", "pytest.ini", "-p", "no:cacheprovider", *arguments, str(module)],
             cwd=ROOT,
