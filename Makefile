@@ -19,8 +19,8 @@ run: ready ## the site with all its processes, kept running for a browser
 	@$(BIN)/python -m dev.run
 
 test: ready ## all tests: on SQLite, in a browser, on PostgreSQL
-	$(BIN)/python -m pytest
-	$(BIN)/python -m pytest --database postgres
+	$(BIN)/python -m pytest -n auto --maxschedchunk 1
+	$(BIN)/python -m pytest -n auto --maxschedchunk 1 --database postgres
 
 lint: ready ## style, types, migrations, deployment checks, templates, translations
 	$(BIN)/ruff check

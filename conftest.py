@@ -21,7 +21,7 @@ from dev.pytest_plugin import chromium
 from dev.stack import Stack
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 PASSWORD = "a walk beside the river"
 
@@ -133,19 +133,27 @@ def stack(transactional_db: None, tmp_path: Path) -> Iterator[Stack]:
         yield stack
 
 
-@pytest.fixture
-def page(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator["Page"]:
-    """A page of a real browser, 360 pixels wide. At the end nothing may have been logged to its console."""
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Browser"]:
+    """One real browser for all of them; a context of its own is what keeps the tests apart."""
     from playwright.sync_api import sync_playwright
 
-    # Playwright's loop runs in this thread, and Django would take the tests' own queries for asynchronous ones.
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-    logged: list[str] = []
-    with sync_playwright() as playwright:
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        # Playwright's loop runs in this thread, and Django would take the tests' own queries for asynchronous ones.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
-        page = browser.new_page(viewport={"width": 360, "height": 740}, locale="en")
-        page.on("console", lambda message: logged.append(message.text))
-        page.on("pageerror", lambda error: logged.append(str(error)))
-        yield page
+        yield browser
         browser.close()
+
+
+@pytest.fixture
+def page(transactional_db: None, browser: "Browser") -> Iterator["Page"]:
+    """A page of a real browser, 360 pixels wide. At the end nothing may have been logged to its console."""
+    logged: list[str] = []
+    page = browser.new_page(viewport={"width": 360, "height": 740}, locale="en")
+    page.on("console", lambda message: logged.append(message.text))
+    page.on("pageerror", lambda error: logged.append(str(error)))
+    yield page
+    for context in browser.contexts:
+        context.close()
     assert not logged

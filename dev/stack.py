@@ -106,9 +106,9 @@ def kill_session(session: int) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def _die_with_parent() -> None:
+def die_with_parent(signum: int = signal.SIGKILL) -> None:
     if sys.platform == "linux":
-        _libc.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: nothing is left even where the stack gets a kill -9
+        _libc.prctl(1, signum)  # PR_SET_PDEATHSIG: nothing is left even where the parent gets a kill -9
 
 
 class Child:
@@ -126,7 +126,7 @@ class Child:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
+                preexec_fn=die_with_parent,
             )
 
     @property
