@@ -115,9 +115,9 @@ def webhooks(**options: Any) -> list[CheckMessage]:
     ]
 
 
-def _webhook_secrets() -> list[str]:
+def _webhook_secrets() -> list[Any]:
     secrets = settings.ANYMAIL.get("WEBHOOK_SECRET") or []
-    return [secrets] if isinstance(secrets, str) else list(secrets)
+    return secrets if isinstance(secrets, list) else [secrets]
 
 
 def _is_webhook_secret(secret: Any) -> bool:
