@@ -6,9 +6,10 @@ missing=""
 command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null ||
     missing="$missing chromium"
 command -v xgettext >/dev/null && command -v msgfmt >/dev/null || missing="$missing gettext"
+command -v promtool >/dev/null || missing="$missing prometheus"
 
 if [ -z "$missing" ]; then
-    echo "Chromium and GNU gettext are there."
+    echo "Chromium, GNU gettext and promtool are there."
     exit 0
 fi
 
