@@ -9,7 +9,7 @@ from rq.executions import Execution
 
 from blog.models import Notification
 from exports import archive, jobs, sweeper
-from exports.models import ExportEvent, ExportMail, ExportTask, MailStatus, Purpose, Status
+from exports.models import ExportEvent, ExportMail, ExportTask, MailStatus, Purpose, Status, SweeperSign
 from exports.models.clock import from_now
 from exports.models.task import archive_storage
 
@@ -171,6 +171,13 @@ def test_a_finished_task_is_pruned_after_a_year_and_an_unfinished_one_never(task
     ExportTask.objects.update(created_at=from_now(-366 * 86400))
     sweeper.prune()
     assert list(ExportTask.objects.all()) == [task]
+
+
+def test_each_round_leaves_a_sign_of_life():
+    for _ in range(2):
+        SweeperSign.objects.update(seen_at=from_now(-100))
+        sweeper.sweep()
+        assert SweeperSign.objects.within(10).count() == 1
 
 
 def test_a_step_that_fails_does_not_stop_the_others(task, monkeypatch, caplog):
