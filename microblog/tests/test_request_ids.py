@@ -15,13 +15,6 @@ from microblog import request_ids
 from microblog.logs import JsonFormatter, RequestIdFilter
 
 
-@pytest.fixture(autouse=True)
-def no_request():
-    request_ids.end()
-    yield
-    request_ids.end()
-
-
 def answered(**headers):
     return Client().get("/healthz", headers=headers).headers["X-Request-ID"]
 
