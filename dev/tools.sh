@@ -30,3 +30,6 @@ echo "Installing$missing ..."
 $sudo apt-get update
 # shellcheck disable=SC2086
 $sudo env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends $missing
+
+# Of that package only promtool is wanted, not the server that it starts.
+case "$missing" in *prometheus*) $sudo systemctl disable --now prometheus 2>/dev/null || true ;; esac
