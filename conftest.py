@@ -19,6 +19,7 @@ from rq import SimpleWorker
 from blog.models import Post, User
 from dev.pytest_plugin import chromium
 from dev.stack import Stack
+from microblog import request_ids
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -37,10 +38,11 @@ CHROMIUM_FLAGS = [
 
 
 @pytest.fixture(autouse=True)
-def own_language() -> Iterator[None]:
-    """Forget the language that a request leaves active in its thread."""
+def own_thread() -> Iterator[None]:
+    """Forget the language and the id that a request leaves in its thread."""
     yield
     translation.deactivate()
+    request_ids.end()
 
 
 @pytest.fixture(autouse=True)

@@ -106,6 +106,8 @@ def _environment(folder: Path) -> dict[str, str]:
         "DEFAULT_FROM_EMAIL": "Microblog <noreply@microblog.example>",
         "ADMINS": "",
         "SENTRY_DSN": "",
+        "METRICS_TOKEN": "",
+        "LOG_FORMAT": "plain",
         "EXPORT_BUCKET": "",
         "SEVERAL_HOSTS": "false",
         "STATIC_COLLECTED": "false",

@@ -63,6 +63,8 @@ def environment(var: Path, redis_url: str, **changes: str) -> dict[str, str]:
         "DEFAULT_FROM_EMAIL": "Microblog <noreply@microblog.example>",
         "ADMINS": "",
         "SENTRY_DSN": "",
+        "METRICS_TOKEN": "",
+        "LOG_FORMAT": "plain",
         "SITE_URL": f"http://127.0.0.1:{site_port}",
         "ALLOWED_HOSTS": "127.0.0.1",
         "EXPORT_BUCKET": "",

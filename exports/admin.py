@@ -37,7 +37,18 @@ class ReadOnly:
 
 class MailInline(ReadOnly, admin.TabularInline[ExportMail, ExportTask]):
     model = ExportMail
-    fields = ("created_at", "purpose", "status", "tries", "next_try_at", "sent_at", "error", "message_id")
+    fields = (
+        "created_at",
+        "purpose",
+        "status",
+        "tries",
+        "next_try_at",
+        "sent_at",
+        "error",
+        "bounced_at",
+        "bounce_reason",
+        "message_id",
+    )
     readonly_fields = fields
     extra = 0
 
@@ -60,7 +71,7 @@ class ExportTaskAdmin(ReadOnly, admin.ModelAdmin[ExportTask]):
     list_display = (
         "id", "owner", "status", "progress", "rows", "size", "attempt", "crashes", "created_at", "took", "job"
     )  # fmt: skip
-    list_filter = ("status", "kind", "error_code", "created_at")
+    list_filter = ("status", "kind", "error_code", ("mails__bounced_at", admin.EmptyFieldListFilter), "created_at")
     list_select_related = ("owner",)
     search_fields = ("owner__username", "owner__email", "=id")
     search_help_text = _("Owner's name or address, or an export's id")

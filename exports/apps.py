@@ -8,12 +8,17 @@ class ExportsConfig(AppConfig):
     verbose_name = _("Exports")
 
     def ready(self) -> None:
+        from anymail.signals import tracking
+
         from blog import deletion, notifications
 
-        from . import checks, progress
+        from . import bounces, checks, progress
         from .deletion import withdraw_exports
 
         notifications.register("export", progress.describe)
         deletion.before_delete(withdraw_exports)
+        tracking.connect(bounces.note)
         register(checks.shared_services)
         register(checks.timings)
+        register(checks.watching)
+        register(checks.webhooks, deploy=True)

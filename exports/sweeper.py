@@ -21,10 +21,11 @@ from rq.registry import StartedJobRegistry
 
 from blog import jobs as account_jobs
 from blog.models import AccountMail, Notification, User
+from microblog import request_ids
 
 from . import archive, jobs, waiting
 from .kinds import KINDS
-from .models import ExportEvent, ExportMail, ExportTask, Status
+from .models import ExportEvent, ExportMail, ExportTask, Status, SweeperSign
 from .models.clock import from_now
 from .models.rows import BATCH, one_by_one
 from .models.task import archive_storage
@@ -40,6 +41,7 @@ PRUNE_SECONDS = 3600
 
 def sweep() -> None:
     """One round of everything but pruning; a step that fails is logged and does not stop the others."""
+    request_ids.begin()  # what this round sets off has one name, like what a request does
     for step in (
         rescue_builds,
         cancel_abandoned,
@@ -50,6 +52,7 @@ def sweep() -> None:
         expire_archives,
         remove_parts,
         waiting.tell,
+        give_sign,
     ):
         _guarded(step)
 
@@ -62,6 +65,11 @@ def prune() -> None:
     _guarded(prune_rows)
     _guarded(prune_people)
     _guarded(remove_orphans)
+
+
+def give_sign() -> None:
+    """Let `/readyz` and the metrics of every machine know that a round was gone."""
+    SweeperSign.objects.renew()
 
 
 def rescue_builds() -> None:
@@ -154,7 +162,9 @@ def prune_rows() -> None:
     ExportTask.objects.filter(created_at__lt=from_now(-KEEP_TASKS_DAYS * 86400), archive="").exclude(
         pk__in=ExportTask.objects.unfinished().values("pk")
     ).delete()
-    ExportMail.objects.filter(created_at__lt=old).exclude(error="").update(error="")  # may hold an address
+    ExportMail.objects.filter(created_at__lt=old).exclude(error="", bounce_reason="").update(
+        error="", bounce_reason=""
+    )  # may hold an address
     Notification.objects.filter(name__startswith="export:", updated_at__lt=old).delete()
     given_up, _ = AccountMail.objects.stale().delete()
     if given_up:

@@ -13,6 +13,8 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
+from .mail_providers import anymail_settings
+
 django_stubs_ext.monkeypatch()  # lets generic Django classes carry their types at run time
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -64,6 +66,10 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "microblog.request_ids.RequestIdMiddleware",
+    "microblog.probes.ProbeMiddleware",
+    "microblog.logs.AccessLogMiddleware",
+    "microblog.metrics.RequestMetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -244,18 +250,8 @@ if "EMAIL_URL" in env:
     globals().update(env.email_url("EMAIL_URL"))
 EMAIL_BACKEND = env.str("EMAIL_BACKEND", default=EMAIL_BACKEND)
 EMAIL_TIMEOUT = 10
-
-
-def _typed(value: str) -> str | bool | int:
-    """Anymail takes settings as they are: "false" would be true."""
-    if value.lower() in ("true", "false"):
-        return value.lower() == "true"
-    return int(value) if value.isdecimal() else value
-
-
 EMAIL_SUBJECT_PREFIX = "[Microblog] "
-ANYMAIL: dict[str, Any] = {name[8:]: _typed(value) for name, value in os.environ.items() if name.startswith("ANYMAIL_")}
-ANYMAIL["REQUESTS_TIMEOUT"] = EMAIL_TIMEOUT
+ANYMAIL = anymail_settings(os.environ) | {"REQUESTS_TIMEOUT": EMAIL_TIMEOUT}
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"Microblog <noreply@{SITE_HOST}>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 ADMINS = [("", address) for address in env.list("ADMINS", default=[])]
@@ -312,7 +308,8 @@ SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOK
 if SECURE_SSL_REDIRECT:
     SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=31_536_000)
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
-if env.bool("BEHIND_PROXY", default=False):
+BEHIND_PROXY = env.bool("BEHIND_PROXY", default=False)
+if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     ALLAUTH_TRUSTED_PROXY_COUNT = 1
 SECURE_REFERRER_POLICY = "same-origin"
@@ -339,15 +336,31 @@ CONTENT_SECURITY_POLICY = {
 }
 
 
-# Logging: to standard error, and errors to ADMINS by mail. A job's exception is logged by `rq.worker`.
+# Watching: log lines on standard error, errors to ADMINS by mail and to Sentry, /metrics for Prometheus
+
+LOG_FORMAT = env.str("LOG_FORMAT", default="plain" if DEBUG else "json")
+if LOG_FORMAT not in ("json", "plain"):
+    raise ImproperlyConfigured("LOG_FORMAT is either json or plain.")
+ADMIN_MAIL_PAUSE = env.int("ADMIN_MAIL_PAUSE", default=600)  # seconds until the same error is mailed again
+ADMIN_MAIL_HOURLY = env.int("ADMIN_MAIL_HOURLY", default=20)  # mails about errors in an hour
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "filters": {"request_id": {"()": "microblog.logs.RequestIdFilter"}},
+    "formatters": {
+        "json": {"()": "microblog.logs.JsonFormatter"},
+        "plain": {"()": "microblog.logs.PlainFormatter"},
+    },
     "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": "plain"},
-        "mail_admins": {"class": "django.utils.log.AdminEmailHandler", "level": "ERROR"},
+        "console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["request_id"]},
+        "mail_admins": {
+            "class": "microblog.logs.AdminMailHandler",
+            "level": "ERROR",
+            "formatter": "plain",
+            "filters": ["request_id"],
+        },
     },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {
@@ -356,6 +369,19 @@ LOGGING = {
         "django.security.DisallowedHost": {"handlers": ["console"], "propagate": False},
         "exports": {"handlers": ["mail_admins"]},
         "blog": {"handlers": ["mail_admins"]},
-        "rq.worker": {"handlers": ["mail_admins"]},
+        "microblog": {"handlers": ["mail_admins"]},
+        "rq.worker": {"handlers": ["mail_admins"]},  # a job's exception
+        # gunicorn gives its loggers handlers of their own, as long as nobody names them.
+        "gunicorn.error": {"level": "INFO"},
+        "gunicorn.access": {"level": "WARNING"},  # ours has no secrets in it: `microblog.logs`
     },
 }
+
+if SENTRY_DSN := env.str("SENTRY_DSN", default=""):
+    from . import sentry
+
+    sentry.start(
+        SENTRY_DSN,
+        environment=env.str("SENTRY_ENVIRONMENT", default="production"),
+        release=env.str("SENTRY_RELEASE", default="") or None,
+    )

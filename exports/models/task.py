@@ -301,6 +301,7 @@ class ExportTask(models.Model):
             "rows_total": self.rows_total,
             "error_code": self.error_code,
             "mail": mail.status if mail else None,
+            "bounced": bool(mail and mail.bounced_at),
         }
 
     def told(self) -> dict[str, Any]:
