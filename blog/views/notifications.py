@@ -27,7 +27,8 @@ def notification_list(request: HttpRequest) -> JsonResponse:
     except (ValueError, OverflowError):
         message = _("“since” must be a time with its zone, such as 2026-11-23T10:00:00Z.")
         return JsonResponse({"error": message}, status=400)
-    told = list(request.user.notifications.filter(updated_at__gte=since - OVERLAP).order_by("updated_at"))
+    recent = request.user.notifications.visible_to(request.user).filter(updated_at__gte=since - OVERLAP)
+    told = list(recent.order_by("updated_at"))
     newest = max([since, *(row.updated_at for row in told)])
     known = [row for row in told if notifications.is_registered(row.name)]
     return JsonResponse({"since": _iso(newest), "notifications": [_as_json(row) for row in known]})
