@@ -1,7 +1,7 @@
 """People, posts and reports, for staff."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
@@ -23,13 +23,16 @@ from .forms import HideForm, PersonChangeForm, PersonCreationForm, PostAdminForm
 from .http import PersonRequest
 from .models import Follow, Post, Report, User
 
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
 
 class Decision(NamedTuple):
     """What staff can do about a row, asked once on a page that says what follows from it."""
 
-    label: str
-    effect: str
-    done: str
+    label: "_StrPromise"
+    effect: "_StrPromise"
+    done: "_StrPromise"
     carry_out: Callable[[Any, User, dict[str, Any]], None]
     """With the row, who decides, and what the form says."""
     is_open: Callable[[Any, User], bool]
@@ -48,6 +51,9 @@ class Moderated(admin.ModelAdmin[Any]):
         name = f"{self.opts.app_label}_{self.opts.model_name}_decide"
         return [path("<int:pk>/decide/<slug:decision>/", view, name=name), *super().get_urls()]
 
+    def url(self, page: str, *args: Any) -> str:
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{page}", args=args)
+
     def open_decisions(self, staff: Any, row: Any) -> dict[str, Decision]:
         """Those that these staff can take about the row, as it now is."""
         if row is None or not staff.has_perm("blog.change_report"):
@@ -55,7 +61,9 @@ class Moderated(admin.ModelAdmin[Any]):
         return {name: decision for name, decision in self.decisions.items() if decision.is_open(row, staff)}
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        context["decisions"] = self.open_decisions(request.user, kwargs.get("obj"))
+        row = kwargs.get("obj")
+        decisions = self.open_decisions(request.user, row).items()
+        context["decisions"] = [(self.url("decide", row.pk, name), decision.label) for name, decision in decisions]
         return super().render_change_form(request, context, *args, **kwargs)
 
     def decide(self, request: PersonRequest, pk: int, decision: str) -> HttpResponse:
@@ -65,7 +73,7 @@ class Moderated(admin.ModelAdmin[Any]):
             raise Http404
         if not (request.user.has_perm("blog.change_report") and self.has_view_permission(request, row)):
             raise PermissionDenied
-        page = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[pk])
+        page = self.url("change", pk)
         chosen = self.open_decisions(request.user, row).get(decision)
         if chosen is None:
             self.message_user(request, _("This cannot be done, or is done already."), messages.WARNING)
