@@ -61,7 +61,7 @@ class Moderated(admin.ModelAdmin[Any]):
         return {name: decision for name, decision in self.decisions.items() if decision.is_open(row, staff)}
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        row = kwargs.get("obj")
+        row: Any = kwargs.get("obj")
         decisions = self.open_decisions(request.user, row).items()
         context["decisions"] = [(self.url("decide", row.pk, name), decision.label) for name, decision in decisions]
         return super().render_change_form(request, context, *args, **kwargs)
