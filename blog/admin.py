@@ -253,13 +253,13 @@ class ReportAdmin(Moderated):
         "created_at",
         "of_the_post",
         "of_the_person",
-        "handled_at",
         "outcome",
     ]
     list_filter = [StateFilter, "reason", "outcome"]
     list_select_related = ["reporter", "person", "post"]
     list_per_page = 50
     show_full_result_count = False
+    view_on_site = False  # the reporter's page is for the reporter alone
     search_fields = ["person__username", "reporter__username"]
     ordering = [F("handled_at").desc(nulls_first=True), "created_at", "id"]
     fieldsets = [
