@@ -35,8 +35,9 @@ def test_a_blocked_profile_is_a_name_and_the_way_back(as_alice, alice, bob):
     assert not Follow.objects.exists()
 
 
-def test_the_blocked_one_meets_what_nobody_meets(client, alice, bob):
+def test_the_blocked_one_meets_what_nobody_meets(client, alice, bob, make_user):
     Block.objects.put(alice, bob)
+    Block.objects.put(make_user("carol"), alice)
     client.force_login(bob)
     paths = ["/@{}/", "/@{}/card/", "/@{}/block/", "/@{}/report/", "/@{}/followers/"]
     for path in paths:
