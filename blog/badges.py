@@ -6,7 +6,7 @@ from django.db.models import Count, QuerySet, Subquery
 from django.db.models.functions import Coalesce, Now
 
 from .http import PersonRequest
-from .models import Message, Notification, User, unblocked
+from .models import Message, Notification, User, unblocked, unmuted
 
 NAMES = ("messages", "notifications")
 MESSAGE = "message:"  # what such a notification says, the number of messages says already
@@ -24,7 +24,8 @@ def counts(user: User) -> dict[str, Coalesce]:
     notifications = (
         Notification.objects.filter(user=user.pk).news().unread().visible_to(user).exclude(name__startswith=MESSAGE)
     )
-    messages = Message.objects.filter(unblocked(user, "sender"), recipient=user.pk, sender__is_active=True).unread()
+    senders = unblocked(user, "sender") & unmuted(user, "sender")
+    messages = Message.objects.filter(senders, recipient=user.pk, sender__is_active=True).unread()
     return {"unread_messages": _count(messages, "recipient"), "unread_notifications": _count(notifications, "user")}
 
 

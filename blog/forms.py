@@ -9,11 +9,12 @@ from django.conf import settings
 from django.contrib.admin.widgets import AdminTextareaWidget
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxLengthValidator
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from .models import POST_LENGTH, Post, User, time_zones
+from .models import COMMENT_LENGTH, HIDDEN_REASON_LENGTH, POST_LENGTH, Post, Reason, User, time_zones
 
 TEXT_ATTRIBUTES = {"class": "form-control", "dir": "auto", "data-limit": POST_LENGTH}
 SENT_TWICE = timedelta(minutes=1)  # for so long the same words by the same person are the same post
@@ -164,6 +165,43 @@ class NotificationSettingsForm(forms.ModelForm[User]):
             "has_follow_mail": _("follows me"),
         }
         widgets = dict.fromkeys(fields, forms.CheckboxInput(attrs={"class": "form-check-input"}))
+
+
+class CommentField(PostBodyField):
+    limit = COMMENT_LENGTH
+    default_error_messages = {
+        "max_length": _("This has %(show_value)d characters; %(limit_value)d are allowed."),
+        "nul": _("This holds a NUL character, which cannot be stored. Please take it out."),
+    }
+    default_validators = [MaxLengthValidator(COMMENT_LENGTH)]
+
+
+class ReportForm(forms.Form):
+    reason = forms.ChoiceField(
+        label=_("What is wrong?"),
+        choices=Reason.choices,
+        widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
+        error_messages={"required": _("Please choose one.")},
+    )
+    comment = CommentField(
+        label=_("What should staff know? (You need not write anything.)"),
+        required=False,
+        widget=forms.Textarea(
+            attrs=TEXT_ATTRIBUTES
+            | {"rows": 4, "data-limit": COMMENT_LENGTH, "aria-describedby": "comment-hint comment-error"}
+        ),
+    )
+
+
+class HideForm(forms.Form):
+    """What staff tell the author of a post that they hide."""
+
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=HIDDEN_REASON_LENGTH,
+        help_text=_("The author reads this."),
+        widget=AdminTextareaWidget(attrs={"rows": 3}),
+    )
 
 
 class PersonCreationForm(AdminUserCreationForm[User]):

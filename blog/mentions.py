@@ -9,7 +9,9 @@ from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
 if TYPE_CHECKING:
-    from .models import Post
+    from django.contrib.auth.models import AnonymousUser
+
+    from .models import Post, User
 
 LINK = re.compile(r"(?P<url>https?://[^\s<>\"]+)|(?<![\w@/.-])@(?P<name>[A-Za-z0-9_.-]{1,64})", re.IGNORECASE)
 HOST = re.compile(r"https?://[^\W_]", re.IGNORECASE)
@@ -25,12 +27,12 @@ def names_in(text: str) -> Iterator[str]:
             yield name.rstrip(".-").lower()
 
 
-def attach(posts: Iterable["Post"]) -> None:
-    """Let each post know, in `mentions`, which of the names in it exist: one query, or none, for all of them."""
+def attach(posts: Iterable["Post"], viewer: "User | AnonymousUser") -> None:
+    """Let each post know, in `mentions`, which of its names the viewer can visit: one query, or none, for all."""
     from .models import User
 
     names = {name for post in posts for name in names_in(post.body)}
-    people = User.objects.filter(username__lower__in=names) if names else User.objects.none()
+    people = User.objects.visible_to(viewer).filter(username__lower__in=names) if names else User.objects.none()
     known = {username.lower(): username for username in people.values_list("username", flat=True)}
     for post in posts:
         post.mentions = known

@@ -1,7 +1,7 @@
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
-from .views import notifications, people, posts, preferences, search
+from .views import notifications, people, posts, preferences, reports, safety, search
 
 
 class UsernameConverter(StringConverter):
@@ -20,12 +20,19 @@ urlpatterns = [
     path("posts/<int:pk>/", posts.post_detail, name="post-detail"),
     path("posts/<int:pk>/edit/", posts.post_edit, name="post-edit"),
     path("posts/<int:pk>/delete/", posts.post_delete, name="post-delete"),
+    path("posts/<int:pk>/report/", reports.post_report, name="post-report"),
+    path("reports/<int:pk>/", reports.report_detail, name="report-detail"),
     path("@<username:username>/", people.profile, name="profile"),
     path("@<username:username>/card/", people.person_card, name="person-card"),
     path("@<username:username>/followers/", people.follower_list, name="follower-list"),
     path("@<username:username>/following/", people.following_list, name="following-list"),
     path("@<username:username>/follow/", people.follow_create, name="follow-create"),
     path("@<username:username>/unfollow/", people.follow_delete, name="follow-delete"),
+    path("@<username:username>/mute/", safety.mute_create, name="mute-create"),
+    path("@<username:username>/unmute/", safety.mute_delete, name="mute-delete"),
+    path("@<username:username>/block/", safety.block_create, name="block-create"),
+    path("@<username:username>/unblock/", safety.block_delete, name="block-delete"),
+    path("@<username:username>/report/", reports.person_report, name="person-report"),
     path("avatars/<username:username>.svg", people.avatar, name="avatar"),
     path("notifications/", notifications.notification_poll, name="notifications"),
     path("notifications/all/", notifications.notification_list, name="notification-list"),

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from .. import timeline
 from ..paging import PAGE_SIZE, read_cursor
-from .block import unblocked, unmuted
+from .block import Mute, unblocked, unmuted
 from .person import User
 
 if TYPE_CHECKING:
@@ -38,6 +38,11 @@ class PostQuerySet(models.QuerySet["Post"]):
     def offered_to(self, viewer: User | AnonymousUser) -> PostQuerySet:
         """What the viewer comes across without going there: nothing of those whom they muted, either."""
         return self.published().filter(unblocked(viewer, "author"), unmuted(viewer, "author"))
+
+    def described(self, viewer: User | AnonymousUser) -> PostQuerySet:
+        """With their authors, and `is_author_muted`: whether the viewer did that."""
+        muted = models.Exists(Mute.objects.filter(muter=viewer.pk, muted=models.OuterRef("author")))
+        return self.select_related("author").annotate(is_author_muted=muted)
 
     def followed_by(self, reader: User, before: str | None, size: int = PAGE_SIZE) -> PostQuerySet:
         """A page, and one more, of what the reader and whom they follow have written, newest first after the cursor."""
@@ -88,3 +93,15 @@ class Post(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("post-detail", args=[self.pk])
+
+    def hide(self, staff: User, reason: str) -> None:
+        """Keep the post from everyone but its author, who reads the reason."""
+        self.hidden_at, self.hidden_by, self.hidden_reason = timezone.now(), staff, reason
+        self._save_hidden()
+
+    def unhide(self) -> None:
+        self.hidden_at, self.hidden_by, self.hidden_reason = None, None, ""
+        self._save_hidden()
+
+    def _save_hidden(self) -> None:
+        self.save(update_fields=["hidden_at", "hidden_by", "hidden_reason"])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from django.db import models
+from typing import Any
+
+from django.db import models, transaction
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -30,6 +33,26 @@ class Outcome(models.TextChoices):
 class ReportQuerySet(models.QuerySet["Report"]):
     def open(self) -> ReportQuerySet:
         return self.filter(handled_at=None)
+
+    def like(self, report: Report) -> ReportQuerySet:
+        """Those about the same post; where there is none, about the same person and text."""
+        if report.post_id:
+            return self.filter(post=report.post_id)
+        return self.filter(person=report.person_id, post=None, excerpt=report.excerpt)
+
+    def put(self, reporter: User, person: User, post: Post | None, reason: str, comment: str) -> tuple[Report, bool]:
+        """The reporter's open report about the post, or else the person, and whether it is new."""
+        target: dict[str, Any] = {"post": post} if post else {"excerpt": ""}
+        said = {"reason": reason, "comment": comment, "excerpt": post.body if post else ""}
+        return self.open().get_or_create(reporter=reporter, person=person, **target, defaults=said)
+
+    def handle(self, staff: User, outcome: Outcome) -> list[Report]:
+        """Close those that are open; they are given back, each to one caller alone."""
+        with transaction.atomic():
+            reports = list(self.open().select_for_update())
+            keys = [report.pk for report in reports]
+            Report.objects.filter(pk__in=keys).update(handled_at=timezone.now(), handled_by=staff, outcome=outcome)
+        return reports
 
 
 class Report(models.Model):
@@ -73,3 +96,6 @@ class Report(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_reason_display()}: {self.person}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("report-detail", args=[self.pk])

@@ -5,7 +5,8 @@ from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
 from model_bakery import baker
 
-from blog.models import Block, Follow, Mute, Post, User
+from blog import notifications
+from blog.models import Block, Follow, Mute, Notification, Post, User
 
 pytestmark = pytest.mark.django_db
 
@@ -22,7 +23,10 @@ def block(request, alice, bob):
     return lambda: Block.objects.put(*pair)
 
 
-PAGES = ["/", "/explore/", "/@bob/", "/@carol/following/", "/@carol/followers/", "/posts/{pk}/", "/@bob/card/"]
+PAGES = [
+    *("/", "/explore/", "/@carol/following/", "/@carol/followers/", "/posts/{pk}/"),
+    *("/@bob/card/", "/@bob/followers/", "/@bob/following/", "/@bob/report/", "/@bob/block/", "/posts/{pk}/report/"),
+]
 
 
 def shows_bob(client, post, page):
@@ -82,7 +86,26 @@ def test_a_hidden_post_is_shown_to_its_author_alone(client, alice, bob, post, pa
     assert not Post.objects.visible_to(AnonymousUser())
 
 
-@pytest.mark.parametrize("page", PAGES)
+def test_a_name_is_no_link_after_a_block(client, alice, bob, make_user, block):
+    post = baker.make(Post, author=make_user("carol"), body="hello @bob")
+    client.force_login(alice)
+    for page in ("/explore/", "/@carol/", f"/posts/{post.pk}/"):
+        assert 'href="/@bob/"' in client.get(page).content.decode()
+    block()
+    for page in ("/explore/", "/@carol/", f"/posts/{post.pk}/"):
+        assert 'href="/@bob/"' not in client.get(page).content.decode()
+
+
+def test_what_the_other_did_is_told_no_more_after_a_block(client, alice, bob, block, monkeypatch):
+    monkeypatch.setitem(notifications._renderers, "greeting", lambda facts: facts)
+    Notification.objects.put(alice.pk, "greeting:bob", {}, actor=bob)
+    client.force_login(alice)
+    assert len(client.get("/notifications/").json()["notifications"]) == 1
+    block()
+    assert client.get("/notifications/").json()["notifications"] == []
+
+
+@pytest.mark.parametrize("page", [*PAGES, "/@bob/"])
 def test_a_closed_account_is_seen_nowhere(client, alice, bob, make_user, post, page):
     carol = make_user("carol")
     for follower, followed in [(carol, bob), (bob, carol), (alice, bob)]:

@@ -54,9 +54,10 @@ def notification_poll(request: HttpRequest) -> JsonResponse:
     except (ValueError, OverflowError):
         message = _("“since” must be a time with its zone, such as 2026-11-23T10:00:00Z.")
         return JsonResponse({"error": message}, status=400)
-    rows = request.user.notifications.annotate(**badges.counts(request.user))
+    visible = request.user.notifications.visible_to(request.user)
+    rows = visible.annotate(**badges.counts(request.user))
     # The newest comes in any case, for the sake of the counts; there are none where there is no row.
-    newest = request.user.notifications.order_by("-updated_at", "-pk").values("pk")[:1]
+    newest = visible.order_by("-updated_at", "-pk").values("pk")[:1]
     told = list(rows.filter(Q(updated_at__gte=since - OVERLAP) | Q(pk=Subquery(newest))).order_by("updated_at"))
     recent = [row for row in told if row.updated_at >= since - OVERLAP]
     return JsonResponse(

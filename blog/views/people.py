@@ -19,18 +19,27 @@ from .. import avatars, news
 from ..forms import ProfileForm
 from ..http import PersonRequest, next_url, wants_fragment
 from ..limits import limited
-from ..models import Follow, User, unblocked
+from ..models import Block, Follow, User, unblocked
 from ..paging import Page, paginate
 from .posts import page_of
 
 
 @require_safe
 def profile(request: HttpRequest, username: str) -> HttpResponse:
-    person = _person(request, username)
+    person = User.objects.described(request.user).filter(username__lower=username.lower()).first()
+    if person is None:
+        return _blocked(request, username)
     if person.username != username:
         return redirect(person)
-    page = page_of(person.posts.visible_to(request.user), request.GET.get("before"))
+    page = page_of(request, person.posts.visible_to(request.user))
     return render(request, "blog/profile.html", {"person": person, "page": page})
+
+
+def _blocked(request: HttpRequest, username: str) -> HttpResponse:
+    """The name and the way back, for whoever blocked the person; Http404 for everyone else."""
+    mine = Block.objects.filter(blocker=request.user.pk, blocked__is_active=True).select_related("blocked")
+    block = get_object_or_404(mine, blocked__username__lower=username.lower())
+    return render(request, "blog/block_detail.html", {"person": block.blocked})
 
 
 def _person(request: HttpRequest, username: str) -> User:

@@ -3,7 +3,6 @@
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db import transaction
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -14,6 +13,7 @@ from .. import drafts, limits, mentions, news
 from ..forms import PostEditForm, PostForm
 from ..http import PersonRequest, wants_fragment
 from ..models import Post
+from ..models.post import PostQuerySet
 from ..paging import Page, first_page, paginate
 
 
@@ -28,23 +28,23 @@ def _home(request: HttpRequest, form: PostForm, status: int = 200) -> HttpRespon
     if request.user.is_authenticated:
         posts = Post.objects.followed_by(request.user, before).select_related("author")
         page = first_page(posts, before)
-        mentions.attach(page.items)
+        mentions.attach(page.items, request.user)
     else:
-        page = page_of(Post.objects.published(), before)
+        page = page_of(request, Post.objects.published())
     return render(request, "blog/home.html", {"page": page, "form": form}, status=status)
 
 
-def page_of(posts: QuerySet[Post], before: str | None) -> Page[Post]:
-    """A page of posts, with what `blog/_post.html` shows of them."""
-    page = paginate(posts.select_related("author"), before)
-    mentions.attach(page.items)
+def page_of(request: HttpRequest, posts: PostQuerySet) -> Page[Post]:
+    """The page of posts that is asked for, with what `blog/_post.html` shows of them."""
+    page = paginate(posts.described(request.user), request.GET.get("before"))
+    mentions.attach(page.items, request.user)
     return page
 
 
 @require_safe
 def explore(request: HttpRequest) -> HttpResponse:
     """What everyone has written."""
-    page = page_of(Post.objects.offered_to(request.user), request.GET.get("before"))
+    page = page_of(request, Post.objects.offered_to(request.user))
     return render(request, "blog/explore.html", {"page": page})
 
 
@@ -61,7 +61,7 @@ def post_create(request: PersonRequest) -> HttpResponse:
         post = form.save()
         news.mentioned(post)
     if wants_fragment(request):
-        mentions.attach([post])
+        mentions.attach([post], request.user)
         return render(request, "blog/_post.html", {"post": post}, status=201)
     messages.success(request, _("Your post is out."))
     return redirect("home")
@@ -69,8 +69,8 @@ def post_create(request: PersonRequest) -> HttpResponse:
 
 @require_safe
 def post_detail(request: HttpRequest, pk: int) -> HttpResponse:
-    post = get_object_or_404(Post.objects.visible_to(request.user).select_related("author"), pk=pk)
-    mentions.attach([post])
+    post = get_object_or_404(Post.objects.visible_to(request.user).described(request.user), pk=pk)
+    mentions.attach([post], request.user)
     return render(request, "blog/post_detail.html", {"post": post})
 
 
@@ -99,5 +99,5 @@ def post_delete(request: PersonRequest, pk: int) -> HttpResponse:
         post.delete()
         messages.success(request, _("Your post is deleted."))
         return redirect(request.user)
-    mentions.attach([post])
+    mentions.attach([post], request.user)
     return render(request, "blog/post_delete.html", {"post": post})

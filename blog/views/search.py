@@ -30,9 +30,9 @@ def search(request: HttpRequest) -> HttpResponse:
 
 def _posts(request: HttpRequest, question: Question, start: int) -> dict[str, object]:
     found = question.posts(Post.objects.offered_to(request.user))
-    rows = Post.objects.select_related("author").in_bulk(found.keys[start : start + PAGE_SIZE])
+    rows = Post.objects.described(request.user).in_bulk(found.keys[start : start + PAGE_SIZE])
     posts = [rows[key] for key in found.keys[start : start + PAGE_SIZE] if key in rows]
-    mentions.attach(posts)
+    mentions.attach(posts, request.user)
     return {"posts": posts, **_outcome(found, start)}
 
 
