@@ -1,9 +1,10 @@
-"""How django-allauth behaves here: its mails, and how often a password may be guessed."""
+"""How django-allauth behaves here: whom it lets in, its mails, and how often a password may be guessed."""
 
 import functools
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.auth_backends import AuthenticationBackend
 from allauth.account.models import EmailAddress
 from allauth.core.internal import ratelimit
 from django.conf import settings
@@ -21,6 +22,13 @@ from .models import AccountMail, User
 APP = "allauth.account"
 SIGNATURE = "Microblog"
 LINKS = ("http://", "https://")
+
+
+class AccountBackend(AuthenticationBackend):  # type: ignore[misc]
+    def get_user(self, user_id: int) -> User | None:
+        """Whoever is signed in, with what their badges say: no page pays a query of its own for them."""
+        user = User.objects.with_unread(user_id).first()
+        return user if user and self.user_can_authenticate(user) else None
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]

@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from .models import POST_LENGTH, Post, User, time_zones
+from .models import MESSAGE_LENGTH, POST_LENGTH, Post, User, time_zones
 
 TEXT_ATTRIBUTES = {"class": "form-control", "dir": "auto", "data-limit": POST_LENGTH}
 REGIONS = {
@@ -33,33 +33,31 @@ def validate_storable(text: str) -> None:
         )
 
 
-def validate_length(text: str) -> None:
-    if len(text) > POST_LENGTH:
-        raise ValidationError(
-            _("Your post has %(length)d characters; %(limit)d are allowed."),
-            code="too_long",
-            params={"length": len(text), "limit": POST_LENGTH},
-        )
-
-
 class PostBodyField(forms.CharField):
-    """Text counted as it will be stored: trimmed, each line break one character.
+    """Text of up to `limit` characters, counted as it will be stored: trimmed, each line break one character.
 
     It has no `max_length`, because that would become a `maxlength` attribute, and browsers count
     UTF-16 units: they would cut an emoji in two where the server still has room.
     """
 
     widget = forms.Textarea
-    limit = POST_LENGTH
     default_error_messages = {"required": _("Your post is empty. Write a few words first.")}
-    default_validators = [validate_visible, validate_length]
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, *, limit: int = POST_LENGTH, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.validators = [validate_storable, *self.default_validators]
+        self.limit = limit
+        self.validators = [validate_storable, validate_visible, self.validate_length]
 
     def to_python(self, value: Any) -> str:
         return super().to_python(str(value or "").replace("\r\n", "\n").replace("\r", "\n")) or ""
+
+    def validate_length(self, text: str) -> None:
+        if len(text) > self.limit:
+            raise ValidationError(
+                _("Your post has %(length)d characters; %(limit)d are allowed."),
+                code="too_long",
+                params={"length": len(text), "limit": self.limit},
+            )
 
 
 class PostForm(forms.ModelForm[Post]):
@@ -80,6 +78,23 @@ class PostEditForm(PostForm):
         if self.has_changed():
             self.instance.edited_at = timezone.now()
         return super().save(commit)
+
+
+class MessageForm(forms.Form):
+    body = PostBodyField(
+        label=_("Your message"),
+        limit=MESSAGE_LENGTH,
+        widget=forms.Textarea(
+            attrs=TEXT_ATTRIBUTES
+            | {"data-limit": MESSAGE_LENGTH, "rows": 2, "aria-describedby": "message-limit message-error"}
+        ),
+        error_messages={
+            "required": _("Your message is empty. Write a few words first."),
+            "blank": _("Your message has nothing to see in it. Write a few words first."),
+            "nul": _("Your message holds a NUL character, which cannot be stored. Please take it out."),
+            "too_long": _("Your message has %(length)d characters; %(limit)d are allowed."),
+        },
+    )
 
 
 class PostAdminForm(forms.ModelForm[Post]):

@@ -9,7 +9,7 @@ from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
 if TYPE_CHECKING:
-    from .models import Post
+    from .models import Message, Post
 
 LINK = re.compile(r"(?P<url>https?://[^\s<>\"]+)|(?<![\w@/.-])@(?P<name>[A-Za-z0-9_.-]{1,64})", re.IGNORECASE)
 HOST = re.compile(r"https?://[^\W_]", re.IGNORECASE)
@@ -25,8 +25,8 @@ def names_in(text: str) -> Iterator[str]:
             yield name.rstrip(".-").lower()
 
 
-def attach(posts: Iterable["Post"]) -> None:
-    """Let each post know, in `mentions`, which of the names in it exist: one query, or none, for all of them."""
+def attach(posts: Iterable["Post | Message"]) -> None:
+    """Let each post or message know, in `mentions`, which names in it exist: one query, or none, for all of them."""
     from .models import User
 
     names = {name for post in posts for name in names_in(post.body)}

@@ -13,8 +13,10 @@ from django.utils.cache import add_never_cache_headers
 
 from .models import User, time_zones
 
-PRIVATE = ("/accounts/", "/settings/")  # no browser keeps these pages: they show addresses, codes and sessions
+# No browser keeps these pages: they show addresses, codes, sessions, and what people write to one another alone.
+PRIVATE = ("/accounts/", "/settings/", "/messages/")
 IMPERSONAL = "/avatars/"  # asked for by the dozen, and the same for everyone: no session is read for them
+POLLS = {"notifications", "conversation-news"}
 SEEN_EVERY = timedelta(minutes=1)
 
 
@@ -35,7 +37,7 @@ class PersonMiddleware:
         if request.path.startswith(PRIVATE):
             add_never_cache_headers(response)
         # A page that is merely open polls for ever: that is not the person being here.
-        if request.user.is_authenticated and getattr(request.resolver_match, "url_name", "") != "notifications":
+        if request.user.is_authenticated and getattr(request.resolver_match, "url_name", "") not in POLLS:
             note_seen(request.user)
         return response
 

@@ -1,7 +1,7 @@
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
-from .views import notifications, people, posts, preferences
+from .views import messages, notifications, people, posts, preferences
 
 
 class UsernameConverter(StringConverter):
@@ -26,6 +26,10 @@ urlpatterns = [
     path("@<username:username>/follow/", people.follow_create, name="follow-create"),
     path("@<username:username>/unfollow/", people.follow_delete, name="follow-delete"),
     path("avatars/<username:username>.svg", people.avatar, name="avatar"),
+    path("messages/", messages.conversation_list, name="conversation-list"),
+    path("messages/@<username:username>/", messages.conversation_detail, name="conversation-detail"),
+    path("messages/@<username:username>/news/", messages.conversation_news, name="conversation-news"),
+    path("messages/@<username:username>/read/", messages.conversation_read, name="conversation-read"),
     path("notifications/", notifications.notification_list, name="notifications"),
     path("language/", preferences.language, name="language"),
     path("theme/", preferences.theme, name="theme"),

@@ -66,6 +66,14 @@ class PersonManager(UserManager["User"]):
             is_muted=models.Exists(Mute.objects.filter(muter=viewer.pk, muted=models.OuterRef("pk"))),
         )
 
+    def with_unread(self, pk: int) -> models.QuerySet[User]:
+        """The person of that key, with what their badges count: `unread_messages`."""
+        from .message import Message
+
+        return self.filter(pk=pk).annotate(
+            unread_messages=_count(Message.objects.announced_to(User(pk=pk)), "recipient")
+        )
+
     def get_by_natural_key(self, username: str | None) -> User:
         """The person of that name, in whatever case it was typed."""
         return self.get(username__lower=(username or "").lower())

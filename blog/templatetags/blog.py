@@ -1,17 +1,22 @@
-"""How people and times look on a page."""
+"""How people, times and numbers look on a page."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from django import template
 from django.contrib.humanize.templatetags.humanize import naturaltime
+from django.db.models import Model
+from django.template import RequestContext
 from django.utils import timezone
 from django.utils.formats import date_format, localize
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from blog import badges
 from blog.mentions import with_links
+from blog.paging import cursor_of
 
 register = template.Library()
 
@@ -20,6 +25,19 @@ register = template.Library()
 def linked(text: str, mentioned: Mapping[str, str] | None = None) -> SafeString:
     """What somebody wrote, escaped, with its links."""
     return with_links(text, mentioned or {})
+
+
+@register.filter
+def cursor(row: Model) -> str:
+    """The row's place among all of its kind, as paging by key names it."""
+    return cursor_of(row)
+
+
+@register.inclusion_tag("_badge.html", takes_context=True)
+def unread_badge(context: RequestContext, name: str) -> dict[str, Any]:
+    """How much of that kind the person has not read; notifications.js keeps it up to date."""
+    count = badges.unread(context["request"].user)[name]
+    return {"name": name, "count": count, "shown": "99+" if count > 99 else count}
 
 
 @register.filter

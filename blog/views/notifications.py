@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
-from .. import notifications
+from .. import badges, notifications
 from ..models import Notification
 
 # A row may be stamped before, and committed after, a row that the browser has already seen.
@@ -19,7 +19,10 @@ BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 @require_safe
 @cache_control(no_store=True)
 def notification_list(request: HttpRequest) -> JsonResponse:
-    """What the person was told since `?since=`, as JSON; the `since` of the answer belongs into the next question."""
+    """What badges say, and what the person was told since `?since=`, as JSON.
+
+    The `since` of the answer belongs into the next question.
+    """
     if not request.user.is_authenticated:
         return JsonResponse({"error": _("Please sign in.")}, status=401)
     try:
@@ -30,7 +33,13 @@ def notification_list(request: HttpRequest) -> JsonResponse:
     told = list(request.user.notifications.filter(updated_at__gte=since - OVERLAP).order_by("updated_at"))
     newest = max([since, *(row.updated_at for row in told)])
     known = [row for row in told if notifications.is_registered(row.name)]
-    return JsonResponse({"since": _iso(newest), "notifications": [_as_json(row) for row in known]})
+    return JsonResponse(
+        {
+            "since": _iso(newest),
+            "unread": badges.unread(request.user),
+            "notifications": [_as_json(row) for row in known],
+        }
+    )
 
 
 def _moment(text: str) -> datetime:

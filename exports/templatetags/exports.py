@@ -4,6 +4,7 @@ from typing import Any
 
 from django import template
 from django.template import RequestContext
+from django.utils import timezone
 
 from blog.models import User
 from exports.models import ExportTask
@@ -27,6 +28,7 @@ def export_bars(context: RequestContext) -> dict[str, Any]:
     return {
         "bars": [progress(task) for task in user.export_tasks.in_progress().order_by("created_at")],
         "since": news[0].updated_at.isoformat() if news else "",
+        "opened_at": timezone.now().isoformat(),
         "failures": [toast for toast in last_words if toast and toast["level"] != "success"],
     }
 

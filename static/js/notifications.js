@@ -1,7 +1,7 @@
-// Asks the site what is new: moves the progress bars, removes them at the end, and says how it ended.
+// Asks the site what is new: counts what is unread, moves the progress bars, and says how an export ended.
 
 const BUSY = 1_000; // ms between two questions while a bar is shown
-const IDLE = 30_000;
+const IDLE = 10_000;
 const LONGEST = 60_000; // after errors
 
 const section = document.querySelector("[data-notifications-url]");
@@ -46,8 +46,8 @@ class Remembered {
 const watched = new Remembered("watched"); // tasks whose bar was seen in this tab
 const told = new Remembered("told"); // toasts that were shown
 const reloaded = new Remembered("reloaded"); // tasks at whose end a page was loaded anew
-const openedAt = section.dataset.since;
-let since = openedAt;
+const { openedAt } = section.dataset;
+let { since } = section.dataset;
 let isAsking = false;
 let failures = 0;
 let timer;
@@ -103,11 +103,21 @@ const isOnPage = (url) => location.pathname === url || section.querySelector(`.a
 function tell(notification) {
   const { name, read, updated_at: updatedAt, data } = notification;
   const key = `${name} ${data.task} ${updatedAt}`;
-  const isRecent = !openedAt || Date.parse(updatedAt) > Date.parse(openedAt);
+  const isRecent = Date.parse(updatedAt) > Date.parse(openedAt);
   const isNews = watched.has(data.task) || (isRecent && !read);
   if (!data.toast || !isNews || told.has(key)) return;
   told.add(key);
   if (!isOnPage(data.toast.url)) showToast(data.toast);
+}
+
+// Badges
+
+function showUnread(unread) {
+  for (const badge of document.querySelectorAll("[data-badge]")) {
+    const count = unread[badge.dataset.badge] ?? 0;
+    badge.querySelector("[data-badge-count]").textContent = count > 99 ? "99+" : count;
+    badge.hidden = count === 0;
+  }
 }
 
 // The end of a task
@@ -135,10 +145,12 @@ function end(notification) {
 
 function receive(answer) {
   since = answer.since;
+  showUnread(answer.unread);
   const isActive = ({ data }) => data.active;
   for (const notification of answer.notifications) {
     if (isActive(notification)) showProgress(notification.data);
-    else end(notification);
+    else if (notification.data.task) end(notification);
+    else tell(notification);
   }
   // A task that was replaced by a newer one is heard of no more.
   watched.keep((task) => barsOf(task).length > 0);
@@ -173,4 +185,5 @@ async function poll() {
 
 for (const bar of bars.children) watched.add(bar.dataset.bar);
 document.addEventListener("visibilitychange", poll);
+document.addEventListener("microblog:read", poll); // what was counted as unread was read on this page
 timer = setTimeout(poll, isBusy() ? BUSY : IDLE);
