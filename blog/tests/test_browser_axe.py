@@ -9,7 +9,7 @@ from axe_playwright_python.base import AXE_SCRIPT, AxeResults
 from django.template.loader import render_to_string
 from model_bakery import baker
 
-from blog.models import Follow, Post
+from blog.models import Block, Follow, Post
 from conftest import PASSWORD
 
 pytestmark = pytest.mark.browser
@@ -99,6 +99,20 @@ def test_what_a_person_reads_and_writes(visit, alice):
     visit.page.locator("a.name", has_text="bob").first.hover()
     visit.page.locator(".card-hover").wait_for()
     visit.look_here()
+
+
+def test_messages(visit, alice, bob, say):
+    visit.sign_in()
+    visit.look("/messages/", "/messages/@bob/")
+    for number in range(21):
+        say(*((alice, bob) if number % 2 else (bob, alice)), "hello @alice, see https://microblog.example/")
+    visit.look("/messages/", "/messages/@bob/")
+    visit.page.locator("form[data-message] textarea").fill("x" * 2001)
+    visit.page.locator("form[data-message] button").click()
+    visit.page.locator("#message-error").wait_for()
+    visit.look_here()
+    Block.objects.put(bob, alice)
+    visit.look("/messages/@bob/")
 
 
 def test_exports(visit, alice):

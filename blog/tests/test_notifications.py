@@ -36,6 +36,7 @@ def test_without_since_it_tells_everything(ask, alice):
     tell(alice)
     assert ask().json() == {
         "since": "2026-11-23T10:00:00Z",
+        "unread": {"messages": 0},
         "notifications": [
             {
                 "name": "greeting:one",
