@@ -14,6 +14,8 @@ let isAsking = false;
 let failures = 0;
 let timer;
 
+// At once: on its way, a smooth scroll would be mistaken for the reader's own.
+const follow = () => end.scrollIntoView({ block: "end", behavior: "instant" });
 const newest = () => list.querySelector("article:last-of-type")?.dataset.cursor ?? "0-0";
 
 // What is new
@@ -33,7 +35,7 @@ function show(page) {
   list.append(...fresh);
   showSeen(page.querySelector("[data-seen]"));
   form.elements.after.value = reading.elements.until.value = newest();
-  if (fresh.length > 0 && isFollowing) end.scrollIntoView({ block: "end" });
+  if (fresh.length > 0 && isFollowing) follow();
 }
 
 async function markRead() {
@@ -72,7 +74,7 @@ async function write(event) {
   const answer = await send(form);
   if (!answer) return form.submit();
   show(answer);
-  end.scrollIntoView({ block: "end" });
+  follow();
   // What was typed meanwhile stays.
   text.value = text.value.startsWith(sent) ? text.value.slice(sent.length) : text.value;
   text.dispatchEvent(new Event("input"));
@@ -98,7 +100,7 @@ document.addEventListener("click", async (event) => {
     const next = page.querySelector("a.paging-older");
     if (next) link.replaceWith(next);
     else link.remove();
-    scrollBy(0, first.getBoundingClientRect().top - top);
+    scrollBy({ top: first.getBoundingClientRect().top - top, behavior: "instant" });
     // The keyboard goes on to what is older still.
     const goesOn = next ?? rows[0];
     if (!next) rows[0].tabIndex = -1;
@@ -110,7 +112,7 @@ document.addEventListener("click", async (event) => {
 
 if (form && list.dataset.news) {
   reading.hidden = true;
-  if (!form.querySelector(".field-error")) end.scrollIntoView({ block: "end" });
+  if (!form.querySelector(".field-error")) follow();
   form.addEventListener("submit", write);
   form.elements.body.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
