@@ -17,7 +17,7 @@ CHUNK_POSTS = 5000
 
 
 class Command(BaseCommand):
-    help = "Make demo people, their posts and messages; the same arguments make the same data, and a second run adds nothing."
+    help = "Make demo people, posts and messages; the same arguments make the same data, and a second run adds nothing."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
