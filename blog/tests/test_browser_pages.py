@@ -49,7 +49,7 @@ def test_the_fullest_header_fits_the_narrowest_page(page, site, alice):
     alice.save()
     page.goto(site)
     page.get_by_role("navigation").get_by_role("link", name="Exportaciones").wait_for()
-    assert page.locator(".nav-links li").count() == 6
+    assert page.locator(".nav-links li").count() == 7
     assert width(page) == 360
 
 
