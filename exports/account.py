@@ -3,7 +3,7 @@
 import hashlib
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -24,7 +24,7 @@ def count(owner: User) -> int:
     return sum(part.of(owner).count() for part in PARTS)
 
 
-def chunks(owner: User, rows: int) -> Iterator[tuple[int, bytes]]:
+def chunks(owner: User, rows: int) -> Generator[tuple[int, bytes]]:
     """The zip file, its README in the active language, at most `rows` entries a chunk; each part is one SELECT."""
     outlet = Outlet()
     files: list[dict[str, Any]] = []

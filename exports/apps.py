@@ -17,3 +17,4 @@ class ExportsConfig(AppConfig):
         deletion.before_delete(withdraw_exports)
         register(checks.shared_services)
         register(checks.timings)
+        register(checks.account_coverage)

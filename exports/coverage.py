@@ -36,7 +36,7 @@ class LeftOut:
 
 LEFT_OUT = (
     LeftOut(
-        _("Your password, the secrets of your second factor, the keys of your sessions, and links that we mailed to you"),
+        _("Your password, the secrets of your second factor, the keys of your sessions, and links that we mailed"),
         _("Whoever had them could sign in as you."),
         fields=(
             "blog.User.password",
@@ -117,7 +117,8 @@ def of_people(models: Iterable[type[Model]]) -> set[type[Model]]:
             if field.related_model is not None:
                 links[model].add(field.related_model)
                 links[field.related_model].add(model)
-    found, new = set(), {User}
+    found: set[type[Model]] = set()
+    new: set[type[Model]] = {User}
     while new:
         found |= new
         new = {other for model in new for other in links[model]} - found

@@ -1,6 +1,6 @@
 """The kinds of archive that can be asked for. All else knows a kind only by what is said here."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 from django.contrib.humanize.templatetags.humanize import intcomma
@@ -28,7 +28,7 @@ class Content:
 
 @dataclass(frozen=True)
 class Words:
-    """How pages and mails speak of one kind. Those with numbers in them take `rows` as the one that they agree with."""
+    """How pages and mails speak of one kind. Those with a number in them agree with `rows`."""
 
     title: StrOrPromise
     heading: StrOrPromise
@@ -36,7 +36,6 @@ class Words:
     promise: StrOrPromise
     button: StrOrPromise
     unit: StrOrPromise
-    counted: StrOrPromise
     progress: StrOrPromise
     subject: StrOrPromise
     failure_subject: StrOrPromise
@@ -50,15 +49,17 @@ class Words:
 class Kind:
     """How one kind of archive is made, and spoken of.
 
-    `count` estimates the rows; `chunks` yields the archive's bytes in order, each with the number of rows in it, at
-    most as many as it was asked for at a time. What is `left_out` is read before asking.
+    `rows` is what commands call its rows, and `count` estimates their number; `chunks` yields the archive's bytes in
+    order, each with the number of rows in it, at most as many as it was asked for at a time. What is `left_out` is read
+    before asking.
     """
 
     name: str
     file_name: str
     content_type: str
+    rows: str
     count: Callable[[User], int]
-    chunks: Callable[[User, int], Iterator[tuple[int, bytes]]]
+    chunks: Callable[[User, int], Generator[tuple[int, bytes]]]
     contents: tuple[Content, ...]
     left_out: tuple[LeftOut, ...]
     words: Words
@@ -76,13 +77,14 @@ class Kind:
         """What the mail with the archive begins with."""
         if not rows:
             return str(self.words.delivery_of_nothing)
-        return self.words.delivery % {"rows": rows, "n": intcomma(rows)}
+        return self.words.delivery % {"rows": rows, self.rows: intcomma(rows)}
 
 
 POSTS = Kind(
     "posts",
     "posts.json",
     "application/json",
+    "posts",
     posts.count,
     posts.chunks,
     (Content("posts.json", _("Your posts"), _("All that you wrote, oldest first, with times.")),),
@@ -94,13 +96,12 @@ POSTS = Kind(
         promise=_("We put all that you wrote into one file and mail it to you."),
         button=_("Export your posts"),
         unit=_("Posts"),
-        counted=_("posts"),
         progress=ngettext_lazy("%(done)s of %(total)s post", "%(done)s of %(total)s posts", "rows"),
         subject=_("Your blog posts"),
         failure_subject=_("Your blog posts could not be exported"),
         delivery=ngettext_lazy(
-            "Here is the archive that you asked for: your %(n)s post.",
-            "Here is the archive that you asked for: all your %(n)s posts, oldest first.",
+            "Here is the archive that you asked for: your %(posts)s post.",
+            "Here is the archive that you asked for: all your %(posts)s posts, oldest first.",
             "rows",
         ),
         delivery_of_nothing=_(
@@ -116,6 +117,7 @@ ACCOUNT = Kind(
     "account",
     "account.zip",
     ZIP,
+    "entries",
     account.count,
     account.chunks,
     (
@@ -131,13 +133,12 @@ ACCOUNT = Kind(
         promise=_("Posts, messages, followers, settings and all else that is yours, as files in one zip, by e-mail."),
         button=_("Export your account"),
         unit=_("Entries"),
-        counted=_("entries"),
         progress=ngettext_lazy("%(done)s of %(total)s entry", "%(done)s of %(total)s entries", "rows"),
         subject=_("Your account"),
         failure_subject=_("Your account could not be exported"),
         delivery=ngettext_lazy(
-            "Here is the archive of your account that you asked for: %(n)s entry.",
-            "Here is the archive of your account that you asked for: %(n)s entries. README.txt says what is in it.",
+            "Here is the archive of your account that you asked for: %(entries)s entry.",
+            "Here is the archive of your account that you asked for: %(entries)s entries.",
             "rows",
         ),
         delivery_of_nothing=_("Here is the archive of your account that you asked for."),

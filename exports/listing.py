@@ -1,14 +1,14 @@
 """What all files of all archives look like: a person's name, a list of rows, and how many they are."""
 
 import json
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import closing
 from itertools import islice
 
 FORMAT_VERSION = 1
 
 
-def listing(username: str, name: str, lines: Generator[str], rows: int) -> Iterator[tuple[int, bytes]]:
+def listing(username: str, name: str, lines: Generator[str], rows: int) -> Generator[tuple[int, bytes]]:
     """The file whose list `name` consists of `lines`, each the JSON of a row, at most `rows` of them a chunk.
 
     The count comes last, so that a file that was cut short has none.

@@ -92,10 +92,10 @@ class Conversations(Part):
 
 
 def as_json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=_moment)
+    return json.dumps(value, ensure_ascii=False, default=as_time)
 
 
-def _moment(at: datetime) -> str:
+def as_time(at: datetime) -> str:
     """As Python's isoformat() writes it, in UTC with Z."""
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
@@ -106,7 +106,7 @@ def _along(model: type[Model], path: str) -> Iterator[str]:
         found = model._meta.get_field(name)
         yield _label(found)
         if found.related_model is not None:
-            model = cast("type[Model]", found.related_model)
+            model = found.related_model
 
 
 def _label(found: Any) -> str:

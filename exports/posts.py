@@ -4,7 +4,7 @@ The database writes each post as JSON text: no model instance, and no string mor
 a row.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from typing import Any, cast
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -43,7 +43,7 @@ def count(owner: User) -> int:
     return owner.posts.count()
 
 
-def chunks(owner: User, rows: int) -> Iterator[tuple[int, bytes]]:
+def chunks(owner: User, rows: int) -> Generator[tuple[int, bytes]]:
     """The archive of all of `owner`'s posts, at most `rows` of them a chunk, from one SELECT: a snapshot."""
     lines = (
         owner.posts.oldest_first().values_list(PostAsJSON("body", "created_at"), flat=True).iterator(chunk_size=rows)
