@@ -104,7 +104,7 @@ def test_what_a_person_reads_and_writes(visit, alice):
 def test_exports(visit, alice):
     baker.make(Post, author=alice, body="mine")
     visit.sign_in()
-    visit.look("/exports/")
+    visit.look("/exports/", "/exports/new/account/", "/exports/new/posts/")
     visit.send()
     visit.look_here()
     visit.look("/exports/", "/@alice/", "/")

@@ -47,6 +47,7 @@ class Verdict:
     """What happened to every request. Each list but the first four has to be empty."""
 
     requests: int = 0
+    accounts: int = 0
     delivered: list[str] = field(default_factory=list)
     gave_up: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
@@ -88,7 +89,7 @@ class Oracle:
         chosen = None if only is None else set(only)
         verdict = Verdict()
         tasks = list(ExportTask.objects.select_related("owner").order_by("created_at"))
-        verdict.requests = len(tasks)
+        verdict.requests, verdict.accounts = len(tasks), sum(task.kind == "account" for task in tasks)
         verdict.lost += [
             f"{pk}: accepted, but no row has it" for pk in self.accepted - {str(task.pk) for task in tasks}
         ]
