@@ -31,7 +31,7 @@ lint: ready ## style, types, migrations, deployment checks, templates, translati
 	$(BIN)/djlint templates --lint --quiet
 	$(BIN)/python -m dev.check_translations
 
-tools: ## install the system packages that some tests need: a browser, GNU gettext
+tools: ## install the system packages that some tests need: a browser, GNU gettext, nginx, systemd
 	@sh dev/tools.sh
 
 bench: ready ## the benchmarks, as a table of ratios

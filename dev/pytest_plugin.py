@@ -6,8 +6,8 @@ Every run has a temporary folder, a real Valkey and a real database of its own: 
 A test is `unit` unless it is marked `integration`, `browser` or `chaos`, and they run in that order; those of `chaos`
 only if asked for with `-m chaos`, as `make chaos` does. With `--database postgres`
 those that use the database run again, but for the browser's, and are marked `postgres`; a test that is marked so by
-hand needs PostgreSQL and runs only there. What cannot run is left out and named at the end with its cure; with CI=true
-it is an error.
+hand needs PostgreSQL and runs only there. `needs` names the system's programs that a test runs. What cannot run is left
+out and named at the end with its cure; with CI=true it is an error.
 """
 
 import logging
@@ -25,6 +25,11 @@ import redis
 from dev import broker
 
 KINDS = ("unit", "integration", "browser", "chaos")
+SYSTEM_PROGRAMS = (
+    "nginx",
+    "systemd-analyze",
+    "systemd-socket-activate",
+)  # of tests marked `needs`; `make tools` installs them
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
 
 missing_key = pytest.StashKey[dict[str, str]]()
@@ -122,6 +127,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=_kind)
     if not on_postgres and any(map(_is_browser, items)) and chromium() is None:
         missing["browser"] = "`make tools` installs Chromium"
+    missing |= {
+        name: f"`make tools` installs {name}"
+        for name in SYSTEM_PROGRAMS
+        if shutil.which(name) is None and any(name in _needs(item) for item in items)
+    }
     if missing and os.environ.get("CI") == "true":
         raise pytest.UsageError(*_cures(missing))
     kept = [item for item in items if _can_run(item, on_postgres, missing)]
@@ -140,8 +150,14 @@ def _is_browser(item: pytest.Item) -> bool:
     return item.get_closest_marker("browser") is not None
 
 
+def _needs(item: pytest.Item) -> set[str]:
+    return {name for marker in item.iter_markers("needs") for name in marker.args}
+
+
 def _can_run(item: pytest.Item, on_postgres: bool, missing: dict[str, str]) -> bool:
     if item.get_closest_marker("chaos") and item.config.getoption("markexpr") != "chaos":
+        return False
+    if not _needs(item).isdisjoint(missing):
         return False
     if on_postgres:
         uses_it = _uses_database(item) or item.get_closest_marker("postgres") is not None

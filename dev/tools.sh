@@ -6,9 +6,11 @@ missing=""
 command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null ||
     missing="$missing chromium"
 command -v xgettext >/dev/null && command -v msgfmt >/dev/null || missing="$missing gettext"
+command -v nginx >/dev/null || missing="$missing nginx"
+command -v systemd-analyze >/dev/null || missing="$missing systemd"
 
 if [ -z "$missing" ]; then
-    echo "Chromium and GNU gettext are there."
+    echo "Chromium, GNU gettext, nginx and systemd are there."
     exit 0
 fi
 

@@ -263,8 +263,9 @@ STORAGES: dict[str, dict[str, Any]] = {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
         "OPTIONS": {
             "location": VAR_DIR / "archives",
-            "file_permissions_mode": 0o600,
-            "directory_permissions_mode": 0o700,
+            # nginx, where it sends them, reads them as a member of our group.
+            "file_permissions_mode": 0o640 if EXPORT_ACCEL_PREFIX else 0o600,
+            "directory_permissions_mode": 0o750 if EXPORT_ACCEL_PREFIX else 0o700,
         },
     },
 }
