@@ -192,7 +192,7 @@ def _broker_process(pytestconfig: pytest.Config) -> Iterator["redis.Redis"]:
     with (folder / "broker.log").open("wb") as log:
         process = subprocess.Popen(broker.command(socket, folder), stdout=log, stderr=subprocess.STDOUT)
     try:
-        broker.wait(socket)
+        broker.wait(os.environ["REDIS_URL"])
         with redis.Redis(unix_socket_path=str(socket)) as connection:
             yield connection
     finally:
