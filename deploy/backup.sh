@@ -9,6 +9,15 @@
 set -eu
 umask 077
 
+# PostgreSQL on a socket may know people by the user who asks.
+as_microblog() {
+    if [ "$(id -u)" = 0 ] && id microblog >/dev/null 2>&1; then
+        runuser -u microblog -- "$@"
+    else
+        "$@"
+    fi
+}
+
 if [ -r /etc/microblog/env ]; then
     set -a
     # shellcheck source=deploy/env.example
@@ -30,7 +39,7 @@ with source as source, target as target:
 PYTHON
     ;;
 *)
-    pg_dump --format=custom --no-owner --dbname="$DATABASE_URL" --file="$folder.part/database.dump"
+    as_microblog pg_dump --format=custom --no-owner --dbname="$DATABASE_URL" >"$folder.part/database.dump"
     ;;
 esac
 

@@ -66,25 +66,11 @@ make_release() {
     touch .whole
 }
 
-# As the services would run it.
-manage() {
-    (
-        cd "$1" && shift
-        set -a
-        export VAR_DIR="$state"
-        # shellcheck source=deploy/env.example
-        . "$etc/env"
-        if [ -n "$DESTDIR" ]; then
-            exec .venv/bin/python manage.py "$@"
-        fi
-        exec runuser -u microblog -- .venv/bin/python manage.py "$@"
-    )
-}
-
 # The old version still runs meanwhile, and gets on with the new tables.
 migrate() {
-    manage "$home/releases/$1" check --deploy --fail-level ERROR
-    manage "$home/releases/$1" migrate --no-input --verbosity 1
+    manage=$home/releases/$1/deploy/manage.sh
+    DESTDIR=$DESTDIR "$manage" check --deploy --fail-level ERROR
+    DESTDIR=$DESTDIR "$manage" migrate --no-input --verbosity 1
 }
 
 switch() {

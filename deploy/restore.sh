@@ -6,6 +6,15 @@
 set -eu
 umask 077
 
+# PostgreSQL on a socket may know people by the user who asks.
+as_microblog() {
+    if [ "$(id -u)" = 0 ] && id microblog >/dev/null 2>&1; then
+        runuser -u microblog -- "$@"
+    else
+        "$@"
+    fi
+}
+
 if [ -r /etc/microblog/env ]; then
     set -a
     # shellcheck source=deploy/env.example
@@ -31,7 +40,8 @@ sqlite:*)
     cp "$folder/database.sqlite3" "$path"
     ;;
 *)
-    pg_restore --exit-on-error --single-transaction --no-owner --dbname="$DATABASE_URL" "$folder/database.dump"
+    as_microblog pg_restore --exit-on-error --single-transaction --no-owner --dbname="$DATABASE_URL" \
+        <"$folder/database.dump"
     ;;
 esac
 if [ -d "$folder/archives" ]; then

@@ -132,6 +132,11 @@ def test_a_release_that_was_left_half_made_is_made_anew(first_install):
     assert first_install.current == "one"
 
 
+def test_nobody_but_the_services_user_reads_what_they_write(first_install):
+    database = first_install.root / "db.sqlite3"
+    assert stat.S_IMODE(database.stat().st_mode) == 0o600
+
+
 def test_running_it_again_changes_nothing(machine, stack):
     machine.configure(stack.env)
     assert "Release one is there." in machine.install(VERSION="one")
