@@ -19,7 +19,7 @@ from dev.chaos.accounts import Account
 from dev.stack import ROOT, Stack, kill_session
 from exports.models import ExportTask, Status
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]  # a busy machine compresses slowly
 
 
 class Machine:
