@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the version of Microblog that this file is part of beside those that are there, and switches to it.
-# As root, from the folder that holds manage.py; see docs/operations.md. It can be run again at any time.
+# As root, from the folder that holds manage.py; see docs/deployment.md. It can be run again at any time.
 #
 #   deploy/install.sh            install and switch
 #   deploy/install.sh --back     switch to the version that was current before
@@ -8,7 +8,7 @@
 # VERSION   the release's name; by default the tag or commit, or the time
 # PYTHON    what makes the virtual environment; by default python3
 # VENV      a virtual environment that is there already, to be used instead of a new one
-# DESTDIR   put before every path; systemd is not asked for anything then, and no user is made
+# DESTDIR   an absolute path, put before every other; systemd is not asked for anything then, and no user is made
 set -eu
 umask 022
 
@@ -62,7 +62,7 @@ make_release() {
     DEBUG=false STATIC_COLLECTED=true VAR_DIR="$state" SECRET_KEY=unused \
         .venv/bin/python manage.py collectstatic --no-input --verbosity 0
     .venv/bin/python -m compileall -q blog exports microblog
-    chmod -R go-w "$release"
+    chmod -R a+rX,go-w "$release"
     touch .whole
 }
 
