@@ -117,8 +117,12 @@ def task_download(request: PersonRequest, pk: UUID) -> HttpResponseBase:
     if settings.EXPORT_ACCEL_PREFIX:
         return _accelerated(task, name, content_type)
     if settings.EXPORT_BUCKET:
-        disposition = {"ResponseContentDisposition": f'attachment; filename="{name}"'}
-        return redirect(archive_storage().url(task.archive.name, parameters=disposition))  # type: ignore[call-arg]  # S3's
+        answer = {
+            "ResponseContentDisposition": f'attachment; filename="{name}"',
+            "ResponseContentType": content_type,
+            "ResponseCacheControl": "private, no-store",
+        }
+        return redirect(archive_storage().url(task.archive.name, parameters=answer))  # type: ignore[call-arg]  # S3's
     try:
         file = task.archive.open("rb")
     except FileNotFoundError as error:
