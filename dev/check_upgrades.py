@@ -18,6 +18,10 @@ FIRST_RELEASE = [
     "0003_following",
     "0004_post_edited_at",
     "0005_person_time_zone",
+    "0007_hidden_posts",
+    "0008_notification_causes",
+    "0011_notification_mails",
+    "0003_mail_bounces",
 ]
 
 
