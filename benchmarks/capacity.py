@@ -41,7 +41,12 @@ def measured(var: Path, database_url: str, people: int, posts: int) -> Iterator[
     # Models cannot be imported before Django is set up.
     from django.conf import settings
 
-    changes = {"SECRET_KEY": settings.SECRET_KEY, "EXPORT_COOLDOWN": "0", "STATIC_COLLECTED": "false"}
+    changes = {
+        "SECRET_KEY": settings.SECRET_KEY,
+        "EXPORT_COOLDOWN": "0",
+        "RATE_LIMITS": "false",
+        "STATIC_COLLECTED": "false",
+    }
     with Stack(var, DATABASE_URL=database_url, DEBUG="false", **changes) as stack:
         stack.run("migrate", "--verbosity", "0")
         stack.start("broker", "mail", "sweeper", "site")

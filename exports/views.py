@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
+from blog import limits
 from blog.http import PersonRequest
 from blog.paging import paginate
 from blog.templatetags.blog import exact
@@ -56,6 +57,8 @@ def _task_request(request: PersonRequest) -> HttpResponse:
     offer = offers(request.user).get(request.POST.get("kind", POSTS.name))
     if offer is None:
         raise Http404
+    if seconds := limits.wait(request, "export"):
+        return limits.too_often(request, seconds)
     if offer.cooling:
         words = _("Your last archive is quite new. You can ask for another at %(moment)s.")
         messages.info(request, words % {"moment": exact(offer.cooling.next_request_at)})

@@ -73,6 +73,7 @@ class World:
             EXPORT_TICK_SECONDS=str(self.tick),
             EXPORT_MAX_RATE=str(rate),
             EXPORT_COOLDOWN="0",
+            RATE_LIMITS="false",
             EXPORT_MIN_FREE="0",
             CHAOS_WITHOUT=without,
             LOG_LEVEL="INFO",

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import reset_queries, transaction
 
 from blog import demo
-from blog.models import Conversation, Follow, Message, Post, User
+from blog.models import Conversation, Follow, Message, Notification, Post, User
 from blog.terminal import ProgressBar
 
 CHUNK_POSTS = 5000
@@ -37,6 +37,7 @@ class Command(BaseCommand):
         writers = demo.people(users)
         made = sum(self._add_person(person, hashed) for person in [*writers, demo.EMPTY, demo.STAFF])
         self._add_follows(writers)
+        self._add_news()
         self._add_talks()
         added = self._add_posts(dict(zip(writers, demo.shares(users, posts), strict=True)), seed)
         if made or added:
@@ -69,6 +70,11 @@ class Command(BaseCommand):
         pairs = [(people[a.username.lower()], people[b.username.lower()]) for a, b in demo.follows(writers)]
         follows = [Follow(follower=a, followed=b, created_at=demo.LATEST) for a, b in pairs]
         Follow.objects.bulk_create(follows, batch_size=CHUNK_POSTS, ignore_conflicts=True)
+
+    def _add_news(self) -> None:
+        me = _author(demo.DEMO)
+        for follower in User.objects.filter(following__followed=me).order_by("pk"):
+            Notification.objects.put_once(me.pk, f"follow:{follower.pk}", {"name": follower.username}, actor=follower)
 
     def _add_talks(self) -> None:
         me = _author(demo.DEMO)
