@@ -36,15 +36,18 @@ def attach(posts: Iterable["Post"]) -> None:
         post.mentions = known
 
 
-def with_links(text: str, known: Mapping[str, str]) -> SafeString:
-    """The text as HTML, escaped; `known` leads from a name in lower case to the name as it is written."""
+def with_links(text: str, known: Mapping[str, str], site: str = "") -> SafeString:
+    """The text as HTML, escaped; `known` leads from a name in lower case to the name as it is written.
+
+    Read elsewhere, as in a feed, its links begin with the address of the `site`.
+    """
     parts, end = [], 0
     for found in LINK.finditer(text):
         if found.start() < end:
             continue
         shown = _trimmed(found["url"]) if found["url"] else _known_part(found["name"], known)
         if shown:
-            parts += [escape(text[end : found.start()]), _link(shown, known)]
+            parts += [escape(text[end : found.start()]), _link(shown, known, site)]
             end = found.start() + len(shown)
     return mark_safe("".join([*parts, escape(text[end:])]))  # noqa: S308 - each part is escaped
 
@@ -61,10 +64,12 @@ def _known_part(name: str, known: Mapping[str, str]) -> str:
     return next((f"@{candidate}" for candidate in candidates if candidate.lower() in known), "")
 
 
-def _link(shown: str, known: Mapping[str, str]) -> SafeString:
+def _link(shown: str, known: Mapping[str, str], site: str) -> SafeString:
     if shown.startswith("@"):
         username = known[shown[1:].lower()]
         address = reverse("profile", args=[username])
+        if site:
+            return format_html('<a href="{}">{}</a>', site + address, shown)
         return format_html(
             '<a href="{}" data-card="{}">{}</a>', address, reverse("person-card", args=[username]), shown
         )

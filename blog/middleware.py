@@ -1,5 +1,6 @@
 """What the site knows about whoever is signed in, on every request."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from urllib.parse import unquote
@@ -14,7 +15,7 @@ from django.utils.cache import add_never_cache_headers
 from .models import User, time_zones
 
 PRIVATE = ("/accounts/", "/settings/")  # no browser keeps these pages: they show addresses, codes and sessions
-IMPERSONAL = "/avatars/"  # asked for by the dozen, and the same for everyone: no session is read for them
+IMPERSONAL = re.compile(r"/avatars/|.*/feed/$")  # asked for again and again, the same for everyone: no session is read
 SEEN_EVERY = timedelta(minutes=1)
 
 
@@ -25,7 +26,7 @@ class PersonMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.path_info.startswith(IMPERSONAL):
+        if IMPERSONAL.match(request.path_info):
             return self.get_response(request)
         if request.user.is_authenticated and request.user.language in dict(settings.LANGUAGES):
             translation.activate(request.user.language)

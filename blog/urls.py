@@ -1,6 +1,7 @@
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
+from . import feeds
 from .views import notifications, people, posts, preferences
 
 
@@ -15,11 +16,13 @@ register_converter(UsernameConverter, "username")
 urlpatterns = [
     path("", posts.home, name="home"),
     path("explore/", posts.explore, name="explore"),
+    path("explore/feed/", feeds.explore_feed, name="explore-feed"),
     path("posts/", posts.post_create, name="post-create"),
     path("posts/<int:pk>/", posts.post_detail, name="post-detail"),
     path("posts/<int:pk>/edit/", posts.post_edit, name="post-edit"),
     path("posts/<int:pk>/delete/", posts.post_delete, name="post-delete"),
     path("@<username:username>/", people.profile, name="profile"),
+    path("@<username:username>/feed/", feeds.profile_feed, name="profile-feed"),
     path("@<username:username>/card/", people.person_card, name="person-card"),
     path("@<username:username>/followers/", people.follower_list, name="follower-list"),
     path("@<username:username>/following/", people.following_list, name="following-list"),

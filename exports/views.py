@@ -1,31 +1,25 @@
 """What people do with their exports. Each is found through its owner: a stranger's does not exist."""
 
-import logging
-from functools import partial
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db import transaction
 from django.http import FileResponse, Http404, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
+from blog import limits
 from blog.http import PersonRequest
 from blog.paging import paginate
 from blog.templatetags.blog import exact
 
-from . import archive, jobs
-from .kinds import KINDS
+from . import archive, asking, jobs
 from .models import Event, ExportTask
 from .models.task import archive_storage
-
-logger = logging.getLogger(__name__)
 
 
 @login_required
@@ -34,7 +28,8 @@ logger = logging.getLogger(__name__)
 def task_list(request: PersonRequest) -> HttpResponse:
     """ "Your exports"; POST asks for a new one."""
     if request.method == "POST":
-        return _task_request(request)
+        seconds = limits.wait(request, "export")
+        return limits.too_often(request, seconds) if seconds else _task_request(request)
     request.user.notifications.filter(name__startswith="export:").mark_read()
     page = paginate(request.user.export_tasks.prefetch_related("mails"), request.GET.get("before"))
     under_way = request.user.export_tasks.unfinished().first()
@@ -50,20 +45,15 @@ def task_list(request: PersonRequest) -> HttpResponse:
 
 
 def _task_request(request: PersonRequest) -> HttpResponse:
-    if last := request.user.export_tasks.recent_success():
+    try:
+        task, is_new = asking.ask(request.user)
+    except asking.Cooling as refusal:
         words = _("Your last archive is quite new. You can ask for another at %(moment)s.")
-        messages.info(request, words % {"moment": exact(last.next_request_at)})
-        return redirect(last)
-    if not archive.has_room():
-        logger.error("An export was refused: less than EXPORT_MIN_FREE bytes are free.")
+        messages.info(request, words % {"moment": exact(refusal.last.next_request_at)})
+        return redirect(refusal.last)
+    except asking.NoRoom:
         messages.error(request, _("We are short of disk space and cannot build archives now. Please try again later."))
         return redirect("exports:task-list")
-    rows = KINDS["posts"].count(request.user)
-    with transaction.atomic():
-        task, is_new = ExportTask.objects.request(request.user.pk, language=get_language() or "", rows_total=rows)
-        if is_new:
-            # The request stands once it is committed; a broker that is away is the sweeper's to make good.
-            transaction.on_commit(partial(jobs.enqueue_export, task), robust=True)
     if is_new:
         messages.success(request, _("Your archive is requested. You can go on; the e-mail comes by itself."))
     else:
@@ -106,7 +96,11 @@ def task_detail(request: PersonRequest, pk: UUID) -> HttpResponse:
 @require_GET
 def task_download(request: PersonRequest, pk: UUID) -> HttpResponseBase:
     """The archive, streamed; 404 once it has expired."""
-    task = get_object_or_404(request.user.export_tasks.downloadable(), pk=pk)
+    return download(get_object_or_404(request.user.export_tasks.downloadable(), pk=pk))
+
+
+def download(task: ExportTask) -> HttpResponseBase:
+    """The archive of a downloadable task; Http404 where its file is gone."""
     task.record(Event.DOWNLOADED)
     name, content_type = archive.download_name(task)
     if settings.EXPORT_ACCEL_PREFIX:

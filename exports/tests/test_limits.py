@@ -2,6 +2,7 @@
 
 import pytest
 
+from blog import limits
 from exports import archive, jobs
 from exports.models import ErrorCode, ExportTask, Status
 from exports.models.clock import from_now
@@ -70,3 +71,14 @@ def test_a_disk_that_has_filled_up_since_fails_the_build_with_its_reason(task, s
     assert (task.status, task.error_code) == (Status.FAILED, ErrorCode.DISK_FULL)
     assert task.owed_mail is not None
     assert list(archive.parts_folder().iterdir()) == []
+
+
+def test_asking_without_end_gets_a_page_that_says_when_to_go_on(client, alice, settings, monkeypatch):
+    settings.RATE_LIMITS = True
+    monkeypatch.setitem(limits.RATES, "export", limits.Rate(1, 9, 3600))
+    client.force_login(alice)
+    assert client.post("/exports/").status_code == 302
+    refused = client.post("/exports/")
+    assert refused.status_code == 429
+    assert 0 < int(refused["Retry-After"]) <= 3600
+    assert client.get("/exports/").status_code == 200
