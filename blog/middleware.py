@@ -15,7 +15,8 @@ from django.utils.cache import add_never_cache_headers
 from .models import User, time_zones
 
 PRIVATE = ("/accounts/", "/settings/")  # no browser keeps these pages: they show addresses, codes and sessions
-IMPERSONAL = re.compile(r"/avatars/|.*/feed/$")  # asked for again and again, the same for everyone: no session is read
+# No session is read for what is the same for everyone, nor for the API, which has its own way of knowing people.
+IMPERSONAL = re.compile(r"/avatars/|/api/v1/|.*/feed/$")
 SEEN_EVERY = timedelta(minutes=1)
 
 
