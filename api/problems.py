@@ -8,7 +8,10 @@ from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.csrf import csrf_exempt
+from django_stubs_ext import StrOrPromise
 from ninja.errors import ValidationError
+
+Errors = Iterable[tuple[str, StrOrPromise]]
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -48,7 +51,7 @@ class Refusal(Exception):
         self,
         status: int,
         detail: str = "",
-        errors: Iterable[tuple[str, str]] = (),
+        errors: Errors = (),
         headers: Mapping[str, str] | None = None,
     ) -> None:
         self.response = problem(status, detail, errors, headers)
@@ -58,7 +61,7 @@ class Refusal(Exception):
 def problem(
     status: int,
     detail: str = "",
-    errors: Iterable[tuple[str, str]] = (),
+    errors: Errors = (),
     headers: Mapping[str, str] | None = None,
 ) -> HttpResponse:
     title, advice = PROBLEMS.get(status) or PROBLEMS[400 if status < 500 else 500]
@@ -90,7 +93,7 @@ def _field(place: tuple[Any, ...]) -> str:
 def check(form: forms.BaseForm) -> None:
     """Refuse what a form of the site refuses, in its words."""
     if not form.is_valid():
-        raise Refusal(422, errors=[(field, flaw) for field, flaws in form.errors.items() for flaw in flaws])
+        raise Refusal(422, errors=[(field, flaw) for field, flaws in form.errors.items() for flaw in map(str, flaws)])
 
 
 @csrf_exempt

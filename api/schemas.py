@@ -14,6 +14,7 @@ from pydantic import AfterValidator, ConfigDict, PlainSerializer, WithJsonSchema
 
 from blog.models import Follow, Post, User
 from blog.paging import Page
+from exports.kinds import KINDS
 from exports.models import ErrorCode, ExportTask, MailStatus, Status
 from exports.progress import describe
 
@@ -26,7 +27,7 @@ Moment = Annotated[datetime, PlainSerializer(_iso), WithJsonSchema({"type": "str
 
 
 def site(path: str) -> str:
-    return settings.SITE_URL + path
+    return f"{settings.SITE_URL}{path}"
 
 
 def older(request: HttpRequest, page: Page[Any]) -> str | None:
@@ -81,7 +82,7 @@ class ProfileOut(PersonOut):
     followers: int
 
     @classmethod
-    def of_described(cls, person: User) -> "ProfileOut":
+    def of_described(cls, person: Any) -> "ProfileOut":
         """Of somebody out of `User.objects.described`."""
         return cls(
             **PersonOut.of(person).dict(),
@@ -158,9 +159,9 @@ class FollowPage(PageOut):
 
 class ArchiveOut(Schema):
     url: str = Field(description=_("Where it can be downloaded, with the token."))
-    bytes: int
+    bytes: int | None
     sha256: str
-    expires_at: Moment
+    expires_at: Moment | None
 
     @classmethod
     def of(cls, task: ExportTask) -> "ArchiveOut":
@@ -173,7 +174,7 @@ class ArchiveOut(Schema):
 
 
 class ExportIn(Given):
-    kind: Text = Field("posts", description=_("What to export."))
+    kind: Text = Field("posts", description=_("What to export."), json_schema_extra={"enum": [*KINDS]})
 
 
 class ExportOut(Schema):

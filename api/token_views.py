@@ -25,7 +25,7 @@ def token_list(request: PersonRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-@reauthentication_required
+@reauthentication_required  # type: ignore[untyped-decorator]
 def token_create(request: PersonRequest) -> HttpResponse:
     """Shows the secret in the answer itself, and never again."""
     form = TokenForm(request.user, request.POST or None)

@@ -1,9 +1,10 @@
 """The API, version 1, and the document that describes it."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
+from django.views.decorators.http import require_safe
 from ninja import NinjaAPI
 from ninja.errors import ValidationError
 from ninja.openapi.schema import OpenAPISchema
@@ -12,6 +13,8 @@ from ninja.operation import Operation
 from .auth import Token
 from .problems import CONTENT_TYPE, Refusal, mistyped, refused
 from .views import exports, following, posts, profile
+
+Node = TypeVar("Node")
 
 WORDS = ("summary", "description")
 
@@ -31,7 +34,7 @@ class Api(NinjaAPI):
         return _translated(schema)
 
 
-def _translated(node: Any) -> Any:
+def _translated(node: Node) -> Node:
     """The document, or a part of it, with its words in the active language."""
     if isinstance(node, dict):
         for key, value in node.items():
@@ -46,9 +49,10 @@ api = Api(
     version="1",
     description=_("Your profile, posts, timeline, following and exports, for your own programs."),
     docs_url=None,
+    docs_decorator=require_safe,
     auth=Token(),
 )
-api.add_exception_handler(Refusal, refused)
-api.add_exception_handler(ValidationError, mistyped)
+api.exception_handler(Refusal)(refused)
+api.exception_handler(ValidationError)(mistyped)
 for part in (profile, posts, following, exports):
     api.add_router("", part.router)

@@ -24,7 +24,7 @@ def task(alice):
 
 
 def test_an_archive_is_asked_for_and_handed_out(ask, alice, monkeypatch, django_capture_on_commit_callbacks):
-    handed_out = []
+    handed_out: list[ExportTask] = []
     monkeypatch.setattr(jobs, "enqueue_export", handed_out.append)
     with django_capture_on_commit_callbacks(execute=True):
         answer = ask(kind="posts")

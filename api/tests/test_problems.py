@@ -4,7 +4,7 @@ import pytest
 from django.contrib.sessions.models import Session
 
 from api.models import ApiToken
-from api.v1 import profile
+from api.schemas import ProfileOut
 from blog import limits
 
 pytestmark = pytest.mark.django_db
@@ -133,7 +133,7 @@ def test_posts_are_limited_as_on_the_pages(api, client, alice, settings, monkeyp
 @pytest.mark.parametrize("debug", [True, False])
 def test_our_mistakes_are_told_without_details(program, alice, settings, monkeypatch, debug):
     settings.DEBUG = debug
-    monkeypatch.setattr(profile.ProfileOut, "of_described", lambda person: 1 / 0)
+    monkeypatch.setattr(ProfileOut, "of_described", lambda person: 1 / 0)
     client = program(alice, raise_request_exception=False)
     answer = client.get(PROFILE)
     check(answer, 500, detail="Something went wrong on our side. We have been told about it.")

@@ -21,7 +21,7 @@ def make(browser, **typed):
 
 
 def secret_in(page):
-    return re.search(r"mb_[\w-]{43}", page.content.decode())[0]
+    return re.findall(r"mb_[\w-]{43}", page.content.decode())[0]
 
 
 def test_a_token_is_made_and_works(careful, client, alice):

@@ -22,7 +22,7 @@ def following_list(request: PersonRequest, before: Before = None) -> FollowPage:
 
 @router.put(
     "/following/{username:username}/",
-    summary=_("Follow somebody; you may say so again"),
+    summary=_("Follow somebody; doing so again changes nothing"),
     response={200: PersonOut, **problems(403, 404)},
 )
 def follow_create(request: PersonRequest, username: str) -> PersonOut:
@@ -33,7 +33,7 @@ def follow_create(request: PersonRequest, username: str) -> PersonOut:
 
 @router.delete(
     "/following/{username:username}/",
-    summary=_("Follow somebody no more; you may say so again"),
+    summary=_("Follow somebody no more; doing so again changes nothing"),
     response={204: None, **problems(403, 404)},
 )
 def follow_delete(request: PersonRequest, username: str) -> Status[None]:
