@@ -43,3 +43,10 @@ def test_it_is_as_strict_as_every_page(client):
 def test_it_costs_a_visitor_no_query(client, django_assert_num_queries):
     with django_assert_num_queries(0):
         client.get(DOCS)
+
+
+def test_it_is_in_the_readers_language(client):
+    assert (
+        '<h2 class="section-title">Publicaciones</h2>'
+        in client.get(DOCS, headers={"accept-language": "es"}).content.decode()
+    )

@@ -16,6 +16,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from api import v1
 from api.models import ApiToken
 from api.v1 import api
 from blog.models import Post
@@ -69,6 +70,18 @@ def test_the_document_is_for_everyone_in_their_language(client, db, django_asser
     assert document["Content-Type"].startswith("application/json")
     assert document["Content-Language"] == "en"
     assert client.post(DOCUMENT).status_code == 405
+
+
+def test_its_words_are_translated_each_time_anew(client, db, monkeypatch):
+    original = client.get(DOCUMENT).json()
+    monkeypatch.setattr(v1, "gettext", str.upper)
+    shouted = client.get(DOCUMENT).json()
+    monkeypatch.undo()
+    operation = shouted["paths"]["/api/v1/posts/"]["get"]
+    assert operation["summary"] == "YOUR POSTS, NEWEST FIRST"
+    assert operation["parameters"][0]["description"].startswith("WHERE THE PAGE BEGINS")
+    assert shouted["components"]["schemas"]["PostOut"]["properties"]["url"]["description"] == "THE POST'S PAGE."
+    assert client.get(DOCUMENT).json() == original
 
 
 def test_it_names_every_operation_once_and_asks_each_for_a_token(client, db):

@@ -32,6 +32,10 @@ def test_a_token_is_made_and_works(careful, client, alice):
     assert answer.json()["username"] == "alice"
 
 
+def test_the_settings_lead_there(careful):
+    assert f'href="{TOKENS}"' in careful.get("/settings/").content.decode()
+
+
 def test_it_is_shown_once_and_kept_as_a_digest(careful, alice):
     secret = secret_in(make(careful))
     listed = careful.get(TOKENS).content.decode()
