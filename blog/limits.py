@@ -1,7 +1,7 @@
 """How often a person, and an address, may do something.
 
 Counted in the cache, by windows of the clock: nobody is held up while it is away. Guesses at passwords are counted by
-`blog.accounts`, and requests for an archive by the rows themselves.
+`blog.accounts`.
 """
 
 import hashlib

@@ -38,10 +38,11 @@ def attach(texts: Iterable["Post | Message"], viewer: "User | AnonymousUser") ->
         text.mentions = known
 
 
-def with_links(text: str, known: Mapping[str, str], show: Callable[[str], str] = escape) -> SafeString:
+def with_links(text: str, known: Mapping[str, str], show: Callable[[str], str] = escape, site: str = "") -> SafeString:
     """The text as HTML, escaped; `known` leads from a name in lower case to the name as it is written.
 
-    `show` makes HTML of what is no link, and of what a link says.
+    `show` makes HTML of what is no link, and of what a link says. Read elsewhere, as in a feed, links begin with the
+    address of the `site`.
     """
     parts, end = [], 0
     for found in LINK.finditer(text):
@@ -49,7 +50,7 @@ def with_links(text: str, known: Mapping[str, str], show: Callable[[str], str] =
             continue
         shown = _trimmed(found["url"]) if found["url"] else _known_part(found["name"], known)
         if shown:
-            parts += [show(text[end : found.start()]), _link(shown, known, show)]
+            parts += [show(text[end : found.start()]), _link(shown, known, show, site)]
             end = found.start() + len(shown)
     return mark_safe("".join([*parts, show(text[end:])]))  # noqa: S308 - each part is escaped
 
@@ -66,11 +67,13 @@ def _known_part(name: str, known: Mapping[str, str]) -> str:
     return next((f"@{candidate}" for candidate in candidates if candidate.lower() in known), "")
 
 
-def _link(shown: str, known: Mapping[str, str], show: Callable[[str], str]) -> SafeString:
+def _link(shown: str, known: Mapping[str, str], show: Callable[[str], str], site: str) -> SafeString:
     words = mark_safe(show(shown))  # noqa: S308 - escaped
     if shown.startswith("@"):
         username = known[shown[1:].lower()]
         address = reverse("profile", args=[username])
+        if site:
+            return format_html('<a href="{}">{}</a>', site + address, words)
         return format_html(
             '<a href="{}" data-card="{}">{}</a>', address, reverse("person-card", args=[username]), words
         )

@@ -1,5 +1,6 @@
 """What the site knows about whoever is signed in, on every request."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from urllib.parse import unquote
@@ -15,7 +16,8 @@ from .models import User, time_zones
 
 # No browser keeps these pages: they show addresses, codes, sessions, and what people write to one another alone.
 PRIVATE = ("/accounts/", "/settings/", "/messages/")
-IMPERSONAL = "/avatars/"  # asked for by the dozen, and the same for everyone: no session is read for them
+# No session is read for what is the same for everyone, nor for the API, which has its own way of knowing people.
+IMPERSONAL = re.compile(r"/avatars/|/api/v1/|.*/feed/$")
 POLLS = {"notifications", "conversation-news"}
 SEEN_EVERY = timedelta(minutes=1)
 
@@ -27,7 +29,7 @@ class PersonMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.path_info.startswith(IMPERSONAL):
+        if IMPERSONAL.match(request.path_info):
             return self.get_response(request)
         if request.user.is_authenticated and request.user.language in dict(settings.LANGUAGES):
             translation.activate(request.user.language)

@@ -28,7 +28,7 @@ class SessionLimitMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.path_info.startswith(IMPERSONAL):
+        if IMPERSONAL.match(request.path_info):
             return self.get_response(request)
         if request.user.is_authenticated and is_over(request.session):
             logout(request)

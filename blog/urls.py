@@ -1,6 +1,7 @@
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
+from . import feeds
 from .views import messages, notifications, people, posts, preferences, reports, safety, search
 
 
@@ -16,6 +17,7 @@ urlpatterns = [
     path("", posts.home, name="home"),
     path("explore/", posts.explore, name="explore"),
     path("search/", search.search, name="search"),
+    path("explore/feed/", feeds.explore_feed, name="explore-feed"),
     path("posts/", posts.post_create, name="post-create"),
     path("posts/<int:pk>/", posts.post_detail, name="post-detail"),
     path("posts/<int:pk>/edit/", posts.post_edit, name="post-edit"),
@@ -23,6 +25,7 @@ urlpatterns = [
     path("posts/<int:pk>/report/", reports.post_report, name="post-report"),
     path("reports/<int:pk>/", reports.report_detail, name="report-detail"),
     path("@<username:username>/", people.profile, name="profile"),
+    path("@<username:username>/feed/", feeds.profile_feed, name="profile-feed"),
     path("@<username:username>/card/", people.person_card, name="person-card"),
     path("@<username:username>/followers/", people.follower_list, name="follower-list"),
     path("@<username:username>/following/", people.following_list, name="following-list"),

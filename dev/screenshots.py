@@ -32,6 +32,7 @@ VISITOR = {
     "password-reset-stale": "/accounts/password/reset/key/1-stale/",
     "password-reset-done": "/accounts/password/reset/key/done/",
     "inactive": "/accounts/inactive/",
+    "api-docs": "/api/docs/",
     "404": "/nowhere/",
 }
 PERSON = {
@@ -65,6 +66,8 @@ CAREFUL = {
     "settings-password": "/accounts/password/change/",
     "settings-second-factor": "/accounts/2fa/",
     "settings-second-factor-set-up": "/accounts/2fa/totp/activate/",
+    "settings-tokens-none": "/settings/tokens/",
+    "settings-token-new": "/settings/tokens/new/",
 }
 
 
@@ -119,6 +122,9 @@ def take_all(camera: Camera) -> None:
     camera.visit({"reauthenticate-again": "/accounts/reauthenticate/"})
     camera.send(password=PASSWORD)
     camera.visit(CAREFUL)
+    camera.send(name="Backup at home")
+    camera.take("settings-token-made")
+    camera.visit({"settings-tokens": "/settings/tokens/"})
     _take_exports(camera)
     page.context.clear_cookies()
     camera.sign_in("empty")

@@ -36,11 +36,16 @@ class LeftOut:
 
 LEFT_OUT = (
     LeftOut(
-        _("Your password, the secrets of your second factor, the keys of your sessions, and links that we mailed"),
+        _(
+            "Your password, the secrets of your second factor and of your tokens, the keys of your sessions, and"
+            " links that we mailed"
+        ),
         _("Whoever had them could sign in as you."),
         fields=(
             "blog.User.password",
             "mfa.Authenticator.data",
+            "blog.ApiToken.digest",
+            "blog.ApiToken.auth_hash",
             "usersessions.UserSession.session_key",
             "usersessions.UserSession.data",
             "sessions.Session.*",

@@ -19,7 +19,7 @@ from django.db.models import Field, ForeignObjectRel, Model, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 from django_stubs_ext import StrOrPromise
 
-from blog.models import Block, Follow, Mute, Notification, Participant, Post, Report, User
+from blog.models import ApiToken, Block, Follow, Mute, Notification, Participant, Post, Report, User
 
 from .listing import FORMAT_VERSION, listing
 
@@ -258,5 +258,13 @@ PARTS: tuple[Part, ...] = (
         Authenticator,
         "user",
         {"type": "type", "since": "created_at", "last_used_at": "last_used_at"},
+    ),
+    Part(
+        "api_tokens",
+        _("Your API tokens"),
+        _("Their names, whether they may only read, when you made them, and when they were last used."),
+        ApiToken,
+        "owner",
+        {"name": "name", "is_read_only": "is_read_only", "since": "created_at", "last_used_at": "last_used_at"},
     ),
 )

@@ -1,17 +1,13 @@
 """What people do with their exports. Each is found through its owner: a stranger's does not exist."""
 
-import logging
-from functools import partial
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db import transaction
 from django.http import FileResponse, Http404, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
@@ -21,13 +17,11 @@ from blog.http import PersonRequest
 from blog.paging import paginate
 from blog.templatetags.blog import exact
 
-from . import archive, jobs
-from .kinds import POSTS
+from . import archive, asking, jobs
+from .kinds import KINDS, POSTS
 from .models import Event, ExportTask
 from .models.task import archive_storage
 from .offers import offers
-
-logger = logging.getLogger(__name__)
 
 
 @login_required
@@ -36,7 +30,8 @@ logger = logging.getLogger(__name__)
 def task_list(request: PersonRequest) -> HttpResponse:
     """ "Your exports"; POST asks for a new one."""
     if request.method == "POST":
-        return _task_request(request)
+        seconds = limits.wait(request, "export")
+        return limits.too_often(request, seconds) if seconds else _task_request(request)
     request.user.notifications.filter(name__startswith="export:").mark_read()
     page = paginate(request.user.export_tasks.prefetch_related("mails"), request.GET.get("before"))
     return render(request, "exports/task_list.html", {"page": page, "offers": offers(request.user)})
@@ -54,25 +49,18 @@ def task_new(request: PersonRequest, kind: str) -> HttpResponse:
 
 
 def _task_request(request: PersonRequest) -> HttpResponse:
-    offer = offers(request.user).get(request.POST.get("kind", POSTS.name))
-    if offer is None:
+    kind = request.POST.get("kind", POSTS.name)
+    if kind not in KINDS:
         raise Http404
-    if seconds := limits.wait(request, "export"):
-        return limits.too_often(request, seconds)
-    if offer.cooling:
+    try:
+        task, is_new = asking.ask(request.user, kind)
+    except asking.Cooling as refusal:
         words = _("Your last archive is quite new. You can ask for another at %(moment)s.")
-        messages.info(request, words % {"moment": exact(offer.cooling.next_request_at)})
-        return redirect(offer.cooling)
-    if not archive.has_room():
-        logger.error("An export was refused: less than EXPORT_MIN_FREE bytes are free.")
+        messages.info(request, words % {"moment": exact(refusal.last.next_request_at)})
+        return redirect(refusal.last)
+    except asking.NoRoom:
         messages.error(request, _("We are short of disk space and cannot build archives now. Please try again later."))
         return redirect("exports:task-list")
-    rows, language = offer.kind.count(request.user), get_language() or ""
-    with transaction.atomic():
-        task, is_new = ExportTask.objects.request(request.user.pk, offer.kind.name, language, rows)
-        if is_new:
-            # The request stands once it is committed; a broker that is away is the sweeper's to make good.
-            transaction.on_commit(partial(jobs.enqueue_export, task), robust=True)
     if is_new:
         messages.success(request, _("Your archive is requested. You can go on; the e-mail comes by itself."))
     else:
@@ -114,7 +102,11 @@ def task_detail(request: PersonRequest, pk: UUID) -> HttpResponse:
 @require_GET
 def task_download(request: PersonRequest, pk: UUID) -> HttpResponseBase:
     """The archive, streamed; 404 once it has expired."""
-    task = get_object_or_404(request.user.export_tasks.downloadable(), pk=pk)
+    return download(get_object_or_404(request.user.export_tasks.downloadable(), pk=pk))
+
+
+def download(task: ExportTask) -> HttpResponseBase:
+    """The archive of a downloadable task; Http404 where its file is gone."""
     task.record(Event.DOWNLOADED)
     name, content_type = archive.download_name(task)
     if settings.EXPORT_ACCEL_PREFIX:

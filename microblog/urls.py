@@ -6,8 +6,10 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("exports/", include("exports.urls")),
+    path("settings/tokens/", include("api.token_urls")),
     path("settings/", include("blog.account_urls")),
     path("", include("blog.urls")),
+    path("api/", include("api.urls")),  # after those whose converter it uses
 ]
 
 if settings.ANYMAIL.get("WEBHOOK_SECRET"):

@@ -8,16 +8,20 @@ from .notification import Notification
 from .person import SIGN_UP_KEPT, USERNAME_VALIDATORS, PersonManager, User, time_zones, validate_time_zone
 from .post import HIDDEN_REASON_LENGTH, POST_LENGTH, Post
 from .report import COMMENT_LENGTH, Outcome, Reason, Report
+from .token import MOST_TOKENS, TOKEN_NAME_LENGTH, ApiToken, TooManyTokens
 
 __all__ = [
     "COMMENT_LENGTH",
     "HIDDEN_REASON_LENGTH",
     "MAIL_LEASE",
     "MESSAGE_LENGTH",
+    "MOST_TOKENS",
     "POST_LENGTH",
     "SIGN_UP_KEPT",
+    "TOKEN_NAME_LENGTH",
     "USERNAME_VALIDATORS",
     "AccountMail",
+    "ApiToken",
     "Block",
     "Conversation",
     "Follow",
@@ -30,6 +34,7 @@ __all__ = [
     "Post",
     "Reason",
     "Report",
+    "TooManyTokens",
     "User",
     "a_lease_from_now",
     "time_zones",

@@ -72,7 +72,9 @@ def code():
 
 def test_what_a_visitor_sees(visit, bob):
     baker.make(Post, author=bob, _quantity=20)
-    visit.look("/", "/explore/", "/@bob/", "/@bob/followers/", f"/posts/{Post.objects.first().pk}/", "/nowhere/")
+    visit.look(
+        "/", "/explore/", "/@bob/", "/@bob/followers/", "/api/docs/", f"/posts/{Post.objects.first().pk}/", "/nowhere/"
+    )
     visit.page.route("**/broken/", lambda route: route.fulfill(body=render_to_string("500.html")))
     visit.look("/broken/")
 
@@ -156,6 +158,12 @@ def test_settings(visit):
     visit.look("/accounts/email/", "/accounts/2fa/", "/accounts/2fa/totp/activate/", "/accounts/password/change/")
     visit.send(oldpassword="wrong", password1="1", password2="2")
     visit.look_here()
+    visit.look("/settings/tokens/", "/settings/tokens/new/")
+    visit.send(name="")
+    visit.look_here()
+    visit.send(name="Laptop")
+    visit.look_here()
+    visit.look("/settings/tokens/")
 
 
 def test_the_second_factor(visit, alice):

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -15,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from .. import avatars, news
+from .. import avatars, deeds
 from ..forms import ProfileForm
 from ..http import PersonRequest, next_url, wants_fragment
 from ..limits import limited
@@ -103,20 +102,13 @@ def _people(request: HttpRequest, person: User, page: Page[Follow], people: list
 @require_POST
 @limited("follow")
 def follow_create(request: HttpRequest, username: str) -> HttpResponse:
-    return _set_follow(request, username, _follow)
-
-
-def _follow(user: User, person: User) -> None:
-    with transaction.atomic():
-        follow, is_new = user.following.get_or_create(followed=person)
-        if is_new:
-            news.followed(follow)
+    return _set_follow(request, username, deeds.follow)
 
 
 @require_POST
 @limited("follow")
 def follow_delete(request: HttpRequest, username: str) -> HttpResponse:
-    return _set_follow(request, username, lambda user, person: user.following.filter(followed=person).delete())
+    return _set_follow(request, username, deeds.unfollow)
 
 
 def _set_follow(request: HttpRequest, username: str, change: Callable[[User, User], object]) -> HttpResponse:

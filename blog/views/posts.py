@@ -2,14 +2,13 @@
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from .. import drafts, limits, mentions, news
+from .. import deeds, drafts, limits, mentions
 from ..forms import PostEditForm, PostForm
 from ..http import PersonRequest, wants_fragment
 from ..models import Post
@@ -57,9 +56,7 @@ def post_create(request: PersonRequest) -> HttpResponse:
     if seconds := limits.wait(request, "post"):
         form.add_error("body", limits.message(seconds))
         return limits.with_retry(_home(request, form, status=429), seconds)
-    with transaction.atomic():
-        post = form.save()
-        news.mentioned(post)
+    post = deeds.publish(form)
     if wants_fragment(request):
         mentions.attach([post], request.user)
         return render(request, "blog/_post.html", {"post": post}, status=201)
@@ -84,8 +81,7 @@ def post_edit(request: PersonRequest, pk: int) -> HttpResponse:
     form = PostEditForm(request.POST, instance=post)
     if not form.is_valid():
         return render(request, "blog/post_edit.html", {"post": post, "form": form}, status=422)
-    with transaction.atomic():
-        news.mentioned(form.save())
+    deeds.publish(form)
     messages.success(request, _("Your post is changed."))
     return redirect(post)
 

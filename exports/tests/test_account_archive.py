@@ -14,7 +14,7 @@ from django.core import mail
 from django.db import connection
 from django.utils import translation
 
-from blog.models import Block, Conversation, Follow, Message, Mute, Notification, Post, Report
+from blog.models import ApiToken, Block, Conversation, Follow, Message, Mute, Notification, Post, Report
 from exports import archive, delivery, jobs
 from exports.models import ExportTask
 from exports.parts import PARTS
@@ -24,7 +24,10 @@ from .test_snapshot import meanwhile
 pytestmark = pytest.mark.django_db
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-SECRETS = ("argon2", "pbkdf2", "JBSWY3DPEHPK3PXP", "the-key-of-a-session", "what bob holds against alice")
+SECRETS = (
+    *("argon2", "pbkdf2", "JBSWY3DPEHPK3PXP", "the-key-of-a-session"),
+    *("the hash of a password", "the digest of a token", "what bob holds against alice"),
+)
 
 
 def unpacked(data):
@@ -94,6 +97,8 @@ def life(alice, bob, staff, make_user, say):
     )
     UserSession.objects.update(created_at=NOON)
     Authenticator.objects.create(user=alice, type="totp", data={"secret": "JBSWY3DPEHPK3PXP"}, created_at=NOON)
+    about_token = {"auth_hash": "the hash of a password", "created_at": NOON}
+    ApiToken.objects.create(owner=alice, name="Robot", is_read_only=True, digest="the digest of a token", **about_token)
     return {"post": post.pk, "theirs": theirs.pk}
 
 
@@ -103,6 +108,7 @@ def test_it_holds_all_that_is_theirs_and_nothing_else(alice, life, read_files):
     heads = {name: file for name, file in files.items() if name not in ("README.txt", "manifest.json")}
     assert all((file["version"], file["username"]) == (1, "alice") for file in heads.values())
     assert {name: file[name.removesuffix(".json")] for name, file in heads.items()} == {
+        "api_tokens.json": [{"name": "Robot", "is_read_only": True, "since": noon, "last_used_at": None}],
         "profile.json": {
             "username": "alice",
             "email": "alice@microblog.example",

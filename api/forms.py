@@ -1,0 +1,29 @@
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from blog.models import MOST_TOKENS, TOKEN_NAME_LENGTH, ApiToken, TooManyTokens, User
+
+
+class TokenForm(forms.Form):
+    name = forms.CharField(
+        label=_("Name"),
+        help_text=_("So that you know it again: what will use it, and where."),
+        max_length=TOKEN_NAME_LENGTH,
+        error_messages={"required": _("Give it a name, so that you know it again.")},
+    )
+    is_read_only = forms.BooleanField(label=_("It may only read"), required=False, initial=True)
+
+    def __init__(self, owner: User, *args: Any, **kwargs: Any) -> None:
+        self.owner = owner
+        super().__init__(*args, **kwargs)
+
+    def make(self) -> tuple[ApiToken, str] | None:
+        """The token and its secret; None, with an error, if there are too many already."""
+        try:
+            return ApiToken.objects.make(self.owner, **self.cleaned_data)
+        except TooManyTokens:
+            words = _("You have %(most)d tokens, and more there cannot be. Revoke one that you do not need any more.")
+            self.add_error(None, forms.ValidationError(words, code="many", params={"most": MOST_TOKENS}))
+            return None

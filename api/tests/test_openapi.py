@@ -1,0 +1,91 @@
+"""Whatever is sent, the API answers as its own document says."""
+
+import json
+
+import hypothesis
+import pytest
+import schemathesis
+from django.core.serializers.json import DjangoJSONEncoder
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
+from model_bakery import baker
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from api import v1
+from api.v1 import api
+from blog.models import ApiToken, Post
+from exports.models import ExportTask
+from microblog.wsgi import application
+
+DOCUMENT = "/api/v1/openapi.json"
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+
+schema = schemathesis.openapi.from_dict(json.loads(json.dumps(api.get_openapi_schema(), cls=DjangoJSONEncoder)))
+schema.app = application
+
+
+@pytest.fixture
+def connected(db, settings):
+    """A site that keeps its connection between requests, and the test's transaction with it."""
+    settings.ALLOWED_HOSTS, settings.RATE_LIMITS = ["localhost"], False
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
+@pytest.fixture
+def headers(connected, alice, bob):
+    return {"Authorization": f"Bearer {ApiToken.objects.make(alice, 'Try', False)[1]}"}
+
+
+@schema.parametrize()
+@hypothesis.settings(
+    max_examples=10,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[hypothesis.Phase.generate],
+    suppress_health_check=list(hypothesis.HealthCheck),
+)
+def test_every_answer_is_as_described(case, headers, alice):
+    case.call_and_validate(headers=headers, checks=CHECKS)
+    if "pk" in case.path_parameters:  # what nobody would guess
+        is_export = "/exports/" in case.path
+        there = ExportTask.objects.request(alice.pk)[0] if is_export else baker.make(Post, author=alice)
+        case.path_parameters["pk"] = there.pk
+        case.call_and_validate(headers=headers, checks=CHECKS)
+
+
+def test_the_document_is_for_everyone_in_their_language(client, db, django_assert_num_queries):
+    with django_assert_num_queries(0):
+        document = client.get(DOCUMENT)
+    assert document["Content-Type"].startswith("application/json")
+    assert document["Content-Language"] == "en"
+    assert client.post(DOCUMENT).status_code == 405
+
+
+def test_its_words_are_translated_each_time_anew(client, db, monkeypatch):
+    original = client.get(DOCUMENT).json()
+    monkeypatch.setattr(v1, "gettext", str.upper)
+    shouted = client.get(DOCUMENT).json()
+    monkeypatch.undo()
+    operation = shouted["paths"]["/api/v1/posts/"]["get"]
+    assert operation["summary"] == "YOUR POSTS, NEWEST FIRST"
+    assert operation["parameters"][0]["description"].startswith("WHERE THE PAGE BEGINS")
+    assert shouted["components"]["schemas"]["PostOut"]["properties"]["url"]["description"] == "THE POST'S PAGE."
+    assert client.get(DOCUMENT).json() == original
+
+
+def test_it_names_every_operation_once_and_asks_each_for_a_token(client, db):
+    paths = json.loads(client.get(DOCUMENT).content)["paths"]
+    operations = [operation for methods in paths.values() for operation in methods.values()]
+    assert len({operation["operationId"] for operation in operations}) == len(operations) == 17
+    assert all(operation["security"] == [{"Token": []}] for operation in operations)
+    assert all({"401", "429", "500"} <= set(operation["responses"]) for operation in operations)

@@ -1,0 +1,57 @@
+import pytest
+from model_bakery import baker
+
+from blog.models import Follow, Post, User
+
+pytestmark = pytest.mark.django_db
+
+PROFILE = "/api/v1/profile/"
+
+
+@pytest.fixture
+def change(api):
+    return lambda **fields: api.patch(PROFILE, fields, content_type="application/json")
+
+
+def test_it_tells_of_oneself(api, alice, bob, settings):
+    settings.SITE_URL = "https://microblog.example"
+    baker.make(Post, author=alice, _quantity=2)
+    Follow.objects.create(follower=alice, followed=bob)
+    assert api.get(PROFILE).json() == {
+        "username": "alice",
+        "url": "https://microblog.example/@alice/",
+        "about_me": "",
+        "language": "",
+        "time_zone": "",
+        "joined_at": alice.date_joined.isoformat().replace("+00:00", "Z"),
+        "posts": 2,
+        "following": 1,
+        "followers": 0,
+    }
+
+
+def test_what_is_left_out_stays_as_it_is(change, alice):
+    assert change(about_me="Walks", language="es").status_code == 200
+    answer = change(time_zone="Europe/Madrid")
+    assert (answer.json()["about_me"], answer.json()["language"]) == ("Walks", "es")
+    alice.refresh_from_db()
+    assert (alice.about_me, alice.language, alice.time_zone) == ("Walks", "es", "Europe/Madrid")
+
+
+@pytest.mark.parametrize(
+    "fields", [{"about_me": "x" * 281}, {"language": "xx"}, {"time_zone": "Mars/Olympus"}, {"about_me": "a\0b"}]
+)
+def test_what_the_form_refuses_changes_nothing(change, alice, fields):
+    answer = change(**fields)
+    assert answer.status_code == 422
+    assert [flaw["field"] for flaw in answer.json()["errors"]] == list(fields)
+    assert User.objects.filter(pk=alice.pk).values("about_me", "language", "time_zone").get() == {
+        "about_me": "",
+        "language": "",
+        "time_zone": "",
+    }
+
+
+@pytest.mark.parametrize("field", ["username", "email", "is_staff", "password"])
+def test_nothing_else_can_be_changed(change, alice, field):
+    assert change(**{field: "x"}).json()["errors"] == [{"field": field, "detail": "There is no such field."}]

@@ -1,0 +1,97 @@
+import math
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+from ninja import Router
+from ninja.responses import Status
+
+from api.auth import count
+from api.problems import Refusal
+from api.schemas import Before, ExportIn, ExportOut, ExportPage, problems, site
+from blog.http import PersonRequest
+from blog.paging import paginate
+from blog.templatetags.blog import exact
+from exports import asking, jobs
+from exports.kinds import KINDS
+from exports.models import ExportTask
+from exports.views import download
+
+router = Router(tags=[gettext_noop("Exports")])
+
+
+@router.get(
+    "/exports/", summary=gettext_noop("Your exports, newest first"), response={200: ExportPage, **problems(404)}
+)
+def export_list(request: PersonRequest, before: Before = None) -> ExportPage:
+    return ExportPage.of(request, paginate(request.user.export_tasks.prefetch_related("mails"), before))
+
+
+@router.post(
+    "/exports/",
+    summary=gettext_noop("Ask for an archive, or for the one of that kind that is under way already"),
+    response={200: ExportOut, 201: ExportOut, **problems(400, 403, 422, 503)},
+)
+def export_create(request: PersonRequest, data: ExportIn, response: HttpResponse) -> Status[ExportOut]:
+    if data.kind not in KINDS:
+        raise Refusal(422, errors=[("kind", _("There is no such kind of archive."))])
+    count(request, "export")
+    try:
+        task, is_new = asking.ask(request.user, data.kind)
+    except asking.Cooling as refusal:
+        raise _cooling(refusal.last) from refusal
+    except asking.NoRoom as refusal:
+        words = _("We are short of disk space and cannot build archives now. Please try again later.")
+        raise Refusal(503, words) from refusal
+    response["Location"] = site(reverse("api-1:export_detail", args=[task.pk]))
+    return Status(201 if is_new else 200, _shown(task))
+
+
+def _cooling(last: ExportTask) -> Refusal:
+    words = _("Your last archive is quite new. You can ask for another at %(moment)s.")
+    seconds = math.ceil((last.next_request_at - timezone.now()).total_seconds())
+    return Refusal(429, words % {"moment": exact(last.next_request_at)}, headers={"Retry-After": str(max(1, seconds))})
+
+
+@router.get(
+    "/exports/{uuid:pk}/", summary=gettext_noop("How an export stands"), response={200: ExportOut, **problems(404)}
+)
+def export_detail(request: PersonRequest, pk: UUID) -> ExportOut:
+    return _shown(get_object_or_404(request.user.export_tasks, pk=pk))
+
+
+@router.post(
+    "/exports/{uuid:pk}/cancel/",
+    summary=gettext_noop("Cancel an export; 409 if it has ended already"),
+    response={200: ExportOut, **problems(403, 404, 409)},
+)
+def export_cancel(request: PersonRequest, pk: UUID) -> ExportOut:
+    task = get_object_or_404(request.user.export_tasks, pk=pk)
+    if not task.cancel():
+        raise Refusal(409, _("Too late to cancel: it has ended already."))
+    jobs.withdraw(task)
+    return _shown(task)
+
+
+@router.get(
+    "/exports/{uuid:pk}/download/",
+    summary=gettext_noop("The archive itself, as long as it is kept"),
+    response={200: None, **problems(404)},
+    openapi_extra={
+        "responses": {
+            200: {"content": {"application/json": {"schema": {}}, "application/zip": {"schema": {}}}},
+            302: {"description": gettext_noop("To the object store, where archives lie in one")},
+        }
+    },
+)
+def export_download(request: PersonRequest, pk: UUID) -> HttpResponseBase:
+    return download(get_object_or_404(request.user.export_tasks.downloadable(), pk=pk))
+
+
+def _shown(task: ExportTask) -> ExportOut:
+    return ExportOut.of(task, task.told() if task.is_unfinished else task.facts())

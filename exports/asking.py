@@ -1,0 +1,48 @@
+"""Asking for an archive, wherever that is done."""
+
+import logging
+from functools import partial
+
+from django.db import transaction
+from django.utils.translation import get_language
+
+from blog.models import User
+
+from . import archive, jobs
+from .kinds import KINDS
+from .models import ExportTask
+from .offers import offers
+
+logger = logging.getLogger(__name__)
+
+
+class Refused(Exception):
+    """No archive is built now."""
+
+
+class Cooling(Refused):
+    """The last one is too new."""
+
+    def __init__(self, last: ExportTask) -> None:
+        self.last = last
+        super().__init__(last)
+
+
+class NoRoom(Refused):
+    """The disk is nearly full."""
+
+
+def ask(owner: User, kind: str) -> tuple[ExportTask, bool]:
+    """A new task, or the one that is under way already, and whether it is new; Cooling or NoRoom if it cannot be."""
+    if last := offers(owner)[kind].cooling:
+        raise Cooling(last)
+    if not archive.has_room():
+        logger.error("An export was refused: less than EXPORT_MIN_FREE bytes are free.")
+        raise NoRoom
+    rows, language = KINDS[kind].count(owner), get_language() or ""
+    with transaction.atomic():
+        task, is_new = ExportTask.objects.request(owner.pk, kind, language, rows)
+        if is_new:
+            # The request stands once it is committed; a broker that is away is the sweeper's to make good.
+            transaction.on_commit(partial(jobs.enqueue_export, task), robust=True)
+    return task, is_new
