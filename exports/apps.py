@@ -8,12 +8,16 @@ class ExportsConfig(AppConfig):
     verbose_name = _("Exports")
 
     def ready(self) -> None:
+        from allauth.mfa.signals import authenticator_added
+
         from blog import deletion, notifications
 
         from . import checks, progress
         from .deletion import withdraw_exports
+        from .desk.second_factor import note_set_up
 
         notifications.register("export", progress.describe)
         deletion.before_delete(withdraw_exports)
+        authenticator_added.connect(note_set_up)
         register(checks.shared_services)
         register(checks.timings)

@@ -23,6 +23,7 @@ from blog import jobs as account_jobs
 from blog.models import AccountMail, Notification
 
 from . import archive, jobs, waiting
+from .desk.queue import note_sweep
 from .kinds import KINDS
 from .models import ExportEvent, ExportMail, ExportTask, Status
 from .models.clock import from_now
@@ -50,6 +51,7 @@ def sweep() -> None:
         expire_archives,
         remove_parts,
         waiting.tell,
+        note_sweep,
     ):
         _guarded(step)
 

@@ -2,6 +2,17 @@
 
 from .event import Event, ExportEvent
 from .mail import ExportMail, MailStatus, Purpose
+from .self_test import SelfTest
 from .task import ErrorCode, ExportTask, Status
 
-__all__ = ["ErrorCode", "Event", "ExportEvent", "ExportMail", "ExportTask", "MailStatus", "Purpose", "Status"]
+__all__ = [
+    "ErrorCode",
+    "Event",
+    "ExportEvent",
+    "ExportMail",
+    "ExportTask",
+    "MailStatus",
+    "Purpose",
+    "SelfTest",
+    "Status",
+]
