@@ -35,7 +35,8 @@ class PersonMiddleware:
         if request.path.startswith(PRIVATE):
             add_never_cache_headers(response)
         # A page that is merely open polls for ever: that is not the person being here.
-        if request.user.is_authenticated and getattr(request.resolver_match, "url_name", "") != "notifications":
+        is_poll = "X-Poll" in request.headers or getattr(request.resolver_match, "url_name", "") == "notifications"
+        if request.user.is_authenticated and not is_poll:
             note_seen(request.user)
         return response
 

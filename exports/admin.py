@@ -17,7 +17,6 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
@@ -27,13 +26,16 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 from django_rq.models import Dashboard
+from django_stubs_ext import StrOrPromise
+
+from blog.http import PersonRequest
 
 from .dashboard import PERMISSION, GuardedQueueAdmin
 from .desk import live, queue
 from .desk.actions import ACTIONS, MOST, Action
 from .models import ErrorCode, ExportMail, ExportTask, MailStatus
 
-Lookups = list[tuple[str, str | Promise]]
+Lookups = list[tuple[str, StrOrPromise]]
 
 
 class ReadOnly:
@@ -101,11 +103,11 @@ class MovingList(ChangeList):
         tasks = list(self.result_list)
         cells = live.describe(tasks, queue.read())
         for task in tasks:
-            task.live = cells[task.pk]  # type: ignore[attr-defined]
+            vars(task)["live"] = cells[task.pk]
         self.result_list = tasks
 
 
-def moving(column: str, description: str | Promise) -> Callable[..., SafeString]:
+def moving(column: str, description: StrOrPromise) -> Callable[..., SafeString]:
     """A column whose words desk-list.js keeps up to date."""
 
     @admin.display(description=description)
@@ -116,9 +118,9 @@ def moving(column: str, description: str | Promise) -> Callable[..., SafeString]
 
 
 def cells_of(task: ExportTask) -> dict[str, Any]:
-    if not hasattr(task, "live"):
-        task.live = live.describe([task], queue.read())[task.pk]
-    cells: dict[str, Any] = task.live
+    cells: dict[str, Any] | None = vars(task).get("live")
+    if cells is None:
+        cells = vars(task)["live"] = live.describe([task], queue.read())[task.pk]
     return cells
 
 
@@ -130,8 +132,7 @@ class ExportTaskAdmin(ReadOnly, admin.ModelAdmin[ExportTask]):
     list_display_links = ("whose",)
     list_filter = ("status", "kind", FailureFilter, AgeFilter)
     list_select_related = ("owner",)
-    list_per_page = MOST
-    list_max_show_all = MOST
+    list_per_page = list_max_show_all = 50
     search_fields = ("owner__username", "owner__email")
     search_help_text = _("Owner's name or address, an export's id, or a Message-ID")
     ordering = ("-created_at",)
@@ -139,7 +140,7 @@ class ExportTaskAdmin(ReadOnly, admin.ModelAdmin[ExportTask]):
     view_on_site = False  # the owner's page is for the owner alone
     change_list_template = "admin/exporttask_list.html"
     state = moving("state", _("state"))
-    place = moving("place", _("place in the queue"))
+    place = moving("place", _("place"))
     attempts = moving("attempts", _("attempts"))
     worker = moving("worker", _("worker"))
     heard = moving("heard", _("heard from"))
@@ -185,7 +186,7 @@ class ExportTaskAdmin(ReadOnly, admin.ModelAdmin[ExportTask]):
         chosen = [("task", str(pk)) for pk in tasks.values_list("pk", flat=True)[:MOST]]
         return redirect(f"{reverse('admin:exports_exporttask_act', args=[action.name])}?{urlencode(chosen)}")
 
-    def act_view(self, request: HttpRequest, name: str) -> HttpResponse:
+    def act_view(self, request: PersonRequest, name: str) -> HttpResponse:
         action = ACTIONS.get(name)
         if action is None:
             raise Http404
@@ -203,7 +204,7 @@ class ExportTaskAdmin(ReadOnly, admin.ModelAdmin[ExportTask]):
         }
         return TemplateResponse(request, "admin/exporttask_act.html", context)
 
-    def _act(self, request: HttpRequest, action: Action, tasks: list[ExportTask]) -> HttpResponse:
+    def _act(self, request: PersonRequest, action: Action, tasks: list[ExportTask]) -> HttpResponse:
         done = [task for task in tasks if action.applies(task) and action.act(task, request.user)]
         for task in done:
             self.log_change(request, task, action.done)
@@ -270,7 +271,7 @@ class ExportTaskAdmin(ReadOnly, admin.ModelAdmin[ExportTask]):
         }
         return TemplateResponse(request, "admin/exporttask_detail.html", context)
 
-    def _facts(self, task: ExportTask, job: SafeString | str) -> list[tuple[str | Promise, Any]]:
+    def _facts(self, task: ExportTask, job: SafeString | str) -> list[tuple[StrOrPromise, Any]]:
         """Not the file itself: what people wrote is not for staff to read."""
         return [
             (_("state"), self.state(task)),

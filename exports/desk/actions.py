@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django_stubs_ext import StrOrPromise
 
 from blog.models import User
 from exports import archive, jobs
@@ -14,8 +14,6 @@ from exports.models import ExportTask, Status
 
 MOST = 100  # exports that one confirmation may be about
 
-Words = str | Promise
-
 
 @dataclass(frozen=True)
 class Action:
@@ -23,8 +21,8 @@ class Action:
 
     name: str
     permission: str
-    label: Words
-    explanation: Words
+    label: StrOrPromise
+    explanation: StrOrPromise
     done: str
     """What the log says, in English: it is for the operators of all times."""
     applies: Callable[[ExportTask], bool]

@@ -12,9 +12,9 @@ from django.db.models import Count, Sum
 from django.template.defaultfilters import date as format_date
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django_stubs_ext import StrOrPromise
 
 from exports.models import ExportMail, ExportTask, MailStatus, SelfTest, Status
 
@@ -28,7 +28,7 @@ WIDTH, HEIGHT, GAP = 240, 48, 2  # of a plot, in the units of its viewBox
 class Span:
     """A stretch of time up to now, in equal steps."""
 
-    label: str | Promise
+    label: StrOrPromise
     step: timedelta
     steps: int
     time_format: str
@@ -99,7 +99,7 @@ def _by_state(now: datetime) -> list[tuple[str, int, str]]:
         for status, number in rows.order_by().values_list("status").annotate(Count("pk"))
     }
     return [
-        (status.label, counts.get(status, 0), f"status__exact={status}" + ("" if is_open else "&age=day"))
+        (str(status.label), counts.get(status, 0), f"status__exact={status}" + ("" if is_open else "&age=day"))
         for status in Status
         for is_open in [status in (Status.READY, Status.RUNNING)]
     ]
@@ -107,13 +107,12 @@ def _by_state(now: datetime) -> list[tuple[str, int, str]]:
 
 def _ended(since: datetime) -> Iterable[Ended]:
     """Those that succeeded or failed, by when they were asked for: that is what the index knows."""
-    rows = ExportTask.objects.filter(
-        created_at__gte=since, status__in=(Status.SUCCESSFUL, Status.FAILED), finished_at__isnull=False
-    )
+    rows = ExportTask.objects.filter(created_at__gte=since, status__in=(Status.SUCCESSFUL, Status.FAILED))
     for status, created_at, finished_at in rows.order_by("-created_at").values_list(
         "status", "created_at", "finished_at"
     )[:MOST]:
-        yield Ended(status == Status.SUCCESSFUL, (finished_at - created_at).total_seconds(), finished_at)
+        if finished_at:
+            yield Ended(status == Status.SUCCESSFUL, (finished_at - created_at).total_seconds(), finished_at)
 
 
 def rate(span: Span, ended: Sequence[Ended], now: datetime) -> Plot:

@@ -8,11 +8,11 @@ import django_rq
 from django.utils import timezone
 from redis.exceptions import RedisError
 from rq import Queue as RQQueue
-from rq import Worker
 from rq.exceptions import NoSuchJobError
 from rq.job import Job
 from rq.registry import StartedJobRegistry
 from rq.suspension import is_suspended, resume
+from rq.worker import BaseWorker, Worker
 
 SWEPT = "microblog:sweeper"  # holds the time of the last round, in seconds since 1970
 UUID_LENGTH = 36
@@ -76,11 +76,11 @@ def _read(queue: RQQueue) -> Queue:
         started=frozenset(StartedJobRegistry(queue=queue).get_job_ids(cleanup=False)),
         workers=tuple(sorted(map(_hand, Worker.all(queue=queue)), key=lambda hand: hand.name)),
         swept_at=datetime.fromtimestamp(float(swept), UTC) if swept else None,
-        is_paused=bool(is_suspended(queue.connection)),  # type: ignore[no-untyped-call]
+        is_paused=bool(is_suspended(queue.connection)),
     )
 
 
-def _hand(worker: Worker) -> Hand:
+def _hand(worker: BaseWorker) -> Hand:
     seen_at = worker.last_heartbeat
     return Hand(
         name=worker.name,
@@ -122,7 +122,7 @@ def withdraw(job_id: str) -> None:
 
 def let_go_on() -> None:
     """End a pause that `rqsuspend` began. RedisError while the broker is away."""
-    resume(django_rq.get_connection("default"))  # type: ignore[no-untyped-call]
+    resume(django_rq.get_connection("default"))
 
 
 def note_sweep() -> None:

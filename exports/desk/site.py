@@ -1,5 +1,6 @@
 """The admin as our own site: who is let in, and the pages about the whole of it."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -16,9 +17,9 @@ from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.cache import never_cache
 from redis.exceptions import RedisError
 
+from blog.http import PersonRequest
 from exports import sweeper
 from exports.models import SelfTest
 from exports.models.self_test import STEPS
@@ -46,7 +47,9 @@ class DeskSite(AdminSite):
             raise PermissionDenied
         return redirect(url) if second_factor.is_shown(request) else second_factor.ask(request, url)
 
-    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def password_change(  # type: ignore[override]
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         return redirect("account_change_password")
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
@@ -57,7 +60,6 @@ class DeskSite(AdminSite):
             *super().get_urls(),
         ]
 
-    @never_cache
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         context = {}
         if request.user.has_perm(VIEW):
@@ -65,18 +67,22 @@ class DeskSite(AdminSite):
             context = figures.front_page(known) | {"is_sweeper_silent": stuck.is_sweeper_silent(known)}
         return super().index(request, context | (extra_context or {}))
 
-    def stuck(self, request: HttpRequest) -> HttpResponse:
+    def stuck(self, request: PersonRequest) -> HttpResponse:
         _require(request, VIEW)
         if request.method == "POST":
             return self._remedy(request)
         found = stuck.find(queue.read())
         return self._page(request, "admin/stuck.html", title=_("Why is it stuck?"), found=found)
 
-    def _remedy(self, request: HttpRequest) -> HttpResponse:
+    def _remedy(self, request: PersonRequest) -> HttpResponse:
         _require(request, OPERATE)
         name, target = request.POST.get("remedy", ""), request.POST.get("target", "")
-        remedies = {"sweep": sweeper.sweep, "resume": queue.let_go_on, "withdraw": lambda: queue.withdraw(target)}
-        if name not in remedies or (name == "withdraw" and target not in queue.tasks_of([target])):
+        remedies: dict[str, Callable[[], None]] = {
+            "sweep": sweeper.sweep,
+            "resume": queue.let_go_on,
+            "withdraw": lambda: queue.withdraw(target),
+        }
+        if name not in remedies or (name == "withdraw" and not stuck.pointless([target])):
             raise Http404
         try:
             remedies[name]()
@@ -89,7 +95,7 @@ class DeskSite(AdminSite):
             messages.success(request, _("Done. What is still listed is as it was a moment ago."))
         return redirect("admin:stuck")
 
-    def selftest(self, request: HttpRequest) -> HttpResponse:
+    def selftest(self, request: PersonRequest) -> HttpResponse:
         _require(request, OPERATE)
         address = request.user.confirmed_email
         if request.method == "POST" and address:
@@ -100,7 +106,7 @@ class DeskSite(AdminSite):
         last = SelfTest.objects.select_related("actor").exclude(passed=None)[:10]
         return self._page(request, "admin/selftest.html", title=_("Self-test"), tests=last, address=address)
 
-    def selftest_detail(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+    def selftest_detail(self, request: PersonRequest, pk: UUID) -> HttpResponse:
         _require(request, OPERATE)
         test = SelfTest.objects.filter(pk=pk).first()
         if test is None:
@@ -109,7 +115,7 @@ class DeskSite(AdminSite):
         return self._page(request, "admin/selftest.html", title=_("Self-test"), test=test, steps=STEPS, is_shown=True)
 
     def _page(self, request: HttpRequest, template: str, **context: Any) -> TemplateResponse:
-        request.current_app = self.name  # type: ignore[attr-defined]
+        request.current_app = self.name
         return TemplateResponse(request, template, self.each_context(request) | context)
 
 

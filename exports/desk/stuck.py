@@ -149,16 +149,16 @@ def _of_mails(known: Queue) -> Iterator[Mismatch]:
 
 
 def _of_jobs(known: Queue) -> Iterator[Mismatch]:
-    for job_id in _pointless(known.waiting)[:MOST]:
+    for job_id in pointless(known.waiting)[:MOST]:
         text = _("Job %s waits in the queue for an export that has ended or moved on. It will find nothing to do.")
         yield Mismatch(text % job_id, Remedy(_("Take it off the queue"), name="withdraw", target=job_id))
     for job_id in sorted(known.started - _job_ids(known))[:MOST]:
         text = _("RQ takes job %s for started, but no worker has it. RQ forgets it by itself; the row is what counts.")
-        if job_id in _pointless([job_id]):
+        if job_id in pointless([job_id]):
             yield Mismatch(text % job_id, _look_at(job_id))
 
 
-def _pointless(job_ids: Iterable[str]) -> list[str]:
+def pointless(job_ids: Iterable[str]) -> list[str]:
     """The jobs of exports that no longer want them."""
     tasks = tasks_of(job_ids)
     wanted: Any = ExportTask.objects.unfinished().filter(pk__in=[UUID(pk) for pk, _attempt in tasks.values()])
@@ -167,12 +167,12 @@ def _pointless(job_ids: Iterable[str]) -> list[str]:
 
 
 def _of_hands(known: Queue) -> Iterator[Mismatch]:
-    pointless = set(_pointless(_job_ids(known)))
+    in_vain = set(pointless(_job_ids(known)))
     for hand in known.workers:
         if hand.is_silent:
             text = _("Worker %s has not been heard from for a minute. RQ forgets it by itself.")
             yield Mismatch(text % hand.name[:8], _look_at_worker(hand))
-        elif hand.job_id in pointless and not _ends_soon(hand.job_id):
+        elif hand.job_id in in_vain and not _ends_soon(hand.job_id):
             text = _("Worker %s works for an export that has ended or moved on. It changes nothing any more.")
             yield Mismatch(text % hand.name[:8], _look_at(hand.job_id))
 

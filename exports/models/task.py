@@ -376,7 +376,7 @@ class ExportTask(models.Model):
 
     def _crash(self, row: ExportTaskQuerySet, traceback: str) -> bool:
         crashes = self.crashes + 1
-        changes = {"crashes": crashes, "traceback": traceback or self.traceback}
+        changes: dict[str, Any] = {"crashes": crashes, "traceback": traceback or self.traceback}
         if crashes >= MAX_CRASHES:
             return self._fail(row, error_code=ErrorCode.CRASHED, **changes)
         return self._take_back(row, **changes)
