@@ -123,9 +123,9 @@ def _before_the_worker(test: SelfTest) -> str:
     if known.is_away:
         return _no_broker(known.trouble)
     if known.is_paused:
-        return _("Worker: the workers are paused. `manage.py rqresume` lets them go on.")
+        return _("Worker: the workers are paused. End that with manage.py rqresume.")
     if all(hand.is_silent for hand in known.workers):
-        return _("Worker: none is running. `manage.py rqworker` starts one.")
+        return _("Worker: none is running. Start one with manage.py rqworker.")
     if test.job_id not in known.waiting and test.job_id not in known.started:
         return _("Queue: the job was lost before a worker took it.")
     return _("Worker: all are busy, and none took the job within a minute.") if age > BUSY else ""

@@ -59,14 +59,16 @@ def _of_processes(known: Queue) -> Iterator[Mismatch]:
         return
     if known.is_paused:
         yield Mismatch(
-            _("The workers are paused: somebody ran `manage.py rqsuspend`."), Remedy(_("Let them go on"), name="resume")
+            _("The workers are paused: somebody ran manage.py rqsuspend."), Remedy(_("Let them go on"), name="resume")
         )
     alive = [hand for hand in known.workers if not hand.is_silent]
     if not alive:
-        yield Mismatch(_("No worker is running. `manage.py rqworker` starts one; what waits is kept meanwhile."), test)
+        yield Mismatch(
+            _("No worker is running. Start one with manage.py rqworker; until then what waits is kept."), test
+        )
     if is_sweeper_silent(known):
         yield Mismatch(
-            _("The sweeper, `manage.py tend_exports`, gives no sign of life: what died is not picked up again."),
+            _("The sweeper (manage.py tend_exports) gives no sign of life: what died is not picked up again."),
             sweep(),
         )
 

@@ -9,12 +9,6 @@ LIST = "/admin/exports/exporttask/"
 DASHBOARD = "/admin/django_rq/dashboard/"
 
 
-@pytest.fixture
-def helper(make_user):
-    """Staff without any permission."""
-    return make_user("helper", is_staff=True)
-
-
 def test_staff_see_state_progress_and_owner(client, staff, task):
     client.force_login(staff)
     task.claim()
