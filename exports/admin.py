@@ -127,7 +127,7 @@ def cells_of(task: ExportTask) -> dict[str, Any]:
 @admin.register(ExportTask)
 class ExportTaskAdmin(ReadOnly, admin.ModelAdmin[ExportTask]):
     list_display = (
-        "whose", "state", "progress", "place", "attempts", "worker", "heard", "estimate", "mail", "created_at"
+        "whose", "state", "progress", "place", "attempts", "worker", "heard", "estimate", "mail", "requested"
     )  # fmt: skip
     list_display_links = ("whose",)
     list_filter = ("status", "kind", FailureFilter, AgeFilter)
@@ -311,6 +311,10 @@ class ExportTaskAdmin(ReadOnly, admin.ModelAdmin[ExportTask]):
     @admin.display(description=_("owner"), ordering="owner__username")
     def whose(self, task: ExportTask) -> SafeString:
         return format_html('<span data-task="{}">{}</span>', task.pk, task.owner.username)
+
+    @admin.display(description=_("requested at"), ordering="created_at")
+    def requested(self, task: ExportTask) -> str:
+        return date_format(localtime(task.created_at), "SHORT_DATETIME_FORMAT")
 
     @admin.display(description=_("progress"), ordering="rows_done")
     def progress(self, task: ExportTask) -> SafeString:
