@@ -26,6 +26,7 @@ def sign_in(client, staff):
     return lambda: client.post("/accounts/login/?next=/admin/", {"login": "staff", "password": PASSWORD})
 
 
+@pytest.mark.django_db(transaction=True)  # allauth tells of what was set up after commit
 def test_staff_without_one_are_led_to_set_it_up_and_back(client, staff, sign_in):
     assert sign_in().url == "/admin/"
     client.post("/accounts/reauthenticate/", {"password": PASSWORD})
