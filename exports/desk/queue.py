@@ -35,6 +35,11 @@ class Hand:
         return self.seen_at is None or timezone.now() - self.seen_at > SILENT
 
     @property
+    def export_id(self) -> str:
+        """The export that it builds; empty where it does something else, or nothing."""
+        return tasks_of([self.job_id]).get(self.job_id, ("", 0))[0]
+
+    @property
     def key(self) -> str:
         return f"rq:worker:{self.name}"
 

@@ -41,6 +41,14 @@ def test_where_nothing_ended_nothing_is_claimed():
 
 
 @pytest.mark.django_db
+def test_a_worker_is_shown_with_what_it_builds(client, support, task, take):
+    take(task)
+    client.force_login(support)
+    change = f"/admin/exports/exporttask/{task.pk}/change/"
+    assert f'<a href="{change}">builds an export</a>' in client.get("/admin/").content.decode()
+
+
+@pytest.mark.django_db
 def test_the_front_page_tells_how_it_goes(client, support, task, bob, worker):
     ExportTask.objects.filter(pk=task.pk).update(created_at=timezone.now() - timedelta(minutes=7))
     other, _ = ExportTask.objects.request(bob.pk)
