@@ -6,11 +6,12 @@ What passes by itself within a few seconds is not told: every clock here has the
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -22,8 +23,8 @@ from .actions import ACTIONS
 from .queue import Hand, Queue, tasks_of
 
 MOST = 50  # of each kind that are named
-
-RUNNING_FOR_LONG = timedelta(seconds=60)
+LOOKED_AT = 1000  # jobs at the front of the queue
+MAILING = timedelta(seconds=60)  # how long a build that has ended may still have its worker
 
 
 @dataclass(frozen=True)
@@ -117,10 +118,12 @@ def _of_running_rows(known: Queue) -> Iterator[Mismatch]:
             yield Mismatch(text, _act("rescue", task), task)
 
 
-def _beyond(tasks: Iterable[ExportTask], job_ids: Iterable[str]) -> list[ExportTask]:
-    """Those whose job is none of these."""
+def _beyond(tasks: QuerySet[ExportTask], job_ids: Iterable[str]) -> QuerySet[ExportTask]:
+    """The first of those whose job is none of these."""
     known = set(job_ids)
-    return [task for task in tasks if task.job_id not in known][:MOST]
+    keys = tasks.values_list("pk", "attempt").iterator()
+    lost = islice((pk for pk, attempt in keys if f"{pk}-{attempt}" not in known), MOST)
+    return tasks.filter(pk__in=list(lost))
 
 
 def _job_ids(known: Queue) -> set[str]:
@@ -151,7 +154,7 @@ def _of_mails(known: Queue) -> Iterator[Mismatch]:
 
 
 def _of_jobs(known: Queue) -> Iterator[Mismatch]:
-    for job_id in pointless(known.waiting)[:MOST]:
+    for job_id in pointless(islice(known.waiting, LOOKED_AT))[:MOST]:
         text = _("Job %s waits in the queue for an export that has ended or moved on. It will find nothing to do.")
         yield Mismatch(text % job_id, Remedy(_("Take it off the queue"), name="withdraw", target=job_id))
     for job_id in sorted(known.started - _job_ids(known))[:MOST]:
@@ -182,9 +185,7 @@ def _of_hands(known: Queue) -> Iterator[Mismatch]:
 def _ends_soon(job_id: str) -> bool:
     """A build that has just ended: its job still has to send the mail, and tidy up."""
     [(pk, attempt)] = tasks_of([job_id]).values()
-    lately = ExportTask.objects.filter(
-        pk=pk, attempt=attempt, finished_at__gt=from_now(-RUNNING_FOR_LONG.total_seconds())
-    )
+    lately = ExportTask.objects.filter(pk=pk, attempt=attempt, finished_at__gt=from_now(-MAILING.total_seconds()))
     return lately.exists()
 
 

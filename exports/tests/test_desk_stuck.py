@@ -125,6 +125,13 @@ def test_a_job_whose_export_is_over_is_taken_off_the_queue(look, client, task):
     assert "Nothing is stuck." in look()
 
 
+def test_a_job_that_rq_takes_for_started(look, task, worker, take):
+    take(task)
+    task.cancel()
+    worker.connection.delete(worker.executions_key)
+    assert f"RQ takes job {task.job_id} for started, but no worker has it" in look()
+
+
 def test_a_job_that_is_wanted_stays(look, client, task):
     jobs.enqueue_export(task)
     response = client.post("/admin/stuck/", {"remedy": "withdraw", "target": task.job_id})
