@@ -19,8 +19,8 @@ run: ready ## the site with all its processes, kept running for a browser
 	@$(BIN)/python -m dev.run
 
 test: ready ## all tests: on SQLite, in a browser, on PostgreSQL
-	$(BIN)/python -m pytest
-	$(BIN)/python -m pytest --database postgres
+	$(BIN)/python -m pytest -n auto --maxschedchunk 1
+	$(BIN)/python -m pytest -n auto --maxschedchunk 1 --database postgres
 
 lint: ready ## style, types, migrations, deployment checks, templates, translations
 	$(BIN)/ruff check
@@ -31,7 +31,7 @@ lint: ready ## style, types, migrations, deployment checks, templates, translati
 	$(BIN)/djlint templates --lint --quiet
 	$(BIN)/python -m dev.check_translations
 
-tools: ## install the system packages that some tests need: a browser, GNU gettext
+tools: ## install the system packages that some tests need: a browser, GNU gettext, promtool
 	@sh dev/tools.sh
 
 bench: ready ## the benchmarks, as a table of ratios

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import django_rq
 import pytest
+from django.core.cache import cache
 from django.core.mail import EmailMultiAlternatives
 from django.db import connection
 from django.test import Client
@@ -18,9 +19,10 @@ from rq import SimpleWorker
 from blog.models import Post, User
 from dev.pytest_plugin import chromium
 from dev.stack import Stack
+from microblog import request_ids
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 PASSWORD = "a walk beside the river"
 
@@ -36,10 +38,17 @@ CHROMIUM_FLAGS = [
 
 
 @pytest.fixture(autouse=True)
-def own_language() -> Iterator[None]:
-    """Forget the language that a request leaves active in its thread."""
+def own_thread() -> Iterator[None]:
+    """Forget the language and the id that a request leaves in its thread."""
     yield
     translation.deactivate()
+    request_ids.end()
+
+
+@pytest.fixture(autouse=True)
+def uncounted() -> None:
+    """Forget how often anything was done: each test's first person has the same key."""
+    cache.clear()
 
 
 @pytest.fixture
@@ -126,19 +135,27 @@ def stack(transactional_db: None, tmp_path: Path) -> Iterator[Stack]:
         yield stack
 
 
-@pytest.fixture
-def page(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator["Page"]:
-    """A page of a real browser, 360 pixels wide. At the end nothing may have been logged to its console."""
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Browser"]:
+    """One real browser for all of them; a context of its own is what keeps the tests apart."""
     from playwright.sync_api import sync_playwright
 
-    # Playwright's loop runs in this thread, and Django would take the tests' own queries for asynchronous ones.
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-    logged: list[str] = []
-    with sync_playwright() as playwright:
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        # Playwright's loop runs in this thread, and Django would take the tests' own queries for asynchronous ones.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
-        page = browser.new_page(viewport={"width": 360, "height": 740}, locale="en")
-        page.on("console", lambda message: logged.append(message.text))
-        page.on("pageerror", lambda error: logged.append(str(error)))
-        yield page
+        yield browser
         browser.close()
+
+
+@pytest.fixture
+def page(transactional_db: None, browser: "Browser") -> Iterator["Page"]:
+    """A page of a real browser, 360 pixels wide. At the end nothing may have been logged to its console."""
+    logged: list[str] = []
+    page = browser.new_page(viewport={"width": 360, "height": 740}, locale="en")
+    page.on("console", lambda message: logged.append(message.text))
+    page.on("pageerror", lambda error: logged.append(str(error)))
+    yield page
+    for context in browser.contexts:
+        context.close()
     assert not logged

@@ -1,7 +1,8 @@
 """The home timeline of somebody who follows a thousand people, and of somebody who follows three quiet ones.
 
-On SQLite and on a real PostgreSQL, first page and last, each the best of many; and the three counts of the busiest
-profile. `python -m benchmarks.timeline` runs all of it; with `--measure` it is the process that is measured.
+On SQLite and on a real PostgreSQL, first page and last, each the best of many; the three counts of the busiest profile;
+and searches for words that are rare, in many posts, and in most of them. `python -m benchmarks.timeline` runs all of
+it; with `--measure` it is the process that is measured.
 """
 
 import json
@@ -28,7 +29,8 @@ QUIET = 3
 FOLLOWED = 1000
 BEGINNING = datetime(2020, 1, 1, tzinfo=UTC)
 SPAN = timedelta(days=2000)
-BODY = "Honestly, the night train deserves a longer story. Pictures follow, and tomorrow the same again."
+RARE = "Quagga"  # in one post of a hundred thousand
+SEARCHES = {"rare": RARE, "common": "night train", "commonest": "the", "Chinese": "晚霞"}
 READERS = ("busy", "quiet")
 
 
@@ -51,6 +53,8 @@ def rows(result: dict[str, Any]) -> list[tuple[str, str, str, str]]:
             ratio = max(first, last) / min(first, last)
             label = f"timeline of the {reader} reader, first / last page, {database}"
             table.append((label, f"{first:.1f} ms", f"{last:.1f} ms", f"{ratio:.2f}"))
+        for name, text in SEARCHES.items():
+            table.append((f"search for {text}, {database}", f"{pages[f'search {name}']:.1f} ms", "", ""))
         table.append((f"counts of the busiest profile, {database}", f"{pages['counts']:.1f} ms", "", ""))
     return table
 
@@ -101,17 +105,24 @@ def _fill(posts: int, people: int) -> None:
     Follow.objects.bulk_create(Follow(follower=quiet, followed=person) for person in silent)
     Follow.objects.bulk_create(Follow(follower=person, followed=loud) for person in writers)
     slow = [(person, BEGINNING + SPAN * random.random()) for person in silent for _ in range(10)]
-    Post.objects.bulk_create(Post(author=author, body=BODY, created_at=moment) for author, moment in slow)
+    Post.objects.bulk_create(Post(author=author, body="Hello", created_at=moment) for author, moment in slow)
     step = SPAN / posts
     stream = (
-        Post(author=random.choice(writers) if number % 10 else loud, body=BODY, created_at=BEGINNING + step * number)
-        for number in range(posts)
+        Post(author=random.choice(writers) if number % 10 else loud, body=body, created_at=BEGINNING + step * number)
+        for number, body in enumerate(_bodies(posts))
     )
     while chunk := list(islice(stream, CHUNK)):
         Post.objects.bulk_create(chunk)
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("VACUUM ANALYZE")  # as its own daemon does sooner or later
+
+
+def _bodies(posts: int) -> Iterator[str]:
+    from blog import demo
+
+    for number, text in enumerate(demo.texts("benchmark", posts, seed=1)):
+        yield RARE if number % 100_000 == 50_000 else text.body
 
 
 def _measure() -> dict[str, float]:
@@ -127,8 +138,18 @@ def _measure() -> dict[str, float]:
         last = _last_cursor(reader)
         seconds[f"{name} first"] = _timed(partial(page, reader, None))
         seconds[f"{name} last"] = _timed(partial(page, reader, last))
+    for name, text in SEARCHES.items():
+        seconds[f"search {name}"] = _timed(partial(_search, text, reader))
     seconds["counts"] = _timed(lambda: User.objects.described(reader).get(username="loud"))
     return {name: 1000 * value for name, value in seconds.items()}
+
+
+def _search(text: str, reader: Any) -> None:
+    from blog.models import Post
+    from blog.search import Question
+
+    if not Question(text).posts(Post.objects.offered_to(reader)).keys:
+        raise RuntimeError(f"The search for {text} finds nothing.")
 
 
 def _last_cursor(reader: Any) -> str:

@@ -1,10 +1,13 @@
 from django.urls import path
 
-from . import account_views, views
+from . import account_views
+from .views import people, safety
 
 urlpatterns = [
     path("", account_views.settings, name="settings"),
-    path("profile/", views.profile_edit, name="profile-edit"),
+    path("profile/", people.profile_edit, name="profile-edit"),
+    path("notifications/", account_views.notification_settings, name="notification-settings"),
+    path("blocks/", safety.block_list, name="block-list"),
     path("delete/", account_views.account_delete, name="account-delete"),
     path("sessions/<int:pk>/end/", account_views.session_end, name="session-end"),
 ]

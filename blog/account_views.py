@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from .account_forms import DeleteAccountForm
 from .deletion import delete_account
+from .forms import NotificationSettingsForm
 from .http import PersonRequest
 
 
@@ -19,6 +20,18 @@ from .http import PersonRequest
 @require_safe
 def settings(request: PersonRequest) -> HttpResponse:
     return render(request, "account/settings.html", {"has_second_factor": is_mfa_enabled(request.user)})
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def notification_settings(request: PersonRequest) -> HttpResponse:
+    """Which news also come by mail."""
+    form = NotificationSettingsForm(request.POST if request.method == "POST" else None, instance=request.user)
+    if request.method == "POST":
+        form.save()  # a checkbox cannot be wrong
+        messages.success(request, _("Your choice is kept."))
+        return redirect("settings")
+    return render(request, "account/notification_settings.html", {"form": form})
 
 
 @require_POST

@@ -6,6 +6,7 @@ from typing import Any
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.models import EmailAddress
 from allauth.core.internal import ratelimit
+from allauth.mfa.adapter import DefaultMFAAdapter
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
@@ -21,10 +22,29 @@ from .models import AccountMail, User
 APP = "allauth.account"
 SIGNATURE = "Microblog"
 LINKS = ("http://", "https://")
+INCORRECT_CODE = _("This code is not right, or too old. Try the one that your app shows now.")
+WAYS_TO_REAUTHENTICATE = {
+    "reauthenticate": _("Use your password instead"),
+    "mfa_reauthenticate": _("Use a code instead"),
+}
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     error_messages = DefaultAccountAdapter.error_messages | {
+        "account_inactive": _("This account is closed."),
+        "cannot_remove_primary_email": _("This is the address of your account: you can change it, not remove it."),
+        "duplicate_email": _("This is your address already."),
+        "email_taken": _("This address belongs to another account."),
+        "enter_current_password": _("This is not your present password."),
+        "incorrect_code": INCORRECT_CODE,
+        "incorrect_password": _("This is not your password."),
+        "invalid_login": _("The name or the password is wrong."),
+        "invalid_or_expired_key": _("This link does not work any more."),
+        "invalid_password_reset": _("This link does not work any more."),
+        "max_email_addresses": _("You can have %d addresses at most."),
+        "same_as_current": _("Nothing would change: this is what it is already."),
+        "unknown_email": _("There is no account with this address."),
+        "unverified_primary_email": _("Please confirm your e-mail address first."),
         "too_many_login_attempts": _(
             "Too many wrong passwords or codes. Wait a quarter of an hour, or reset your password: that helps at once."
         ),
@@ -92,8 +112,22 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         account = _account(credentials)
         return [("login_failed", f"{account} {self.get_client_ip(request)}"), ("account_guessed", account)]
 
+    def get_reauthentication_methods(self, user: User) -> list[dict[str, Any]]:
+        methods = super().get_reauthentication_methods(user)
+        return [method | {"description": WAYS_TO_REAUTHENTICATE[method["id"]]} for method in methods]
+
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:
         return reverse("settings")
+
+
+class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
+    error_messages = DefaultMFAAdapter.error_messages | {
+        "add_email_blocked": _("Switch the second factor off before you change your address."),
+        "cannot_delete_authenticator": _("The second factor cannot be switched off."),
+        "cannot_generate_recovery_codes": _("Recovery codes belong to the second factor: set that up first."),
+        "incorrect_code": INCORRECT_CODE,
+        "unverified_email": _("Please confirm your e-mail address first. Then you can set up the second factor."),
+    }
 
 
 def _account(credentials: dict[str, Any]) -> str:

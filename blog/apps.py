@@ -1,7 +1,18 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
 class BlogConfig(AppConfig):
     name = "blog"
     verbose_name = _("Microblog")
+
+    def ready(self) -> None:
+        from django.contrib.auth.signals import user_logged_in
+
+        from . import moderation, news, search_index, sessions
+
+        news.register()
+        moderation.register()
+        post_migrate.connect(search_index.install, sender=self)
+        user_logged_in.connect(sessions.begin)

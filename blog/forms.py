@@ -1,6 +1,7 @@
 """What people type."""
 
 import unicodedata
+from datetime import timedelta
 from typing import Any
 
 from django import forms
@@ -8,12 +9,15 @@ from django.conf import settings
 from django.contrib.admin.widgets import AdminTextareaWidget
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxLengthValidator
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from .models import POST_LENGTH, Post, User, time_zones
+from .models import COMMENT_LENGTH, HIDDEN_REASON_LENGTH, POST_LENGTH, Post, Reason, User, time_zones
 
 TEXT_ATTRIBUTES = {"class": "form-control", "dir": "auto", "data-limit": POST_LENGTH}
+SENT_TWICE = timedelta(minutes=1)  # for so long the same words by the same person are the same post
 REGIONS = {
     *("Africa", "America", "Antarctica", "Arctic", "Asia"),
     *("Atlantic", "Australia", "Europe", "Indian", "Pacific"),
@@ -72,9 +76,19 @@ class PostForm(forms.ModelForm[Post]):
         model = Post
         fields = ["body"]
 
+    def save(self, commit: bool = True) -> Post:
+        """A new post; or where the author has just written these very words, that one: the form was sent twice."""
+        with transaction.atomic():
+            author = User.objects.select_for_update(no_key=True).get(pk=self.instance.author_id)  # one after the other
+            lately = author.posts.filter(created_at__gt=timezone.now() - SENT_TWICE)
+            return lately.filter(body=self.instance.body).newest_first().first() or super().save(commit)
 
-class PostEditForm(PostForm):
+
+class PostEditForm(forms.ModelForm[Post]):
     body = PostBodyField(label=_("Your post"), widget=PostForm.base_fields["body"].widget)
+
+    class Meta(PostForm.Meta):
+        pass
 
     def save(self, commit: bool = True) -> Post:
         if self.has_changed():
@@ -90,8 +104,13 @@ class PostAdminForm(forms.ModelForm[Post]):
         fields = ["author", "body"]
 
 
+CHOICE_ERRORS: dict[str, Any] = {"invalid_choice": _("Please choose one from the list.")}
+
+
 class LanguageField(forms.ChoiceField):
     """One of the site's languages, or empty for the browser's own."""
+
+    default_error_messages = CHOICE_ERRORS
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs["choices"] = [("", _("The browser's own")), *settings.LANGUAGES]
@@ -100,6 +119,8 @@ class LanguageField(forms.ChoiceField):
 
 class TimeZoneField(forms.ChoiceField):
     """A zone by region and city, or empty for the browser's own. What lies outside the regions is an old spelling."""
+
+    default_error_messages = CHOICE_ERRORS
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs["choices"] = _zone_choices
@@ -132,6 +153,55 @@ class ProfileForm(forms.ModelForm[User]):
     class Meta:
         model = User
         fields = ["about_me", "language", "time_zone"]
+
+
+class NotificationSettingsForm(forms.ModelForm[User]):
+    class Meta:
+        model = User
+        fields = ["has_message_mail", "has_mention_mail", "has_follow_mail"]
+        labels = {
+            "has_message_mail": _("writes me a private message"),
+            "has_mention_mail": _("mentions me in a post"),
+            "has_follow_mail": _("follows me"),
+        }
+        widgets = dict.fromkeys(fields, forms.CheckboxInput(attrs={"class": "form-check-input"}))
+
+
+class CommentField(PostBodyField):
+    limit = COMMENT_LENGTH
+    default_error_messages = {
+        "max_length": _("This has %(show_value)d characters; %(limit_value)d are allowed."),
+        "nul": _("This holds a NUL character, which cannot be stored. Please take it out."),
+    }
+    default_validators = [MaxLengthValidator(COMMENT_LENGTH)]
+
+
+class ReportForm(forms.Form):
+    reason = forms.ChoiceField(
+        label=_("What is wrong?"),
+        choices=Reason.choices,
+        widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
+        error_messages={"required": _("Please choose one.")},
+    )
+    comment = CommentField(
+        label=_("What should staff know? (You need not write anything.)"),
+        required=False,
+        widget=forms.Textarea(
+            attrs=TEXT_ATTRIBUTES
+            | {"rows": 4, "data-limit": COMMENT_LENGTH, "aria-describedby": "comment-hint comment-error"}
+        ),
+    )
+
+
+class HideForm(forms.Form):
+    """What staff tell the author of a post that they hide."""
+
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=HIDDEN_REASON_LENGTH,
+        help_text=_("The author reads this."),
+        widget=AdminTextareaWidget(attrs={"rows": 3}),
+    )
 
 
 class PersonCreationForm(AdminUserCreationForm[User]):

@@ -9,6 +9,8 @@ import django_rq
 from django.core.mail import EmailMultiAlternatives
 from redis.exceptions import RedisError
 
+from microblog import request_ids
+
 from .models import AccountMail
 
 logger = logging.getLogger(__name__)
@@ -32,6 +34,7 @@ def enqueue_mail(mail: AccountMail) -> bool:
             job_id=mail.job_id,
             at_front=True,
             failure_ttl=FAILED_JOBS_SECONDS,
+            meta=request_ids.as_meta(),
         )
     except RedisError as error:
         logger.warning("Mail %s is not on the queue: %s", mail.pk, error)
@@ -48,7 +51,7 @@ def send_account_mail(mail_id: str, tries: int) -> None:
         mail.subject,
         mail.text,
         to=[mail.to],
-        headers={"Message-ID": mail.message_id, "Auto-Submitted": "auto-generated"},
+        headers={"Message-ID": mail.message_id, "Auto-Submitted": "auto-generated"} | request_ids.as_headers(),
     )
     message.attach_alternative(mail.html, "text/html")
     try:

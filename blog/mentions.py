@@ -1,7 +1,7 @@
 """Links in what people write: web addresses, and @names of people who exist."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from django.urls import reverse
@@ -9,7 +9,9 @@ from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
 if TYPE_CHECKING:
-    from .models import Post
+    from django.contrib.auth.models import AnonymousUser
+
+    from .models import Post, User
 
 LINK = re.compile(r"(?P<url>https?://[^\s<>\"]+)|(?<![\w@/.-])@(?P<name>[A-Za-z0-9_.-]{1,64})", re.IGNORECASE)
 HOST = re.compile(r"https?://[^\W_]", re.IGNORECASE)
@@ -25,28 +27,31 @@ def names_in(text: str) -> Iterator[str]:
             yield name.rstrip(".-").lower()
 
 
-def attach(posts: Iterable["Post"]) -> None:
-    """Let each post know, in `mentions`, which of the names in it exist: one query, or none, for all of them."""
+def attach(posts: Iterable["Post"], viewer: "User | AnonymousUser") -> None:
+    """Let each post know, in `mentions`, which of its names the viewer can visit: one query, or none, for all."""
     from .models import User
 
     names = {name for post in posts for name in names_in(post.body)}
-    people = User.objects.filter(username__lower__in=names) if names else User.objects.none()
+    people = User.objects.visible_to(viewer).filter(username__lower__in=names) if names else User.objects.none()
     known = {username.lower(): username for username in people.values_list("username", flat=True)}
     for post in posts:
         post.mentions = known
 
 
-def with_links(text: str, known: Mapping[str, str]) -> SafeString:
-    """The text as HTML, escaped; `known` leads from a name in lower case to the name as it is written."""
+def with_links(text: str, known: Mapping[str, str], show: Callable[[str], str] = escape) -> SafeString:
+    """The text as HTML, escaped; `known` leads from a name in lower case to the name as it is written.
+
+    `show` makes HTML of what is no link, and of what a link says.
+    """
     parts, end = [], 0
     for found in LINK.finditer(text):
         if found.start() < end:
             continue
         shown = _trimmed(found["url"]) if found["url"] else _known_part(found["name"], known)
         if shown:
-            parts += [escape(text[end : found.start()]), _link(shown, known)]
+            parts += [show(text[end : found.start()]), _link(shown, known, show)]
             end = found.start() + len(shown)
-    return mark_safe("".join([*parts, escape(text[end:])]))  # noqa: S308 - each part is escaped
+    return mark_safe("".join([*parts, show(text[end:])]))  # noqa: S308 - each part is escaped
 
 
 def _trimmed(url: str) -> str:
@@ -61,11 +66,12 @@ def _known_part(name: str, known: Mapping[str, str]) -> str:
     return next((f"@{candidate}" for candidate in candidates if candidate.lower() in known), "")
 
 
-def _link(shown: str, known: Mapping[str, str]) -> SafeString:
+def _link(shown: str, known: Mapping[str, str], show: Callable[[str], str]) -> SafeString:
+    words = mark_safe(show(shown))  # noqa: S308 - escaped
     if shown.startswith("@"):
         username = known[shown[1:].lower()]
         address = reverse("profile", args=[username])
         return format_html(
-            '<a href="{}" data-card="{}">{}</a>', address, reverse("person-card", args=[username]), shown
+            '<a href="{}" data-card="{}">{}</a>', address, reverse("person-card", args=[username]), words
         )
-    return format_html('<a href="{}" rel="nofollow ugc noopener">{}</a>', shown, shown)
+    return format_html('<a href="{}" rel="nofollow ugc noopener">{}</a>', shown, words)

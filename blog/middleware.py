@@ -34,11 +34,15 @@ class PersonMiddleware:
             response = self.get_response(request)
         if request.path.startswith(PRIVATE):
             add_never_cache_headers(response)
-        # A page that is merely open polls for ever: that is not the person being here.
-        is_poll = "X-Poll" in request.headers or getattr(request.resolver_match, "url_name", "") == "notifications"
-        if request.user.is_authenticated and not is_poll:
+        if is_here(request):
             note_seen(request.user)
         return response
+
+
+def is_here(request: HttpRequest) -> bool:
+    """Whether somebody who is signed in asks: a page that is merely open polls for ever, which is not them."""
+    is_poll = "X-Poll" in request.headers or getattr(request.resolver_match, "url_name", "") == "notifications"
+    return request.user.is_authenticated and not is_poll
 
 
 def zone_of(request: HttpRequest) -> str | None:

@@ -9,7 +9,10 @@ _renderers: dict[str, Renderer] = {}
 
 
 def register(prefix: str, renderer: Renderer) -> None:
-    """Let `renderer` turn the payload of notifications named `<prefix>:...` into what the browser shows."""
+    """Let `renderer` turn the payload of notifications named `<prefix>:...` into what the browser shows.
+
+    `toast` among it is None or `{"level": ..., "text": ..., "url": ...}`: the news in one sentence, and where it leads.
+    """
     _renderers[prefix] = renderer
 
 

@@ -17,7 +17,7 @@ Row = TypeVar("Row", bound=Model)
 class Cursor(NamedTuple):
     """The last row of the page before."""
 
-    created_at: datetime
+    moment: datetime
     pk: Any
 
 
@@ -29,27 +29,27 @@ class Page(Generic[Row]):
     is_newest: bool
 
 
-def paginate(rows: QuerySet[Row], before: str | None, size: int = PAGE_SIZE) -> Page[Row]:
-    """The page of `rows`, newest first by `created_at` and key, that comes after the cursor; Http404 on a bad one."""
-    return first_page(rows_after(rows, before), before, size)
+def paginate(rows: QuerySet[Row], before: str | None, size: int = PAGE_SIZE, by: str = "created_at") -> Page[Row]:
+    """The page of `rows`, newest first by the time `by` and key, that comes after the cursor; Http404 on a bad one."""
+    return first_page(rows_after(rows, before, by), before, size, by)
 
 
-def first_page(rows: QuerySet[Row], before: str | None, size: int = PAGE_SIZE) -> Page[Row]:
+def first_page(rows: QuerySet[Row], before: str | None, size: int = PAGE_SIZE, by: str = "created_at") -> Page[Row]:
     """The page of `rows` that are in order already, and begin after the cursor."""
     items = list(rows[: size + 1])
-    older = cursor_of(items[size - 1]) if len(items) > size else None
+    older = cursor_of(items[size - 1], by) if len(items) > size else None
     return Page(items[:size], older, is_newest=before is None)
 
 
-def rows_after(rows: QuerySet[Row], before: str | None) -> QuerySet[Row]:
+def rows_after(rows: QuerySet[Row], before: str | None, by: str = "created_at") -> QuerySet[Row]:
     """`rows` newest first, from the cursor on; Http404 on a bad one."""
-    rows = rows.order_by("-created_at", "-pk")
+    rows = rows.order_by(f"-{by}", "-pk")
     cursor = read_cursor(before, rows.model)
     if cursor is None:
         return rows
     # The second condition bounds the index scan; the first alone would read every newer row too.
-    older = Q(created_at__lt=cursor.created_at) | Q(pk__lt=cursor.pk)
-    return rows.filter(older, created_at__lte=cursor.created_at)
+    older = Q(**{f"{by}__lt": cursor.moment}) | Q(pk__lt=cursor.pk)
+    return rows.filter(older, **{f"{by}__lte": cursor.moment})
 
 
 def read_cursor(text: str | None, model: type[Model]) -> Cursor | None:
@@ -63,7 +63,7 @@ def read_cursor(text: str | None, model: type[Model]) -> Cursor | None:
         raise Http404("bad cursor") from error
 
 
-def cursor_of(row: Model) -> str:
+def cursor_of(row: Model, by: str = "created_at") -> str:
     """The `?before=` of what comes after the row."""
-    created_at: datetime = row.created_at  # type: ignore[attr-defined]
-    return f"{(created_at - EPOCH) // timedelta(microseconds=1)}-{row.pk}"
+    moment: datetime = getattr(row, by)
+    return f"{(moment - EPOCH) // timedelta(microseconds=1)}-{row.pk}"

@@ -14,18 +14,24 @@ from .paging import Cursor
 
 MAX_KEY = 2**63 - 1
 
+# Nobody follows across a block.
+FOLLOWED = """
+        SELECT followed_id AS id FROM blog_follow JOIN blog_user ON blog_user.id = followed_id AND is_active
+        WHERE follower_id = %s AND NOT EXISTS (SELECT 1 FROM blog_mute WHERE muter_id = %s AND muted_id = followed_id)
+    """
+
 POSTGRESQL = """
     WITH author AS (
-        SELECT followed_id AS id FROM blog_follow WHERE follower_id = %s UNION ALL SELECT %s
+        {followed} UNION ALL SELECT %s
     ), leader AS (
         SELECT author.id FROM author CROSS JOIN LATERAL (
-            SELECT id, created_at FROM blog_post WHERE author_id = author.id {older}
+            SELECT id, created_at FROM blog_post WHERE author_id = author.id AND hidden_at IS NULL {older}
             ORDER BY created_at DESC, id DESC LIMIT 1
         ) newest
         ORDER BY newest.created_at DESC, newest.id DESC LIMIT %s
     )
     SELECT post.id FROM leader CROSS JOIN LATERAL (
-        SELECT id, created_at FROM blog_post WHERE author_id = leader.id {older}
+        SELECT id, created_at FROM blog_post WHERE author_id = leader.id AND hidden_at IS NULL {older}
         ORDER BY created_at DESC, id DESC LIMIT %s
     ) post
     ORDER BY post.created_at DESC, post.id DESC LIMIT %s
@@ -34,16 +40,16 @@ POSTGRESQL = """
 # SQLite has no LATERAL; it keeps to the order of a CROSS JOIN.
 SQLITE = """
     WITH author AS (
-        SELECT followed_id AS id FROM blog_follow WHERE follower_id = %s UNION ALL SELECT %s
+        {followed} UNION ALL SELECT %s
     ), leader AS (
         SELECT author.id FROM author CROSS JOIN blog_post newest ON newest.id = (
-            SELECT id FROM blog_post WHERE author_id = author.id {older}
+            SELECT id FROM blog_post WHERE author_id = author.id AND hidden_at IS NULL {older}
             ORDER BY created_at DESC, id DESC LIMIT 1
         )
         ORDER BY newest.created_at DESC, newest.id DESC LIMIT %s
     )
     SELECT post.id FROM leader CROSS JOIN blog_post post ON post.id IN (
-        SELECT id FROM blog_post WHERE author_id = leader.id {older}
+        SELECT id FROM blog_post WHERE author_id = leader.id AND hidden_at IS NULL {older}
         ORDER BY created_at DESC, id DESC LIMIT %s
     )
     ORDER BY post.created_at DESC, post.id DESC LIMIT %s
@@ -55,7 +61,8 @@ def query(reader_id: int, cursor: Cursor | None, size: int) -> tuple[str, list[A
     older, bounds = "", []
     if cursor:
         older = "AND (created_at, id) < (%s, %s)"
-        moment = connection.ops.adapt_datetimefield_value(cursor.created_at)
+        moment = connection.ops.adapt_datetimefield_value(cursor.moment)
         bounds = [moment, max(-MAX_KEY, min(cursor.pk, MAX_KEY))]
     sql = SQLITE if connection.vendor == "sqlite" else POSTGRESQL
-    return sql.format(older=older), [reader_id, reader_id, *bounds, size, *bounds, size, size]
+    authors = [reader_id] * 3
+    return sql.format(followed=FOLLOWED.strip(), older=older), [*authors, *bounds, size, *bounds, size, size]

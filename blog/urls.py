@@ -1,7 +1,7 @@
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
-from . import views
+from .views import notifications, people, posts, preferences, reports, safety, search
 
 
 class UsernameConverter(StringConverter):
@@ -13,20 +13,30 @@ class UsernameConverter(StringConverter):
 register_converter(UsernameConverter, "username")
 
 urlpatterns = [
-    path("", views.home, name="home"),
-    path("explore/", views.explore, name="explore"),
-    path("posts/", views.post_create, name="post-create"),
-    path("posts/<int:pk>/", views.post_detail, name="post-detail"),
-    path("posts/<int:pk>/edit/", views.post_edit, name="post-edit"),
-    path("posts/<int:pk>/delete/", views.post_delete, name="post-delete"),
-    path("@<username:username>/", views.profile, name="profile"),
-    path("@<username:username>/card/", views.person_card, name="person-card"),
-    path("@<username:username>/followers/", views.follower_list, name="follower-list"),
-    path("@<username:username>/following/", views.following_list, name="following-list"),
-    path("@<username:username>/follow/", views.follow_create, name="follow-create"),
-    path("@<username:username>/unfollow/", views.follow_delete, name="follow-delete"),
-    path("avatars/<username:username>.svg", views.avatar, name="avatar"),
-    path("notifications/", views.notification_list, name="notifications"),
-    path("language/", views.language, name="language"),
-    path("theme/", views.theme, name="theme"),
+    path("", posts.home, name="home"),
+    path("explore/", posts.explore, name="explore"),
+    path("search/", search.search, name="search"),
+    path("posts/", posts.post_create, name="post-create"),
+    path("posts/<int:pk>/", posts.post_detail, name="post-detail"),
+    path("posts/<int:pk>/edit/", posts.post_edit, name="post-edit"),
+    path("posts/<int:pk>/delete/", posts.post_delete, name="post-delete"),
+    path("posts/<int:pk>/report/", reports.post_report, name="post-report"),
+    path("reports/<int:pk>/", reports.report_detail, name="report-detail"),
+    path("@<username:username>/", people.profile, name="profile"),
+    path("@<username:username>/card/", people.person_card, name="person-card"),
+    path("@<username:username>/followers/", people.follower_list, name="follower-list"),
+    path("@<username:username>/following/", people.following_list, name="following-list"),
+    path("@<username:username>/follow/", people.follow_create, name="follow-create"),
+    path("@<username:username>/unfollow/", people.follow_delete, name="follow-delete"),
+    path("@<username:username>/mute/", safety.mute_create, name="mute-create"),
+    path("@<username:username>/unmute/", safety.mute_delete, name="mute-delete"),
+    path("@<username:username>/block/", safety.block_create, name="block-create"),
+    path("@<username:username>/unblock/", safety.block_delete, name="block-delete"),
+    path("@<username:username>/report/", reports.person_report, name="person-report"),
+    path("avatars/<username:username>.svg", people.avatar, name="avatar"),
+    path("notifications/", notifications.notification_poll, name="notifications"),
+    path("notifications/all/", notifications.notification_list, name="notification-list"),
+    path("notifications/read/", notifications.notification_read, name="notification-read"),
+    path("language/", preferences.language, name="language"),
+    path("theme/", preferences.theme, name="theme"),
 ]

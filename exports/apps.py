@@ -9,15 +9,19 @@ class ExportsConfig(AppConfig):
 
     def ready(self) -> None:
         from allauth.mfa.signals import authenticator_added
+        from anymail.signals import tracking
 
         from blog import deletion, notifications
 
-        from . import checks, progress
+        from . import bounces, checks, progress
         from .deletion import withdraw_exports
         from .desk.second_factor import note_set_up
 
         notifications.register("export", progress.describe)
         deletion.before_delete(withdraw_exports)
         authenticator_added.connect(note_set_up)
+        tracking.connect(bounces.note)
         register(checks.shared_services)
         register(checks.timings)
+        register(checks.watching)
+        register(checks.webhooks, deploy=True)

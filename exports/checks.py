@@ -3,7 +3,8 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error
+from django.core.checks import CheckMessage, Error, Warning
+from django.core.mail import get_connection
 
 from .heartbeat import BEAT_SECONDS
 
@@ -60,3 +61,64 @@ def shared_services(**options: Any) -> list[CheckMessage]:
             )
         )
     return errors
+
+
+SECRET_LENGTH = 16
+
+
+def watching(**options: Any) -> list[CheckMessage]:
+    """Settings of mails, metrics and webhooks whose faults would show only when somebody needs them."""
+    errors: list[CheckMessage] = []
+    try:
+        get_connection()
+    except Exception as error:
+        errors.append(
+            Error(
+                f"Mails cannot be sent: {error}",
+                hint="EMAIL_BACKEND and the ANYMAIL_* variables that it needs are listed in docs/operations.md.",
+                id="exports.E006",
+            )
+        )
+    if any("@" not in address for _, address in settings.ADMINS):
+        errors.append(
+            Error("ADMINS holds what is no address.", hint="Separate addresses with commas.", id="exports.E007")
+        )
+    if 0 < len(settings.METRICS_TOKEN) < SECRET_LENGTH:
+        errors.append(
+            Error(
+                "METRICS_TOKEN can be guessed.",
+                hint=f"Give it {SECRET_LENGTH} characters or more, or leave it out to have no metrics.",
+                id="exports.E008",
+            )
+        )
+    if any(not _is_webhook_secret(secret) for secret in _webhook_secrets()):
+        errors.append(
+            Error(
+                "ANYMAIL_WEBHOOK_SECRET is no name and password, or can be guessed.",
+                hint=f"Write it as name:password, with {SECRET_LENGTH} characters or more.",
+                id="exports.E009",
+            )
+        )
+    return errors
+
+
+def webhooks(**options: Any) -> list[CheckMessage]:
+    """A provider that could tell of mails that were refused, and that nobody listens to; for `check --deploy`."""
+    if not settings.EMAIL_BACKEND.startswith("anymail.") or _webhook_secrets():
+        return []
+    return [
+        Warning(
+            "Nobody will learn of mails that were refused after they had been sent.",
+            hint="Set ANYMAIL_WEBHOOK_SECRET, and give the provider the address of its webhook.",
+            id="exports.W001",
+        )
+    ]
+
+
+def _webhook_secrets() -> list[Any]:
+    secrets = settings.ANYMAIL.get("WEBHOOK_SECRET") or []
+    return secrets if isinstance(secrets, list) else [secrets]
+
+
+def _is_webhook_secret(secret: Any) -> bool:
+    return isinstance(secret, str) and ":" in secret and len(secret) >= SECRET_LENGTH

@@ -7,6 +7,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from blog.models import User
+from microblog import request_ids
 
 from .kinds import KINDS
 from .models import ExportMail, ExportTask, Purpose
@@ -18,8 +19,8 @@ class Undeliverable(Exception):
     """There is nowhere to send the mail to; trying again would not help."""
 
 
-def send(mail: ExportMail) -> None:
-    """Send `mail` to the owner's confirmed address of this moment.
+def send(mail: ExportMail) -> str:
+    """Send `mail` to the owner's confirmed address of this moment; what the mail provider calls it, if it is one.
 
     Raises Undeliverable where there is none, and whatever the mail backend raises.
     """
@@ -32,6 +33,8 @@ def send(mail: ExportMail) -> None:
     with translation.override(owner.language or mail.task.language or settings.LANGUAGE_CODE):
         message = compose(mail, address)
     message.send()
+    status = getattr(message, "anymail_status", None)
+    return "" if status is None or status.message_id is None else str(status.message_id)
 
 
 def compose(mail: ExportMail, address: str) -> EmailMultiAlternatives:
@@ -50,7 +53,7 @@ def compose(mail: ExportMail, address: str) -> EmailMultiAlternatives:
         subject=settings.EMAIL_SUBJECT_PREFIX + subject(mail),
         body=render_to_string(f"{template}.txt", context),
         to=[address],
-        headers={"Message-ID": mail.message_id, "Auto-Submitted": "auto-generated"},
+        headers={"Message-ID": mail.message_id, "Auto-Submitted": "auto-generated"} | request_ids.as_headers(),
     )
     message.attach_alternative(render_to_string(f"{template}.html", context), "text/html")
     if attached:

@@ -1,5 +1,6 @@
 """The thread that keeps a lease while its owner works."""
 
+import contextvars
 import logging
 import threading
 import time
@@ -46,7 +47,10 @@ class Heartbeat:
         self._stopping = False
         # Through a connection of our own: RQ's waits 25 seconds for an answer, longer than a lease.
         self._job = job and Job(job.id, get_connection("default"), serializer=job.serializer)
-        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+        if job and self._job:
+            self._job.meta = dict(job.meta)  # `save_meta` writes all of it
+        in_context = contextvars.copy_context().run  # the request's id, for the log
+        self._thread = threading.Thread(target=in_context, args=(self._run,), name="heartbeat", daemon=True)
 
     def __enter__(self) -> "Heartbeat":
         self._thread.start()

@@ -17,6 +17,8 @@ from rq import get_current_job
 from rq.job import Job
 from rq.timeouts import JobTimeoutException
 
+from microblog import request_ids
+
 from . import archive, delivery
 from .heartbeat import Heartbeat, LeaseLost
 from .kinds import KINDS
@@ -113,7 +115,7 @@ def deliver(mail: ExportMail) -> None:
         return
     try:
         with Heartbeat(lambda _rows: mail.renew()):
-            delivery.send(mail)
+            provider_id = delivery.send(mail)
     except delivery.Undeliverable as error:
         mail.give_up(str(error))
         logger.warning("Mail %s will not be sent: %s", mail.pk, error)
@@ -121,7 +123,7 @@ def deliver(mail: ExportMail) -> None:
         logger.warning("Mail %s, try %d, was not sent: %r", mail.pk, mail.tries, error)
         mail.postpone(repr(error))
     else:
-        mail.mark_sent()
+        mail.mark_sent(provider_id)
 
 
 def work_horse_died(job: Job) -> None:
@@ -168,7 +170,12 @@ def hand_out(task: ExportTask) -> bool:
 def _enqueue(job_id: str, function: Callable[..., None], *args: str | int, at_front: bool) -> bool:
     try:
         django_rq.get_queue("default").enqueue(
-            function, *args, job_id=job_id, at_front=at_front, failure_ttl=FAILED_JOBS_SECONDS
+            function,
+            *args,
+            job_id=job_id,
+            at_front=at_front,
+            failure_ttl=FAILED_JOBS_SECONDS,
+            meta=request_ids.as_meta(),
         )
     except RedisError as error:
         logger.warning("Job %s is not on the queue, the sweeper will see to it: %s", job_id, error)

@@ -81,6 +81,8 @@ def minutes(least: int, most: int) -> str:
 
 
 def _ended(facts: dict[str, Any]) -> str:
+    if facts.get("bounced"):
+        return _("Your mail provider refused the mail: download it here")
     if facts["mail"] == MailStatus.SENT:
         return _("Your archive is in your mailbox")
     if facts["mail"] == MailStatus.GAVE_UP:
@@ -95,8 +97,8 @@ def _toast(facts: dict[str, Any], status: Status) -> dict[str, str] | None:
         reason = ErrorCode(facts["error_code"]).label
         text = _("%(state)s. %(reason)s") % {"state": _state(facts, status), "reason": reason}
         return {"level": "danger", "text": text, "url": url}
-    if status == Status.SUCCESSFUL and facts["mail"] == MailStatus.SENT:
+    if status == Status.SUCCESSFUL and facts["mail"] == MailStatus.SENT and not facts.get("bounced"):
         return {"level": "success", "text": _ended(facts), "url": url}
-    if status == Status.SUCCESSFUL and facts["mail"] == MailStatus.GAVE_UP:
+    if status == Status.SUCCESSFUL and facts["mail"] in (MailStatus.SENT, MailStatus.GAVE_UP):
         return {"level": "warning", "text": _ended(facts), "url": url}
     return None

@@ -20,12 +20,12 @@ from rq.job import Job
 from rq.registry import StartedJobRegistry
 
 from blog import jobs as account_jobs
-from blog.models import AccountMail, Notification
+from blog.models import AccountMail, Notification, User
+from microblog import request_ids
 
 from . import archive, jobs, waiting
-from .desk.queue import note_sweep
 from .kinds import KINDS
-from .models import ExportEvent, ExportMail, ExportTask, Status
+from .models import ExportEvent, ExportMail, ExportTask, Status, SweeperSign
 from .models.clock import from_now
 from .models.rows import BATCH, one_by_one
 from .models.task import archive_storage
@@ -41,6 +41,7 @@ PRUNE_SECONDS = 3600
 
 def sweep() -> None:
     """One round of everything but pruning; a step that fails is logged and does not stop the others."""
+    request_ids.begin()  # what this round sets off has one name, like what a request does
     for step in (
         rescue_builds,
         cancel_abandoned,
@@ -51,15 +52,24 @@ def sweep() -> None:
         expire_archives,
         remove_parts,
         waiting.tell,
-        note_sweep,
+        give_sign,
     ):
         _guarded(step)
 
 
 def prune() -> None:
-    """Remove tasks after a year, timelines, errors and news after 90 days, and archives that no task knows of."""
+    """Remove tasks after a year, timelines, errors and news after 90 days, and archives that no task knows of.
+
+    And sign-ups that were not confirmed within a week.
+    """
     _guarded(prune_rows)
+    _guarded(prune_people)
     _guarded(remove_orphans)
+
+
+def give_sign() -> None:
+    """Let `/readyz` and the metrics of every machine know that a round was gone."""
+    SweeperSign.objects.renew()
 
 
 def rescue_builds() -> None:
@@ -152,11 +162,19 @@ def prune_rows() -> None:
     ExportTask.objects.filter(created_at__lt=from_now(-KEEP_TASKS_DAYS * 86400), archive="").exclude(
         pk__in=ExportTask.objects.unfinished().values("pk")
     ).delete()
-    ExportMail.objects.filter(created_at__lt=old).exclude(error="").update(error="")  # may hold an address
+    ExportMail.objects.filter(created_at__lt=old).exclude(error="", bounce_reason="").update(
+        error="", bounce_reason=""
+    )  # may hold an address
     Notification.objects.filter(name__startswith="export:", updated_at__lt=old).delete()
     given_up, _ = AccountMail.objects.stale().delete()
     if given_up:
         logger.error("%d mails about accounts could not be sent for a day and are given up.", given_up)
+
+
+def prune_people() -> None:
+    _, rows = User.objects.never_confirmed().delete()
+    if people := rows.get(User._meta.label):
+        logger.info("%d sign-ups that nobody had confirmed are removed.", people)
 
 
 def _until_false(action: Callable[[Row], bool], rows: list[Row]) -> None:

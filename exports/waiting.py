@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from itertools import accumulate
 from typing import Any
 
 import django_rq
 from redis.exceptions import RedisError
 from rq import Worker
+from rq.worker import BaseWorker
 
 from blog.models import Notification
 
@@ -53,9 +55,20 @@ def _announce(news: dict[Any, dict[str, Any]]) -> None:
         task.announce(**news[task.pk])
 
 
-def worker_count() -> int:
-    """Workers that were heard from within their time to live; RedisError if the broker is away."""
-    return len(Worker.all(queue=django_rq.get_queue("default")))
+def worker_count(heard_within: float = math.inf) -> int:
+    """Workers that were heard from within their time to live, or within so many seconds.
+
+    RedisError if the broker is away.
+    """
+    workers = Worker.all(queue=django_rq.get_queue("default"))
+    return sum(_silence(worker) <= heard_within for worker in workers)
+
+
+def _silence(worker: BaseWorker) -> float:
+    """Seconds since its last heartbeat, by this machine's clock and its own."""
+    if worker.last_heartbeat is None:
+        return math.inf
+    return (datetime.now(UTC) - worker.last_heartbeat.replace(tzinfo=UTC)).total_seconds()
 
 
 def rates() -> tuple[float, float]:

@@ -6,7 +6,10 @@ from typing import Any
 from django.db import connections
 from rq import Worker as RQWorker
 from rq.job import Job
+from rq.queue import Queue
 from rq.serializers import JSONSerializer
+
+from microblog import request_ids
 
 from . import jobs
 
@@ -22,6 +25,14 @@ class Worker(RQWorker):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs | {"serializer": JSONSerializer, "worker_ttl": 30, "maintenance_interval": 60})
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """Run it under the id of the request that it comes from; the work-horse inherits that."""
+        request_ids.begin(job.meta.get("request_id"))
+        try:
+            super().execute_job(job, queue)
+        finally:
+            request_ids.end()
 
     def handle_work_horse_killed(self, job: Job, retpid: int, ret_val: int, rusage: Any) -> None:
         super().handle_work_horse_killed(job, retpid, ret_val, rusage)  # type: ignore[no-untyped-call]

@@ -13,6 +13,8 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
+from .mail_providers import anymail_settings
+
 django_stubs_ext.monkeypatch()  # lets generic Django classes carry their types at run time
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -64,6 +66,10 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "microblog.request_ids.RequestIdMiddleware",
+    "microblog.probes.ProbeMiddleware",
+    "microblog.logs.AccessLogMiddleware",
+    "microblog.metrics.RequestMetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -72,6 +78,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "blog.sessions.SessionLimitMiddleware",
     "blog.middleware.PersonMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -180,8 +187,23 @@ AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 
+# A session ends with the browser and after hours of silence or, where the person wished to stay signed in, days later.
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+SESSION_IDLE_SECONDS = 12 * 3600
+SESSION_COOKIE_AGE = 30 * 86_400  # since it was last used, with "Keep me signed in"
+SESSION_LONGEST_SECONDS = 90 * 86_400
+
 ACCOUNT_ADAPTER = "blog.accounts.AccountAdapter"
-ACCOUNT_FORMS = {"signup": "blog.account_forms.SignupForm", "reset_password": "blog.account_forms.ResetPasswordForm"}
+ACCOUNT_FORMS = {
+    "login": "blog.account_forms.LoginForm",
+    "signup": "blog.account_forms.SignupForm",
+    "add_email": "blog.account_forms.AddEmailForm",
+    "change_password": "blog.account_forms.ChangePasswordForm",
+    "set_password": "blog.account_forms.SetPasswordForm",
+    "reset_password": "blog.account_forms.ResetPasswordForm",
+    "reset_password_from_key": "blog.account_forms.ResetPasswordKeyForm",
+    "reauthenticate": "blog.account_forms.ReauthenticateForm",
+}
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
 ACCOUNT_USERNAME_VALIDATORS = "blog.models.USERNAME_VALIDATORS"
@@ -200,6 +222,14 @@ ACCOUNT_RATE_LIMITS = {
     "account_guessed": "100/15m/key",  # the key is an account
 }
 
+RATE_LIMITS = env.bool("RATE_LIMITS", default=True)  # blog.limits
+
+MFA_ADAPTER = "blog.accounts.SecondFactorAdapter"
+MFA_FORMS = {
+    "authenticate": "blog.account_forms.CodeForm",
+    "reauthenticate": "blog.account_forms.CodeAgainForm",
+    "activate_totp": "blog.account_forms.FirstCodeForm",
+}
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Microblog"
 # Whether the admin opens to those only who have shown a second factor in this session.
@@ -208,10 +238,10 @@ MFA_TOTP_TOLERANCE = 1  # a code counts for a minute and a half: clocks of telep
 
 PASSWORD_HASHERS = ["blog.hashers.Argon2idHasher", "django.contrib.auth.hashers.PBKDF2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "blog.passwords.UserAttributeSimilarityValidator"},
+    {"NAME": "blog.passwords.MinimumLengthValidator"},
     {"NAME": "blog.passwords.MaximumLengthValidator"},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "blog.passwords.CommonPasswordValidator"},
 ]
 
 
@@ -222,18 +252,8 @@ if "EMAIL_URL" in env:
     globals().update(env.email_url("EMAIL_URL"))
 EMAIL_BACKEND = env.str("EMAIL_BACKEND", default=EMAIL_BACKEND)
 EMAIL_TIMEOUT = 10
-
-
-def _typed(value: str) -> str | bool | int:
-    """Anymail takes settings as they are: "false" would be true."""
-    if value.lower() in ("true", "false"):
-        return value.lower() == "true"
-    return int(value) if value.isdecimal() else value
-
-
 EMAIL_SUBJECT_PREFIX = "[Microblog] "
-ANYMAIL: dict[str, Any] = {name[8:]: _typed(value) for name, value in os.environ.items() if name.startswith("ANYMAIL_")}
-ANYMAIL["REQUESTS_TIMEOUT"] = EMAIL_TIMEOUT
+ANYMAIL = anymail_settings(os.environ) | {"REQUESTS_TIMEOUT": EMAIL_TIMEOUT}
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"Microblog <noreply@{SITE_HOST}>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 ADMINS = [("", address) for address in env.list("ADMINS", default=[])]
@@ -290,7 +310,8 @@ SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOK
 if SECURE_SSL_REDIRECT:
     SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=31_536_000)
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
-if env.bool("BEHIND_PROXY", default=False):
+BEHIND_PROXY = env.bool("BEHIND_PROXY", default=False)
+if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     ALLAUTH_TRUSTED_PROXY_COUNT = 1
 SECURE_REFERRER_POLICY = "same-origin"
@@ -317,15 +338,31 @@ CONTENT_SECURITY_POLICY = {
 }
 
 
-# Logging: to standard error, and errors to ADMINS by mail. A job's exception is logged by `rq.worker`.
+# Watching: log lines on standard error, errors to ADMINS by mail and to Sentry, /metrics for Prometheus
+
+LOG_FORMAT = env.str("LOG_FORMAT", default="plain" if DEBUG else "json")
+if LOG_FORMAT not in ("json", "plain"):
+    raise ImproperlyConfigured("LOG_FORMAT is either json or plain.")
+ADMIN_MAIL_PAUSE = env.int("ADMIN_MAIL_PAUSE", default=600)  # seconds until the same error is mailed again
+ADMIN_MAIL_HOURLY = env.int("ADMIN_MAIL_HOURLY", default=20)  # mails about errors in an hour
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "filters": {"request_id": {"()": "microblog.logs.RequestIdFilter"}},
+    "formatters": {
+        "json": {"()": "microblog.logs.JsonFormatter"},
+        "plain": {"()": "microblog.logs.PlainFormatter"},
+    },
     "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": "plain"},
-        "mail_admins": {"class": "django.utils.log.AdminEmailHandler", "level": "ERROR"},
+        "console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["request_id"]},
+        "mail_admins": {
+            "class": "microblog.logs.AdminMailHandler",
+            "level": "ERROR",
+            "formatter": "plain",
+            "filters": ["request_id"],
+        },
     },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {
@@ -334,6 +371,19 @@ LOGGING = {
         "django.security.DisallowedHost": {"handlers": ["console"], "propagate": False},
         "exports": {"handlers": ["mail_admins"]},
         "blog": {"handlers": ["mail_admins"]},
-        "rq.worker": {"handlers": ["mail_admins"]},
+        "microblog": {"handlers": ["mail_admins"]},
+        "rq.worker": {"handlers": ["mail_admins"]},  # a job's exception
+        # gunicorn gives its loggers handlers of their own, as long as nobody names them.
+        "gunicorn.error": {"level": "INFO"},
+        "gunicorn.access": {"level": "WARNING"},  # ours has no secrets in it: `microblog.logs`
     },
 }
+
+if SENTRY_DSN := env.str("SENTRY_DSN", default=""):
+    from . import sentry
+
+    sentry.start(
+        SENTRY_DSN,
+        environment=env.str("SENTRY_ENVIRONMENT", default="production"),
+        release=env.str("SENTRY_RELEASE", default="") or None,
+    )

@@ -1,3 +1,4 @@
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
@@ -8,3 +9,7 @@ urlpatterns = [
     path("settings/", include("blog.account_urls")),
     path("", include("blog.urls")),
 ]
+
+if settings.ANYMAIL.get("WEBHOOK_SECRET"):
+    # Without it anyone could tell us of mails that were refused.
+    urlpatterns.insert(0, path("anymail/", include("anymail.urls")))

@@ -2,24 +2,36 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from django import template
 from django.contrib.humanize.templatetags.humanize import naturaltime
+from django.template import Context, RequestContext
 from django.utils import timezone
 from django.utils.formats import date_format, localize
+from django.utils.html import escape
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from blog import badges
 from blog.mentions import with_links
+from blog.search import Question
 
 register = template.Library()
 
 
-@register.filter
-def linked(text: str, mentioned: Mapping[str, str] | None = None) -> SafeString:
-    """What somebody wrote, escaped, with its links."""
-    return with_links(text, mentioned or {})
+@register.simple_tag(takes_context=True)
+def written(context: Context, text: str, mentioned: Mapping[str, str] | None = None) -> SafeString:
+    """What somebody wrote, escaped, with its links and, where it was searched for, the words that were found."""
+    question: Question | None = context.get("question")
+    return with_links(text, mentioned or {}, question.mark if question else escape)
+
+
+@register.inclusion_tag("blog/_badge.html", takes_context=True)
+def unread_badge(context: RequestContext, name: str) -> dict[str, Any]:
+    """How many "messages" or "notifications" are unread; there, but not to be seen, where it is none."""
+    return {"name": name, "count": badges.unread(context["request"])[f"unread_{name}"]}
 
 
 @register.filter

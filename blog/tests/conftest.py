@@ -12,6 +12,6 @@ def site(page, live_server, alice):
     page.get_by_label("Name or e-mail address").fill("alice")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("main").get_by_role("button", name="Sign in").click()
-    page.get_by_role("button", name="Sign out").wait_for()
+    page.locator("summary", has_text="Menu").wait_for()
     page.wait_for_load_state()  # its scripts have run
     return live_server.url

@@ -57,7 +57,7 @@ def test_the_password_is_asked_for_again_after_a_while(careful, alice, new_mails
     assert response.url.startswith("/accounts/reauthenticate/")
     assert "Is it you?" in careful.get(response.url).content.decode()
     wrong = careful.post(response.url, {"password": "wrong", "next": "/accounts/email/"})
-    assert "Incorrect password" in wrong.content.decode()
+    assert "This is not your password." in wrong.content.decode()
     with new_mails() as mails:
         careful.post(response.url, {"password": PASSWORD, "next": "/accounts/email/"})
     assert [mail.to for mail in mails] == [[NEW]]

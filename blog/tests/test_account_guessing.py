@@ -68,4 +68,4 @@ def test_too_many_requests_have_a_page(client, new_mails):
         for _ in range(6):
             response = client.post("/accounts/password/reset/", {"email": "x@microblog.example"})
     assert response.status_code == 429
-    assert "That was too often" in response.content.decode()
+    assert "Please wait a few minutes" in response.content.decode()

@@ -71,9 +71,9 @@ def test_it_is_changed_and_other_sessions_end(client, alice, new_mails):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"oldpassword": "wrong"}, "current password"),
+        ({"oldpassword": "wrong"}, "not your present password"),
         ({"password1": "short", "password2": "short"}, "too short"),
-        ({"password2": "different"}, "same password"),
+        ({"password2": "different"}, "not the same"),
     ],
 )
 def test_a_bad_change_is_refused(client, alice, changes, words):

@@ -36,7 +36,7 @@ def test_the_code_is_asked_for_besides_the_password(careful, secret, client, emp
     response = client.post("/accounts/login/", {"login": "alice", "password": PASSWORD})
     assert response.url == "/accounts/2fa/authenticate/"
     assert "_auth_user_id" not in client.session
-    assert "Incorrect code" in client.post(response.url, {"code": "nonsense"}).content.decode()
+    assert "This code is not right" in client.post(response.url, {"code": "nonsense"}).content.decode()
     assert client.post(response.url, {"code": code(secret)}).url == "/"
     assert "_auth_user_id" in client.session
 
@@ -82,7 +82,7 @@ def test_it_is_switched_off(careful, secret, new_mails):
 def test_a_wrong_code_does_not_switch_it_on(careful):
     careful.get("/accounts/2fa/totp/activate/")
     page = careful.post("/accounts/2fa/totp/activate/", {"code": "nonsense"}).content.decode()
-    assert "Incorrect code" in page
+    assert "This code is not right" in page
     assert "Set it up" in careful.get("/accounts/2fa/").content.decode()
 
 

@@ -1,8 +1,10 @@
 import pytest
 from allauth.account.models import EmailAddress
+from django.contrib.admin.models import DELETION, LogEntry
 from django.urls import reverse
 from model_bakery import baker
 
+from blog import deletion
 from blog.models import Post, User
 
 pytestmark = pytest.mark.django_db
@@ -70,3 +72,33 @@ def test_a_post_can_be_opened(desk):
 def test_people_without_rights_stay_outside(client, alice):
     client.force_login(alice)
     assert client.get(reverse("admin:blog_user_changelist")).status_code == 302
+
+
+def test_deleting_a_person_tells_them_and_whoever_keeps_things_of_theirs(desk, alice, new_mails, monkeypatch):
+    told: list[User] = []
+    monkeypatch.setattr(deletion, "_callbacks", [told.append])
+    with new_mails() as mails:
+        assert desk.post(reverse("admin:blog_user_delete", args=[alice.pk]), {"post": "yes"}).status_code == 302
+    assert [user.username for user in told] == ["alice"]
+    assert not User.objects.filter(username="alice").exists()
+    assert "The people who run this site have deleted the account alice" in mails[0].body
+    assert LogEntry.objects.get(action_flag=DELETION).object_repr == "alice"
+
+
+def test_several_are_deleted_alike_or_none(desk, alice, bob, monkeypatch):
+    def refuse_bob(user):
+        told.append(user.username)
+        if user == bob:
+            raise RuntimeError("bob")
+
+    told: list[str] = []
+    monkeypatch.setattr(deletion, "_callbacks", [refuse_bob])
+    form = {"action": "delete_selected", "_selected_action": [alice.pk, bob.pk], "post": "yes"}
+    with pytest.raises(RuntimeError, match="bob"):
+        desk.post(reverse("admin:blog_user_changelist"), form)
+    assert User.objects.filter(pk__in=[alice.pk, bob.pk]).count() == 2
+    monkeypatch.setattr(deletion, "_callbacks", [lambda user: told.append(user.username)])
+    desk.post(reverse("admin:blog_user_changelist"), form)
+    assert not User.objects.filter(pk__in=[alice.pk, bob.pk]).exists()
+    assert told.count("alice") == 2
+    assert LogEntry.objects.filter(action_flag=DELETION, object_repr="bob").exists()

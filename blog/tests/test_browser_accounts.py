@@ -17,7 +17,7 @@ def press(page, name):
 
 def test_somebody_signs_up_confirms_and_is_in(page, live_server, new_mails):
     page.goto(live_server.url)
-    page.get_by_role("link", name="Sign up").click()
+    page.get_by_role("main").get_by_role("link", name="Sign up").click()
     page.get_by_label("Name").fill("carol")
     page.get_by_label("E-mail address").fill("carol@microblog.example")
     page.get_by_label("Password", exact=True).fill(PASSWORD)
@@ -28,6 +28,7 @@ def test_somebody_signs_up_confirms_and_is_in(page, live_server, new_mails):
     page.goto(live_server.url + link(mails[0], "confirm-email"))
     press(page, "Confirm")
     page.get_by_text("The address carol@microblog.example is confirmed.").wait_for()
+    page.locator("summary", has_text="Menu").click()
     page.get_by_role("button", name="Sign out").wait_for()
 
 

@@ -7,9 +7,10 @@ from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
 from axe_playwright_python.base import AXE_SCRIPT, AxeResults
 from django.template.loader import render_to_string
+from django.utils import timezone
 from model_bakery import baker
 
-from blog.models import Follow, Post
+from blog.models import Block, Follow, Mute, Post, Report
 from conftest import PASSWORD
 from exports.jobs import enqueue_export
 from exports.models import ExportTask
@@ -92,7 +93,10 @@ def test_the_entrance(visit):
 
 def test_what_a_person_reads_and_writes(visit, alice):
     visit.sign_in()
-    visit.look("/", "/@alice/", "/@bob/", "/@alice/followers/", "/@alice/following/")
+    visit.look("/")
+    visit.page.locator("summary").click()
+    visit.look_here()
+    visit.look("/@alice/", "/@bob/", "/@alice/followers/", "/@alice/following/")
     post = baker.make(Post, author=alice, body="mine")
     visit.look(f"/posts/{post.pk}/", f"/posts/{post.pk}/delete/", f"/posts/{post.pk}/edit/")
     visit.send(body="")
@@ -101,6 +105,22 @@ def test_what_a_person_reads_and_writes(visit, alice):
     visit.page.locator("a.name", has_text="bob").first.hover()
     visit.page.locator(".card-hover").wait_for()
     visit.look_here()
+
+
+def test_keeping_away_and_reporting(visit, alice, bob, make_user):
+    Mute.objects.create(muter=alice, muted=make_user("carol"))
+    visit.sign_in()
+    visit.look("/@bob/block/", f"/posts/{Post.objects.filter(author=bob).first().pk}/report/", "/@bob/report/")
+    visit.send()
+    visit.look_here()
+    report = baker.make(Report, reporter=alice, person=bob, comment="Every day")
+    baker.make(Post, author=alice, hidden_at=timezone.now(), hidden_reason="Advertising")
+    visit.look(f"/reports/{report.pk}/", "/@alice/")
+    visit.page.goto(f"{visit.address}/@bob/")
+    visit.page.locator(".menu summary").first.click()
+    visit.look_here()
+    Block.objects.put(alice, bob)
+    visit.look("/@bob/", "/settings/blocks/")
 
 
 def test_exports(visit, alice):

@@ -1,4 +1,4 @@
-"""Writing, paging and following without leaving the page; by keyboard; and without any script."""
+"""Writing, paging and following without leaving the page, by pointer and by keyboard."""
 
 import re
 
@@ -102,22 +102,6 @@ def test_a_card_comes_by_keyboard_and_its_button_is_next(page, site, alice, bob)
     page.keyboard.press("Escape")
     assert card.count() == 0
     assert page.evaluate("document.activeElement.className") == "name"
-
-
-def test_everything_works_without_scripts(page, site, alice, bob):
-    page.route("**/*.js", lambda route: route.fulfill(body="", content_type="text/javascript"))
-    page.goto(site)
-    page.get_by_label("What would you like to say?").fill("plain")
-    page.get_by_role("button", name="Post", exact=True).click()
-    page.get_by_text("Your post is out.").wait_for()
-    page.goto(f"{site}/@bob/")
-    page.get_by_role("button", name="Follow bob").click()
-    page.get_by_role("button", name="Unfollow bob").wait_for()
-    baker.make(Post, author=bob, _quantity=21)
-    page.goto(site)
-    page.get_by_role("link", name="Older posts").click()
-    page.wait_for_url("**/?before=*")
-    assert page.locator(".post").count() == 2
 
 
 def test_the_server_learns_the_browsers_time_zone(page, live_server):

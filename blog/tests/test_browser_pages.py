@@ -44,13 +44,69 @@ def test_the_longest_words_stay_inside_the_narrowest_page(page, live_server, mak
         assert width(page) == 360
 
 
-def test_the_fullest_header_fits_the_narrowest_page(page, site, alice):
-    alice.is_staff, alice.language = True, "es"
+# As many places as a header will ever hold, the last with the longest count.
+FIVE_PLACES = """
+    const list = document.querySelector(".nav-links");
+    while (list.childElementCount < 5) list.append(list.lastElementChild.cloneNode(true));
+    list.querySelectorAll(".place-icon").forEach((icon) => icon.insertAdjacentHTML(
+        "beforeend", "<span class='badge-count'>99+</span>"));
+"""
+
+
+@pytest.mark.parametrize("language", ["en", "es", "zh-hans"])
+def test_the_fullest_header_is_one_row_of_the_narrowest_page(page, site, alice, language):
+    alice.is_staff, alice.language = True, language
     alice.save()
     page.goto(site)
-    page.get_by_role("navigation").get_by_role("link", name="Exportaciones").wait_for()
-    assert page.locator(".nav-links li").count() == 6
+    page.evaluate(FIVE_PLACES)
+    header = page.locator(".site-header")
+    middles = {
+        round(box["y"] + box["height"] / 2) for box in map(box_of, header.locator(".place, .brand, summary").all())
+    }
+    assert max(middles) - min(middles) <= 2
+    assert box_of(header)["height"] < 64
     assert width(page) == 360
+    page.locator("summary").click()
+    page.locator(".menu button").wait_for()
+    assert width(page) == 360
+
+
+def box_of(locator):
+    return locator.bounding_box()
+
+
+@pytest.mark.parametrize("locale", ["en", "es", "zh-CN"])
+def test_a_visitors_header_is_one_row_too(page, live_server, locale):
+    visitor = page.context.browser.new_page(viewport={"width": 360, "height": 740}, locale=locale)
+    visitor.goto(live_server.url)
+    visitor.evaluate(FIVE_PLACES.replace("5", "2"))
+    assert box_of(visitor.locator(".site-header"))["height"] < 64
+    assert width(visitor) == 360
+
+
+def test_places_have_names_where_there_is_room_for_icons_alone(page, site):
+    header = page.get_by_role("navigation")
+    for name in ("Microblog", "Home", "Explore"):
+        assert header.get_by_role("link", name=name, exact=True).count() == 1
+    assert header.locator("summary").inner_text().strip() == "Menu"
+
+
+def test_the_menu_opens_and_closes_by_keyboard_and_by_a_click_elsewhere(page, site):
+    summary, out = page.locator("summary"), page.get_by_role("button", name="Sign out")
+    summary.press("Enter")
+    out.wait_for()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Escape")
+    out.wait_for(state="hidden")
+    assert page.evaluate("document.activeElement.tagName") == "SUMMARY"
+    summary.click()
+    out.wait_for()
+    page.locator(".section-title").click()
+    out.wait_for(state="hidden")
+    summary.press("Enter")
+    page.get_by_role("link", name="Settings").focus()
+    page.get_by_label("What would you like to say?").focus()
+    out.wait_for(state="hidden")
 
 
 def test_the_keyboard_reaches_the_content_at_once(page, live_server):

@@ -36,10 +36,10 @@ def test_it_takes_as_many_queries_for_many_posts_as_for_one(client, alice, djang
     client.force_login(alice)
     client.get("/")
     baker.make(Post)
-    with django_assert_num_queries(5):  # session, person, news, bars, posts
+    with django_assert_num_queries(6):  # session, person, badges, news, bars, posts
         client.get("/")
     baker.make(Post, _quantity=20)
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         client.get("/")
 
 
@@ -50,7 +50,7 @@ def test_it_takes_as_many_for_many_followed(client, alice, django_assert_num_que
         people = baker.make(User, username=iter(f"p{number}-{n}" for n in range(30)), email="", _quantity=30)
         Follow.objects.bulk_create(Follow(follower=alice, followed=person) for person in people)
         baker.make(Post, author=people[0], body="hello", _quantity=25)
-        with django_assert_num_queries(5) as queries:
+        with django_assert_num_queries(6) as queries:
             response = client.get("/")
         assert len(response.context["page"].items) == 20
     assert all(query["sql"].startswith("SELECT") for query in queries.captured_queries)
@@ -84,3 +84,13 @@ def test_a_bad_cursor_is_not_found(client):
 
 def test_it_cannot_be_posted_to(client):
     assert client.post("/").status_code == 405
+
+
+def test_a_visitor_is_welcomed_and_shown_both_ways_in(client, alice):
+    page = client.get("/").content.decode()
+    main = page[page.index("<main") : page.index("</main>")]
+    assert "Welcome!" in main
+    assert 'href="/accounts/signup/">Sign up</a>' in main
+    assert 'href="/accounts/login/">Sign in</a>' in main
+    client.force_login(alice)
+    assert "Welcome!" not in client.get("/").content.decode()

@@ -36,6 +36,7 @@ def test_without_since_it_tells_everything(ask, alice):
     tell(alice)
     assert ask().json() == {
         "since": "2026-11-23T10:00:00Z",
+        "unread": {"messages": 0, "notifications": 1},
         "notifications": [
             {
                 "name": "greeting:one",
@@ -135,3 +136,19 @@ def test_it_speaks_the_language_of_the_person(client, alice):
 
 def test_it_cannot_be_posted_to(ask, client):
     assert client.post(URL).status_code == 405
+
+
+def test_unread_ones_are_counted_although_nothing_is_new(ask, alice):
+    tell(alice)
+    answer = ask(since="2026-11-23T11:00:00Z").json()
+    assert answer["notifications"] == []
+    assert answer["unread"] == {"messages": 0, "notifications": 1}
+
+
+@pytest.mark.parametrize("number", [0, 12])
+def test_it_costs_three_queries(ask, alice, django_assert_num_queries, number):
+    for place in range(number):
+        tell(alice, f"greeting:{place}")
+    ask()
+    with django_assert_num_queries(3):  # session, person, and all there is to tell
+        ask()

@@ -1,5 +1,11 @@
-import pytest
+from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+from django.db import connection
+from django.utils import timezone
+from model_bakery import baker
+
+from blog.forms import SENT_TWICE, PostForm
 from blog.models import POST_LENGTH, Post
 
 pytestmark = pytest.mark.django_db
@@ -104,3 +110,40 @@ def test_what_was_typed_survives_an_expired_session(client, alice):
 def test_a_session_is_no_place_to_store_things(client):
     client.post("/posts/", {"body": "x" * 100_000})
     assert len(client.session["draft"]["body"]) < 10_000
+
+
+def test_a_form_that_is_sent_twice_is_one_post(write, alice):
+    assert [write("hello").url for _ in range(3)] == ["/"] * 3
+    assert Post.objects.get().body == "hello"
+
+
+def test_the_same_words_by_somebody_else_or_later_are_another_post(write, alice, bob):
+    baker.make(Post, author=bob, body="hello")
+    baker.make(Post, author=alice, body="hello", created_at=timezone.now() - SENT_TWICE)
+    baker.make(Post, author=alice, body="goodbye")
+    write("hello")
+    assert Post.objects.count() == 4
+
+
+def test_an_edited_post_may_say_what_another_says(client, alice):
+    client.force_login(alice)
+    first, second = (baker.make(Post, author=alice, body=body) for body in ("hello", "goodbye"))
+    client.post(f"/posts/{second.pk}/edit/", {"body": "hello"})
+    second.refresh_from_db()
+    assert second.body == first.body
+    assert second.edited_at
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_at_the_same_moment_are_one_post(alice):
+    def send(_):
+        try:
+            form = PostForm({"body": "hello"}, instance=Post(author=alice))
+            assert form.is_valid()
+            return form.save().pk
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as threads:
+        assert len(set(threads.map(send, range(4)))) == 1
+    assert Post.objects.count() == 1

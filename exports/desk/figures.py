@@ -174,6 +174,7 @@ def _mails(now: datetime) -> dict[str, int]:
     week = ExportMail.objects.filter(created_at__gte=now - timedelta(days=7))
     return {
         "given_up": week.filter(status=MailStatus.GAVE_UP).count(),
+        "bounced": week.filter(bounced_at__isnull=False).count(),
         "late": ExportMail.objects.filter(status=MailStatus.PENDING, tries__gt=0).count(),
     }
 

@@ -87,5 +87,7 @@ def _mail(task: ExportTask) -> str:
     if not mails:
         return NOTHING
     mail = mails[-1]
+    if mail.bounced_at:
+        return _("Refused by the provider")
     tries = ngettext("%(n)d try", "%(n)d tries", mail.tries) % {"n": mail.tries}
     return f"{mail.get_status_display()} ({tries})" if mail.tries > 1 or mail.error else mail.get_status_display()

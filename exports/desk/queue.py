@@ -1,4 +1,4 @@
-"""What the broker knows at one moment: who waits, who works, and who looked after both."""
+"""What the broker knows at one moment: who waits, and who works."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -14,7 +14,6 @@ from rq.registry import StartedJobRegistry
 from rq.suspension import is_suspended, resume
 from rq.worker import BaseWorker, Worker
 
-SWEPT = "microblog:sweeper"  # holds the time of the last round, in seconds since 1970
 UUID_LENGTH = 36
 SILENT = timedelta(seconds=60)  # a worker beats every 15 seconds, also while it works
 
@@ -53,7 +52,6 @@ class Queue:
     """Places by job id; the next one has 1."""
     started: frozenset[str] = frozenset()
     workers: tuple[Hand, ...] = ()
-    swept_at: datetime | None = None
     is_paused: bool = False
 
     @property
@@ -75,12 +73,10 @@ def read() -> Queue:
 
 
 def _read(queue: RQQueue) -> Queue:
-    swept = queue.connection.get(SWEPT)
     return Queue(
         waiting={job_id: place for place, job_id in enumerate(queue.get_job_ids(), start=1)},
         started=frozenset(StartedJobRegistry(queue=queue).get_job_ids(cleanup=False)),
         workers=tuple(sorted(map(_hand, Worker.all(queue=queue)), key=lambda hand: hand.name)),
-        swept_at=datetime.fromtimestamp(float(swept), UTC) if swept else None,
         is_paused=bool(is_suspended(queue.connection)),
     )
 
@@ -128,8 +124,3 @@ def withdraw(job_id: str) -> None:
 def let_go_on() -> None:
     """End a pause that `rqsuspend` began. RedisError while the broker is away."""
     resume(django_rq.get_connection("default"))
-
-
-def note_sweep() -> None:
-    """The sweeper's sign of life, where every host can see it."""
-    django_rq.get_connection("default").set(SWEPT, timezone.now().timestamp())

@@ -25,6 +25,7 @@ from exports.heartbeat import Heartbeat
 from exports.models import SelfTest
 from exports.models.clock import from_now
 from exports.models.self_test import STEPS
+from microblog import request_ids
 
 from . import queue
 
@@ -47,7 +48,9 @@ def begin(mail_to: str, actor: User | None = None) -> SelfTest:
         test.passed, test.verdict = False, _("Database: it cannot be written to (%s).") % error
         return test
     try:
-        django_rq.get_queue("default").enqueue(run, str(test.pk), job_id=test.job_id, at_front=True, job_timeout=120)
+        django_rq.get_queue("default").enqueue(
+            run, str(test.pk), job_id=test.job_id, at_front=True, job_timeout=120, meta=request_ids.as_meta()
+        )
     except RedisError as error:
         _close(test, False, _no_broker(error))
     return test

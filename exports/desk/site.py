@@ -64,7 +64,7 @@ class DeskSite(AdminSite):
         context = {}
         if request.user.has_perm(VIEW):
             known = queue.read()
-            context = figures.front_page(known) | {"is_sweeper_silent": stuck.is_sweeper_silent(known)}
+            context = figures.front_page(known) | {"is_sweeper_silent": stuck.is_sweeper_silent()}
         return super().index(request, context | (extra_context or {}))
 
     def stuck(self, request: PersonRequest) -> HttpResponse:

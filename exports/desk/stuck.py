@@ -13,10 +13,9 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import Exists, OuterRef, QuerySet
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from exports.models import ExportMail, ExportTask, MailStatus, Status
+from exports.models import ExportMail, ExportTask, MailStatus, Status, SweeperSign
 from exports.models.clock import from_now
 
 from .actions import ACTIONS
@@ -67,16 +66,15 @@ def _of_processes(known: Queue) -> Iterator[Mismatch]:
         yield Mismatch(
             _("No worker is running. Start one with manage.py rqworker; until then what waits is kept."), test
         )
-    if is_sweeper_silent(known):
+    if is_sweeper_silent():
         yield Mismatch(
             _("The sweeper (manage.py tend_exports) gives no sign of life: what died is not picked up again."),
             sweep(),
         )
 
 
-def is_sweeper_silent(known: Queue) -> bool:
-    grace = timedelta(seconds=max(30, 6 * settings.EXPORT_TICK_SECONDS))
-    return known.swept_at is None or timezone.now() - known.swept_at > grace
+def is_sweeper_silent() -> bool:
+    return not SweeperSign.objects.within(max(30, 6 * settings.EXPORT_TICK_SECONDS)).exists()
 
 
 def sweep() -> Remedy:

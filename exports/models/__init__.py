@@ -3,6 +3,7 @@
 from .event import Event, ExportEvent
 from .mail import ExportMail, MailStatus, Purpose
 from .self_test import SelfTest
+from .sweeper import SweeperSign
 from .task import ErrorCode, ExportTask, Status
 
 __all__ = [
@@ -15,4 +16,5 @@ __all__ = [
     "Purpose",
     "SelfTest",
     "Status",
+    "SweeperSign",
 ]

@@ -15,6 +15,7 @@ class Event(models.TextChoices):
     FAILED = "FAILED", _("Failed")
     MAILED = "MAILED", _("The e-mail was sent")
     MAIL_FAILED = "MAIL_FAILED", _("The e-mail could not be sent")
+    BOUNCED = "BOUNCED", _("The mail provider refused the e-mail")
     RESENT = "RESENT", _("Another e-mail was ordered")
     DOWNLOADED = "DOWNLOADED", _("Downloaded")
     CANCELLED = "CANCELLED", _("Cancelled")

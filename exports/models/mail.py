@@ -5,6 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models, transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
@@ -43,6 +44,19 @@ class ExportMailQuerySet(models.QuerySet["ExportMail"]):
         """Mails whose sender has not been heard from for a lease."""
         return self.filter(status=MailStatus.SENDING, lease_expires_at__lt=Now())
 
+    def known_as(self, provider_id: str) -> ExportMailQuerySet:
+        """The mail that a provider calls so, be it by an id of its own or by our Message-ID."""
+        return self.filter(Q(provider_id=provider_id) | Q(pk=_own_id(provider_id)))
+
+
+def _own_id(message_id: str) -> uuid.UUID | None:
+    """The id in a Message-ID of ours."""
+    local, _, host = message_id.strip("<>").partition("@")
+    try:
+        return uuid.UUID(local) if host == settings.SITE_HOST else None
+    except ValueError:
+        return None
+
 
 class ExportMail(models.Model):
     """One e-mail that is owed to the owner of an export."""
@@ -57,6 +71,11 @@ class ExportMail(models.Model):
     error = models.TextField(_("last error"), blank=True)
     created_at = models.DateTimeField(_("owed since"), db_default=Now())
     sent_at = models.DateTimeField(_("sent at"), null=True)
+    # What the provider calls it, where that is not our Message-ID. The defaults of these are the database's: while a
+    # new version is installed, workers of the old one still write rows.
+    provider_id = models.CharField(_("provider's id"), max_length=255, blank=True, db_default="")
+    bounced_at = models.DateTimeField(_("refused at"), null=True)
+    bounce_reason = models.TextField(_("why it was refused"), blank=True, db_default="")
 
     objects = ExportMailQuerySet.as_manager()
 
@@ -66,7 +85,9 @@ class ExportMail(models.Model):
         ordering = ("created_at",)
         indexes = [
             # The sweeper: mails that are due, or whose sender fell silent.
-            models.Index(fields=["status", "next_try_at"], name="exports_exportmail_sweep")
+            models.Index(fields=["status", "next_try_at"], name="exports_exportmail_sweep"),
+            # The mail that a provider tells us of.
+            models.Index(fields=["provider_id"], condition=~Q(provider_id=""), name="exports_exportmail_provider"),
         ]
 
     def __str__(self) -> str:
@@ -89,8 +110,23 @@ class ExportMail(models.Model):
         """Keep the claim for another lease; False if it was taken away."""
         return self._held(MailStatus.SENDING).update(lease_expires_at=lease()) == 1
 
-    def mark_sent(self) -> bool:
-        return self._settle(MailStatus.SENT, Event.MAILED, sent_at=Now(), error="")
+    def mark_sent(self, provider_id: str = "") -> bool:
+        return self._settle(MailStatus.SENT, Event.MAILED, sent_at=Now(), error="", provider_id=provider_id[:255])
+
+    def bounce(self, reason: str) -> bool:
+        """Note that the mail was refused after it had been sent, and tell the owner; False if that is known.
+
+        The status stays: as far as sending goes it is settled.
+        """
+        with transaction.atomic():
+            unknown = type(self).objects.filter(pk=self.pk, bounced_at=None)
+            if unknown.update(bounced_at=Now(), bounce_reason=reason) != 1:
+                return False
+            self.refresh_from_db(fields=["bounced_at", "bounce_reason"])
+            self.task.record(Event.BOUNCED)
+            if self.purpose == Purpose.ARCHIVE:
+                self.task.announce()
+        return True
 
     def give_up(self, error: str) -> bool:
         return self._settle(MailStatus.GAVE_UP, Event.MAIL_FAILED, error=error)

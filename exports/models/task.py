@@ -326,7 +326,8 @@ class ExportTask(models.Model):
 
     def announce(self, **more: Any) -> None:
         """Tell the owner's pages how things stand, and what else is known of it."""
-        Notification.objects.put(self.owner_id, self.notification_name, self.facts() | more)
+        is_news = not self.is_unfinished
+        Notification.objects.put(self.owner_id, self.notification_name, self.facts() | more, is_news=is_news)
 
     def facts(self) -> dict[str, Any]:
         """What `progress.describe` needs to put this task into words; JSON-ready."""
@@ -341,6 +342,7 @@ class ExportTask(models.Model):
             "rows_total": self.rows_total,
             "error_code": self.error_code,
             "mail": mail.status if mail else None,
+            "bounced": bool(mail and mail.bounced_at),
         }
 
     def told(self) -> dict[str, Any]:

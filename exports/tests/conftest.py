@@ -117,7 +117,7 @@ def in_role(make_user: Callable[..., User]) -> Callable[[str], User]:
     """Make one of the staff with that role; the roles as the migration makes them, which a flush may have removed."""
 
     def make(role: str) -> User:
-        import_module("exports.migrations.0003_roles").make_roles(apps, None)
+        import_module("exports.migrations.0005_roles").make_roles(apps, None)
         user = make_user(role.lower(), is_staff=True)
         user.groups.add(Group.objects.get(name=role))
         return user

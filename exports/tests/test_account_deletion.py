@@ -55,3 +55,15 @@ def test_a_mail_about_an_account_that_got_lost_is_queued_again(alice, monkeypatc
     sweeper.sweep()
     sweeper.sweep()
     assert queue.get_job_ids() == [mail.job_id]
+
+
+def test_archives_and_builds_of_people_whom_staff_delete_go_too(client, staff, alice, bob, finished):
+    name = finished.archive.name
+    waiting, _ = ExportTask.objects.request(bob.pk)
+    jobs.enqueue_export(waiting)
+    client.force_login(staff)
+    form = {"action": "delete_selected", "_selected_action": [alice.pk, bob.pk], "post": "yes"}
+    client.post("/admin/blog/user/", form)
+    assert not ExportTask.objects.exists()
+    assert not archive_storage().exists(name)
+    assert waiting.job_id not in django_rq.get_queue("default").get_job_ids()

@@ -74,6 +74,7 @@ def test_the_bar_comes_grows_and_goes_and_the_archive_is_there(site, page):
     assert len(set(seen)) > 2
     assert max(seen) <= 99
 
+    page.locator("summary", has_text="Menu").click()
     page.get_by_role("link", name="Exports", exact=True).click()
     page.get_by_text("Finished").wait_for()
     with page.expect_download() as download:

@@ -1,6 +1,6 @@
 import pytest
 
-from exports.checks import shared_services, timings
+from exports.checks import shared_services, timings, watching, webhooks
 
 
 def ids():
@@ -47,3 +47,57 @@ def test_the_defaults_are_sound():
 def test_numbers_that_cannot_work_are_named(settings, name, value, error):
     setattr(settings, name, value)
     assert error in [each.id for each in timings()]
+
+
+def told(check):
+    return [each.id for each in check()]
+
+
+def test_mails_metrics_and_webhooks_are_sound_as_they_come():
+    assert told(watching) == told(webhooks) == []
+
+
+@pytest.mark.parametrize("backend", ["nowhere.Backend", "anymail.backends.postmark.EmailBackend"])
+def test_a_mail_server_that_cannot_be_set_up_is_named_at_start(settings, backend):
+    settings.EMAIL_BACKEND = backend
+    settings.ANYMAIL = {}
+    assert told(watching) == ["exports.E006"]
+
+
+def test_the_variable_that_a_provider_lacks_is_named(settings):
+    settings.EMAIL_BACKEND = "anymail.backends.postmark.EmailBackend"
+    assert "ANYMAIL_POSTMARK_SERVER_TOKEN" in watching()[0].msg
+
+
+def test_an_address_of_admins_that_is_none_is_named(settings):
+    settings.ADMINS = [("", "you@microblog.example"), ("", "you")]
+    assert told(watching) == ["exports.E007"]
+
+
+@pytest.mark.parametrize(("token", "ids"), [("", []), ("short", ["exports.E008"]), ("x" * 16, [])])
+def test_a_token_that_can_be_guessed_is_named(settings, token, ids):
+    settings.METRICS_TOKEN = token
+    assert told(watching) == ids
+
+
+@pytest.mark.parametrize(
+    ("secret", "ids"),
+    [
+        ("name:a-long-password", []),
+        (["name:a-long-password", "other:a-long-password"], []),
+        ("a-long-secret-without-a-name", ["exports.E009"]),
+        ("a:b", ["exports.E009"]),
+        (["name:a-long-password", "a:b"], ["exports.E009"]),
+        (True, ["exports.E009"]),
+    ],
+)
+def test_a_webhook_secret_that_would_never_match_is_named(settings, secret, ids):
+    settings.ANYMAIL = {"WEBHOOK_SECRET": secret}
+    assert told(watching) == ids
+
+
+def test_a_provider_that_nobody_listens_to_is_named_before_deploying(settings):
+    settings.EMAIL_BACKEND = "anymail.backends.postmark.EmailBackend"
+    assert told(webhooks) == ["exports.W001"]
+    settings.ANYMAIL = {"WEBHOOK_SECRET": "name:a-long-password"}
+    assert told(webhooks) == []

@@ -3,17 +3,20 @@
 import pytest
 from django.core import mail
 
+from blog import moderation
 from exports import archive, jobs, sweeper
 from exports.models import ExportMail, ExportTask, MailStatus, Purpose, Status
 
 pytestmark = pytest.mark.django_db
 
 
-def close(user):
-    type(user).objects.filter(pk=user.pk).update(is_active=False)
+@pytest.fixture
+def close(staff):
+    """What staff do in the admin."""
+    return lambda user: moderation.deactivate(user, staff)
 
 
-def test_a_waiting_export_is_not_begun_and_the_sweeper_cancels_it(alice, task):
+def test_a_waiting_export_is_not_begun_and_the_sweeper_cancels_it(alice, task, close):
     close(alice)
     assert not task.claim()
     sweeper.sweep()
@@ -22,7 +25,7 @@ def test_a_waiting_export_is_not_begun_and_the_sweeper_cancels_it(alice, task):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_running_one_stops_and_nothing_is_sent(alice, task, write_posts, monkeypatch):
+def test_a_running_one_stops_and_nothing_is_sent(alice, task, close, write_posts, monkeypatch):
     write_posts(alice, 3)
     build = archive.build
 
@@ -40,14 +43,14 @@ def test_a_running_one_stops_and_nothing_is_sent(alice, task, write_posts, monke
     assert mail.outbox == []
 
 
-def test_its_lease_is_not_renewed(alice, task):
+def test_its_lease_is_not_renewed(alice, task, close):
     task.claim()
     close(alice)
     assert not task.renew(1)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_nothing_is_sent_when_the_account_is_closed_after_the_build(alice, task, monkeypatch):
+def test_nothing_is_sent_when_the_account_is_closed_after_the_build(alice, task, close, monkeypatch):
     deliver = jobs.deliver
 
     def closed_meanwhile(owed):
@@ -61,7 +64,7 @@ def test_nothing_is_sent_when_the_account_is_closed_after_the_build(alice, task,
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_mail_that_is_still_owed_is_not_sent(alice, task):
+def test_a_mail_that_is_still_owed_is_not_sent(alice, task, close):
     owed = ExportMail.objects.create(task=ExportTask.objects.get(pk=task.pk), purpose=Purpose.FAILURE)
     close(alice)
     jobs.deliver_mail(str(owed.pk))

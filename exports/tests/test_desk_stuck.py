@@ -9,8 +9,7 @@ from django.utils import timezone
 from rq.suspension import is_suspended, suspend
 
 from exports import jobs
-from exports.desk import queue
-from exports.models import ErrorCode, ExportMail, ExportTask, MailStatus, Status
+from exports.models import ErrorCode, ExportMail, ExportTask, MailStatus, Status, SweeperSign
 
 pytestmark = pytest.mark.django_db
 
@@ -20,7 +19,7 @@ LONG_AGO = timedelta(hours=2)
 @pytest.fixture
 def look(client, operator, worker):
     """The page, on a site whose processes live."""
-    queue.note_sweep()
+    SweeperSign.objects.renew()
     client.force_login(operator)
     return lambda: client.get("/admin/stuck/").content.decode()
 
@@ -100,8 +99,8 @@ def test_no_worker(look, worker):
     assert "No worker is running" in look()
 
 
-def test_a_silent_sweeper_and_a_sweep_by_hand(look, client, empty_broker, operator, django_capture_on_commit_callbacks):
-    empty_broker.delete(queue.SWEPT)
+def test_a_silent_sweeper_and_a_sweep_by_hand(look, client, operator):
+    SweeperSign.objects.all().delete()
     assert "gives no sign of life" in look()
     response = client.post("/admin/stuck/", {"remedy": "sweep"}, follow=True)
     assert "gives no sign of life" not in response.content.decode()

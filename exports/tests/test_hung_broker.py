@@ -71,7 +71,7 @@ def test_the_dashboard_says_so(client, staff, monkeypatch):
 @pytest.mark.django_db(transaction=True)
 def test_a_build_does_not_lose_its_lease_over_it(task, hung, empty_broker):
     class Job:
-        id, serializer = task.job_id, None
+        id, serializer, meta = task.job_id, None, {}
 
     renewals = []
     with Heartbeat(lambda rows: renewals.append(time.monotonic()) is None, job=Job()):

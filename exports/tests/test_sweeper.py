@@ -2,14 +2,15 @@ import threading
 
 import django_rq
 import pytest
+from allauth.account.models import EmailAddress
 from django.core.files.base import ContentFile
 from django.core.management import call_command
 from django.db import connection, connections, transaction
 from rq.executions import Execution
 
-from blog.models import Notification
+from blog.models import Notification, User
 from exports import archive, jobs, sweeper
-from exports.models import ExportEvent, ExportMail, ExportTask, MailStatus, Purpose, Status
+from exports.models import ExportEvent, ExportMail, ExportTask, MailStatus, Purpose, Status, SweeperSign
 from exports.models.clock import from_now
 from exports.models.task import archive_storage
 
@@ -171,6 +172,20 @@ def test_a_finished_task_is_pruned_after_a_year_and_an_unfinished_one_never(task
     ExportTask.objects.update(created_at=from_now(-366 * 86400))
     sweeper.prune()
     assert list(ExportTask.objects.all()) == [task]
+
+
+def test_a_sign_up_that_nobody_confirmed_is_pruned_after_a_week(task, bob):
+    EmailAddress.objects.filter(user=bob).update(verified=False)
+    User.objects.update(date_joined=from_now(-8 * 86400))
+    sweeper.prune()
+    assert list(User.objects.all()) == [task.owner]
+
+
+def test_each_round_leaves_a_sign_of_life():
+    for _ in range(2):
+        SweeperSign.objects.update(seen_at=from_now(-100))
+        sweeper.sweep()
+        assert SweeperSign.objects.within(10).count() == 1
 
 
 def test_a_step_that_fails_does_not_stop_the_others(task, monkeypatch, caplog):

@@ -47,7 +47,8 @@ const watched = new Remembered("watched"); // tasks whose bar was seen in this t
 const told = new Remembered("told"); // toasts that were shown
 const reloaded = new Remembered("reloaded"); // tasks at whose end a page was loaded anew
 const openedAt = section.dataset.since;
-let since = openedAt;
+// The end of an export that this tab has seen begin is told even where it came before the page.
+let since = (watched.read().length > 0 && section.dataset.taskSince) || openedAt;
 let isAsking = false;
 let failures = 0;
 let timer;
@@ -102,8 +103,8 @@ const isOnPage = (url) => location.pathname === url || section.querySelector(`.a
 
 function tell(notification) {
   const { name, read, updated_at: updatedAt, data } = notification;
-  const key = `${name} ${data.task} ${updatedAt}`;
-  const isRecent = !openedAt || Date.parse(updatedAt) > Date.parse(openedAt);
+  const key = `${name} ${updatedAt}`;
+  const isRecent = Date.parse(updatedAt) > Date.parse(openedAt);
   const isNews = watched.has(data.task) || (isRecent && !read);
   if (!data.toast || !isNews || told.has(key)) return;
   told.add(key);
@@ -120,6 +121,10 @@ const isTyping = () =>
 /** Take the bars away, or load a page anew that shows the task itself; the toast then comes after that. */
 function end(notification) {
   const { task } = notification.data;
+  if (!task) {
+    tell(notification);
+    return;
+  }
   const isShown = document.querySelector(`[data-task="${CSS.escape(task)}"]`);
   if (isShown && !isTyping() && !reloaded.has(task)) {
     watched.add(task);
@@ -131,10 +136,21 @@ function end(notification) {
   tell(notification);
 }
 
+// Badges
+
+function showUnread(unread) {
+  for (const badge of document.querySelectorAll("[data-badge]")) {
+    const count = unread[badge.dataset.badge] ?? 0;
+    badge.hidden = count === 0;
+    badge.querySelector("[data-count]").textContent = count > 99 ? "99+" : count;
+  }
+}
+
 // Asking
 
 function receive(answer) {
   since = answer.since;
+  showUnread(answer.unread);
   const isActive = ({ data }) => data.active;
   for (const notification of answer.notifications) {
     if (isActive(notification)) showProgress(notification.data);

@@ -1,5 +1,6 @@
 """The sweeper."""
 
+import logging
 import signal
 import threading
 import time
@@ -11,6 +12,8 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import close_old_connections
 
 from exports import sweeper
+
+logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
@@ -35,7 +38,7 @@ class Command(BaseCommand):
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
-        self.stdout.write(f"Looking after exports every {settings.EXPORT_TICK_SECONDS:g} seconds.")
+        logger.info("Looking after exports every %g seconds.", settings.EXPORT_TICK_SECONDS)
         pruned_at = -float("inf")
         while not stopped.is_set():
             close_old_connections()
@@ -44,4 +47,4 @@ class Command(BaseCommand):
                 sweeper.prune()
                 pruned_at = time.monotonic()
             stopped.wait(settings.EXPORT_TICK_SECONDS)
-        self.stdout.write("Stopped.")
+        logger.info("Stopped.")

@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('exports', '0001_initial'),
+        ('exports', '0003_mail_bounces'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -46,7 +46,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='exportevent',
             name='kind',
-            field=models.CharField(choices=[('REQUESTED', 'Requested'), ('CLAIMED', 'A worker began'), ('REQUEUED', 'Put on the queue again'), ('RESCUED', 'The work was interrupted and will be tried again'), ('BUILT', 'The archive was built'), ('FAILED', 'Failed'), ('MAILED', 'The e-mail was sent'), ('MAIL_FAILED', 'The e-mail could not be sent'), ('RESENT', 'Another e-mail was ordered'), ('DOWNLOADED', 'Downloaded'), ('CANCELLED', 'Cancelled'), ('EXPIRED', 'The archive was removed')], max_length=16, verbose_name='event'),
+            field=models.CharField(choices=[('REQUESTED', 'Requested'), ('CLAIMED', 'A worker began'), ('REQUEUED', 'Put on the queue again'), ('RESCUED', 'The work was interrupted and will be tried again'), ('BUILT', 'The archive was built'), ('FAILED', 'Failed'), ('MAILED', 'The e-mail was sent'), ('MAIL_FAILED', 'The e-mail could not be sent'), ('BOUNCED', 'The mail provider refused the e-mail'), ('RESENT', 'Another e-mail was ordered'), ('DOWNLOADED', 'Downloaded'), ('CANCELLED', 'Cancelled'), ('EXPIRED', 'The archive was removed')], max_length=16, verbose_name='event'),
         ),
         migrations.AddIndex(
             model_name='exportevent',

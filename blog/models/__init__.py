@@ -1,0 +1,39 @@
+"""People, what they write, whom they read, and what the site has to tell them."""
+
+from .account_mail import MAIL_LEASE, AccountMail, a_lease_from_now
+from .block import Block, Mute, unblocked, unmuted
+from .follow import Follow
+from .message import MESSAGE_LENGTH, Conversation, Message, Participant
+from .notification import Notification
+from .person import SIGN_UP_KEPT, USERNAME_VALIDATORS, PersonManager, User, time_zones, validate_time_zone
+from .post import HIDDEN_REASON_LENGTH, POST_LENGTH, Post
+from .report import COMMENT_LENGTH, Outcome, Reason, Report
+
+__all__ = [
+    "COMMENT_LENGTH",
+    "HIDDEN_REASON_LENGTH",
+    "MAIL_LEASE",
+    "MESSAGE_LENGTH",
+    "POST_LENGTH",
+    "SIGN_UP_KEPT",
+    "USERNAME_VALIDATORS",
+    "AccountMail",
+    "Block",
+    "Conversation",
+    "Follow",
+    "Message",
+    "Mute",
+    "Notification",
+    "Outcome",
+    "Participant",
+    "PersonManager",
+    "Post",
+    "Reason",
+    "Report",
+    "User",
+    "a_lease_from_now",
+    "time_zones",
+    "unblocked",
+    "unmuted",
+    "validate_time_zone",
+]

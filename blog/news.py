@@ -1,0 +1,59 @@
+"""Who is told of what people do: on the site and, where they wish it, by mail."""
+
+from typing import Any
+
+from allauth.account.adapter import get_adapter
+from django.conf import settings
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from . import mentions, notifications
+from .models import Follow, Notification, Post, User
+
+MOST_MENTIONED = 10  # people whom one post can call
+
+
+def followed(follow: Follow) -> None:
+    """Tell somebody of a new follower: once, however often that one comes and goes."""
+    person, follower = follow.followed, follow.follower
+    if _tell_once(person, f"follow:{follower.pk}", follower) and person.has_follow_mail:
+        _mail("followed", person, follower, follower.get_absolute_url())
+
+
+def mentioned(post: Post) -> None:
+    """Tell those whom a post names, unless it has told them before."""
+    names = list(dict.fromkeys(mentions.names_in(post.body)))
+    people = User.objects.visible_to(post.author).filter(username__lower__in=names).exclude(pk=post.author_id)
+    called = list(people.order_by("pk")[:MOST_MENTIONED]) if names else []
+    for person in called:
+        if _tell_once(person, f"mention:{post.pk}", post.author, post) and person.has_mention_mail:
+            _mail("mentioned", person, post.author, post.get_absolute_url())
+
+
+def _tell_once(person: User, name: str, actor: User, post: Post | None = None) -> bool:
+    """False if they need not hear of it: they know, or have muted whoever did it."""
+    facts = {"name": actor.username} | ({"post": post.pk} if post else {})
+    is_new = Notification.objects.put_once(person.pk, name, facts, actor=actor, post=post)
+    return is_new and not person.mutes.filter(muted=actor).exists()
+
+
+def _mail(what: str, person: User, actor: User, path: str) -> None:
+    address = person.confirmed_email
+    if address and person.is_active:
+        context = {"user": person, "actor": actor, "url": settings.SITE_URL + path}
+        get_adapter().send_mail(f"email/{what}", address, context)
+
+
+def describe_follow(facts: dict[str, Any]) -> dict[str, Any]:
+    text = _("%(name)s follows you now") % facts
+    return {"toast": {"level": "info", "text": text, "url": reverse("profile", args=[facts["name"]])}}
+
+
+def describe_mention(facts: dict[str, Any]) -> dict[str, Any]:
+    text = _("%(name)s mentioned you") % facts
+    return {"toast": {"level": "info", "text": text, "url": reverse("post-detail", args=[facts["post"]])}}
+
+
+def register() -> None:
+    notifications.register("follow", describe_follow)
+    notifications.register("mention", describe_mention)

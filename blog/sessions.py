@@ -1,0 +1,53 @@
+"""How long somebody stays signed in."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import logout
+from django.contrib.sessions.backends.base import SessionBase
+from django.http import HttpRequest, HttpResponse
+
+from .middleware import IMPERSONAL, is_here
+
+BEGUN = "begun_at"  # seconds since 1970, as is the next
+USED = "used_at"
+NOTED_EVERY = 600  # seconds: each note is a write
+
+
+def begin(request: HttpRequest, **kwargs: Any) -> None:
+    """Note when somebody signed in; a receiver of `user_logged_in`, which every way in sends."""
+    request.session[BEGUN] = request.session[USED] = int(time.time())
+
+
+class SessionLimitMiddleware:
+    """Ends sessions that have lasted or lain idle for too long. Django's own end with the cookie's age alone."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path_info.startswith(IMPERSONAL):
+            return self.get_response(request)
+        if request.user.is_authenticated and is_over(request.session):
+            logout(request)
+        response = self.get_response(request)
+        if is_here(request):
+            note_use(request.session)
+        return response
+
+
+def is_over(session: SessionBase) -> bool:
+    now = time.time()
+    idle = settings.SESSION_IDLE_SECONDS if session.get_expire_at_browser_close() else settings.SESSION_COOKIE_AGE
+    is_idle: bool = now - session.get(USED, 0) > idle
+    is_old: bool = now - session.get(BEGUN, 0) > settings.SESSION_LONGEST_SECONDS
+    return is_idle or is_old
+
+
+def note_use(session: SessionBase) -> None:
+    """Move the session's end, and the cookie's with it."""
+    now = int(time.time())
+    if now - session.get(USED, 0) > NOTED_EVERY:
+        session[USED] = now

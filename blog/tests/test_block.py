@@ -1,0 +1,107 @@
+import pytest
+from model_bakery import baker
+
+from blog.models import Block, Follow, Post
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def as_alice(client, alice):
+    client.force_login(alice)
+    return client
+
+
+def test_it_is_asked_once_and_says_what_follows(as_alice, bob):
+    page = as_alice.get("/@bob/block/").content.decode()
+    assert "Block bob?" in page
+    assert "Neither of you sees the other" in page
+    assert not Block.objects.exists()
+
+
+def test_a_blocked_profile_is_a_name_and_the_way_back(as_alice, alice, bob):
+    baker.make(Post, author=bob, body="Bob was here")
+    bob.about_me = "Birds and boats"
+    bob.save()
+    Follow.objects.create(follower=bob, followed=alice)
+    response = as_alice.post("/@BOB/block/", follow=True)
+    page = response.content.decode()
+    assert response.redirect_chain == [("/@bob/", 302)]
+    assert "<h1" in page
+    assert 'action="/@bob/unblock/"' in page
+    assert "Bob was here" not in page
+    assert "Birds and boats" not in page
+    assert "follower" not in page
+    assert not Follow.objects.exists()
+
+
+def test_the_blocked_one_meets_what_nobody_meets(client, alice, bob, make_user):
+    Block.objects.put(alice, bob)
+    Block.objects.put(make_user("carol"), alice)
+    client.force_login(bob)
+    paths = ["/@{}/", "/@{}/card/", "/@{}/block/", "/@{}/report/", "/@{}/followers/"]
+    for path in paths:
+        theirs, nobodys = client.get(path.format("alice")), client.get(path.format("nobody"))
+        assert theirs.status_code == nobodys.status_code == 404
+        assert without_names(theirs) == without_names(nobodys)
+    for verb in ("mute", "block", "follow"):
+        assert client.post(f"/@alice/{verb}/").status_code == 404
+
+
+def without_names(response):
+    """The page without its address, and the token that differs each time."""
+    lines = response.content.decode().replace("alice", "nobody").splitlines()
+    return [line for line in lines if "csrfmiddlewaretoken" not in line]
+
+
+def test_unblocking_leads_to_the_profile_and_can_be_repeated(as_alice, alice, bob):
+    Block.objects.put(alice, bob)
+    for _ in range(2):
+        response = as_alice.post("/@bob/unblock/", {"next": "/@bob/"})
+        assert response.url == "/@bob/"
+    assert not Block.objects.exists()
+    assert as_alice.get("/@bob/").status_code == 200
+
+
+def test_whoever_blocked_in_turn_is_not_found_out_by_unblocking(client, alice, bob):
+    Block.objects.put(alice, bob)
+    client.force_login(bob)
+    answers = [client.post(f"/@{name}/unblock/") for name in ("alice", "nobody")]
+    assert {(answer.status_code, answer.url) for answer in answers} == {(302, "/settings/blocks/")}
+    assert Block.objects.count() == 1
+
+
+def test_a_mutual_block_can_be_taken_back(as_alice, alice, bob):
+    Block.objects.put(alice, bob)
+    Block.objects.put(bob, alice)
+    assert 'action="/@bob/unblock/"' in as_alice.get("/@bob/").content.decode()
+    as_alice.post("/@bob/unblock/")
+    assert as_alice.get("/@bob/").status_code == 404
+
+
+@pytest.mark.parametrize("name", ["alice", "nobody"])
+def test_oneself_and_nobody_cannot_be_blocked(as_alice, name):
+    assert as_alice.get(f"/@{name}/block/").status_code == 404
+    assert as_alice.post(f"/@{name}/block/").status_code == 404
+
+
+def test_a_visitor_is_led_to_sign_in(client, bob):
+    assert client.get("/@bob/block/").url == "/accounts/login/?next=/%40bob/block/"
+    assert client.post("/@bob/unblock/").url == "/accounts/login/"
+
+
+def test_unblocking_is_a_post(as_alice, bob):
+    assert as_alice.get("/@bob/unblock/").status_code == 405
+    assert as_alice.put("/@bob/block/").status_code == 405
+
+
+def test_the_menu_offers_it_for_others_alone(as_alice, alice, bob, client):
+    baker.make(Post, author=alice)
+    baker.make(Post, author=bob)
+    page = as_alice.get("/explore/").content.decode()
+    assert page.count('<details class="menu"') == page.count('href="/@bob/block/"') == 1
+    for path in ("/@bob/", "/@bob/card/"):
+        assert 'href="/@bob/block/"' in as_alice.get(path).content.decode()
+    assert "/block/" not in as_alice.get("/@alice/").content.decode()
+    client.logout()
+    assert "/block/" not in client.get("/explore/").content.decode()

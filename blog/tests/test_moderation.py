@@ -1,0 +1,154 @@
+"""What staff decide, what follows from it, and who is told."""
+
+from importlib import import_module
+
+import pytest
+from allauth.usersessions.models import UserSession
+from django.apps import apps
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Group
+from model_bakery import baker
+
+from blog import moderation
+from blog.models import Outcome, Post, Report
+from conftest import PASSWORD
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def post(bob):
+    return baker.make(Post, author=bob, body="Buy my boats")
+
+
+@pytest.fixture
+def report(alice, post):
+    return baker.make(Report, reporter=alice, person=post.author, post=post, excerpt=post.body)
+
+
+@pytest.fixture
+def others(make_user, post, bob):
+    """Open reports by others: of the same post, of another of its author's, and of the author."""
+    carol, dora = make_user("carol"), make_user("dora")
+    same = baker.make(Report, reporter=carol, person=bob, post=post, excerpt=post.body)
+    other = baker.make(Report, reporter=carol, person=bob, post=baker.make(Post, author=bob), excerpt="more")
+    return same, other, baker.make(Report, reporter=dora, person=bob, excerpt="")
+
+
+def outcomes(*reports):
+    return [Report.objects.get(pk=report.pk).outcome for report in reports]
+
+
+def toasts(client, person):
+    client.force_login(person)
+    return [item["data"]["toast"] for item in client.get("/notifications/").json()["notifications"]]
+
+
+def test_a_dismissal_closes_all_reports_of_the_same_post(report, others, staff, post, client, alice):
+    moderation.dismiss(report, staff)
+    assert outcomes(report, *others) == [Outcome.DISMISSED, Outcome.DISMISSED, "", ""]
+    report.refresh_from_db()
+    assert report.handled_by == staff
+    assert report.handled_at is not None
+    assert LogEntry.objects.filter(user=staff, content_type__model="report").count() == 2
+    toast = toasts(client, alice)[0]
+    assert "We found nothing against the rules." in toast["text"]
+    assert toast["url"] == f"/reports/{report.pk}/"
+    assert client.get(f"/posts/{post.pk}/").status_code == 200
+
+
+def test_reports_of_a_person_are_dismissed_together_but_not_those_of_posts(report, others, staff, alice, bob):
+    more = baker.make(Report, reporter=alice, person=bob, excerpt="")
+    moderation.dismiss(more, staff)
+    assert outcomes(more, others[2], report, others[1]) == [Outcome.DISMISSED, Outcome.DISMISSED, "", ""]
+
+
+def test_a_report_of_a_deleted_post_can_be_dismissed(report, others, staff, post):
+    post.delete()
+    report.refresh_from_db()
+    moderation.dismiss(report, staff)
+    assert outcomes(report, *others) == [Outcome.DISMISSED, Outcome.DISMISSED, "", ""]
+
+
+def test_a_hidden_post_is_its_authors_alone_who_reads_why(client, report, others, staff, alice, bob, post):
+    moderation.hide(post, staff, "Advertising <b>")
+    assert outcomes(report, *others) == [Outcome.HIDDEN, Outcome.HIDDEN, "", ""]
+    assert LogEntry.objects.get(content_type__model="post").change_message == "Hidden: Advertising <b>"
+    assert "did something about it" in toasts(client, alice)[0]["text"]
+    assert client.get(f"/posts/{post.pk}/").status_code == 404
+    assert "Buy my boats" not in client.get("/@bob/").content.decode()
+    toast = {"level": "warning", "url": f"/posts/{post.pk}/"}
+    assert toasts(client, bob) == [toast | {"text": "Staff have hidden a post of yours. Reason: Advertising <b>"}]
+    for page in ("/@bob/", f"/posts/{post.pk}/"):
+        shown = client.get(page).content.decode()
+        assert "Hidden by staff on" in shown
+        assert "Reason: Advertising &lt;b&gt;" in shown
+
+
+def test_an_edit_does_not_bring_it_back_but_it_can_be_deleted(client, staff, bob, post):
+    moderation.hide(post, staff, "Advertising")
+    client.force_login(bob)
+    assert client.post(f"/posts/{post.pk}/edit/", {"body": "Nothing for sale"}).status_code == 302
+    post.refresh_from_db()
+    assert post.body == "Nothing for sale"
+    assert post.hidden_at is not None
+    client.logout()
+    assert client.get(f"/posts/{post.pk}/").status_code == 404
+    client.force_login(bob)
+    client.post(f"/posts/{post.pk}/delete/")
+    assert not Post.objects.exists()
+    assert toasts(client, bob) == []
+
+
+def test_a_post_that_is_shown_again_is_everyones(client, staff, alice, bob, post):
+    moderation.hide(post, staff, "Advertising")
+    moderation.unhide(post, staff)
+    assert (post.hidden_by, post.hidden_reason) == (None, "")
+    assert LogEntry.objects.latest("pk").change_message == "Shown again."
+    assert [toast["level"] for toast in toasts(client, bob)] == ["success"]
+    client.force_login(alice)
+    assert client.get(f"/posts/{post.pk}/").status_code == 200
+
+
+def test_a_deactivation_ends_sessions_and_closes_every_report_of_the_person(client, report, others, staff, bob):
+    client.post("/accounts/login/", {"login": "bob", "password": PASSWORD})
+    assert client.get("/settings/").status_code == 200
+    assert UserSession.objects.filter(user=bob).exists()
+    moderation.deactivate(bob, staff)
+    assert outcomes(report, *others) == [Outcome.DEACTIVATED] * 4
+    assert not UserSession.objects.filter(user=bob).exists()
+    assert client.get("/settings/").status_code == 302
+    assert "sessionid" in client.cookies
+    assert not client.session.items()
+    assert client.get("/@bob/").status_code == 404
+    assert LogEntry.objects.get(content_type__model="user").change_message == "Deactivated."
+
+
+def test_a_reactivated_person_signs_in_again(client, staff, bob):
+    moderation.deactivate(bob, staff)
+    moderation.reactivate(bob, staff)
+    assert client.get("/@bob/").status_code == 200
+    client.post("/accounts/login/", {"login": "bob", "password": PASSWORD})
+    assert client.get("/settings/").status_code == 200
+    assert LogEntry.objects.latest("pk").change_message == "Reactivated."
+
+
+def test_what_is_closed_stays_as_it_was_closed(report, staff, post):
+    moderation.dismiss(report, staff)
+    moderation.hide(post, staff, "After all")
+    assert outcomes(report) == [Outcome.DISMISSED]
+
+
+def test_nobody_closes_their_own_account_or_a_more_powerful_one(make_user, staff, bob):
+    moderator = make_user("moderator", is_staff=True)
+    root = make_user("root2", is_staff=True, is_superuser=True)
+    assert moderation.may_close(bob, moderator)
+    assert moderation.may_close(root, staff)
+    assert not moderation.may_close(root, moderator)
+    assert not moderation.may_close(staff, staff)
+
+
+def test_there_is_a_group_for_moderators():
+    import_module("blog.migrations.0012_moderators").make(apps, None)
+    rights = Group.objects.get(name="Moderators").permissions.values_list("codename", flat=True)
+    assert set(rights) == {"view_report", "change_report", "view_post", "view_user"}

@@ -1,0 +1,51 @@
+import pytest
+from model_bakery import baker
+
+from blog.models import Mute, Post
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def as_alice(client, alice):
+    client.force_login(alice)
+    return client
+
+
+def test_muting_leads_back_and_can_be_repeated(as_alice, alice, bob):
+    for _ in range(2):
+        response = as_alice.post("/@BOB/mute/", {"next": "/explore/"})
+        assert response.url == "/explore/"
+    assert alice.mutes.get().muted == bob
+    assert "You will not come across bob any more." in as_alice.get("/explore/").content.decode()
+
+
+def test_and_so_does_the_end_of_it(as_alice, alice, bob, make_user):
+    Mute.objects.create(muter=alice, muted=bob)
+    Mute.objects.create(muter=bob, muted=alice)
+    Mute.objects.create(muter=alice, muted=make_user("carol"))
+    for _ in range(2):
+        assert as_alice.post("/@BOB/unmute/", {"next": "https://elsewhere.example/"}).url == "/@BOB/"
+    assert set(Mute.objects.values_list("muter__username", "muted__username")) == {("bob", "alice"), ("alice", "carol")}
+
+
+def test_the_menu_knows_who_is_muted(as_alice, alice, bob, django_assert_num_queries):
+    post = baker.make(Post, author=bob)
+    Mute.objects.create(muter=alice, muted=bob)
+    for path in ("/@bob/", "/@bob/card/", f"/posts/{post.pk}/"):
+        page = as_alice.get(path).content.decode()
+        assert 'action="/@bob/unmute/"' in page
+        assert 'action="/@bob/mute/"' not in page
+
+
+@pytest.mark.parametrize("name", ["alice", "nobody"])
+def test_oneself_and_nobody_cannot_be_muted(as_alice, name):
+    assert as_alice.post(f"/@{name}/mute/").status_code == 404
+
+
+@pytest.mark.parametrize("verb", ["mute", "unmute"])
+def test_it_is_a_post_by_somebody_signed_in(client, as_alice, bob, verb):
+    assert as_alice.get(f"/@bob/{verb}/").status_code == 405
+    client.logout()
+    assert client.post(f"/@bob/{verb}/").url == "/accounts/login/"
+    assert not Mute.objects.exists()

@@ -1,0 +1,86 @@
+import pytest
+
+from blog.models import Block, Mute, Notification, Post, User
+
+pytestmark = pytest.mark.django_db
+
+
+def told(user):
+    return list(user.notifications.order_by("pk").values_list("name", flat=True))
+
+
+@pytest.fixture
+def as_alice(client, alice):
+    client.force_login(alice)
+    return client
+
+
+def test_a_new_follower_is_news_once(as_alice, alice, bob):
+    for _ in range(2):
+        as_alice.post("/@bob/follow/")
+        as_alice.post("/@bob/unfollow/")
+    as_alice.post("/@bob/follow/")
+    row = bob.notifications.get()
+    assert (row.name, row.actor, row.payload) == (f"follow:{alice.pk}", alice, {"name": "alice"})
+
+
+def test_whom_a_post_names_is_told_once(as_alice, alice, bob, make_user):
+    make_user("carol")
+    as_alice.post("/posts/", {"body": "@bob and @Bob, but not @nobody or myself, @alice"})
+    post = alice.posts.get()
+    assert told(bob) == [f"mention:{post.pk}"]
+    as_alice.post(f"/posts/{post.pk}/edit/", {"body": "@bob and @carol"})
+    assert [told(person) for person in User.objects.order_by("pk")] == [[], *[[f"mention:{post.pk}"]] * 2]
+
+
+def test_a_post_cannot_call_everybody(as_alice, make_user):
+    people = [make_user(f"p{number}") for number in range(12)]
+    as_alice.post("/posts/", {"body": " ".join(f"@{person.username}" for person in people)})
+    assert Notification.objects.count() == 10
+
+
+def test_what_goes_takes_its_news_along(as_alice, alice, bob):
+    as_alice.post("/posts/", {"body": "@bob"})
+    as_alice.post("/@bob/follow/")
+    Post.objects.all().delete()
+    assert told(bob) == [f"follow:{alice.pk}"]
+    alice.delete()
+    assert told(bob) == []
+
+
+@pytest.mark.parametrize("blocker", ["alice", "bob"])
+def test_nothing_is_told_across_a_block(as_alice, alice, bob, blocker):
+    Block.objects.put(*((alice, bob) if blocker == "alice" else (bob, alice)))
+    as_alice.post("/posts/", {"body": "@bob"})
+    assert told(bob) == []
+
+
+@pytest.mark.parametrize(
+    ("choice", "deed", "subject"),
+    [
+        ("has_follow_mail", lambda client: client.post("/@bob/follow/"), "[Microblog] alice follows you now"),
+        (
+            "has_mention_mail",
+            lambda client: client.post("/posts/", {"body": "@bob"}),
+            "[Microblog] alice mentioned you",
+        ),
+    ],
+)
+def test_it_comes_by_mail_where_it_is_wished(as_alice, alice, bob, new_mails, choice, deed, subject):
+    User.objects.filter(pk=bob.pk).update(**{choice: True})
+    with new_mails() as mails:
+        deed(as_alice)
+    assert [(mail.subject, mail.to) for mail in mails] == [(subject, [bob.email])]
+    assert "/settings/notifications/" in mails[0].body
+
+
+@pytest.mark.parametrize("why_not", ["not wished", "muted", "unconfirmed"])
+def test_it_does_not_otherwise(as_alice, alice, bob, new_mails, why_not):
+    User.objects.filter(pk=bob.pk).update(has_mention_mail=why_not != "not wished")
+    if why_not == "muted":
+        Mute.objects.create(muter=bob, muted=alice)
+    if why_not == "unconfirmed":
+        bob.emailaddress_set.update(verified=False)
+    with new_mails() as mails:
+        as_alice.post("/posts/", {"body": "@bob"})
+    assert not mails

@@ -1,0 +1,101 @@
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from blog.models import Block, Mute, Notification
+from exports.models import ExportTask
+
+pytestmark = pytest.mark.django_db
+URL = "/notifications/all/"
+
+
+@pytest.fixture
+def as_alice(client, alice):
+    client.force_login(alice)
+    return client
+
+
+@pytest.fixture
+def followed(alice, bob):
+    alice.notifications.put(alice.pk, f"follow:{bob.pk}", {"name": "bob"}, actor=bob)
+
+
+def test_news_is_listed_the_newest_first_and_marked(as_alice, alice, bob, followed):
+    alice.notifications.put(alice.pk, "mention:7", {"name": "bob", "post": 7}, actor=bob)
+    alice.notifications.filter(name="mention:7").update(
+        updated_at=timezone.now() - timedelta(hours=1), read_at=timezone.now()
+    )
+    page = as_alice.get(URL).content.decode()
+    assert page.index("bob follows you now") < page.index("bob mentioned you")
+    assert page.count("is-unread") == 1
+
+
+def test_an_export_is_news_once_it_is_over(as_alice, alice):
+    task = ExportTask.objects.create(owner=alice)
+    task.announce()
+    assert "Nothing yet." in as_alice.get(URL).content.decode()
+    task.claim()
+    task.fail("ERROR", "")
+    assert "could not be built" in as_alice.get(URL).content.decode()
+
+
+def test_looking_marks_nothing_and_the_button_marks_all(as_alice, alice, followed):
+    as_alice.get(URL)
+    assert alice.notifications.unread().count() == 1
+    assert as_alice.post("/notifications/read/").url == URL
+    assert alice.notifications.unread().count() == 0
+    assert as_alice.post("/notifications/read/", headers={"X-Fragment": "true"}).status_code == 204
+
+
+def test_the_number_of_unread_ones_stands_in_the_navigation(as_alice, alice, followed):
+    assert "<span data-count>1</span>" in as_alice.get("/explore/").content.decode()
+    as_alice.post("/notifications/read/")
+    assert "<span data-count>1</span>" not in as_alice.get("/explore/").content.decode()
+
+
+@pytest.mark.parametrize("why", ["blocked", "muted", "closed"])
+def test_what_unwanted_people_did_is_no_news(as_alice, alice, bob, followed, why):
+    if why == "blocked":
+        Block.objects.put(alice, bob)
+    elif why == "muted":
+        Mute.objects.create(muter=alice, muted=bob)
+    else:
+        bob.is_active = False
+        bob.save()
+    assert "bob follows you" not in as_alice.get(URL).content.decode()
+    assert as_alice.get("/notifications/").json()["unread"]["notifications"] == 0
+
+
+@pytest.mark.parametrize("number", [0, 45])
+def test_it_is_paged_by_key_at_a_fixed_number_of_queries(as_alice, alice, make_user, django_assert_num_queries, number):
+    for place in range(number):
+        actor = make_user(f"p{place}")
+        alice.notifications.put(alice.pk, f"follow:{actor.pk}", {"name": actor.username}, actor=actor)
+    as_alice.get(URL)
+    with django_assert_num_queries(6):  # session, person, news, badges, two of the exports' bars
+        response = as_alice.get(URL)
+    seen, pages = [], 0
+    while True:
+        page = response.context["page"]
+        seen += page.items
+        pages += 1
+        if page.older is None:
+            break
+        response = as_alice.get(URL, {"before": page.older})
+    assert (len(seen), len({row.pk for row in seen})) == (number, number)
+
+
+def test_a_bad_cursor_is_a_404(as_alice):
+    assert as_alice.get(URL, {"before": "x"}).status_code == 404
+
+
+def test_strangers_sign_in_first(client, followed):
+    assert client.get(URL).url.startswith("/accounts/login/")
+    assert client.post("/notifications/read/").url.startswith("/accounts/login/")
+    assert Notification.objects.unread().count() == 1
+
+
+def test_wrong_methods(as_alice):
+    assert as_alice.post(URL).status_code == 405
+    assert as_alice.get("/notifications/read/").status_code == 405

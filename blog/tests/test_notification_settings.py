@@ -1,0 +1,25 @@
+import pytest
+
+pytestmark = pytest.mark.django_db
+URL = "/settings/notifications/"
+
+
+def test_each_kind_of_mail_is_chosen(client, alice):
+    client.force_login(alice)
+    assert "mentions me in a post" in client.get(URL).content.decode()
+    assert client.post(URL, {"has_follow_mail": "on"}).status_code == 302
+    alice.refresh_from_db()
+    assert (alice.has_follow_mail, alice.has_mention_mail, alice.has_message_mail) == (True, False, False)
+    client.post(URL, {})
+    alice.refresh_from_db()
+    assert not alice.has_follow_mail
+
+
+def test_it_says_when_there_is_no_address_to_mail_to(client, alice):
+    client.force_login(alice)
+    alice.emailaddress_set.update(verified=False)
+    assert "until you have confirmed" in client.get(URL).content.decode()
+
+
+def test_strangers_sign_in_first(client, db):
+    assert client.get(URL).url.startswith("/accounts/login/")

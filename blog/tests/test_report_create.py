@@ -1,0 +1,138 @@
+import pytest
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from model_bakery import baker
+
+from blog import limits
+from blog.limits import Rate
+from blog.models import Outcome, Post, Reason, Report
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def post(bob):
+    return baker.make(Post, author=bob, body="Buy my boats")
+
+
+@pytest.fixture
+def as_alice(client, alice):
+    client.force_login(alice)
+    return client
+
+
+@pytest.fixture(params=["person", "post"])
+def url(request, bob, post):
+    return "/@bob/report/" if request.param == "person" else f"/posts/{post.pk}/report/"
+
+
+def test_a_report_of_a_post_keeps_its_text(as_alice, alice, bob, post):
+    response = as_alice.post(f"/posts/{post.pk}/report/", {"reason": "SPAM", "comment": "The same\r\nevery day"})
+    report = Report.objects.get()
+    assert response.url == f"/reports/{report.pk}/"
+    assert (report.reporter, report.person, report.post, report.excerpt) == (alice, bob, post, "Buy my boats")
+    assert (report.reason, report.comment, report.handled_at) == (Reason.SPAM, "The same\nevery day", None)
+
+
+def test_a_person_is_reported_without_a_post(as_alice, bob):
+    assert as_alice.post("/@BOB/report/", {"reason": "ABUSE"}).status_code == 302
+    report = Report.objects.get()
+    assert (report.person, report.post, report.excerpt, report.comment) == (bob, None, "", "")
+
+
+def test_the_second_of_the_same_says_so(as_alice, url, bob):
+    baker.make(Post, author=bob)
+    for _ in range(2):
+        response = as_alice.post(url, {"reason": "SPAM"}, follow=True)
+    assert "You have reported this already." in response.content.decode()
+    assert Report.objects.count() == 1
+
+
+def test_person_post_and_another_post_are_three(as_alice, bob, post):
+    other = baker.make(Post, author=bob)
+    for url in ("/@bob/report/", f"/posts/{post.pk}/report/", f"/posts/{other.pk}/report/"):
+        as_alice.post(url, {"reason": "SPAM"})
+    assert Report.objects.count() == 3
+
+
+def test_a_report_of_a_deleted_post_does_not_stand_for_one_of_the_person(as_alice, post):
+    as_alice.post(f"/posts/{post.pk}/report/", {"reason": "SPAM"})
+    post.delete()
+    as_alice.post("/@bob/report/", {"reason": "SPAM"})
+    assert Report.objects.filter(post=None).count() == 2
+
+
+def test_after_one_was_closed_there_can_be_another(as_alice, url, staff):
+    as_alice.post(url, {"reason": "SPAM"})
+    Report.objects.all().handle(staff, Outcome.DISMISSED)
+    as_alice.post(url, {"reason": "SPAM"})
+    assert Report.objects.count() == 2
+
+
+def test_the_database_refuses_two_open_ones(alice, bob):
+    baker.make(Report, reporter=alice, person=bob, excerpt="")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        baker.make(Report, reporter=alice, person=bob, excerpt="")
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({}, "Please choose one."),
+        ({"reason": "BORING"}, "Select a valid choice"),
+        ({"reason": "SPAM", "comment": "x" * 501}, "This has 501 characters; 500 are allowed."),
+        ({"reason": "SPAM", "comment": "a\0b"}, "NUL character"),
+    ],
+)
+def test_bad_input_is_refused_and_kept(as_alice, url, fields, message):
+    response = as_alice.post(url, {"comment": "what I typed"} | fields)
+    assert response.status_code == 422
+    page = response.content.decode()
+    assert message in page
+    assert fields.get("comment", "what I typed") in page
+    assert not Report.objects.exists()
+
+
+def test_an_emoji_is_one_character(as_alice, url):
+    assert as_alice.post(url, {"reason": "SPAM", "comment": "😀" * 500}).status_code == 302
+
+
+def test_too_often_is_said_beside_what_was_typed(as_alice, url, monkeypatch):
+    monkeypatch.setitem(limits.RATES, "report", Rate(0, 9, 3600))
+    response = as_alice.post(url, {"reason": "SPAM", "comment": "what I typed"})
+    assert response.status_code == 429
+    assert int(response["Retry-After"]) > 0
+    page = response.content.decode()
+    assert "That was too often." in page
+    assert "what I typed" in page
+    assert not Report.objects.exists()
+
+
+def test_the_form_shows_the_post(as_alice, post):
+    assert "Buy my boats" in as_alice.get(f"/posts/{post.pk}/report/").content.decode()
+    assert "Buy my boats" not in as_alice.get("/@bob/report/").content.decode()
+
+
+def test_what_cannot_be_seen_cannot_be_reported(as_alice, alice, post):
+    own = baker.make(Post, author=alice)
+    hidden = baker.make(Post, author=post.author, hidden_at=timezone.now())
+    for url in ("/@alice/report/", "/@nobody/report/", f"/posts/{own.pk}/report/", f"/posts/{hidden.pk}/report/"):
+        assert as_alice.get(url).status_code == 404
+        assert as_alice.post(url, {"reason": "SPAM"}).status_code == 404
+
+
+def test_a_visitor_is_led_to_sign_in(client, url):
+    assert client.get(url).url.startswith("/accounts/login/?next=")
+    assert client.post(url, {"reason": "SPAM"}).status_code == 302
+    assert not Report.objects.exists()
+
+
+def test_it_cannot_be_put(as_alice, url):
+    assert as_alice.put(url).status_code == 405
+
+
+def test_the_form_costs_what_a_page_costs(as_alice, post, django_assert_num_queries):
+    as_alice.get("/")
+    for url in ("/@bob/report/", f"/posts/{post.pk}/report/"):
+        with django_assert_num_queries(5):  # session, reader, person or post, news, bars
+            as_alice.get(url)

@@ -1,0 +1,56 @@
+"""Telling staff of posts and people."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from .. import limits
+from ..forms import ReportForm
+from ..http import PersonRequest
+from ..models import Post, Report, User
+from .safety import another
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def person_report(request: PersonRequest, username: str) -> HttpResponse:
+    return _report(request, another(request, username), None)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def post_report(request: PersonRequest, pk: int) -> HttpResponse:
+    posts = Post.objects.visible_to(request.user).exclude(author=request.user).described(request.user)
+    post = get_object_or_404(posts, pk=pk)
+    return _report(request, post.author, post)
+
+
+def _report(request: PersonRequest, person: User, post: Post | None) -> HttpResponse:
+    form = ReportForm(request.POST or None)
+    if request.method != "POST":
+        return _form(request, form, person, post)
+    if not form.is_valid():
+        return _form(request, form, person, post, status=422)
+    if seconds := limits.wait(request, "report"):
+        form.add_error(None, limits.message(seconds))
+        return limits.with_retry(_form(request, form, person, post, status=429), seconds)
+    report, is_new = Report.objects.put(request.user, person, post, **form.cleaned_data)
+    if not is_new:
+        messages.info(request, _("You have reported this already."))
+    return redirect(report)
+
+
+def _form(request: PersonRequest, form: ReportForm, person: User, post: Post | None, status: int = 200) -> HttpResponse:
+    return render(request, "blog/report_create.html", {"form": form, "person": person, "post": post}, status=status)
+
+
+@require_safe
+@login_required
+def report_detail(request: PersonRequest, pk: int) -> HttpResponse:
+    """Thanks, or what came of it; and the offer to keep away from the person."""
+    report = get_object_or_404(request.user.reports, pk=pk)
+    person = User.objects.described(request.user).filter(pk=report.person_id).first()
+    return render(request, "blog/report_detail.html", {"report": report, "person": person})

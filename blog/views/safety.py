@@ -1,0 +1,67 @@
+"""Keeping away from people: mutes, blocks, and the list of both."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from ..http import PersonRequest, next_url
+from ..models import Block, User, unblocked
+from ..paging import paginate
+
+
+def another(request: PersonRequest, username: str) -> User:
+    """The person of that name; Http404 if it is nobody whom the reader can see, or the reader."""
+    others = User.objects.visible_to(request.user).exclude(pk=request.user.pk)
+    return get_object_or_404(others, username__lower=username.lower())
+
+
+@require_POST
+@login_required(redirect_field_name=None)
+def mute_create(request: PersonRequest, username: str) -> HttpResponse:
+    person = another(request, username)
+    request.user.mutes.get_or_create(muted=person)
+    messages.success(request, _("You will not come across %(name)s any more.") % {"name": person.username})
+    return redirect(next_url(request, person.get_absolute_url()))
+
+
+@require_POST
+@login_required(redirect_field_name=None)
+def mute_delete(request: PersonRequest, username: str) -> HttpResponse:
+    request.user.mutes.filter(muted__username__lower=username.lower()).delete()
+    return redirect(next_url(request, reverse("profile", args=[username])))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def block_create(request: PersonRequest, username: str) -> HttpResponse:
+    """Asks once; the answer is a POST."""
+    person = another(request, username)
+    if request.method == "POST":
+        Block.objects.put(request.user, person)
+        return redirect(person)
+    return render(request, "blog/block_create.html", {"person": person})
+
+
+@require_POST
+@login_required(redirect_field_name=None)
+def block_delete(request: PersonRequest, username: str) -> HttpResponse:
+    """Says the same of a name that nobody has: who blocked the reader in turn is not to be found out here."""
+    request.user.blocks.filter(blocked__username__lower=username.lower()).delete()
+    messages.success(request, _("%(name)s is not blocked any more.") % {"name": username})
+    return redirect(next_url(request, reverse("block-list")))
+
+
+@require_safe
+@login_required
+def block_list(request: PersonRequest) -> HttpResponse:
+    blocks = request.user.blocks.filter(blocked__is_active=True).select_related("blocked")
+    mutes = request.user.mutes.filter(unblocked(request.user, "muted"), muted__is_active=True).select_related("muted")
+    pages = {
+        "blocks": paginate(blocks, request.GET.get("blocked")),
+        "mutes": paginate(mutes, request.GET.get("muted")),
+    }
+    return render(request, "blog/block_list.html", pages)

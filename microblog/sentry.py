@@ -1,0 +1,41 @@
+"""Errors go to Sentry too, without what people typed and without who they are."""
+
+from typing import TYPE_CHECKING
+
+import sentry_sdk
+from sentry_sdk.integrations.django import DjangoIntegration
+from sentry_sdk.integrations.rq import RqIntegration
+
+from . import request_ids
+from .logs import redact
+
+if TYPE_CHECKING:
+    from sentry_sdk._types import Event, Hint
+
+
+def start(dsn: str, environment: str, release: str | None) -> None:
+    """Report this process's errors from now on, and those of the processes that it forks."""
+    sentry_sdk.init(
+        dsn=dsn,
+        environment=environment,
+        release=release,
+        integrations=[DjangoIntegration(), RqIntegration()],
+        send_default_pii=False,
+        max_request_body_size="never",
+        include_local_variables=False,  # they hold posts, addresses and keys
+        max_breadcrumbs=0,  # they hold parameters of queries
+        before_send=without_secrets,
+    )
+
+
+def without_secrets(event: "Event", hint: "Hint") -> "Event":
+    """The event with its request id, and with an address that opens nothing."""
+    event.setdefault("tags", {})["request_id"] = request_ids.current() or "-"
+    request = event.get("request", {})
+    request.pop("query_string", None)
+    request.pop("cookies", None)
+    if "url" in request:
+        request["url"] = redact(str(request["url"]))
+    for error in event.get("exception", {}).get("values", []):
+        error["value"] = redact(str(error.get("value", "")))
+    return event

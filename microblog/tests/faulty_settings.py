@@ -1,0 +1,5 @@
+"""The site's own settings, and a page that fails."""
+
+from microblog.settings import *  # noqa: F403
+
+ROOT_URLCONF = "microblog.tests.faulty_urls"

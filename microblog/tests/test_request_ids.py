@@ -1,0 +1,110 @@
+import json
+import logging
+
+import django_rq
+import pytest
+from django.core import mail
+from django.test import Client
+
+from blog import jobs as account_jobs
+from blog.models import AccountMail
+from exports import jobs, sweeper
+from exports.models import ExportTask
+from exports.worker import Worker
+from microblog import request_ids
+from microblog.logs import JsonFormatter, RequestIdFilter
+
+
+def answered(**headers):
+    return Client().get("/healthz", headers=headers).headers["X-Request-ID"]
+
+
+def test_each_request_gets_one_and_says_it():
+    first, second = answered(), answered()
+    assert len(first) == len(second) == 32
+    assert first != second
+
+
+def test_the_proxys_is_taken_where_there_is_a_proxy(settings):
+    settings.BEHIND_PROXY = True
+    assert answered(**{"X-Request-ID": "from.the-proxy_1"}) == "from.the-proxy_1"
+
+
+def test_a_visitors_is_not(settings):
+    settings.BEHIND_PROXY = False
+    assert answered(**{"X-Request-ID": "from-a-visitor"}) != "from-a-visitor"
+
+
+@pytest.mark.parametrize("odd", ["", "a b", "a\tb", "ä", "x" * 65, "<script>", 'a"b', "a,b"])
+def test_one_that_could_not_stand_in_a_header_is_replaced(odd, settings):
+    settings.BEHIND_PROXY = True
+    assert len(answered(**{"X-Request-ID": odd})) == 32
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_goes_into_the_job_and_the_mail(client, alice, empty_broker):
+    client.force_login(alice)
+    response = client.post("/exports/")
+    task = ExportTask.objects.get()
+    job = django_rq.get_queue("default").fetch_job(task.job_id)
+    assert job.meta["request_id"] == response.headers["X-Request-ID"]
+
+    request_ids.begin(job.meta["request_id"])
+    jobs.run_export(*job.args)
+    assert mail.outbox[-1].extra_headers["X-Request-ID"] == response.headers["X-Request-ID"]
+
+
+@pytest.mark.django_db
+def test_mails_about_accounts_carry_it_too(alice, empty_broker):
+    request_ids.begin("the-request")
+    owed = AccountMail.objects.create(user=alice, to=alice.email, subject="Hello", text="Hello", html="Hello")
+    account_jobs.enqueue_mail(owed)
+    assert django_rq.get_queue("default").fetch_job(owed.job_id).meta == {"request_id": "the-request"}
+    account_jobs.send_account_mail(str(owed.pk), 0)
+    assert mail.outbox[-1].extra_headers["X-Request-ID"] == "the-request"
+
+
+def test_a_worker_runs_a_job_under_it_and_forgets_it(monkeypatch, empty_broker):
+    queue = django_rq.get_queue("default")
+    seen = []
+    monkeypatch.setattr("rq.Worker.execute_job", lambda self, job, queue: seen.append(request_ids.current()))
+    worker = Worker([queue], connection=queue.connection)
+    worker.execute_job(queue.enqueue("math.sqrt", 4, meta={"request_id": "the-request"}), queue)
+    assert seen == ["the-request"]
+    assert request_ids.current() == ""
+
+
+@pytest.mark.django_db
+def test_each_round_of_the_sweeper_has_one(monkeypatch):
+    seen = []
+    monkeypatch.setattr(sweeper, "rescue_builds", lambda: seen.append(request_ids.current()))
+    monkeypatch.setattr(sweeper.rescue_builds, "__name__", "rescue_builds")
+    sweeper.sweep()
+    sweeper.sweep()
+    assert len(set(seen)) == 2
+    assert all(seen)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_progress_does_not_rub_it_out(task, empty_broker, monkeypatch):
+    request_ids.begin("the-request")
+    jobs.enqueue_export(task)
+    queue = django_rq.get_queue("default")
+    job = queue.fetch_job(task.job_id)
+    monkeypatch.setattr(jobs, "get_current_job", lambda: job)
+    jobs.run_export(str(task.pk), task.attempt)
+    meta = queue.fetch_job(task.job_id).meta
+    assert meta["request_id"] == "the-request"
+    assert "progress" in meta
+
+
+def test_every_line_holds_it():
+    record = logging.LogRecord("exports", logging.INFO, "x.py", 1, "Said", (), None)
+    request_ids.begin("the-request")
+    RequestIdFilter().filter(record)
+    assert json.loads(JsonFormatter().format(record))["request_id"] == "the-request"
+
+
+@pytest.fixture
+def task(alice):
+    return ExportTask.objects.request(alice.pk)[0]
