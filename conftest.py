@@ -16,7 +16,7 @@ from django.test import Client
 from django.utils import timezone, translation
 from rq import SimpleWorker
 
-from blog.models import Post, User
+from blog.models import Conversation, Message, Post, User
 from dev.pytest_plugin import chromium
 from dev.stack import Stack
 from microblog import request_ids
@@ -73,6 +73,18 @@ def alice(make_user: Callable[..., User]) -> User:
 def bob(make_user: Callable[..., User]) -> User:
     """A stranger."""
     return make_user("bob")
+
+
+@pytest.fixture
+def say(db: None) -> Callable[..., Message]:
+    """Have one write to another, in the one conversation of the two."""
+
+    def speak(sender: User, recipient: User, body: str = "Hello") -> Message:
+        message = Conversation.objects.between(sender, recipient).say(sender, recipient, body)
+        assert message is not None
+        return message
+
+    return speak
 
 
 @pytest.fixture

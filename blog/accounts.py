@@ -1,9 +1,10 @@
-"""How django-allauth behaves here: its mails, and how often a password may be guessed."""
+"""How django-allauth behaves here: whom it lets in, its mails, and how often a password may be guessed."""
 
 import functools
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.auth_backends import AuthenticationBackend
 from allauth.account.models import EmailAddress
 from allauth.core.internal import ratelimit
 from allauth.mfa.adapter import DefaultMFAAdapter
@@ -27,6 +28,13 @@ WAYS_TO_REAUTHENTICATE = {
     "reauthenticate": _("Use your password instead"),
     "mfa_reauthenticate": _("Use a code instead"),
 }
+
+
+class AccountBackend(AuthenticationBackend):  # type: ignore[misc]
+    def get_user(self, user_id: int) -> User | None:
+        """Whoever is signed in, with what their badges say: no page pays a query of its own for them."""
+        user = User.objects.with_unread(user_id).first()
+        return user if user and self.user_can_authenticate(user) else None
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]

@@ -10,8 +10,9 @@ class BlogConfig(AppConfig):
     def ready(self) -> None:
         from django.contrib.auth.signals import user_logged_in
 
-        from . import moderation, news, search_index, sessions
+        from . import conversations, moderation, news, search_index, sessions
 
+        conversations.register()
         news.register()
         moderation.register()
         post_migrate.connect(search_index.install, sender=self)

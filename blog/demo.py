@@ -44,6 +44,24 @@ OTHERS = [
     Person("rosa.m", "Profesora de historia en Valparaíso.", "es"),
 ]
 
+# With whom `demo` talks: whether `demo` says it, and what, oldest first.
+TALKS: dict[str, list[tuple[bool, str]]] = {
+    "ada.lindqvist": [
+        (True, "Are you coming to the market on Saturday?"),
+        (False, "If it does not rain. I need rye flour, and somebody to carry it."),
+        (True, "Then I bring the bicycle.\n\nHere is the map: https://example.com/market"),
+        (False, "Perfect. Ask @K as well?"),
+    ],
+    "Lucia_Ferrer": [
+        (False, "¿Tienes todavía mi libro de los trenes de noche?"),
+        (True, "Sí, ¡y me queda un capítulo!"),
+    ],
+    "wei-zhang": [
+        (False, "上次说的那首诗,我翻译好了。"),
+        (False, "有空的时候看看?"),
+    ],
+}
+
 OPENINGS = [
     "", "", "", "", "Honestly, ", "So: ", "Good news: ", "Note to self: ", "Small win today: ",
     "Monday again, and ",

@@ -9,12 +9,20 @@ from django.conf import settings
 from django.contrib.admin.widgets import AdminTextareaWidget
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxLengthValidator
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from .models import COMMENT_LENGTH, HIDDEN_REASON_LENGTH, POST_LENGTH, Post, Reason, User, time_zones
+from .models import (
+    COMMENT_LENGTH,
+    HIDDEN_REASON_LENGTH,
+    MESSAGE_LENGTH,
+    POST_LENGTH,
+    Post,
+    Reason,
+    User,
+    time_zones,
+)
 
 TEXT_ATTRIBUTES = {"class": "form-control", "dir": "auto", "data-limit": POST_LENGTH}
 SENT_TWICE = timedelta(minutes=1)  # for so long the same words by the same person are the same post
@@ -37,37 +45,35 @@ def validate_storable(text: str) -> None:
         )
 
 
-def validate_length(text: str) -> None:
-    if len(text) > POST_LENGTH:
-        raise ValidationError(
-            _("Your post has %(length)d characters; %(limit)d are allowed."),
-            code="too_long",
-            params={"length": len(text), "limit": POST_LENGTH},
-        )
-
-
-class PostBodyField(forms.CharField):
-    """Text counted as it will be stored: trimmed, each line break one character.
+class WordsField(forms.CharField):
+    """Text of up to `limit` characters, counted as it will be stored: trimmed, each line break one character.
 
     It has no `max_length`, because that would become a `maxlength` attribute, and browsers count
     UTF-16 units: they would cut an emoji in two where the server still has room.
     """
 
     widget = forms.Textarea
-    limit = POST_LENGTH
     default_error_messages = {"required": _("Your post is empty. Write a few words first.")}
-    default_validators = [validate_visible, validate_length]
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, *, limit: int = POST_LENGTH, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.validators = [validate_storable, *self.default_validators]
+        self.limit = limit
+        self.validators = [validate_storable, validate_visible, self.validate_length]
 
     def to_python(self, value: Any) -> str:
         return super().to_python(str(value or "").replace("\r\n", "\n").replace("\r", "\n")) or ""
 
+    def validate_length(self, text: str) -> None:
+        if len(text) > self.limit:
+            raise ValidationError(
+                _("Your post has %(length)d characters; %(limit)d are allowed."),
+                code="too_long",
+                params={"length": len(text), "limit": self.limit},
+            )
+
 
 class PostForm(forms.ModelForm[Post]):
-    body = PostBodyField(
+    body = WordsField(
         label=_("What would you like to say?"),
         widget=forms.Textarea(attrs=TEXT_ATTRIBUTES | {"rows": 3, "aria-describedby": "post-limit post-error"}),
     )
@@ -85,7 +91,7 @@ class PostForm(forms.ModelForm[Post]):
 
 
 class PostEditForm(forms.ModelForm[Post]):
-    body = PostBodyField(label=_("Your post"), widget=PostForm.base_fields["body"].widget)
+    body = WordsField(label=_("Your post"), widget=PostForm.base_fields["body"].widget)
 
     class Meta(PostForm.Meta):
         pass
@@ -96,14 +102,36 @@ class PostEditForm(forms.ModelForm[Post]):
         return super().save(commit)
 
 
+class MessageForm(forms.Form):
+    body = WordsField(
+        label=_("Your message"),
+        limit=MESSAGE_LENGTH,
+        widget=forms.Textarea(
+            attrs=TEXT_ATTRIBUTES
+            | {"data-limit": MESSAGE_LENGTH, "rows": 2, "aria-describedby": "message-limit message-error"}
+        ),
+        error_messages={
+            "required": _("Your message is empty. Write a few words first."),
+            "blank": _("Your message has nothing to see in it. Write a few words first."),
+            "nul": _("Your message holds a NUL character, which cannot be stored. Please take it out."),
+            "too_long": _("Your message has %(length)d characters; %(limit)d are allowed."),
+        },
+    )
+
+
 class PostAdminForm(forms.ModelForm[Post]):
-    body = PostBodyField(label=_("Text"), widget=AdminTextareaWidget)
+    body = WordsField(label=_("Text"), widget=AdminTextareaWidget)
 
     class Meta:
         model = Post
         fields = ["author", "body"]
 
 
+SHORT_ERRORS: dict[str, Any] = {
+    "blank": _("There is nothing to see in this."),
+    "nul": _("This holds a NUL character, which cannot be stored. Please take it out."),
+    "too_long": _("This has %(length)d characters; %(limit)d are allowed."),
+}
 CHOICE_ERRORS: dict[str, Any] = {"invalid_choice": _("Please choose one from the list.")}
 
 
@@ -137,15 +165,11 @@ def _zone_choices() -> list[tuple[Any, Any]]:
 
 
 class ProfileForm(forms.ModelForm[User]):
-    about_me = PostBodyField(
+    about_me = WordsField(
         label=_("About me"),
         required=False,
         widget=forms.Textarea(attrs=TEXT_ATTRIBUTES | {"rows": 4, "aria-describedby": "about-hint about-error"}),
-        error_messages={
-            "blank": _("There is nothing to see in this."),
-            "nul": _("This holds a NUL character, which cannot be stored. Please take it out."),
-            "too_long": _("This has %(length)d characters; %(limit)d are allowed."),
-        },
+        error_messages=SHORT_ERRORS,
     )
     language = LanguageField(label=_("Language"), widget=forms.Select(attrs={"class": "form-select"}))
     time_zone = TimeZoneField(label=_("Time zone"), widget=forms.Select(attrs={"class": "form-select"}))
@@ -167,15 +191,6 @@ class NotificationSettingsForm(forms.ModelForm[User]):
         widgets = dict.fromkeys(fields, forms.CheckboxInput(attrs={"class": "form-check-input"}))
 
 
-class CommentField(PostBodyField):
-    limit = COMMENT_LENGTH
-    default_error_messages = {
-        "max_length": _("This has %(show_value)d characters; %(limit_value)d are allowed."),
-        "nul": _("This holds a NUL character, which cannot be stored. Please take it out."),
-    }
-    default_validators = [MaxLengthValidator(COMMENT_LENGTH)]
-
-
 class ReportForm(forms.Form):
     reason = forms.ChoiceField(
         label=_("What is wrong?"),
@@ -183,13 +198,15 @@ class ReportForm(forms.Form):
         widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
         error_messages={"required": _("Please choose one.")},
     )
-    comment = CommentField(
+    comment = WordsField(
         label=_("What should staff know? (You need not write anything.)"),
+        limit=COMMENT_LENGTH,
         required=False,
         widget=forms.Textarea(
             attrs=TEXT_ATTRIBUTES
             | {"rows": 4, "data-limit": COMMENT_LENGTH, "aria-describedby": "comment-hint comment-error"}
         ),
+        error_messages=SHORT_ERRORS,
     )
 
 

@@ -1,7 +1,5 @@
 """What requests are, and what they ask for."""
 
-from typing import Any
-
 from django.http import HttpRequest
 from django.utils.http import url_has_allowed_host_and_scheme
 
@@ -12,8 +10,6 @@ class PersonRequest(HttpRequest):
     """What views behind `login_required` are given."""
 
     user: User
-    unread: dict[str, Any]
-    """What `blog.badges` has counted for this page."""
 
 
 def wants_fragment(request: HttpRequest) -> bool:

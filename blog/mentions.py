@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString, mark_safe
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
 
-    from .models import Post, User
+    from .models import Message, Post, User
 
 LINK = re.compile(r"(?P<url>https?://[^\s<>\"]+)|(?<![\w@/.-])@(?P<name>[A-Za-z0-9_.-]{1,64})", re.IGNORECASE)
 HOST = re.compile(r"https?://[^\W_]", re.IGNORECASE)
@@ -27,15 +27,15 @@ def names_in(text: str) -> Iterator[str]:
             yield name.rstrip(".-").lower()
 
 
-def attach(posts: Iterable["Post"], viewer: "User | AnonymousUser") -> None:
-    """Let each post know, in `mentions`, which of its names the viewer can visit: one query, or none, for all."""
+def attach(texts: Iterable["Post | Message"], viewer: "User | AnonymousUser") -> None:
+    """Let each know, in `mentions`, which of its names the viewer can visit: one query, or none, for all."""
     from .models import User
 
-    names = {name for post in posts for name in names_in(post.body)}
+    names = {name for text in texts for name in names_in(text.body)}
     people = User.objects.visible_to(viewer).filter(username__lower__in=names) if names else User.objects.none()
     known = {username.lower(): username for username in people.values_list("username", flat=True)}
-    for post in posts:
-        post.mentions = known
+    for text in texts:
+        text.mentions = known
 
 
 def with_links(text: str, known: Mapping[str, str], show: Callable[[str], str] = escape) -> SafeString:

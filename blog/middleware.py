@@ -13,8 +13,10 @@ from django.utils.cache import add_never_cache_headers
 
 from .models import User, time_zones
 
-PRIVATE = ("/accounts/", "/settings/")  # no browser keeps these pages: they show addresses, codes and sessions
+# No browser keeps these pages: they show addresses, codes, sessions, and what people write to one another alone.
+PRIVATE = ("/accounts/", "/settings/", "/messages/")
 IMPERSONAL = "/avatars/"  # asked for by the dozen, and the same for everyone: no session is read for them
+POLLS = {"notifications", "conversation-news"}
 SEEN_EVERY = timedelta(minutes=1)
 
 
@@ -41,7 +43,7 @@ class PersonMiddleware:
 
 def is_here(request: HttpRequest) -> bool:
     """Whether somebody who is signed in asks: a page that is merely open polls for ever, which is not them."""
-    is_poll = "X-Poll" in request.headers or getattr(request.resolver_match, "url_name", "") == "notifications"
+    is_poll = "X-Poll" in request.headers or getattr(request.resolver_match, "url_name", "") in POLLS
     return request.user.is_authenticated and not is_poll
 
 

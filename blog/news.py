@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from . import mentions, notifications
-from .models import Follow, Notification, Post, User
+from .models import Follow, Message, Notification, Post, User
 
 MOST_MENTIONED = 10  # people whom one post can call
 
@@ -30,11 +30,23 @@ def mentioned(post: Post) -> None:
             _mail("mentioned", person, post.author, post.get_absolute_url())
 
 
+def wrote(message: Message) -> None:
+    """Mail that there is a message, if there was none before that the person has not read; the site tells by itself."""
+    person, sender = message.recipient, message.sender
+    waiting = Message.objects.unread().filter(conversation=message.conversation_id, recipient=person)
+    if person.has_message_mail and not waiting.exclude(pk=message.pk).exists() and not _is_muted(person, sender):
+        _mail("wrote", person, sender, reverse("conversation-detail", args=[sender.username]))
+
+
 def _tell_once(person: User, name: str, actor: User, post: Post | None = None) -> bool:
     """False if they need not hear of it: they know, or have muted whoever did it."""
     facts = {"name": actor.username} | ({"post": post.pk} if post else {})
     is_new = Notification.objects.put_once(person.pk, name, facts, actor=actor, post=post)
-    return is_new and not person.mutes.filter(muted=actor).exists()
+    return is_new and not _is_muted(person, actor)
+
+
+def _is_muted(person: User, actor: User) -> bool:
+    return person.mutes.filter(muted=actor).exists()
 
 
 def _mail(what: str, person: User, actor: User, path: str) -> None:

@@ -21,6 +21,9 @@ class Cursor(NamedTuple):
     pk: Any
 
 
+BEGINNING = Cursor(EPOCH, 0)  # before every row
+
+
 @dataclass(frozen=True)
 class Page(Generic[Row]):
     items: list[Row]
@@ -50,6 +53,12 @@ def rows_after(rows: QuerySet[Row], before: str | None, by: str = "created_at") 
     # The second condition bounds the index scan; the first alone would read every newer row too.
     older = Q(**{f"{by}__lt": cursor.moment}) | Q(pk__lt=cursor.pk)
     return rows.filter(older, **{f"{by}__lte": cursor.moment})
+
+
+def rows_since(rows: QuerySet[Row], cursor: Cursor) -> QuerySet[Row]:
+    """`rows` oldest first, without those up to the cursor."""
+    newer = Q(created_at__gt=cursor.moment) | Q(pk__gt=cursor.pk)
+    return rows.filter(newer, created_at__gte=cursor.moment).order_by("created_at", "pk")
 
 
 def read_cursor(text: str | None, model: type[Model]) -> Cursor | None:

@@ -1,7 +1,7 @@
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
-from .views import notifications, people, posts, preferences, reports, safety, search
+from .views import messages, notifications, people, posts, preferences, reports, safety, search
 
 
 class UsernameConverter(StringConverter):
@@ -34,6 +34,10 @@ urlpatterns = [
     path("@<username:username>/unblock/", safety.block_delete, name="block-delete"),
     path("@<username:username>/report/", reports.person_report, name="person-report"),
     path("avatars/<username:username>.svg", people.avatar, name="avatar"),
+    path("messages/", messages.conversation_list, name="conversation-list"),
+    path("messages/@<username:username>/", messages.conversation_detail, name="conversation-detail"),
+    path("messages/@<username:username>/news/", messages.conversation_news, name="conversation-news"),
+    path("messages/@<username:username>/read/", messages.conversation_read, name="conversation-read"),
     path("notifications/", notifications.notification_poll, name="notifications"),
     path("notifications/all/", notifications.notification_list, name="notification-list"),
     path("notifications/read/", notifications.notification_read, name="notification-read"),

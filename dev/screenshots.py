@@ -44,6 +44,9 @@ PERSON = {
     "followers": "/@demo/followers/",
     "following": "/@demo/following/",
     "followers-none": "/@empty/followers/",
+    "messages": "/messages/",
+    "conversation": "/messages/@ada.lindqvist/",
+    "conversation-new": "/messages/@noor/",
     "exports-none": "/exports/",
     "settings": "/settings/",
     "settings-profile": "/settings/profile/",
@@ -125,7 +128,7 @@ def take_all(camera: Camera) -> None:
     _take_exports(camera)
     page.context.clear_cookies()
     camera.sign_in("empty")
-    camera.visit({"home-empty": "/", "profile-empty-own": "/@empty/"})
+    camera.visit({"messages-none": "/messages/", "home-empty": "/", "profile-empty-own": "/@empty/"})
     page.context.clear_cookies()
     camera.sign_in("staff")
     camera.visit({"home-staff": "/"})

@@ -183,7 +183,7 @@ EXPORT_ACCEL_PREFIX = env.str("EXPORT_ACCEL_PREFIX", default="")  # nginx's inte
 # People
 
 AUTH_USER_MODEL = "blog.User"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["blog.accounts.AccountBackend"]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 

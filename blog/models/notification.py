@@ -52,6 +52,10 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
         """Without progress, which moves a bar and is nothing to read."""
         return self.filter(is_news=True)
 
+    def announced_to(self, reader: User) -> NotificationQuerySet:
+        """The unread news; not that there are messages, which have a number of their own."""
+        return self.filter(user=reader.pk).news().unread().visible_to(reader).exclude(name__startswith="message:")
+
     def unread(self) -> NotificationQuerySet:
         return self.filter(read_at=None)
 

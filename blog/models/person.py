@@ -12,7 +12,7 @@ from django.contrib.auth.models import AbstractUser, UserManager
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator, RegexValidator
 from django.db import models, transaction
-from django.db.models.functions import Coalesce, Lower
+from django.db.models.functions import Coalesce, Lower, Now
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -84,6 +84,21 @@ class PersonManager(UserManager["User"]):
             is_staff=False,
             is_superuser=False,
             date_joined__lt=timezone.now() - SIGN_UP_KEPT,
+        )
+
+    def with_unread(self, pk: int) -> models.QuerySet[User]:
+        """The person of that key, with what their badges count, and `asked_at`: now, by the database.
+
+        `unread_messages`; `unread_notifications`, but for those that only say that there are messages.
+        """
+        from .message import Message
+        from .notification import Notification
+
+        person = User(pk=pk)
+        return self.filter(pk=pk).annotate(
+            asked_at=Now(),
+            unread_messages=_count(Message.objects.announced_to(person), "recipient"),
+            unread_notifications=_count(Notification.objects.announced_to(person), "user"),
         )
 
     def get_by_natural_key(self, username: str | None) -> User:

@@ -1,4 +1,4 @@
-"""How people and times look on a page."""
+"""How people, times and numbers look on a page."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -6,6 +6,7 @@ from typing import Any
 
 from django import template
 from django.contrib.humanize.templatetags.humanize import naturaltime
+from django.db.models import Model
 from django.template import Context, RequestContext
 from django.utils import timezone
 from django.utils.formats import date_format, localize
@@ -16,6 +17,7 @@ from django.utils.translation import ngettext
 
 from blog import badges
 from blog.mentions import with_links
+from blog.paging import cursor_of
 from blog.search import Question
 
 register = template.Library()
@@ -28,10 +30,17 @@ def written(context: Context, text: str, mentioned: Mapping[str, str] | None = N
     return with_links(text, mentioned or {}, question.mark if question else escape)
 
 
+@register.filter
+def cursor(row: Model) -> str:
+    """The row's place among all of its kind, as paging by key names it."""
+    return cursor_of(row)
+
+
 @register.inclusion_tag("blog/_badge.html", takes_context=True)
 def unread_badge(context: RequestContext, name: str) -> dict[str, Any]:
-    """How many "messages" or "notifications" are unread; there, but not to be seen, where it is none."""
-    return {"name": name, "count": badges.unread(context["request"])[f"unread_{name}"]}
+    """How much of that kind the person has not read; notifications.js keeps it up to date."""
+    count = badges.unread(context["request"].user)[name]
+    return {"name": name, "count": count, "shown": "99+" if count > 99 else count}
 
 
 @register.filter

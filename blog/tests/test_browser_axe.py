@@ -117,10 +117,24 @@ def test_keeping_away_and_reporting(visit, alice, bob, make_user):
     baker.make(Post, author=alice, hidden_at=timezone.now(), hidden_reason="Advertising")
     visit.look(f"/reports/{report.pk}/", "/@alice/")
     visit.page.goto(f"{visit.address}/@bob/")
-    visit.page.locator(".menu summary").first.click()
+    visit.page.locator(".more summary").first.click()
     visit.look_here()
     Block.objects.put(alice, bob)
     visit.look("/@bob/", "/settings/blocks/")
+
+
+def test_messages(visit, alice, bob, say):
+    visit.sign_in()
+    visit.look("/messages/", "/messages/@bob/")
+    for number in range(21):
+        say(*((alice, bob) if number % 2 else (bob, alice)), "hello @alice, see https://microblog.example/")
+    visit.look("/messages/", "/messages/@bob/")
+    visit.page.locator("form[data-message] textarea").fill("x" * 2001)
+    visit.page.locator("form[data-message] button").click()
+    visit.page.locator("#message-error").wait_for()
+    visit.look_here()
+    Block.objects.put(bob, alice)
+    visit.look("/messages/@bob/")
 
 
 def test_exports(visit, alice):

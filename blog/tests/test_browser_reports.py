@@ -51,7 +51,7 @@ def test_a_report_is_handled_by_staff_and_the_author_reads_the_reason(page, site
 
 def test_a_menu_opens_by_keyboard_and_closes_with_escape(page, site, bob):
     page.goto(f"{site}/@bob/")
-    summary = page.locator(".menu summary")
+    summary = page.locator(".more summary")
     summary.press("Enter")
     page.get_by_role("button", name="Mute bob").wait_for()
     page.keyboard.press("Tab")
@@ -68,12 +68,12 @@ def test_muting_and_blocking_without_scripts(page, site, alice, bob):
     page.route("**/*.js", lambda route: route.fulfill(body="", content_type="text/javascript"))
     baker.make(Post, author=bob, body="Buy my boats")
     page.goto(f"{site}/explore/")
-    page.locator(".menu summary").click()
+    page.locator(".more summary").click()
     page.get_by_role("button", name="Mute bob").click()
     page.get_by_text("You will not come across bob any more.").wait_for()
     assert page.locator(".post").count() == 0
     page.goto(f"{site}/@bob/")
-    page.locator(".menu summary").first.click()
+    page.locator(".more summary").first.click()
     page.get_by_role("link", name="Block bob").click()
     page.get_by_role("button", name="Block", exact=True).click()
     page.get_by_role("button", name="Unblock").click()

@@ -36,11 +36,11 @@ def test_it_is_paged_and_costs_the_same_for_many(client, alice, bob, path, mine,
     client.force_login(bob)
     client.get("/")
     follows(alice, mine, theirs, 1)
-    with django_assert_num_queries(8):  # session, reader, person, page, whom the reader follows, badges, news, bars
+    with django_assert_num_queries(7):  # session, reader, person, page, whom the reader follows, news, bars
         client.get(f"/@alice/{path}/")
     more = baker.make(User, username=iter(f"more{n}" for n in range(21)), email="", _quantity=21)
     Follow.objects.bulk_create(Follow(**{mine: alice, theirs: other}) for other in more)
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(7):
         response = client.get(f"/@alice/{path}/")
     older = response.context["page"].older
     assert len(client.get(f"/@alice/{path}/", {"before": older}).context["people"]) == 2

@@ -36,10 +36,10 @@ def test_it_takes_as_many_queries_for_many_posts_as_for_one(client, alice, djang
     client.force_login(alice)
     client.get("/")
     baker.make(Post)
-    with django_assert_num_queries(6):  # session, person, badges, news, bars, posts
+    with django_assert_num_queries(5):  # session, person, news, bars, posts
         client.get("/")
     baker.make(Post, _quantity=20)
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(5):
         client.get("/")
 
 
@@ -50,7 +50,7 @@ def test_it_takes_as_many_for_many_followed(client, alice, django_assert_num_que
         people = baker.make(User, username=iter(f"p{number}-{n}" for n in range(30)), email="", _quantity=30)
         Follow.objects.bulk_create(Follow(follower=alice, followed=person) for person in people)
         baker.make(Post, author=people[0], body="hello", _quantity=25)
-        with django_assert_num_queries(6) as queries:
+        with django_assert_num_queries(5) as queries:
             response = client.get("/")
         assert len(response.context["page"].items) == 20
     assert all(query["sql"].startswith("SELECT") for query in queries.captured_queries)

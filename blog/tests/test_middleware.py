@@ -35,7 +35,7 @@ def test_a_visit_within_the_minute_is_not(client, alice):
 def test_within_the_minute_nothing_is_written(client, alice, django_assert_num_queries):
     client.force_login(alice)
     client.get("/")
-    with django_assert_num_queries(6) as queries:
+    with django_assert_num_queries(5) as queries:
         client.get("/")
     assert all(query["sql"].startswith("SELECT") for query in queries.captured_queries)
 

@@ -1,4 +1,5 @@
 import pytest
+from django.utils import timezone
 
 from blog.models import Block, Mute, Notification, Post, User
 
@@ -84,3 +85,16 @@ def test_it_does_not_otherwise(as_alice, alice, bob, new_mails, why_not):
     with new_mails() as mails:
         as_alice.post("/posts/", {"body": "@bob"})
     assert not mails
+
+
+def test_of_messages_the_first_unread_one_is_mailed_and_nothing_of_its_words(as_alice, alice, bob, new_mails):
+    with new_mails() as mails:
+        for body in ("a secret", "another", "another"):
+            as_alice.post("/messages/@bob/", {"body": body})
+    assert [(mail.subject, mail.to) for mail in mails] == [("[Microblog] alice wrote to you", [bob.email])]
+    assert "/messages/@alice/" in mails[0].body
+    assert "secret" not in str(mails[0].message())
+    bob.received_messages.update(read_at=timezone.now())
+    with new_mails() as mails:
+        as_alice.post("/messages/@bob/", {"body": "one more"})
+    assert len(mails) == 1

@@ -73,7 +73,7 @@ def test_it_is_paged_by_key_at_a_fixed_number_of_queries(as_alice, alice, make_u
         actor = make_user(f"p{place}")
         alice.notifications.put(alice.pk, f"follow:{actor.pk}", {"name": actor.username}, actor=actor)
     as_alice.get(URL)
-    with django_assert_num_queries(6):  # session, person, news, badges, two of the exports' bars
+    with django_assert_num_queries(5):  # session, person, news, two of the exports' bars
         response = as_alice.get(URL)
     seen, pages = [], 0
     while True:

@@ -5,7 +5,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from blog import demo
-from blog.models import POST_LENGTH, Follow, Post, User
+from blog.models import POST_LENGTH, Follow, Message, Post, User
 
 pytestmark = pytest.mark.django_db
 
@@ -54,9 +54,9 @@ def test_many_users_have_different_valid_names() -> None:
 
 def test_a_second_run_changes_nothing_and_says_so() -> None:
     seed(users=2, posts=30)
-    before = written(), list(User.objects.values()), list(Follow.objects.values())
+    before = written(), *(list(model.objects.values()) for model in (User, Follow, Message))
     assert "Nothing to add" in seed(users=2, posts=30)
-    assert (written(), list(User.objects.values()), list(Follow.objects.values())) == before
+    assert (written(), *(list(model.objects.values()) for model in (User, Follow, Message))) == before
 
 
 def test_people_follow_each_other() -> None:
@@ -64,6 +64,14 @@ def test_people_follow_each_other() -> None:
     demo_user = User.objects.get(username="demo")
     assert demo_user.following.count() == len(demo.OTHERS)
     assert User.objects.get(username="reader20").following.count() == 5
+
+
+def test_demo_talks_with_people_and_has_not_read_it_all() -> None:
+    seed(users=4, posts=0)
+    demo_user = User.objects.get(username="demo")
+    assert demo_user.conversations.count() == len(demo.TALKS)
+    assert demo_user.received_messages.unread().count() == 2
+    assert demo_user.sent_messages.unread().count() == 1
 
 
 def test_the_same_seed_makes_the_same_posts() -> None:

@@ -5,7 +5,6 @@ from typing import Any
 from django import template
 from django.template import RequestContext
 
-from blog import badges
 from blog.models import User
 from exports.models import ExportTask
 from exports.progress import describe
@@ -27,8 +26,8 @@ def export_bars(context: RequestContext) -> dict[str, Any]:
     last_words = [describe(item.payload)["toast"] for item in news if item.read_at is None]
     return {
         "bars": [progress(task) for task in user.export_tasks.in_progress().order_by("created_at")],
+        "opened_at": getattr(user, "asked_at", None),
         "since": news[0].updated_at if news else None,
-        "now": badges.unread(context["request"])["now"],
         "failures": [toast for toast in last_words if toast and toast["level"] != "success"],
     }
 

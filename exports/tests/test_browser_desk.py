@@ -25,7 +25,7 @@ def desk(page, live_server, staff):
     page.get_by_label("Name or e-mail address").fill("staff")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("main").get_by_role("button", name="Sign in").click()
-    page.get_by_role("button", name="Sign out").wait_for()
+    page.locator("summary", has_text="Menu").wait_for()
     return live_server.url
 
 

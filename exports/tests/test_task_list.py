@@ -149,5 +149,5 @@ def test_it_costs_the_same_however_many_there_are(client, alice, django_assert_n
     for number in range(25):
         ExportTask.objects.create(owner=alice, status=Status.FAILED, error_code=ErrorCode.ERROR)
         if number in (0, 24):
-            with django_assert_num_queries(10):
+            with django_assert_num_queries(9):
                 client.get(URL)

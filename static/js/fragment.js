@@ -15,7 +15,7 @@ export async function send(form) {
 }
 
 export async function load(url) {
-  const response = await fetch(url, { headers: { "X-Fragment": "true" } });
+  const response = await fetch(url, { headers: { "X-Fragment": "true" }, signal: AbortSignal.timeout(10_000) });
   if (!response.ok || response.redirected) throw new Error(`HTTP ${response.status}`);
   return parse(await response.text());
 }

@@ -1,19 +1,19 @@
-// Closes the menu as menus are closed: by Escape, by a click elsewhere, and when the keyboard leaves it.
+// Closes menus as menus are closed: by Escape, by a click elsewhere, and when the keyboard leaves them.
 
-const menu = document.querySelector("[data-menu]");
-
-const close = () => menu.removeAttribute("open");
+const openMenus = () => document.querySelectorAll("[data-menu][open]");
 
 document.addEventListener("click", (event) => {
-  if (!menu.contains(event.target)) close();
+  for (const menu of openMenus()) if (!menu.contains(event.target)) menu.removeAttribute("open");
 });
 
-menu.addEventListener("focusout", (event) => {
-  if (event.relatedTarget && !menu.contains(event.relatedTarget)) close();
+document.addEventListener("focusout", (event) => {
+  if (!event.relatedTarget) return;
+  for (const menu of openMenus()) if (!menu.contains(event.relatedTarget)) menu.removeAttribute("open");
 });
 
-menu.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape" || !menu.open) return;
-  close();
+document.addEventListener("keydown", (event) => {
+  const menu = event.key === "Escape" && event.target.closest("[data-menu][open]");
+  if (!menu) return;
+  menu.removeAttribute("open");
   menu.querySelector("summary").focus();
 });

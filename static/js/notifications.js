@@ -1,7 +1,7 @@
-// Asks the site what is new: moves the progress bars, removes them at the end, and says how it ended.
+// Asks the site what is new: counts what is unread, moves the progress bars, and says how an export ended.
 
 const BUSY = 1_000; // ms between two questions while a bar is shown
-const IDLE = 30_000;
+const IDLE = 10_000;
 const LONGEST = 60_000; // after errors
 
 const section = document.querySelector("[data-notifications-url]");
@@ -111,6 +111,16 @@ function tell(notification) {
   if (!isOnPage(data.toast.url)) showToast(data.toast);
 }
 
+// Badges
+
+function showUnread(unread) {
+  for (const badge of document.querySelectorAll("[data-badge]")) {
+    const count = unread[badge.dataset.badge] ?? 0;
+    badge.hidden = count === 0;
+    badge.querySelector("[data-count]").textContent = count > 99 ? "99+" : count;
+  }
+}
+
 // The end of a task
 
 const isTyping = () =>
@@ -121,10 +131,6 @@ const isTyping = () =>
 /** Take the bars away, or load a page anew that shows the task itself; the toast then comes after that. */
 function end(notification) {
   const { task } = notification.data;
-  if (!task) {
-    tell(notification);
-    return;
-  }
   const isShown = document.querySelector(`[data-task="${CSS.escape(task)}"]`);
   if (isShown && !isTyping() && !reloaded.has(task)) {
     watched.add(task);
@@ -136,16 +142,6 @@ function end(notification) {
   tell(notification);
 }
 
-// Badges
-
-function showUnread(unread) {
-  for (const badge of document.querySelectorAll("[data-badge]")) {
-    const count = unread[badge.dataset.badge] ?? 0;
-    badge.hidden = count === 0;
-    badge.querySelector("[data-count]").textContent = count > 99 ? "99+" : count;
-  }
-}
-
 // Asking
 
 function receive(answer) {
@@ -154,7 +150,8 @@ function receive(answer) {
   const isActive = ({ data }) => data.active;
   for (const notification of answer.notifications) {
     if (isActive(notification)) showProgress(notification.data);
-    else end(notification);
+    else if (notification.data.task) end(notification);
+    else tell(notification);
   }
   // A task that was replaced by a newer one is heard of no more.
   watched.keep((task) => barsOf(task).length > 0);
@@ -189,4 +186,5 @@ async function poll() {
 
 for (const bar of bars.children) watched.add(bar.dataset.bar);
 document.addEventListener("visibilitychange", poll);
+document.addEventListener("microblog:read", poll); // what was counted as unread was read on this page
 timer = setTimeout(poll, isBusy() ? BUSY : IDLE);

@@ -1,5 +1,6 @@
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from itertools import islice
 from typing import Any
 
@@ -9,14 +10,14 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import reset_queries, transaction
 
 from blog import demo
-from blog.models import Follow, Post, User
+from blog.models import Conversation, Follow, Message, Post, User
 from blog.terminal import ProgressBar
 
 CHUNK_POSTS = 5000
 
 
 class Command(BaseCommand):
-    help = "Make demo people and posts; the same arguments make the same data, and a second run adds nothing."
+    help = "Make demo people, posts and messages; the same arguments make the same data, and a second run adds nothing."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -36,6 +37,7 @@ class Command(BaseCommand):
         writers = demo.people(users)
         made = sum(self._add_person(person, hashed) for person in [*writers, demo.EMPTY, demo.STAFF])
         self._add_follows(writers)
+        self._add_talks()
         added = self._add_posts(dict(zip(writers, demo.shares(users, posts), strict=True)), seed)
         if made or added:
             self.stdout.write(f"Added {made:,} people and {added:,} posts.")
@@ -68,6 +70,14 @@ class Command(BaseCommand):
         follows = [Follow(follower=a, followed=b, created_at=demo.LATEST) for a, b in pairs]
         Follow.objects.bulk_create(follows, batch_size=CHUNK_POSTS, ignore_conflicts=True)
 
+    def _add_talks(self) -> None:
+        me = _author(demo.DEMO)
+        for other in User.objects.filter(username__in=demo.TALKS):
+            conversation = Conversation.objects.between(me, other)
+            if not conversation.messages.exists():
+                Message.objects.bulk_create(_talk(conversation, me, other))
+                conversation.participants.update(last_message_at=demo.LATEST)
+
     def _add_posts(self, shares: dict[demo.Person, int], seed: int) -> int:
         """Bring each person's posts up to their share; how many were added."""
         plan = [(_author(person), share) for person, share in shares.items()]
@@ -97,6 +107,23 @@ class Command(BaseCommand):
 
 def _author(person: demo.Person) -> User:
     return User.objects.get_by_natural_key(person.username)
+
+
+def _talk(conversation: Conversation, me: User, other: User) -> Iterator[Message]:
+    """One message an hour; all but the last have been read."""
+    talk = demo.TALKS[other.username]
+    for age, (is_mine, body) in zip(reversed(range(len(talk))), talk, strict=True):
+        sender, recipient = (me, other) if is_mine else (other, me)
+        said_at = demo.LATEST - timedelta(hours=age)
+        read_at = said_at + timedelta(minutes=1) if age else None
+        yield Message(
+            conversation=conversation,
+            sender=sender,
+            recipient=recipient,
+            body=body,
+            created_at=said_at,
+            read_at=read_at,
+        )
 
 
 def _chunks(author: User, share: int, there: int, seed: int) -> Iterator[list[Post]]:
