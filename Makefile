@@ -22,16 +22,18 @@ test: ready ## all tests: on SQLite, in a browser, on PostgreSQL
 	$(BIN)/python -m pytest -n auto --maxschedchunk 1
 	$(BIN)/python -m pytest -n auto --maxschedchunk 1 --database postgres
 
-lint: ready ## style, types, migrations, deployment checks, templates, translations
+lint: ready ## style, types, migrations, deployment checks, Dockerfile, templates, translations
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	DEBUG=true $(BIN)/mypy .
 	DEBUG=true $(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python -m dev.check_deploy
+	$(BIN)/python -m dev.check_upgrades
+	$(BIN)/hadolint Dockerfile
 	$(BIN)/djlint templates --lint --quiet
 	$(BIN)/python -m dev.check_translations
 
-tools: ## install the system packages that some tests need: a browser, GNU gettext, promtool
+tools: ## install the system packages that some tests need: a browser, GNU gettext, nginx, systemd, promtool
 	@sh dev/tools.sh
 
 bench: ready ## the benchmarks, as a table of ratios

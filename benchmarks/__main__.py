@@ -3,7 +3,7 @@
 import json
 from argparse import ArgumentParser
 
-from . import export_build, timeline
+from . import account_archive, export_build, timeline
 from .installation import BASE_DIR
 
 RESULTS = BASE_DIR / "var" / "bench"
@@ -15,11 +15,12 @@ def main() -> None:
     parser.add_argument("--posts", type=int, default=300_000, help="posts in the large account (300000)")
     parser.add_argument("--timeline-posts", type=int, default=1_000_000, help="posts on the whole site (1000000)")
     options = parser.parse_args()
-    build, pages = export_build.run(options.posts), timeline.run(options.timeline_posts)
+    build, account = export_build.run(options.posts), account_archive.run()
+    pages = timeline.run(options.timeline_posts)
     RESULTS.mkdir(parents=True, exist_ok=True)
-    for name, result in (("export_build", build), ("timeline", pages)):
+    for name, result in (("export_build", build), ("account_archive", account), ("timeline", pages)):
         (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=2) + "\n")
-    _print_table([HEADINGS, *export_build.rows(build), *timeline.rows(pages)])
+    _print_table([HEADINGS, *export_build.rows(build), *account_archive.rows(account), *timeline.rows(pages)])
 
 
 def _print_table(rows: list[tuple[str, str, str, str]]) -> None:

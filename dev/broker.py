@@ -1,4 +1,4 @@
-"""The embedded broker: a real Valkey server out of a wheel, on a unix socket only.
+"""The embedded broker: a real Valkey server out of a wheel, on a unix socket.
 
 `python -m dev.broker` becomes the server of REDIS_URL; `python -m dev.broker --wait COMMAND...` becomes COMMAND
 as soon as that server answers.
@@ -42,46 +42,46 @@ def make_private(folder: Path) -> None:
         raise PermissionError(f"{folder} belongs to somebody else: remove it, or set REDIS_URL.")
 
 
-def command(socket: Path, folder: Path) -> list[str]:
-    """The server's command line; `folder` keeps its data over restarts."""
+def command(socket: Path, folder: Path, port: int = 0) -> list[str]:
+    """The server's command line; `folder` keeps its data over restarts. It listens on `port` of 127.0.0.1 too."""
     return [
-        *(str(get_binary_path()), "--port", "0"),
+        *(str(get_binary_path()), "--port", str(port), "--bind", "127.0.0.1"),
         *("--unixsocket", str(socket), "--unixsocketperm", "700"),
         *("--dir", str(folder), "--appendonly", "yes"),
         *("--maxmemory-policy", "noeviction", "--logfile", ""),
     ]
 
 
-def answers(socket: Path) -> bool:
+def answers(url: str) -> bool:
     """Is a server there, with its data loaded?"""
     try:
         # One try: by itself the client tries for four seconds.
-        with redis.Redis(unix_socket_path=str(socket), socket_timeout=1, retry=Retry(NoBackoff(), 0)) as connection:
+        with redis.Redis.from_url(url, socket_timeout=1, retry=Retry(NoBackoff(), 0)) as connection:
             return bool(connection.ping())
     except redis.RedisError:
         return False
 
 
-def wait(socket: Path, seconds: float = 30) -> None:
+def wait(url: str, seconds: float = 30) -> None:
     """TimeoutError if no server answers in that time."""
     deadline = time.monotonic() + seconds
-    while not answers(socket):
+    while not answers(url):
         if time.monotonic() > deadline:
-            raise TimeoutError(f"No broker answers at {socket} after {seconds:g} seconds.")
+            raise TimeoutError(f"No broker answers at {url} after {seconds:g} seconds.")
         time.sleep(0.05)
 
 
 def main(arguments: list[str]) -> None:
-    socket = socket_of(os.environ["REDIS_URL"])
+    url = os.environ["REDIS_URL"]
+    if arguments[:1] == ["--wait"]:
+        wait(url)
+        os.execvp(arguments[1], arguments[1:])
+    socket = socket_of(url)
     if socket is None:
         raise SystemExit("REDIS_URL names a server on the network: there is no embedded broker to start.")
-    if arguments[:1] == ["--wait"]:
-        wait(socket)
-        os.execvp(arguments[1], arguments[1:])
-    else:
-        make_private(socket.parent)
-        server = command(socket, Path(os.environ["VAR_DIR"]))
-        os.execv(server[0], server)
+    make_private(socket.parent)
+    server = command(socket, Path(os.environ["VAR_DIR"]))
+    os.execv(server[0], server)
 
 
 if __name__ == "__main__":

@@ -42,9 +42,9 @@ class Person:
         if answer.url.startswith(self.site_url + page):
             raise Refused(f"{name} could not sign in.")
 
-    def request_export(self, username: str) -> str:
-        """Ask for the archive of one's posts, from one's own profile. Returns the task's id."""
-        answer = self.post("/exports/", f"/@{username}/")
+    def request_export(self, username: str, kind: str = "posts") -> str:
+        """Ask for the archive of one's posts, or another, from one's own profile. Returns the task's id."""
+        answer = self.post("/exports/", f"/@{username}/", kind=kind)
         task = TASK_URL.search(answer.url)
         if task is None:
             raise Refused(f"Asking for an export led to {answer.url}.")

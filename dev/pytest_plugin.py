@@ -10,8 +10,8 @@ With `-n` every worker has a folder, a Valkey and a database of its own, and the
 A test is `unit` unless it is marked `integration`, `browser` or `chaos`, and they run in that order; those of `chaos`
 only if asked for with `-m chaos`, as `make chaos` does. With `--database postgres`
 those that use the database run again, but for the browser's, and are marked `postgres`; a test that is marked so by
-hand needs PostgreSQL and runs only there. What cannot run is left out and named at the end with its cure; with CI=true
-nothing runs then, and it is an error.
+hand needs PostgreSQL and runs only there. `needs` names the system's programs that a test runs. What cannot run is left
+out and named at the end with its cure; with CI=true nothing runs then, and it is an error.
 
 However a run ends, by Ctrl-C or kill -9, its servers end with it.
 """
@@ -36,6 +36,8 @@ from dev import broker
 from dev.stack import Child, die_with_parent, end_on_signals
 
 KINDS = ("unit", "integration", "browser", "chaos")
+# Of tests marked `needs`; `make tools` installs them.
+SYSTEM_PROGRAMS = ("nginx", "promtool", "systemd-analyze", "systemd-socket-activate")
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
 
 # Waits for the end of whoever holds its input, then ends the server of that folder and removes the folder.
@@ -174,6 +176,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=_kind)
     if not on_postgres and any(map(_is_browser, items)) and chromium() is None:
         missing["browser"] = "`make tools` installs Chromium"
+    missing |= {
+        name: f"`make tools` installs {name}"
+        for name in SYSTEM_PROGRAMS
+        if shutil.which(name) is None and any(name in _needs(item) for item in items)
+    }
     may_run = not (missing and _is_ci())
     kept = [item for item in items if may_run and _can_run(item, on_postgres, missing)]
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
@@ -191,8 +198,14 @@ def _is_browser(item: pytest.Item) -> bool:
     return item.get_closest_marker("browser") is not None
 
 
+def _needs(item: pytest.Item) -> set[str]:
+    return {name for marker in item.iter_markers("needs") for name in marker.args}
+
+
 def _can_run(item: pytest.Item, on_postgres: bool, missing: dict[str, str]) -> bool:
     if item.get_closest_marker("chaos") and item.config.getoption("markexpr") != "chaos":
+        return False
+    if not _needs(item).isdisjoint(missing):
         return False
     if on_postgres:
         uses_it = _uses_database(item) or item.get_closest_marker("postgres") is not None
@@ -248,7 +261,7 @@ def _broker_process(pytestconfig: pytest.Config) -> Iterator["redis.Redis"]:
     assert socket is not None
     server = Child("broker", broker.command(socket, folder), os.environ, folder / "broker.log")
     try:
-        broker.wait(socket)
+        broker.wait(os.environ["REDIS_URL"])
         with redis.Redis(unix_socket_path=str(socket)) as connection:
             yield connection
     finally:

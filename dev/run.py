@@ -67,8 +67,8 @@ def environment() -> dict[str, str]:
 
 
 def is_running(env: dict[str, str]) -> bool:
-    socket = broker.socket_of(env["REDIS_URL"])
-    return socket is not None and broker.answers(socket)
+    url = env["REDIS_URL"]
+    return broker.socket_of(url) is not None and broker.answers(url)
 
 
 def prepare(env: dict[str, str]) -> None:

@@ -48,6 +48,8 @@ PERSON = {
     "conversation": "/messages/@ada.lindqvist/",
     "conversation-new": "/messages/@noor/",
     "exports-none": "/exports/",
+    "export-new-account": "/exports/new/account/",
+    "export-new-posts": "/exports/new/posts/",
     "settings": "/settings/",
     "settings-profile": "/settings/profile/",
     "settings-blocks": "/settings/blocks/",
@@ -168,6 +170,8 @@ def _take_exports(camera: Camera) -> None:
     camera.send()
     page.locator("main progress:not([value='0'])").wait_for()
     camera.take("export-under-way")
+    page.goto(f"{camera.site}/exports/new/account/")
+    camera.send()
     camera.visit({"exports-under-way": "/exports/", "profile-under-way": "/@demo/", "home-under-way": "/"})
     page.get_by_text("Your archive is in your mailbox").wait_for(timeout=60_000)
     camera.take("home-toast")

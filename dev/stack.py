@@ -242,7 +242,7 @@ class Stack:
 
     def _readiness(self, name: str) -> Callable[[], bool]:
         tests: dict[str, Callable[[], bool]] = {
-            "broker": lambda: broker.answers(self.socket),
+            "broker": lambda: broker.answers(self.env["REDIS_URL"]),
             "mail": self._mail_is_ready,
             "worker": self._worker_is_ready,
             "sweeper": lambda: self.children["sweeper"].is_running,
@@ -261,7 +261,7 @@ class Stack:
     def _worker_is_ready(self) -> bool:
         """Has RQ's register of workers one with that pid?"""
         try:
-            with redis.Redis(unix_socket_path=str(self.socket), decode_responses=True) as connection:
+            with redis.Redis.from_url(self.env["REDIS_URL"], decode_responses=True) as connection:
                 keys = connection.smembers("rq:workers")
                 return str(self.children["worker"].pid) in [connection.hget(key, "pid") for key in keys]
         except redis.RedisError:

@@ -6,10 +6,12 @@ missing=""
 command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null ||
     missing="$missing chromium"
 command -v xgettext >/dev/null && command -v msgfmt >/dev/null || missing="$missing gettext"
+command -v nginx >/dev/null || missing="$missing nginx"
+command -v systemd-analyze >/dev/null || missing="$missing systemd"
 command -v promtool >/dev/null || missing="$missing prometheus"
 
 if [ -z "$missing" ]; then
-    echo "Chromium, GNU gettext and promtool are there."
+    echo "Chromium, GNU gettext, nginx, systemd and promtool are there."
     exit 0
 fi
 
@@ -31,5 +33,7 @@ $sudo apt-get update
 # shellcheck disable=SC2086
 $sudo env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends $missing
 
-# Of that package only promtool is wanted, not the server that it starts.
-case "$missing" in *prometheus*) $sudo systemctl disable --now prometheus 2>/dev/null || true ;; esac
+# The tests run these by themselves: the servers that the packages start are not wanted.
+for server in nginx prometheus; do
+    case "$missing" in *$server*) $sudo systemctl disable --now $server 2>/dev/null || true ;; esac
+done

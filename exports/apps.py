@@ -25,3 +25,4 @@ class ExportsConfig(AppConfig):
         register(checks.timings)
         register(checks.watching)
         register(checks.webhooks, deploy=True)
+        register(checks.account_coverage)

@@ -6,7 +6,7 @@ import os
 import shutil
 import zipfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -17,13 +17,13 @@ from django.db import connection, transaction
 
 from blog.models import User
 
-from .kinds import KINDS
+from . import packing
+from .kinds import KINDS, ZIP
 from .models import ExportTask
 from .models.task import archive_storage
 
 CHUNK_ROWS = 2000
 PACK_BYTES = 1 << 20
-PACKED_AT = (1980, 1, 1, 0, 0, 0)  # the same posts give the same bytes
 PART_SUFFIX = ".part"
 
 
@@ -49,14 +49,16 @@ class Built:
 def build(kind: str, owner: User, out: BinaryIO, progress: Progress) -> Built:
     """Write `owner`'s archive to `out`, telling `progress`, at EXPORT_MAX_RATE rows a second at most.
 
+    What is in words is in the active language.
+
     Contents are what existed when the reading began. Memory does not depend on their number. The database
     connection belongs to the build meanwhile: on SQLite a write on it would fail while others write.
     """
     maker = KINDS[kind]
     progress.start(maker.count(owner))
     stream, rows = _Hashed(out), 0
-    with _snapshot():
-        for added, data in maker.chunks(owner, _chunk_rows()):
+    with _snapshot(), closing(maker.chunks(owner, _chunk_rows())) as chunks:
+        for added, data in chunks:
             stream.write(data)
             rows += added
             progress.report(rows)
@@ -69,14 +71,11 @@ def pack(kind: str, source: BinaryIO, out: BinaryIO, built: Built, progress: Pro
     """Write the archive in `source` to `out` as a zip file; the same rows, with the size and checksum of the zip."""
     stream = _Hashed(out)
     source.seek(0)
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as packed:
-        member = zipfile.ZipInfo(KINDS[kind].file_name, date_time=PACKED_AT)
-        member.compress_type = zipfile.ZIP_DEFLATED
-        member.external_attr = 0o600 << 16
-        with packed.open(member, "w", force_zip64=True) as entry:
-            while data := source.read(PACK_BYTES):
-                entry.write(data)
-                progress.report(built.rows)
+    member = packing.member(KINDS[kind].file_name)
+    with zipfile.ZipFile(stream, "w") as packed, packed.open(member, "w", force_zip64=True) as entry:
+        while data := source.read(PACK_BYTES):
+            entry.write(data)
+            progress.report(built.rows)
     return Built(built.rows, stream.size, stream.digest.hexdigest())
 
 
@@ -116,9 +115,14 @@ def discard(name: str) -> None:
 def download_name(task: ExportTask) -> tuple[str, str]:
     """What the archive is called where it is saved, and its content type."""
     kind = KINDS[task.kind]
-    if task.is_packed:
-        return Path(kind.file_name).with_suffix(".zip").name, "application/zip"
+    if is_packed(task):
+        return Path(kind.file_name).with_suffix(".zip").name, ZIP
     return kind.file_name, kind.content_type
+
+
+def is_packed(task: ExportTask) -> bool:
+    """Whether the archive was too large for an e-mail as it is, and was made a zip file."""
+    return str(task.archive.name).endswith(".zip") and not KINDS[task.kind].is_zip
 
 
 def has_room() -> bool:
@@ -160,10 +164,24 @@ def _chunk_rows() -> int:
     return min(CHUNK_ROWS, max(1, rate // 10)) if rate else CHUNK_ROWS
 
 
-def _snapshot() -> AbstractContextManager[None]:
-    """What the one SELECT of a build needs around it.
+@contextmanager
+def _snapshot() -> Iterator[None]:
+    """What the SELECTs of a build need around them to see the same moment, and to shut nobody out.
 
-    PostgreSQL: a transaction, or the cursor is WITH HOLD and its first row waits for the last. SQLite: none, because
-    ours begin IMMEDIATE and would shut out every writer, while a bare SELECT is a snapshot in itself.
+    PostgreSQL: a transaction that reads repeatably; it also keeps the cursor from being WITH HOLD, whose first row
+    waits for the last. SQLite: a deferred one, begun by hand, because Django's begin IMMEDIATE and would shut out every
+    writer.
     """
-    return transaction.atomic() if connection.vendor == "postgresql" else nullcontext()
+    if connection.in_atomic_block:  # a test's
+        yield
+    elif connection.vendor == "postgresql":
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            yield
+    else:
+        with connection.cursor() as cursor:
+            cursor.execute("BEGIN DEFERRED")
+            try:
+                yield
+            finally:
+                cursor.execute("ROLLBACK")

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
 from django.core.mail import get_connection
 
+from . import coverage
 from .heartbeat import BEAT_SECONDS
 
 
@@ -29,6 +30,12 @@ def timings(**options: Any) -> list[CheckMessage]:
             )
         )
     return errors
+
+
+def account_coverage(**options: Any) -> list[CheckMessage]:
+    """Fields about people that the archive of an account neither has nor leaves out for a reason."""
+    hint = "Add it to a part in exports/parts.py, or to what exports/coverage.py leaves out."
+    return [Error(gap, hint=hint, id="exports.E010") for gap in coverage.gaps()]
 
 
 def shared_services(**options: Any) -> list[CheckMessage]:

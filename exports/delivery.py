@@ -4,11 +4,11 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.utils import translation
-from django.utils.translation import gettext as _
 
 from blog.models import User
 from microblog import request_ids
 
+from . import archive
 from .kinds import KINDS
 from .models import ExportMail, ExportTask, Purpose
 
@@ -30,7 +30,7 @@ def send(mail: ExportMail) -> str:
     address = owner.confirmed_email
     if not address:
         raise Undeliverable("The account has no confirmed e-mail address.")
-    with translation.override(owner.language or mail.task.language or settings.LANGUAGE_CODE):
+    with translation.override(mail.task.owner_language):
         message = compose(mail, address)
     message.send()
     status = getattr(message, "anymail_status", None)
@@ -39,14 +39,15 @@ def send(mail: ExportMail) -> str:
 
 def compose(mail: ExportMail, address: str) -> EmailMultiAlternatives:
     """The message in the active language, with the archive attached where it fits."""
-    task = mail.task
-    attached = mail.purpose == Purpose.ARCHIVE and not task.is_packed and fits(task.archive_bytes or 0)
+    task, kind = mail.task, KINDS[mail.task.kind]
+    attached = mail.purpose == Purpose.ARCHIVE and not archive.is_packed(task) and fits(task.archive_bytes or 0)
     context = {
         "task": task,
         "owner": task.owner,
         "url": settings.SITE_URL + task.get_absolute_url(),
         "is_attached": attached,
-        "file_name": KINDS[task.kind].file_name,
+        "kind": kind,
+        "delivery": kind.delivery(task.rows_total),
     }
     template = f"email/export_{mail.purpose.lower()}"
     message = EmailMultiAlternatives(
@@ -57,14 +58,13 @@ def compose(mail: ExportMail, address: str) -> EmailMultiAlternatives:
     )
     message.attach_alternative(render_to_string(f"{template}.html", context), "text/html")
     if attached:
-        message.attach(KINDS[task.kind].file_name, read(task), KINDS[task.kind].content_type)
+        message.attach(kind.file_name, read(task), kind.content_type)
     return message
 
 
 def subject(mail: ExportMail) -> str:
-    if mail.purpose == Purpose.ARCHIVE:
-        return _("Your blog posts")
-    return _("Your blog posts could not be exported")
+    words = KINDS[mail.task.kind].words
+    return str(words.subject if mail.purpose == Purpose.ARCHIVE else words.failure_subject)
 
 
 def fits(size: int) -> bool:

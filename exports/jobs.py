@@ -5,13 +5,14 @@ A job can run twice, or be lost: the claims of the rows make that harmless.
 
 import logging
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from traceback import format_exc
 
 import django_rq
 from botocore.exceptions import BotoCoreError, ClientError
 from django.db import Error as DatabaseError
+from django.utils import translation
 from redis.exceptions import RedisError
 from rq import get_current_job
 from rq.job import Job
@@ -72,12 +73,17 @@ def run_export(task_id: str, attempt: int) -> None:
 
 def build(task: ExportTask) -> bool:
     """Make a claimed task's archive; False if another worker has taken over."""
-    suffix = Path(KINDS[task.kind].file_name).suffix
-    with archive.part_file(task, suffix) as plain, archive.part_file(task, ".zip") as packed:
-        with Heartbeat(task.renew, task.estimate, get_current_job()) as heartbeat:
-            built, part = archive.build(task.kind, task.owner, plain, heartbeat), plain
-            if not delivery.fits(built.size):
-                built, part = archive.pack(task.kind, plain, packed, built, heartbeat), packed
+    kind = KINDS[task.kind]
+    with ExitStack() as files:
+        part = files.enter_context(archive.part_file(task, Path(kind.file_name).suffix))
+        with (
+            Heartbeat(task.renew, task.estimate, get_current_job()) as heartbeat,
+            translation.override(task.owner_language),
+        ):
+            built = archive.build(task.kind, task.owner, part, heartbeat)
+            if not kind.is_zip and not delivery.fits(built.size):
+                plain, part = part, files.enter_context(archive.part_file(task, ".zip"))
+                built = archive.pack(task.kind, plain, part, built, heartbeat)
             name = archive.store(task, part)
         is_finished = task.finish(name, built.rows, built.size, built.sha256)
     if not is_finished:

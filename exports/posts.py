@@ -4,10 +4,7 @@ The database writes each post as JSON text: no model instance, and no string mor
 a row.
 """
 
-import json
-from collections.abc import Generator, Iterator
-from contextlib import closing
-from itertools import islice
+from collections.abc import Generator
 from typing import Any, cast
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -16,7 +13,7 @@ from django.db.models.sql.compiler import SQLCompiler
 
 from blog.models import User
 
-FORMAT_VERSION = 1
+from .listing import listing
 
 
 class PostAsJSON(Func):
@@ -46,17 +43,9 @@ def count(owner: User) -> int:
     return owner.posts.count()
 
 
-def chunks(owner: User, rows: int) -> Iterator[tuple[int, bytes]]:
+def chunks(owner: User, rows: int) -> Generator[tuple[int, bytes]]:
     """The archive of all of `owner`'s posts, at most `rows` of them a chunk, from one SELECT: a snapshot."""
-    yield 0, f'{{"version": {FORMAT_VERSION}, "username": {json.dumps(owner.username)}, "posts": [\n'.encode()
     lines = (
         owner.posts.oldest_first().values_list(PostAsJSON("body", "created_at"), flat=True).iterator(chunk_size=rows)
     )
-    total = 0
-    # Closed in any case: on SQLite a statement that is left open keeps this connection from writing what went wrong.
-    with closing(cast("Generator[str]", lines)):
-        while batch := list(islice(lines, rows)):
-            text = ",\n".join(batch)
-            yield len(batch), (text if total == 0 else f",\n{text}").encode()
-            total += len(batch)
-    yield 0, f'\n], "count": {total}}}\n'.encode()
+    return listing(owner.username, "posts", cast("Generator[str]", lines), rows)

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from django.contrib.humanize.templatetags.humanize import intcomma
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from .kinds import KINDS, POSTS
 from .models import ErrorCode, MailStatus, Status
 from .models.task import MAX_CRASHES
 
@@ -19,12 +19,13 @@ def describe(facts: dict[str, Any]) -> dict[str, Any]:
     toast = _toast(facts, status)
     return {
         "task": facts["task"],
+        "title": _title(facts),
         "url": reverse("exports:task-detail", args=[facts["task"]]),
         "active": toast is None and status != Status.CANCELLED,
         "value": percent(status, facts["rows_done"], facts["rows_total"]),
         "max": 100,
         "text": _state(facts, status),
-        "label": count(facts["rows_done"], facts["rows_total"]),
+        "label": count(facts["rows_done"], facts["rows_total"], facts["kind"]),
         "toast": toast,
     }
 
@@ -36,13 +37,13 @@ def percent(status: str, rows_done: int, rows_total: int) -> int:
     return min(ALMOST, 100 * rows_done // rows_total) if rows_total else 0
 
 
-def count(rows_done: int, rows_total: int) -> str:
-    """ "1,200 of 5,000 posts"; the total is an estimate, and is never shown smaller than what is done."""
-    total = max(rows_done, rows_total)
-    return ngettext("%(done)s of %(total)s post", "%(done)s of %(total)s posts", total) % {
-        "done": intcomma(rows_done),
-        "total": intcomma(total),
-    }
+def count(rows_done: int, rows_total: int, kind: str = POSTS.name) -> str:
+    """ "1,200 of 5,000 posts", or whatever such an archive consists of."""
+    return KINDS[kind].progress(rows_done, rows_total)
+
+
+def _title(facts: dict[str, Any]) -> str:
+    return str(KINDS[facts["kind"]].words.title)
 
 
 def _state(facts: dict[str, Any], status: Status) -> str:
@@ -92,13 +93,13 @@ def _ended(facts: dict[str, Any]) -> str:
 
 def _toast(facts: dict[str, Any], status: Status) -> dict[str, str] | None:
     """The last word on an export, once there is nothing more to wait for."""
-    url = reverse("exports:task-detail", args=[facts["task"]])
+    last = {"title": _title(facts), "url": reverse("exports:task-detail", args=[facts["task"]])}
     if status == Status.FAILED:
         reason = ErrorCode(facts["error_code"]).label
         text = _("%(state)s. %(reason)s") % {"state": _state(facts, status), "reason": reason}
-        return {"level": "danger", "text": text, "url": url}
+        return last | {"level": "danger", "text": text}
     if status == Status.SUCCESSFUL and facts["mail"] == MailStatus.SENT and not facts.get("bounced"):
-        return {"level": "success", "text": _ended(facts), "url": url}
+        return last | {"level": "success", "text": _ended(facts)}
     if status == Status.SUCCESSFUL and facts["mail"] in (MailStatus.SENT, MailStatus.GAVE_UP):
-        return {"level": "warning", "text": _ended(facts), "url": url}
+        return last | {"level": "warning", "text": _ended(facts)}
     return None

@@ -21,9 +21,10 @@ from blog.paging import paginate
 from blog.templatetags.blog import exact
 
 from . import archive, jobs
-from .kinds import KINDS
+from .kinds import POSTS
 from .models import Event, ExportTask
 from .models.task import archive_storage
+from .offers import offers
 
 logger = logging.getLogger(__name__)
 
@@ -37,30 +38,35 @@ def task_list(request: PersonRequest) -> HttpResponse:
         return _task_request(request)
     request.user.notifications.filter(name__startswith="export:").mark_read()
     page = paginate(request.user.export_tasks.prefetch_related("mails"), request.GET.get("before"))
-    under_way = request.user.export_tasks.unfinished().first()
-    return render(
-        request,
-        "exports/task_list.html",
-        {
-            "page": page,
-            "under_way": under_way,
-            "cooling": request.user.export_tasks.recent_success(),
-        },
-    )
+    return render(request, "exports/task_list.html", {"page": page, "offers": offers(request.user)})
+
+
+@login_required
+@never_cache
+@require_safe
+def task_new(request: PersonRequest, kind: str) -> HttpResponse:
+    """What is in an archive and what is not, before it is asked for."""
+    offer = offers(request.user).get(kind)
+    if offer is None:
+        raise Http404
+    return render(request, "exports/task_new.html", {"offer": offer})
 
 
 def _task_request(request: PersonRequest) -> HttpResponse:
-    if last := request.user.export_tasks.recent_success():
+    offer = offers(request.user).get(request.POST.get("kind", POSTS.name))
+    if offer is None:
+        raise Http404
+    if offer.cooling:
         words = _("Your last archive is quite new. You can ask for another at %(moment)s.")
-        messages.info(request, words % {"moment": exact(last.next_request_at)})
-        return redirect(last)
+        messages.info(request, words % {"moment": exact(offer.cooling.next_request_at)})
+        return redirect(offer.cooling)
     if not archive.has_room():
         logger.error("An export was refused: less than EXPORT_MIN_FREE bytes are free.")
         messages.error(request, _("We are short of disk space and cannot build archives now. Please try again later."))
         return redirect("exports:task-list")
-    rows = KINDS["posts"].count(request.user)
+    rows, language = offer.kind.count(request.user), get_language() or ""
     with transaction.atomic():
-        task, is_new = ExportTask.objects.request(request.user.pk, language=get_language() or "", rows_total=rows)
+        task, is_new = ExportTask.objects.request(request.user.pk, offer.kind.name, language, rows)
         if is_new:
             # The request stands once it is committed; a broker that is away is the sweeper's to make good.
             transaction.on_commit(partial(jobs.enqueue_export, task), robust=True)
@@ -95,8 +101,7 @@ def task_detail(request: PersonRequest, pk: UUID) -> HttpResponse:
         {
             "task": task,
             "events": task.events.all(),
-            "under_way": request.user.export_tasks.unfinished().first(),
-            "cooling": request.user.export_tasks.recent_success(),
+            "offers": offers(request.user),
         },
     )
 
@@ -112,8 +117,12 @@ def task_download(request: PersonRequest, pk: UUID) -> HttpResponseBase:
     if settings.EXPORT_ACCEL_PREFIX:
         return _accelerated(task, name, content_type)
     if settings.EXPORT_BUCKET:
-        disposition = {"ResponseContentDisposition": f'attachment; filename="{name}"'}
-        return redirect(archive_storage().url(task.archive.name, parameters=disposition))  # type: ignore[call-arg]  # S3's
+        answer = {
+            "ResponseContentDisposition": f'attachment; filename="{name}"',
+            "ResponseContentType": content_type,
+            "ResponseCacheControl": "private, no-store",
+        }
+        return redirect(archive_storage().url(task.archive.name, parameters=answer))  # type: ignore[call-arg]  # S3's
     try:
         file = task.archive.open("rb")
     except FileNotFoundError as error:

@@ -277,19 +277,33 @@ STORAGES: dict[str, dict[str, Any]] = {
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
     "archives": {
-        "BACKEND": "storages.backends.s3.S3Storage",
-        "OPTIONS": {"bucket_name": EXPORT_BUCKET, "default_acl": "private", "querystring_expire": 60},
-    }
-    if EXPORT_BUCKET
-    else {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
         "OPTIONS": {
             "location": VAR_DIR / "archives",
-            "file_permissions_mode": 0o600,
-            "directory_permissions_mode": 0o700,
+            # nginx, where it sends them, reads them as a member of our group.
+            "file_permissions_mode": 0o640 if EXPORT_ACCEL_PREFIX else 0o600,
+            "directory_permissions_mode": 0o750 if EXPORT_ACCEL_PREFIX else 0o700,
         },
     },
 }
+if EXPORT_BUCKET:
+    from botocore.config import Config
+
+    # Keys, region and endpoint come from boto3's own variables.
+    STORAGES["archives"] = {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": EXPORT_BUCKET,
+            "querystring_expire": 60,
+            "client_config": Config(
+                signature_version="s3v4",
+                s3={"addressing_style": env.str("EXPORT_BUCKET_STYLE", default="auto")},
+                connect_timeout=5,  # a store that hangs must not hold the sweeper up for long: boto3's own is 60
+                read_timeout=15,
+                retries={"total_max_attempts": 2},
+            ),
+        },
+    }
 
 
 # Languages

@@ -17,7 +17,7 @@ def signed_in(client, alice):
 
 def test_the_page_offers_an_export_and_says_what_stays(signed_in):
     page = signed_in.get("/settings/delete/").content.decode()
-    assert "Export your posts" in page
+    assert "Export your account" in page
     assert "cannot be recalled" in page
 
 

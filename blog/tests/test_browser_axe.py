@@ -140,7 +140,7 @@ def test_messages(visit, alice, bob, say):
 def test_exports(visit, alice):
     baker.make(Post, author=alice, body="mine")
     visit.sign_in()
-    visit.look("/exports/")
+    visit.look("/exports/", "/exports/new/account/", "/exports/new/posts/")
     visit.send()
     visit.look_here()
     visit.look("/exports/", "/@alice/", "/")

@@ -5,19 +5,21 @@ import threading
 import time
 from collections.abc import Iterable
 from importlib import import_module
+from itertools import pairwise
 
 import requests
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 
 from blog import demo
-from blog.models import Post, User
+from blog.models import Conversation, Follow, Post, User
 from dev.person import TASK_URL, TOKEN, Person, Refused
 from exports.models import ExportTask
 
 from .databases import patient
 from .hooks import POISON
 
+KINDS = ("posts", "posts", "account")  # a third asks for the whole account
 AT_A_TIME = 7  # unfinished exports that the crowd keeps going
 
 
@@ -29,7 +31,7 @@ class Account:
         self.person = Person(site_url)
         self.person.session.cookies.set(settings.SESSION_COOKIE_NAME, _sign_in(user))
 
-    def request_export(self) -> str:
+    def request_export(self, kind: str = "posts") -> str:
         """Ask for an export, as the button on the profile does; the id in the redirect that accepts it.
 
         Raises requests.RequestException or Refused where it was not accepted.
@@ -40,7 +42,7 @@ class Account:
             raise Refused("The profile has no form.")
         answer = self.person.session.post(
             f"{self.person.site_url}/exports/",
-            data={"csrfmiddlewaretoken": token[1]},
+            data={"csrfmiddlewaretoken": token[1], "kind": kind},
             timeout=30,
             allow_redirects=False,
         )
@@ -68,7 +70,17 @@ def make(names: Iterable[str], site_url: str, rng: random.Random, posts: tuple[i
         texts = demo.texts(name, rng.randint(*posts), seed=rng.randrange(1_000_000))
         Post.objects.bulk_create(Post(author=user, body=text.body, created_at=text.created_at) for text in texts)
         accounts.append(Account(user, site_url))
+    _acquaint([account.user for account in accounts])
     return accounts
+
+
+def _acquaint(people: list[User]) -> None:
+    """Let each follow the one before, and write to them."""
+    for other, one in pairwise(people):
+        Follow.objects.create(follower=one, followed=other)
+        conversation = Conversation.objects.between(one, other)
+        for number in range(5):
+            conversation.say(one, other, f"{number} from {one}")
 
 
 class Crowd:
@@ -95,10 +107,10 @@ class Crowd:
         for thread in self._threads:
             thread.join()
 
-    def ask(self, account: Account) -> str | None:
+    def ask(self, account: Account, kind: str = "posts") -> str | None:
         """The task's id; None where the site did not accept the request."""
         try:
-            task = account.request_export()
+            task = account.request_export(kind)
         except (requests.RequestException, Refused):
             self.refused += 1
             return None
@@ -111,7 +123,7 @@ class Crowd:
             if account is None:
                 continue
             try:
-                if self.ask(account) is None:
+                if self.ask(account, self._rng.choice(KINDS)) is None:
                     time.sleep(0.2)
             finally:
                 self._asking.discard(account.user.pk)

@@ -9,10 +9,10 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from dataclasses import replace
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ from blog.models import User
 from exports import jobs
 from exports.kinds import KINDS
 from exports.models import ExportMail, ExportTask, mail, task
+
+Chunks = Callable[[User, int], Generator[tuple[int, bytes]]]
 
 FOLDER = Path(settings.VAR_DIR) / "chaos"
 POISON = "poison"  # how the names of accounts begin whose build kills its process
@@ -98,17 +100,17 @@ def _locked(row: Model) -> Any:
 
 def poison_builds() -> None:
     """Let the builds of some accounts kill their process, and all of them fail while the disk is said to be full."""
-    original = KINDS["posts"].chunks
+    for name, kind in KINDS.items():
+        KINDS[name] = replace(kind, chunks=partial(_poisoned, kind.chunks))
 
-    def chunks(owner: User, rows: int) -> Iterator[tuple[int, bytes]]:
-        for number, chunk in enumerate(original(owner, rows)):
-            if owner.username.startswith(POISON) and number == POISONED_CHUNK:
-                os.kill(os.getpid(), signal.SIGKILL)
-            if (FOLDER / "disk-full").exists():
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            yield chunk
 
-    KINDS["posts"] = replace(KINDS["posts"], chunks=chunks)
+def _poisoned(chunks: Chunks, owner: User, rows: int) -> Generator[tuple[int, bytes]]:
+    for number, chunk in enumerate(chunks(owner, rows)):
+        if owner.username.startswith(POISON) and number == POISONED_CHUNK:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if (FOLDER / "disk-full").exists():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        yield chunk
 
 
 def die_before_enqueue() -> None:

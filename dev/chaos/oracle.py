@@ -1,16 +1,25 @@
 """Compares what was asked for, what the database says, and what the mail server took."""
 
 import hashlib
+import io
 import json
+import zipfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from django.core.management.base import OutputWrapper
+
+from blog.models import Message, User
+from blog.terminal import ProgressBar
 from dev.mailbox import Mail, Mailbox
+from exports.kinds import KINDS as ARCHIVES
 from exports.models import ErrorCode, Event, ExportMail, ExportTask, MailStatus, Purpose, Status
 from exports.models.task import MAX_CRASHES
+from exports.parts import as_time
+from exports.verification import Verification
 
 from .faults import KINDS
 from .watch import Watcher
@@ -38,6 +47,7 @@ class Verdict:
     """What happened to every request. Each list but the first four has to be empty."""
 
     requests: int = 0
+    accounts: int = 0
     delivered: list[str] = field(default_factory=list)
     gave_up: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
@@ -79,7 +89,7 @@ class Oracle:
         chosen = None if only is None else set(only)
         verdict = Verdict()
         tasks = list(ExportTask.objects.select_related("owner").order_by("created_at"))
-        verdict.requests = len(tasks)
+        verdict.requests, verdict.accounts = len(tasks), sum(task.kind == "account" for task in tasks)
         verdict.lost += [
             f"{pk}: accepted, but no row has it" for pk in self.accepted - {str(task.pk) for task in tasks}
         ]
@@ -134,7 +144,7 @@ class Oracle:
         """What is wrong with a mail that was taken; empty where nothing is."""
         if task.owner.email not in str(copy.message["to"]):
             return "went to somebody else"
-        part = copy.attachment("posts.json")
+        part = copy.attachment(ARCHIVES[task.kind].file_name)
         if task.status == Status.FAILED:
             return "has an archive, of a failed export" if part else ""
         if part is None:
@@ -142,11 +152,7 @@ class Oracle:
         content = part.get_content()
         if hashlib.sha256(content).hexdigest() != task.archive_sha256:
             return "has another checksum than the row"
-        expected = [
-            {"body": post.body, "timestamp": post.created_at.isoformat().replace("+00:00", "Z")}
-            for post in task.owner.posts.oldest_first()
-        ]
-        return "" if json.loads(content)["posts"] == expected else "holds other posts than the database"
+        return CONTENTS[task.kind](content, task.owner)
 
     def _cause(self, task: ExportTask, verdict: Verdict) -> str:
         """Why an export may have failed; only three crashes will do here, where nothing is broken for good."""
@@ -193,9 +199,38 @@ class Oracle:
         """Files that belong to no export, after one round of pruning."""
         yield from (f"part file {path.name}" for path in (self.world.disk / "parts").iterdir())
         known = set(ExportTask.objects.exclude(archive="").values_list("archive", flat=True))
-        there = {f"posts/{path.name}" for path in (self.world.disk / "archives").glob("posts/*")}
+        there = {f"{path.parent.name}/{path.name}" for path in (self.world.disk / "archives").glob("*/*")}
         yield from (f"archive {name} of no export" for name in there - known)
         yield from (f"no archive {name}, which a row has" for name in known - there)
+
+
+def _flaw_of_posts(content: bytes, owner: User) -> str:
+    expected = [{"body": post.body, "timestamp": as_time(post.created_at)} for post in owner.posts.oldest_first()]
+    found = [{key: post[key] for key in ("body", "timestamp")} for post in json.loads(content)["posts"]]
+    return "" if found == expected else "holds other posts than the database"
+
+
+def _flaw_of_account(content: bytes, owner: User) -> str:
+    bar = ProgressBar(OutputWrapper(io.StringIO()), "rows")
+    if problem := next(Verification(content, bar).problems(), ""):
+        return f"is not sound: {problem}"
+    with zipfile.ZipFile(io.BytesIO(content)) as packed:
+        files = {name: packed.read(name) for name in packed.namelist()}
+    said = [
+        (message["from"], message["body"], message["timestamp"])
+        for conversation in json.loads(files["messages.json"])["messages"]
+        for message in conversation["messages"]
+    ]
+    messages = Message.objects.filter(conversation__participants__person=owner).select_related("sender")
+    if sorted(said) != sorted((one.sender.username, one.body, as_time(one.created_at)) for one in messages):
+        return "holds other messages than the database"
+    followed = [row["name"] for row in json.loads(files["following.json"])["following"]]
+    if followed != list(owner.following.order_by("created_at").values_list("followed__username", flat=True)):
+        return "says that they follow others than the database"
+    return _flaw_of_posts(files["posts.json"], owner)
+
+
+CONTENTS = {"posts": _flaw_of_posts, "account": _flaw_of_account}
 
 
 def _name_of(mail: Mail) -> str:

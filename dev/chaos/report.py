@@ -25,7 +25,8 @@ def lines(world: World, injections: list[Injection], verdict: Verdict, watcher: 
     building, mailing, kills = aims(injections)
     yield ""
     yield f"{'kills, of which hit a build / a mail':<50}{f'{kills}: {building} / {mailing}':>18}"
-    yield f"{'requests made':<50}{verdict.requests:>18}"
+    made = f"{verdict.requests}: {verdict.accounts}"
+    yield f"{'requests made, of which for a whole account':<50}{made:>18}"
     share = len(verdict.delivered) / max(1, verdict.requests)
     yield f"{'archives delivered':<50}{f'{len(verdict.delivered)} ({share:.1%})':>18}"
     yield f"{'mails given up, and said so':<50}{len(verdict.gave_up):>18}"

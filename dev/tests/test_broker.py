@@ -41,7 +41,7 @@ def test_a_url_on_the_network_has_no_socket():
 
 def test_waiting_for_a_broker_that_never_comes_ends(tmp_path):
     with pytest.raises(TimeoutError, match=r"No broker answers at .*valkey\.sock after 0\.1 seconds"):
-        broker.wait(tmp_path / "valkey.sock", seconds=0.1)
+        broker.wait(f"unix://{tmp_path}/valkey.sock", seconds=0.1)
 
 
 def test_what_it_holds_survives_a_restart(tmp_path):
@@ -50,7 +50,7 @@ def test_what_it_holds_survives_a_restart(tmp_path):
     socket = broker.socket_in(tmp_path)
     for expected in (None, b"kept"):
         server = subprocess.Popen(broker.command(socket, tmp_path), stdout=subprocess.DEVNULL)
-        broker.wait(socket)
+        broker.wait(f"unix://{socket}")
         with redis.Redis(unix_socket_path=str(socket)) as connection:
             assert connection.get("name") == expected
             connection.set("name", "kept")

@@ -79,10 +79,10 @@ class ExportTaskQuerySet(models.QuerySet["ExportTask"]):
         """Unfinished, but their owner may not use the site any more."""
         return self.unfinished().filter(owner__is_active=False)
 
-    def recent_success(self, kind: str = "posts") -> ExportTask | None:
-        """The last successful one, as long as EXPORT_COOLDOWN forbids another."""
+    def cooling(self) -> ExportTaskQuerySet:
+        """Successful ones of which EXPORT_COOLDOWN forbids another, the last one last."""
         since = from_now(-settings.EXPORT_COOLDOWN)
-        return self.filter(kind=kind, status=Status.SUCCESSFUL, finished_at__gt=since).order_by("finished_at").last()
+        return self.filter(status=Status.SUCCESSFUL, finished_at__gt=since).order_by("finished_at")
 
     def request(
         self,
@@ -175,17 +175,17 @@ class ExportTask(models.Model):
         return f"{self.pk}-{self.attempt}"
 
     @property
+    def owner_language(self) -> str:
+        """What the archive and the mails about it are written in."""
+        return self.owner.language or self.language or settings.LANGUAGE_CODE
+
+    @property
     def is_unfinished(self) -> bool:
         return self.status in UNFINISHED
 
     @property
     def is_downloadable(self) -> bool:
         return bool(self.archive) and self.archive_expires_at is not None and self.archive_expires_at > timezone.now()
-
-    @property
-    def is_packed(self) -> bool:
-        """Whether the archive was too large for an e-mail, and so is a zip file."""
-        return bool(self.archive) and str(self.archive.name).endswith(".zip")
 
     @property
     def duration(self) -> timedelta | None:

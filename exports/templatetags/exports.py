@@ -6,10 +6,23 @@ from django import template
 from django.template import RequestContext
 
 from blog.models import User
+from exports.kinds import KINDS, Kind
 from exports.models import ExportTask
+from exports.offers import Offer, offers
 from exports.progress import describe
 
 register = template.Library()
+
+
+@register.filter
+def kind(task: ExportTask) -> Kind:
+    """How its kind is spoken of."""
+    return KINDS[task.kind]
+
+
+@register.filter
+def may_ask_again(offers: dict[str, Offer], task: ExportTask) -> bool:
+    return offers[task.kind].is_open
 
 
 @register.filter
@@ -20,9 +33,9 @@ def progress(task: ExportTask) -> dict[str, Any]:
 
 @register.inclusion_tag("exports/_bars.html", takes_context=True)
 def export_bars(context: RequestContext) -> dict[str, Any]:
-    """A bar for each export that is not over, and word of a failure that has not been seen."""
+    """A bar for each export that is not over, and word of failures that have not been seen."""
     user: User = context["request"].user
-    news = list(user.notifications.filter(name__startswith="export:").order_by("-updated_at")[:1])
+    news = list(user.notifications.filter(name__startswith="export:").order_by("-updated_at")[: len(KINDS)])
     last_words = [describe(item.payload)["toast"] for item in news if item.read_at is None]
     return {
         "bars": [progress(task) for task in user.export_tasks.in_progress().order_by("created_at")],
@@ -33,11 +46,6 @@ def export_bars(context: RequestContext) -> dict[str, Any]:
 
 
 @register.inclusion_tag("exports/_request.html", takes_context=True)
-def export_request(context: RequestContext, user: User) -> dict[str, Any]:
+def export_request(context: RequestContext, user: User, kind: str) -> dict[str, Any]:
     """The button that asks for an archive, or how far the one under way is."""
-    task = user.export_tasks.unfinished().first()
-    return {
-        "csrf_token": context.get("csrf_token"),
-        "under_way": progress(task) if task else None,
-        "cooling": user.export_tasks.recent_success(),
-    }
+    return {"csrf_token": context.get("csrf_token"), "offer": offers(user)[kind]}

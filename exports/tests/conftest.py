@@ -43,11 +43,11 @@ def onlooker() -> Onlooker:
 
 @pytest.fixture
 def read_archive(onlooker: Onlooker) -> Callable[[User], bytes]:
-    """Build an archive of somebody's posts in memory."""
+    """Build an archive of somebody's posts, or of another kind, in memory."""
 
-    def read(user: User) -> bytes:
+    def read(user: User, kind: str = "posts") -> bytes:
         out = io.BytesIO()
-        archive.build("posts", user, out, onlooker)
+        archive.build(kind, user, out, onlooker)
         return out.getvalue()
 
     return read

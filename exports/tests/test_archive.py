@@ -92,8 +92,7 @@ def test_the_reading_costs_two_queries_whatever_the_number(
 ):
     monkeypatch.setattr(archive, "CHUNK_ROWS", 10)
     write_posts(alice, 100)
-    savepoints = 2 if connection.vendor == "postgresql" else 0
-    with django_assert_num_queries(2 + savepoints):
+    with django_assert_num_queries(2):
         archive.build("posts", alice, io.BytesIO(), onlooker)
 
 

@@ -1,4 +1,6 @@
 import pytest
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
 
 from exports.checks import shared_services, timings, watching, webhooks
 
@@ -23,6 +25,14 @@ def test_with_all_three_shared_there_is_nothing_to_say(settings, monkeypatch):
     monkeypatch.setitem(settings.DATABASES["default"], "ENGINE", "django.db.backends.postgresql")
     settings.REDIS_URL = "redis://broker:6379/0"
     assert ids() == []
+
+
+@pytest.mark.django_db
+def test_a_release_is_refused_where_archives_would_get_lost(settings):
+    """As on Heroku without a bucket: the release migrates, and does not get that far."""
+    settings.SEVERAL_HOSTS = True
+    with pytest.raises(SystemCheckError, match="EXPORT_BUCKET"):
+        call_command("migrate", "--no-input", skip_checks=False)
 
 
 def test_each_error_names_its_cure(settings):

@@ -1,12 +1,15 @@
 import hashlib
 import json
 import zipfile
+from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+
+from blog.models import Conversation, Post, User
 
 POSTS = [
     {"body": "one", "timestamp": "2026-11-23T10:00:00Z"},
@@ -111,3 +114,71 @@ def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "missing"):
         with pytest.raises(CommandError, match=r"^Cannot read [^\n]+$"):
             verify(path)
+
+
+@pytest.fixture
+def account(db: None, alice: User, read_archive: Callable[..., bytes], tmp_path: Path) -> Path:
+    """A sound archive of an account."""
+    Post.objects.create(author=alice, body="one")
+    file = tmp_path / "account.zip"
+    file.write_bytes(read_archive(alice, "account"))
+    return file
+
+
+def repack(file: Path, **changes: str | None) -> None:
+    """Put other files into the zip, or none where they are None."""
+    with zipfile.ZipFile(file) as packed:
+        files: dict[str, Any] = {name: packed.read(name) for name in packed.namelist()}
+    files |= {f"{name}.json": content for name, content in changes.items()}
+    with zipfile.ZipFile(file, "w") as packed:
+        for name, content in files.items():
+            if content is not None:
+                packed.writestr(name, content)
+
+
+def manifest_of(file: Path) -> dict[str, Any]:
+    with zipfile.ZipFile(file) as packed:
+        found: dict[str, Any] = json.loads(packed.read("manifest.json"))
+    return found
+
+
+def test_a_sound_account_is_ok(account: Path) -> None:
+    digest = hashlib.sha256(account.read_bytes()).hexdigest()
+    assert "OK: 3 entries by alice" in verify(account, sha256=digest)
+
+
+def test_a_file_that_was_changed_is_named(account: Path) -> None:
+    repack(account, mutes='{"version": 1, "username": "bob", "mutes": [{"name": "carol"}], "count": 1}')
+    found = problems(account)
+    assert "mutes.json has another size or SHA-256 than manifest.json says" in found
+    assert "mutes.json: $.mutes[0]: 'since' is a required property" in found
+    assert "mutes.json has another count or username than manifest.json" in found
+
+
+def test_files_that_are_missing_or_too_many_are_named(account: Path) -> None:
+    repack(account, posts=None, photos="{}")
+    found = problems(account)
+    assert "posts.json is missing" in found
+    assert "photos.json is not in manifest.json" in found
+
+
+def test_a_sum_that_is_wrong_is_named(account: Path) -> None:
+    repack(account, manifest=json.dumps(manifest_of(account) | {"count": 7}))
+    assert "it is not the sum" in problems(account)
+
+
+@pytest.mark.parametrize("content", ["{}", "null", "nothing", '{"files": 1}'])
+def test_a_manifest_that_is_none_is_refused(account: Path, content: str) -> None:
+    repack(account, manifest=content)
+    assert "manifest.json: " in problems(account)
+
+
+def test_a_conversation_counts_for_its_messages(account: Path, alice: User, bob: User, read_archive: Any) -> None:
+    for body in ("hello", "again"):
+        Conversation.objects.between(alice, bob).say(alice, bob, body)
+    account.write_bytes(read_archive(alice, "account"))
+    assert "OK: 5 entries" in verify(account)
+    with zipfile.ZipFile(account) as packed:
+        messages = json.loads(packed.read("messages.json"))
+    repack(account, messages=json.dumps(messages | {"count": 1}))
+    assert "messages.json: $.count: it is 1, but there are 2 messages" in problems(account)

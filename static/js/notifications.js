@@ -61,16 +61,17 @@ const isBusy = () => bars.childElementCount > 0 || watched.read().length > 0;
 const announced = new Map();
 
 /** Say a change of state at once, and progress every tenth: a voice each second would be noise. */
-function announce({ task, text, label, value }) {
+function announce({ task, title, text, label, value }) {
   const words = `${text}|${Math.floor(value / 10)}`;
   if (announced.get(task) === words) return;
   announced.set(task, words);
-  section.querySelector("[data-announcement]").textContent = `${text}: ${label}`;
+  section.querySelector("[data-announcement]").textContent = `${title}. ${text}: ${label}`;
 }
 
 function addBar(data) {
   const bar = section.querySelector("[data-bar-template]").content.firstElementChild.cloneNode(true);
   bar.dataset.bar = data.task;
+  bar.querySelector("[data-bar-title]").textContent = data.title;
   bar.querySelector("a").href = data.url;
   bars.append(bar);
 }
@@ -89,9 +90,10 @@ function showProgress(data) {
 
 // Toasts
 
-function showToast({ level, text, url }) {
+function showToast({ level, title, text, url }) {
   const toast = document.querySelector("[data-toast-template]").content.firstElementChild.cloneNode(true);
   toast.classList.add(`toast-${level}`);
+  toast.querySelector("[data-toast-title]").textContent = `${title}.`;
   toast.querySelector("[data-toast-text]").textContent = text;
   toast.querySelector("a").href = url;
   toast.querySelector("button").addEventListener("click", () => toast.remove());

@@ -7,11 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import translation
 
 from blog.models import User
 from blog.terminal import ProgressBar
 from exports import archive
+from exports.kinds import KINDS, POSTS
 
 
 class TerminalProgress(ProgressBar):
@@ -28,25 +31,33 @@ class TerminalProgress(ProgressBar):
 
 
 class Command(BaseCommand):
-    help = "Write one person's archive of posts, the same that the site mails, to a file."
+    help = "Write one person's archive of posts, or of another kind, the same that the site mails, to a file."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("username")
+        parser.add_argument("--kind", choices=KINDS, default=POSTS.name)
         parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="replaced if it exists")
 
-    def handle(self, *, username: str, output: Path, **options: Any) -> None:
+    def handle(self, *, username: str, kind: str, output: Path, **options: Any) -> None:
+        rows = KINDS[kind].rows
         try:
             owner = User.objects.get_by_natural_key(username)
         except User.DoesNotExist:
             raise CommandError(f"There is nobody named {username!r}.") from None
         try:
-            with _whole_file(output) as out, TerminalProgress(self.stderr, "posts") as progress:
-                built = archive.build("posts", owner, out, progress)
+            with (
+                _whole_file(output) as out,
+                TerminalProgress(self.stderr, rows) as progress,
+                translation.override(owner.language or settings.LANGUAGE_CODE),
+            ):
+                built = archive.build(kind, owner, out, progress)
         except OSError as error:
             raise CommandError(f"Cannot write {output}: {error.strerror or error}.") from None
         except KeyboardInterrupt:
             raise CommandError("Interrupted; nothing was written.", returncode=130) from None
-        self.stdout.write(f"{output}: {built.rows:,} posts, {built.size:,} bytes, {progress.rate:,.0f} posts a second")
+        self.stdout.write(
+            f"{output}: {built.rows:,} {rows}, {built.size:,} bytes, {progress.rate:,.0f} {rows} a second"
+        )
         self.stdout.write(f"SHA-256: {built.sha256}")
 
 

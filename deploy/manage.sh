@@ -1,0 +1,19 @@
+#!/bin/sh
+# manage.py of the release that this file is part of, with the user and the environment of the services. As root:
+#
+#   /srv/microblog/current/deploy/manage.sh createsuperuser
+#
+# DESTDIR   as in install.sh; the user stays who it is then
+set -eu
+umask 077
+
+cd "$(dirname "$0")/.."
+set -a
+export VAR_DIR="${DESTDIR:-}/var/lib/microblog"
+# shellcheck source=deploy/env.example
+. "${DESTDIR:-}/etc/microblog/env"
+set +a
+if [ -n "${DESTDIR:-}" ]; then
+    exec .venv/bin/python manage.py "$@"
+fi
+exec runuser -u microblog -- .venv/bin/python manage.py "$@"
