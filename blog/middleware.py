@@ -45,7 +45,8 @@ class PersonMiddleware:
 
 def is_here(request: HttpRequest) -> bool:
     """Whether somebody who is signed in asks: a page that is merely open polls for ever, which is not them."""
-    return request.user.is_authenticated and getattr(request.resolver_match, "url_name", "") not in POLLS
+    is_poll = "X-Poll" in request.headers or getattr(request.resolver_match, "url_name", "") in POLLS
+    return request.user.is_authenticated and not is_poll
 
 
 def zone_of(request: HttpRequest) -> str | None:

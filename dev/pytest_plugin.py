@@ -113,6 +113,7 @@ def _environment(folder: Path) -> dict[str, str]:
         "EXPORT_BUCKET": "",
         "SEVERAL_HOSTS": "false",
         "STATIC_COLLECTED": "false",
+        "STAFF_SECOND_FACTOR": "false",
         "EXPORT_LEASE_SECONDS": "2",
         "EXPORT_TICK_SECONDS": "0.5",
         "EXPORT_MAX_RATE": "0",

@@ -69,6 +69,14 @@ CAREFUL = {
     "settings-tokens-none": "/settings/tokens/",
     "settings-token-new": "/settings/tokens/new/",
 }
+DESK = {
+    "desk": "/admin/",
+    "desk-exports": "/admin/exports/exporttask/",
+    "desk-stuck": "/admin/stuck/",
+    "desk-selftest": "/admin/selftest/",
+    "desk-queue": "/admin/django_rq/dashboard/",
+    "desk-jobs": "/admin/django_rq/dashboard/queues/0/finished/",
+}
 
 
 class Camera:
@@ -134,6 +142,8 @@ def take_all(camera: Camera) -> None:
     camera.visit({"home-staff": "/"})
     page.locator("summary").click()
     camera.take("menu-staff")
+    camera.visit(DESK)
+    _take_desk(camera)
 
 
 def _take_posts(camera: Camera) -> None:
@@ -174,6 +184,22 @@ def _take_exports(camera: Camera) -> None:
     camera.visit({"exports": "/exports/"})
     page.locator(".task-header a").first.click()
     camera.take("export-finished")
+
+
+def _take_desk(camera: Camera) -> None:
+    page = camera.page
+    page.goto(f"{camera.site}/admin/exports/exporttask/")
+    page.locator(".field-whose a").first.click()
+    camera.take("desk-export")
+    page.locator("dd a").first.click()
+    camera.take("desk-job")
+    page.go_back()
+    page.get_by_role("link", name="Send the e-mail again").click()
+    camera.take("desk-confirm")
+    page.goto(f"{camera.site}/admin/selftest/")
+    page.get_by_role("button", name="Test the chain").click()
+    page.get_by_text("All links hold").wait_for()
+    camera.take("desk-selftest-passed")
 
 
 @contextmanager

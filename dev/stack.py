@@ -68,6 +68,7 @@ def environment(var: Path, redis_url: str, **changes: str) -> dict[str, str]:
         "SITE_URL": f"http://127.0.0.1:{site_port}",
         "ALLOWED_HOSTS": "127.0.0.1",
         "EXPORT_BUCKET": "",
+        "STAFF_SECOND_FACTOR": "false",
         **changes,
     }
 

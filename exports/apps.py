@@ -8,15 +8,18 @@ class ExportsConfig(AppConfig):
     verbose_name = _("Exports")
 
     def ready(self) -> None:
+        from allauth.mfa.signals import authenticator_added
         from anymail.signals import tracking
 
         from blog import deletion, notifications
 
         from . import bounces, checks, progress
         from .deletion import withdraw_exports
+        from .desk.second_factor import note_set_up
 
         notifications.register("export", progress.describe)
         deletion.before_delete(withdraw_exports)
+        authenticator_added.connect(note_set_up)
         tracking.connect(bounces.note)
         register(checks.shared_services)
         register(checks.timings)

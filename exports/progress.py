@@ -67,10 +67,10 @@ def _waiting(facts: dict[str, Any]) -> str:
         return _("Your archive is waiting for its turn")
     if facts["wait"] is None:
         return _("Number %(place)s in line") % {"place": place}
-    return _("Number %(place)s in line, ready in %(time)s") % {"place": place, "time": _minutes(*facts["wait"])}
+    return _("Number %(place)s in line, ready in %(time)s") % {"place": place, "time": minutes(*facts["wait"])}
 
 
-def _minutes(least: int, most: int) -> str:
+def minutes(least: int, most: int) -> str:
     """A range of minutes in words; from 0 to 1 is less than one."""
     if least < 1 and most <= 1:
         return _("less than a minute")

@@ -49,7 +49,7 @@ INSTALLED_APPS = [
     "blog",
     "exports",
     "api",
-    "django.contrib.admin",
+    "exports.desk.apps.DeskConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -234,6 +234,8 @@ MFA_FORMS = {
 }
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Microblog"
+# Whether the admin opens to those only who have shown a second factor in this session.
+STAFF_SECOND_FACTOR = env.bool("STAFF_SECOND_FACTOR", default=not DEBUG)
 MFA_TOTP_TOLERANCE = 1  # a code counts for a minute and a half: clocks of telephones are not all right
 
 PASSWORD_HASHERS = ["blog.hashers.Argon2idHasher", "django.contrib.auth.hashers.PBKDF2PasswordHasher"]

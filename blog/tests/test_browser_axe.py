@@ -12,6 +12,8 @@ from model_bakery import baker
 
 from blog.models import Block, Follow, Mute, Post, Report
 from conftest import PASSWORD
+from exports.jobs import enqueue_export
+from exports.models import ExportTask
 
 pytestmark = pytest.mark.browser
 
@@ -177,3 +179,22 @@ def test_the_second_factor(visit, alice):
     visit.send(password=PASSWORD)
     visit.look("/accounts/2fa/", "/accounts/2fa/totp/deactivate/")
     visit.look("/accounts/2fa/recovery-codes/", "/accounts/2fa/recovery-codes/generate/")
+
+
+def test_the_desk(visit, alice, bob):
+    alice.is_staff = alice.is_superuser = True
+    alice.save()
+    task, _ = ExportTask.objects.request(bob.pk)
+    task.claim()
+    task.fail("ERROR", "Traceback")
+    under_way, _ = ExportTask.objects.request(alice.pk)
+    enqueue_export(under_way)
+    visit.sign_in()
+    exports = "/admin/exports/exporttask/"
+    visit.look("/admin/", exports, f"{exports}{task.pk}/change/", f"{exports}{under_way.pk}/change/")
+    visit.look(f"{exports}act/request/?task={task.pk}", "/admin/stuck/", "/admin/selftest/")
+    visit.page.get_by_role("button", name="Test the chain").click()
+    visit.page.get_by_text("Waiting for a worker").wait_for()
+    visit.look_here()
+    job = f"/admin/django_rq/dashboard/queues/0/{under_way.job_id}/"
+    visit.look(job, "/admin/django_rq/dashboard/queues/0/started/")

@@ -2,6 +2,7 @@
 
 from .event import Event, ExportEvent
 from .mail import ExportMail, MailStatus, Purpose
+from .self_test import SelfTest
 from .sweeper import SweeperSign
 from .task import ErrorCode, ExportTask, Status
 
@@ -13,6 +14,7 @@ __all__ = [
     "ExportTask",
     "MailStatus",
     "Purpose",
+    "SelfTest",
     "Status",
     "SweeperSign",
 ]

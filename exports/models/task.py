@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.files.storage import Storage, storages
 from django.db import IntegrityError, models, transaction
 from django.db.models import Exists, F, OuterRef, Q, Value
-from django.db.models.functions import Greatest, Now
+from django.db.models.functions import Greatest, Least, Now
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -85,18 +85,23 @@ class ExportTaskQuerySet(models.QuerySet["ExportTask"]):
         return self.filter(status=Status.SUCCESSFUL, finished_at__gt=since).order_by("finished_at")
 
     def request(
-        self, owner_id: int, kind: str = "posts", language: str = "", rows_total: int = 0
+        self,
+        owner_id: int,
+        kind: str = "posts",
+        language: str = "",
+        rows_total: int = 0,
+        actor: User | None = None,
     ) -> tuple[ExportTask, bool]:
         """A new task, or the one that is under way already, and whether it is new."""
         try:
             with transaction.atomic():
                 task = self.create(owner_id=owner_id, kind=kind, language=language, rows_total=rows_total)
-                task.record(Event.REQUESTED)
+                task.record(Event.REQUESTED, actor)
                 task.announce()
         except IntegrityError:
             under_way = self.unfinished().filter(owner_id=owner_id, kind=kind).first()
             # None if it has ended in this very moment: then there is room for a new one.
-            return (under_way, False) if under_way else self.request(owner_id, kind, language, rows_total)
+            return (under_way, False) if under_way else self.request(owner_id, kind, language, rows_total, actor)
         return task, True
 
 
@@ -137,7 +142,11 @@ class ExportTask(models.Model):
     class Meta:
         verbose_name = _("export")
         verbose_name_plural = _("exports")
-        permissions = [("cancel_exporttask", "Can cancel exports")]
+        permissions = [
+            ("cancel_exporttask", "Can cancel exports"),
+            ("resend_exporttask", "Can send an export's mail again"),
+            ("operate_exporttask", "Can rescue, expire and request exports, and test the chain"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["owner", "kind"], condition=Q(status__in=UNFINISHED), name="exports_exporttask_unfinished"
@@ -187,6 +196,17 @@ class ExportTask(models.Model):
     def next_request_at(self) -> datetime:
         """When the owner may ask again, by this export's cooldown."""
         return (self.finished_at or timezone.now()) + timedelta(seconds=settings.EXPORT_COOLDOWN)
+
+    @property
+    def can_be_mailed(self) -> bool:
+        """Whether staff may have it mailed once more."""
+        has_news = self.is_downloadable if self.status == Status.SUCCESSFUL else self.status == Status.FAILED
+        return has_news and not self.mails.unsettled().exists()
+
+    @property
+    def heard_from_at(self) -> datetime | None:
+        """When whoever builds it renewed the lease last."""
+        return self.lease_expires_at and self.lease_expires_at - timedelta(seconds=settings.EXPORT_LEASE_SECONDS)
 
     @property
     def owed_mail(self) -> ExportMail | None:
@@ -255,29 +275,50 @@ class ExportTask(models.Model):
         """`crash`, if the lease has run out."""
         return self._crash(self._held(Status.RUNNING).lapsed(), "")
 
-    def cancel(self) -> bool:
+    def cancel(self, actor: User | None = None) -> bool:
         """Move READY or RUNNING to CANCELLED: whoever builds it stops within a heartbeat, and no mail is owed."""
         unfinished = type(self).objects.unfinished().filter(pk=self.pk)
         return self._move(
-            unfinished, Event.CANCELLED, status=Status.CANCELLED, finished_at=Now(), lease_expires_at=None
+            unfinished, Event.CANCELLED, actor, status=Status.CANCELLED, finished_at=Now(), lease_expires_at=None
         )
 
-    def requeue(self) -> bool:
+    def requeue(self, actor: User | None = None) -> bool:
         """Give a READY task, whose job was lost, a new attempt."""
-        return self._move(self._held(Status.READY), Event.REQUEUED, attempt=self.attempt + 1, queued_at=Now())
+        return self._move(self._held(Status.READY), Event.REQUEUED, actor, attempt=self.attempt + 1, queued_at=Now())
 
-    def expire(self) -> bool:
-        """Forget an archive whose time is over. The file itself is the caller's to remove."""
+    def take_back(self, actor: User) -> bool:
+        """Hand a RUNNING build out anew, lease or no lease; it counts for no crash."""
+        return self._take_back(self._held(Status.RUNNING), actor)
+
+    def resend(self, actor: User) -> ExportMail | None:
+        """Owe another mail like the last one; None while one is still to be sent, or where there is nothing to send."""
         with transaction.atomic():
-            if type(self).objects.filter(pk=self.pk).expired().update(archive="") != 1:
+            task = type(self).objects.select_for_update().get(pk=self.pk)
+            if not task.can_be_mailed:
+                return None
+            purpose = Purpose.FAILURE if task.status == Status.FAILED else Purpose.ARCHIVE
+            mail = ExportMail.objects.create(task=task, purpose=purpose, next_try_at=soon())
+            task.record(Event.RESENT, actor)
+            task.announce()
+        return mail
+
+    def expire(self, actor: User | None = None) -> bool:
+        """Forget an archive whose time is over, or that `actor` ends early. The file is the caller's to remove."""
+        rows = type(self).objects.filter(pk=self.pk).exclude(archive="")
+        with transaction.atomic():
+            if actor is None:
+                forgotten = rows.expired().update(archive="")
+            else:
+                forgotten = rows.update(archive="", archive_expires_at=Least(F("archive_expires_at"), Now()))
+            if forgotten != 1:
                 return False
             self.archive = ""
-            self.record(Event.EXPIRED)  # no news: it was said from the beginning how long it lasts
+            self.record(Event.EXPIRED, actor)  # no news: it was said from the beginning how long it lasts
         return True
 
-    def record(self, event: Event) -> None:
+    def record(self, event: Event, actor: User | None = None) -> None:
         """Add to the timeline."""
-        ExportEvent.objects.create(task=self, kind=event, attempt=self.attempt)
+        ExportEvent.objects.create(task=self, kind=event, attempt=self.attempt, actor=actor)
 
     @property
     def notification_name(self) -> str:
@@ -313,12 +354,12 @@ class ExportTask(models.Model):
         """This row, as long as it has that status and the attempt that this object was read with."""
         return type(self).objects.filter(pk=self.pk, attempt=self.attempt, status=status)
 
-    def _move(self, row: ExportTaskQuerySet, event: Event, **changes: Any) -> bool:
+    def _move(self, row: ExportTaskQuerySet, event: Event, actor: User | None = None, **changes: Any) -> bool:
         with transaction.atomic():
             if row.update(**changes) != 1:
                 return False
             self.refresh_from_db(fields=STATE_FIELDS)
-            self.record(event)
+            self.record(event, actor)
             self.announce()
         return True
 
@@ -337,12 +378,16 @@ class ExportTask(models.Model):
 
     def _crash(self, row: ExportTaskQuerySet, traceback: str) -> bool:
         crashes = self.crashes + 1
-        changes = {"crashes": crashes, "traceback": traceback or self.traceback}
+        changes: dict[str, Any] = {"crashes": crashes, "traceback": traceback or self.traceback}
         if crashes >= MAX_CRASHES:
             return self._fail(row, error_code=ErrorCode.CRASHED, **changes)
+        return self._take_back(row, **changes)
+
+    def _take_back(self, row: ExportTaskQuerySet, actor: User | None = None, **changes: Any) -> bool:
         return self._move(
             row,
             Event.RESCUED,
+            actor,
             status=Status.READY,
             attempt=self.attempt + 1,
             queued_at=Now(),

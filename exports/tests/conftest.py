@@ -2,14 +2,20 @@
 
 import io
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
+import django_rq
 import pytest
+from django.apps import apps
+from django.contrib.auth.models import Group
 from django.core import mail
+from rq.job import Job
 
 from blog.models import Post, User
 from exports import archive, jobs
 from exports.models import ExportTask
+from exports.worker import Worker
 
 
 class Onlooker:
@@ -81,3 +87,57 @@ def broken_build(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], N
         monkeypatch.setattr(archive, "build", build)
 
     return break_it
+
+
+@pytest.fixture
+def worker() -> Worker:
+    """Alive, as RQ knows it, and idle."""
+    queue = django_rq.get_queue("default")
+    worker = Worker([queue], connection=queue.connection)
+    worker.register_birth()
+    worker.heartbeat()
+    return worker
+
+
+@pytest.fixture
+def take(worker: Worker) -> Callable[[ExportTask], None]:
+    """Let the worker have an export's job in hand."""
+
+    def begin(task: ExportTask) -> None:
+        queue = django_rq.get_queue("default")
+        jobs.enqueue_export(task)
+        queue.connection.lrem(queue.key, 0, task.job_id)
+        worker.prepare_execution(Job.fetch(task.job_id, queue.connection, serializer=queue.serializer))
+
+    return begin
+
+
+@pytest.fixture
+def in_role(make_user: Callable[..., User]) -> Callable[[str], User]:
+    """Make one of the staff with that role; the roles as the migration makes them, which a flush may have removed."""
+
+    def make(role: str) -> User:
+        import_module("exports.migrations.0005_roles").make_roles(apps, None)
+        user = make_user(role.lower(), is_staff=True)
+        user.groups.add(Group.objects.get(name=role))
+        return user
+
+    return make
+
+
+@pytest.fixture
+def support(in_role: Callable[[str], User]) -> User:
+    """Who watches, cancels, and sends mails again."""
+    return in_role("Support")
+
+
+@pytest.fixture
+def operator(in_role: Callable[[str], User]) -> User:
+    """Who may do all that the desk offers."""
+    return in_role("Operators")
+
+
+@pytest.fixture
+def helper(make_user: Callable[..., User]) -> User:
+    """Staff without any permission."""
+    return make_user("helper", is_staff=True)

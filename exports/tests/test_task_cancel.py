@@ -95,7 +95,7 @@ def test_it_takes_a_post(client, alice, task):
 
 def test_staff_cancel_in_the_admin(client, staff, task):
     client.force_login(staff)
-    client.post("/admin/exports/exporttask/", {"action": "cancel", "_selected_action": [str(task.pk)]})
+    client.post("/admin/exports/exporttask/act/cancel/", {"task": str(task.pk)})
     task.refresh_from_db()
     assert task.status == Status.CANCELLED
 
@@ -106,6 +106,6 @@ def test_staff_without_the_permission_cannot(client, make_user, task):
     watcher = make_user("watcher", is_staff=True)
     watcher.user_permissions.add(Permission.objects.get(codename="view_exporttask"))
     client.force_login(watcher)
-    client.post("/admin/exports/exporttask/", {"action": "cancel", "_selected_action": [str(task.pk)]})
+    client.post("/admin/exports/exporttask/act/cancel/", {"task": str(task.pk)})
     task.refresh_from_db()
     assert task.status == Status.READY

@@ -1,0 +1,1 @@
+"""What staff see of the exports and their queue, and what they may do about it."""

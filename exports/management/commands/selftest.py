@@ -1,0 +1,31 @@
+"""The chain of an export, tried from a shell."""
+
+import time
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from exports.desk import self_test
+
+
+class Command(BaseCommand):
+    help = (
+        "Runs a small job through database, queue, worker, progress and mail, and says in one line which link of the "
+        "chain is broken. Exits with 0 if none is."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--to", metavar="ADDRESS", help="where the mail goes; by default the first of ADMINS")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        address = options["to"] or next((address for _, address in settings.ADMINS), None)
+        if not address:
+            raise CommandError("Where should the mail go? Give --to an address, or set ADMINS.")
+        test = self_test.begin(address)
+        while test.passed is None:
+            time.sleep(0.2)
+            self_test.judge(test)
+        if not test.passed:
+            raise CommandError(test.verdict)
+        self.stdout.write(test.verdict)
