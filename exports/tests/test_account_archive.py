@@ -196,7 +196,7 @@ def test_the_manifest_counts_and_hashes_every_file(alice, life, read_archive, on
         }
         for name, content in files.items()
     ]
-    assert manifest["count"] == sum(file["count"] for file in manifest["files"]) == 15
+    assert manifest["count"] == sum(file["count"] for file in manifest["files"]) == 16
     assert (onlooker.total, onlooker.reported[-1]) == (15, 15)
 
 
@@ -270,7 +270,7 @@ def test_it_is_mailed_as_account_zip(alice, life):
     message = mail.outbox[-1]
     [attachment] = message.attachments
     assert message.subject == "[Microblog] Your account"
-    assert "15 entries" in message.body
+    assert "16 entries" in message.body
     assert "account.zip" in message.body
     assert (attachment.filename, attachment.mimetype) == ("account.zip", "application/zip")
     assert hashlib.sha256(attachment.content).hexdigest() == task.archive_sha256
