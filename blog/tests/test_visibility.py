@@ -5,7 +5,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
 from model_bakery import baker
 
-from blog import notifications
+from blog import deeds, notifications
 from blog.models import Block, Follow, Mute, Notification, Post, User
 
 pytestmark = pytest.mark.django_db
@@ -56,6 +56,13 @@ def test_a_block_ends_following_both_ways(alice, bob, make_user):
         ("alice", "carol"),
         ("carol", "bob"),
     }
+
+
+def test_a_block_that_comes_between_keeps_the_follow_away(alice, bob, block):
+    block()
+    deeds.follow(alice, bob)  # the view has looked before
+    assert not Follow.objects.exists()
+    assert not bob.notifications.exists()
 
 
 def test_nobody_follows_across_a_block(client, alice, bob, block):
