@@ -48,6 +48,12 @@ def test_looking_marks_nothing_and_the_button_marks_all(as_alice, alice, followe
     assert as_alice.post("/notifications/read/", headers={"X-Fragment": "true"}).status_code == 204
 
 
+def test_there_is_a_button_where_anything_is_unread(as_alice, alice, followed):
+    assert "data-read>" in as_alice.get(URL).content.decode()
+    as_alice.post("/notifications/read/")
+    assert "data-read hidden>" in as_alice.get(URL).content.decode()
+
+
 def test_the_number_of_unread_ones_stands_in_the_navigation(as_alice, alice, followed):
     assert "<span data-count>1</span>" in as_alice.get("/explore/").content.decode()
     as_alice.post("/notifications/read/")

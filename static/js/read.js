@@ -6,7 +6,9 @@ const form = document.querySelector("[data-read]");
 
 async function markRead() {
   const response = await fetch(form.action, { method: "POST", body: new FormData(form), headers: { "X-Fragment": "true" } });
-  if (response.ok) document.querySelector('[data-badge="notifications"]').hidden = true;
+  if (!response.ok) return;
+  document.querySelector('[data-badge="notifications"]').hidden = true;
+  form.hidden = true;
 }
 
 function lookAt() {
@@ -15,5 +17,7 @@ function lookAt() {
   setTimeout(markRead, MOMENT);
 }
 
-document.addEventListener("visibilitychange", lookAt);
-lookAt();
+if (!form.hidden) {
+  document.addEventListener("visibilitychange", lookAt);
+  lookAt();
+}
