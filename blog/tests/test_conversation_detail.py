@@ -221,7 +221,7 @@ def test_a_block_hides_what_was_said_and_keeps_the_text_that_comes_too_late(as_a
     Block.objects.put(*((alice, bob) if blocker == "alice" else (bob, alice)))
     response = as_alice.get(URL)
     assert response.status_code == 403
-    assert "one of you has blocked the other" in response.content.decode()
+    assert "You and bob cannot write to each other any more." in response.content.decode()
     assert "Bob was here" not in response.content.decode()
     response = write("too late")
     assert response.status_code == 403

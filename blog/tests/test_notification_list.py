@@ -80,6 +80,12 @@ def test_a_post_that_staff_hid_is_news_to_its_author_alone(as_alice, alice, bob)
     assert as_alice.get("/notifications/").json()["unread"]["notifications"] == 1
 
 
+def test_there_is_a_button_where_anything_is_unread(as_alice, alice, followed):
+    assert "data-read>" in as_alice.get(URL).content.decode()
+    read(as_alice)()
+    assert "data-read hidden>" in as_alice.get(URL).content.decode()
+
+
 def test_the_number_of_unread_ones_stands_in_the_navigation(as_alice, alice, followed):
     assert "<span data-count>1</span>" in as_alice.get("/explore/").content.decode()
     read(as_alice)()

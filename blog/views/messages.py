@@ -79,9 +79,8 @@ def _place(request: PersonRequest, username: str) -> Participant:
 def _silence(place: Participant) -> str:
     """Why the two cannot write to each other; empty where they can."""
     if place.is_blocked:
-        return _("You and %(name)s cannot write to each other, because one of you has blocked the other.") % {
-            "name": place.other.username
-        }
+        # Not why: who is blocked is not told.
+        return _("You and %(name)s cannot write to each other any more.") % {"name": place.other.username}
     if not place.other.is_active:
         return _("%(name)s has closed their account, and reads no messages any more.") % {"name": place.other.username}
     return ""

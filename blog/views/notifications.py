@@ -28,7 +28,9 @@ def notification_list(request: PersonRequest) -> HttpResponse:
     rows = request.user.notifications.news().visible_to(request.user).select_related("actor")
     page = paginate(rows, request.GET.get("before"), by="updated_at")
     news = [(row, notifications.render(row.name, row.payload)["toast"]) for row in page.items if _is_known(row)]
-    return render(request, "blog/notification_list.html", {"page": page, "news": [item for item in news if item[1]]})
+    has_unread = bool(badges.unread(request.user)["notifications"]) or any(not row.read_at for row in page.items)
+    context = {"page": page, "news": [item for item in news if item[1]], "has_unread": has_unread}
+    return render(request, "blog/notification_list.html", context)
 
 
 @require_POST

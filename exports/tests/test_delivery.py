@@ -1,5 +1,8 @@
+from zoneinfo import ZoneInfo
+
 import pytest
 from django.core import mail
+from django.utils.formats import date_format
 
 from exports import delivery, jobs
 from exports.models import ErrorCode, ExportMail, ExportTask, Purpose
@@ -35,6 +38,16 @@ def test_it_says_where_to_download_and_how_to_check(task):
     task.refresh_from_db()
     assert f"http://testserver/exports/{task.pk}/" in message.body
     assert task.archive_sha256 in message.body
+
+
+def test_it_says_until_when_in_the_owners_zone(alice, task):
+    alice.time_zone = "Asia/Shanghai"
+    alice.save()
+    message = sent(task)
+    task.refresh_from_db()
+    day = date_format(task.archive_expires_at.astimezone(ZoneInfo("Asia/Shanghai")), "DATETIME_FORMAT")
+    assert f"until {day} CST:" in message.body
+    assert f"until {day} CST:" in message.alternatives[0].content
 
 
 def test_an_empty_archive_is_said_to_be_empty(task):

@@ -7,7 +7,9 @@ const MOMENT = 1_500; // ms
 const form = document.querySelector("[data-read]");
 
 async function markRead() {
-  if (await send(form)) document.dispatchEvent(new Event("microblog:read"));
+  if (!(await send(form))) return;
+  form.hidden = true;
+  document.dispatchEvent(new Event("microblog:read"));
 }
 
 function lookAt() {
@@ -16,5 +18,7 @@ function lookAt() {
   setTimeout(markRead, MOMENT);
 }
 
-document.addEventListener("visibilitychange", lookAt);
-lookAt();
+if (!form.hidden) {
+  document.addEventListener("visibilitychange", lookAt);
+  lookAt();
+}
