@@ -87,7 +87,7 @@ def test_a_card_comes_with_the_pointer_and_goes_with_it(page, site, bob):
 def test_a_card_comes_by_keyboard_and_its_button_is_next(page, site, alice, bob):
     baker.make(Post, author=bob, body="hello @alice")
     page.goto(f"{site}/explore/")
-    page.locator("main").focus()
+    page.locator("main .feed").focus()
     page.keyboard.press("Tab")
     card = page.locator(".card-hover")
     card.wait_for()

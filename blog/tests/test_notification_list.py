@@ -2,10 +2,12 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 from model_bakery import baker
 
 from blog.models import Block, Mute, Notification, Post
+from blog.paging import rows_after
 from exports.models import ExportTask
 
 pytestmark = pytest.mark.django_db
@@ -122,6 +124,17 @@ def test_it_is_paged_by_key_at_a_fixed_number_of_queries(as_alice, alice, make_u
             break
         response = as_alice.get(URL, {"before": page.older})
     assert (len(seen), len({row.pk for row in seen})) == (number, number)
+
+
+def test_the_pages_are_read_from_their_index(alice, followed):
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:  # few are told of anything here: reading it all is as good
+            cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+    rows = alice.notifications.news().visible_to(alice).select_related("actor")
+    plan = rows_after(rows, f"{2**50}-1", by="updated_at")[:21].explain()
+    assert "blog_notification_recent" in plan
+    assert "Seq Scan" not in plan
+    assert not re.search(r"\bSORT\b|TEMP B-TREE|SCAN blog_notification", plan, re.IGNORECASE)
 
 
 def test_a_bad_cursor_is_a_404(as_alice):
