@@ -93,8 +93,8 @@ function showProgress(data) {
 function showToast({ level, title, text, url }) {
   const toast = document.querySelector("[data-toast-template]").content.firstElementChild.cloneNode(true);
   toast.classList.add(`toast-${level}`);
-  toast.querySelector("[data-toast-title]").textContent = `${title}.`;
-  toast.querySelector("[data-toast-text]").textContent = text;
+  toast.querySelector("[data-toast-title]").textContent = title ? `${title}.` : text;
+  toast.querySelector("[data-toast-text]").textContent = title ? text : "";
   toast.querySelector("a").href = url;
   toast.querySelector("button").addEventListener("click", () => toast.remove());
   toasts.append(toast);
