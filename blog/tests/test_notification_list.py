@@ -35,18 +35,18 @@ def test_news_is_listed_the_newest_first_and_marked(as_alice, alice, bob, follow
     assert page.count("is-unread") == 1
 
 
-def test_an_export_is_news_once_it_is_over(as_alice, alice):
-    task = ExportTask.objects.create(owner=alice)
+def test_an_export_is_news_once_it_is_over_and_says_which_it_was(as_alice, alice):
+    task = ExportTask.objects.create(owner=alice, kind="account")
     task.announce()
     assert "Nothing yet." in as_alice.get(URL).content.decode()
     task.claim()
     task.fail("ERROR", "")
-    assert "could not be built" in as_alice.get(URL).content.decode()
+    assert re.search(r">Your account\. [^<]*could not be built", as_alice.get(URL).content.decode())
 
 
 def read(client, **more):
     """What the button on the page sends, and the page's script after a moment."""
-    until = re.search('name="until" value="(.+?)"', client.get(URL).content.decode())[1]
+    (until,) = re.findall('name="until" value="(.+?)"', client.get(URL).content.decode())
     return lambda: client.post("/notifications/read/", {"until": until}, **more)
 
 
