@@ -48,11 +48,17 @@ PERSON = {
     "messages": "/messages/",
     "conversation": "/messages/@ada.lindqvist/",
     "conversation-new": "/messages/@noor/",
+    "notifications": "/notifications/all/",
+    "search": "/search/",
+    "search-posts": "/search/?q=train",
+    "search-people": "/search/?q=caf%C3%A9&in=people",
+    "search-none": "/search/?q=zzzz",
     "exports-none": "/exports/",
     "export-new-account": "/exports/new/account/",
     "export-new-posts": "/exports/new/posts/",
     "settings": "/settings/",
     "settings-profile": "/settings/profile/",
+    "settings-notifications": "/settings/notifications/",
     "settings-blocks": "/settings/blocks/",
     "block": "/@Lucia_Ferrer/block/",
     "report": "/@Lucia_Ferrer/report/",
@@ -76,6 +82,7 @@ DESK = {
     "desk-selftest": "/admin/selftest/",
     "desk-queue": "/admin/django_rq/dashboard/",
     "desk-jobs": "/admin/django_rq/dashboard/queues/0/finished/",
+    "desk-reports": "/admin/blog/report/",
 }
 
 
