@@ -56,8 +56,9 @@ def test_the_badge_and_a_toast_tell_of_it_elsewhere(page, site, window, alice, b
     badge = window.locator("[data-badge=messages]")
     badge.wait_for(state="hidden")
     say(alice, bob, "our secret")
-    toast = window.locator(".site-toast", has_text="alice wrote to you.")
+    toast = window.locator(".site-toast", has_text="alice wrote to you")
     toast.wait_for(timeout=20_000)
+    assert toast.locator("p").inner_text() == "alice wrote to you Details"
     assert badge.inner_text().split() == ["1", "unread"]
     assert "our secret" not in window.content()
     toast.get_by_role("link").click()

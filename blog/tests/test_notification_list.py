@@ -37,7 +37,9 @@ def test_an_export_is_news_once_it_is_over(as_alice, alice):
     assert "Nothing yet." in as_alice.get(URL).content.decode()
     task.claim()
     task.fail("ERROR", "")
-    assert "could not be built" in as_alice.get(URL).content.decode()
+    page = as_alice.get(URL).content.decode()
+    assert "could not be built" in page
+    assert "<b>Your posts.</b>" in page
 
 
 def test_looking_marks_nothing_and_the_button_marks_all(as_alice, alice, followed):
