@@ -17,7 +17,7 @@ def window(page, site, bob):
     window.get_by_label("Name or e-mail address").fill("bob")
     window.get_by_label("Password").fill(PASSWORD)
     window.get_by_role("main").get_by_role("button", name="Sign in").click()
-    window.get_by_role("button", name="Sign out").wait_for()
+    window.locator("summary", has_text="Menu").wait_for()
     return window
 
 

@@ -15,7 +15,7 @@ def sign_in(page, address, name):
     page.get_by_label("Name or e-mail address").fill(name)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("main").get_by_role("button", name="Sign in").click()
-    page.get_by_role("button", name="Sign out").wait_for()
+    page.locator("summary", has_text="Menu").wait_for()
     page.wait_for_load_state()
 
 
