@@ -12,7 +12,7 @@ def register(prefix: str, renderer: Renderer) -> None:
     """Let `renderer` turn the payload of notifications named `<prefix>:...` into what the browser shows.
 
     `toast` among it is None or `{"level": ..., "text": ..., "url": ...}`: the news in one sentence, and where it leads;
-    with a `"title"` where the sentence alone does not say what it is about.
+    with a `title` where the sentence alone does not say what it is about.
     """
     _renderers[prefix] = renderer
 

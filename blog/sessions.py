@@ -4,10 +4,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.auth import logout
 from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 
 from .middleware import IMPERSONAL, is_here
 
@@ -34,7 +36,7 @@ class SessionLimitMiddleware:
             logout(request)
         response = self.get_response(request)
         if is_here(request):
-            note_use(request.session)
+            note_use(request)
         return response
 
 
@@ -46,8 +48,9 @@ def is_over(session: SessionBase) -> bool:
     return is_idle or is_old
 
 
-def note_use(session: SessionBase) -> None:
-    """Move the session's end, and the cookie's with it."""
+def note_use(request: HttpRequest) -> None:
+    """Move the session's end, and the cookie's with it; its owner finds in their archive when it was used last."""
     now = int(time.time())
-    if now - session.get(USED, 0) > NOTED_EVERY:
-        session[USED] = now
+    if now - request.session.get(USED, 0) > NOTED_EVERY:
+        request.session[USED] = now
+        UserSession.objects.filter(session_key=request.session.session_key).update(last_seen_at=timezone.now())

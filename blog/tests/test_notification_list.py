@@ -41,7 +41,7 @@ def test_an_export_is_news_once_it_is_over_and_says_which_it_was(as_alice, alice
     assert "Nothing yet." in as_alice.get(URL).content.decode()
     task.claim()
     task.fail("ERROR", "")
-    assert re.search(r">Your account\. [^<]*could not be built", as_alice.get(URL).content.decode())
+    assert re.search(r"<b>Your account\.</b> [^<]*could not be built", as_alice.get(URL).content.decode())
 
 
 def read(client, **more):

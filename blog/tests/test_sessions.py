@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 from django.conf import settings
+from django.utils import timezone
 
 from blog import sessions
 from conftest import PASSWORD
@@ -55,6 +56,16 @@ def test_however_often_it_is_used_it_ends_after_three_months(client, remembered,
         assert is_signed_in(client)
     clock(4 * DAY)
     assert not is_signed_in(client)
+
+
+def test_it_is_noted_when_it_was_used_last(client, alice, remembered, clock):
+    begun = timezone.now()
+    alice.usersession_set.update(last_seen_at=begun)
+    client.get("/settings/")
+    assert alice.usersession_set.get().last_seen_at == begun
+    clock(sessions.NOTED_EVERY + 60)
+    client.get("/settings/")
+    assert alice.usersession_set.get().last_seen_at > begun
 
 
 def test_a_page_that_polls_is_no_use(client, remembered, clock):

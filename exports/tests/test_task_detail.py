@@ -13,6 +13,15 @@ def test_the_owner_sees_its_timeline(client, alice, task):
     assert "A worker began" in text
 
 
+@pytest.mark.parametrize("page", ["/exports/", "/exports/{pk}/"])
+def test_its_state_stands_there_once_it_has_ended(client, alice, task, page):
+    """Before that the bar says it: its words move, a state beside them would soon be an old one."""
+    client.force_login(alice)
+    assert 'class="state ' not in client.get(page.format(pk=task.pk)).content.decode()
+    task.cancel()
+    assert "state-cancelled" in client.get(page.format(pk=task.pk)).content.decode()
+
+
 def test_a_stranger_and_a_guess_get_the_same_404(client, bob, staff, task):
     for person in (bob, staff):
         client.force_login(person)

@@ -90,11 +90,11 @@ function showProgress(data) {
 
 // Toasts
 
-function showToast({ level, title, text, url }) {
+function showToast({ level, title = "", text, url }) {
   const toast = document.querySelector("[data-toast-template]").content.firstElementChild.cloneNode(true);
   toast.classList.add(`toast-${level}`);
-  toast.querySelector("[data-toast-title]").textContent = title ? `${title}.` : text;
-  toast.querySelector("[data-toast-text]").textContent = title ? text : "";
+  toast.querySelector("[data-toast-title]").textContent = title && `${title}.`;
+  toast.querySelector("[data-toast-text]").textContent = text;
   toast.querySelector("a").href = url;
   toast.querySelector("button").addEventListener("click", () => toast.remove());
   toasts.append(toast);
