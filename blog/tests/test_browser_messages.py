@@ -56,6 +56,7 @@ def test_the_badge_and_a_toast_tell_of_it_elsewhere(page, site, window, alice, b
     badge = window.locator("[data-badge=messages]")
     badge.wait_for(state="hidden")
     say(alice, bob, "our secret")
+    window.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # asks at once
     toast = window.locator(".site-toast", has_text="alice wrote to you")
     toast.wait_for(timeout=20_000)
     assert toast.locator("p").inner_text() == "alice wrote to you Details"

@@ -1,5 +1,6 @@
 """deploy/install.sh, for real, in a folder that stands for the machine's root; systemd alone is left out."""
 
+import fcntl
 import os
 import shlex
 import shutil
@@ -62,14 +63,21 @@ class Machine:
 
 @pytest.fixture(scope="module")
 def first_install(tmp_path_factory: pytest.TempPathFactory) -> Machine:
-    """Release "one" was left half made by somebody, and then installed."""
-    root = tmp_path_factory.mktemp("root")
+    """Release "one" was left half made by somebody, and then installed: once for all workers of `-n`."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    root = folder / "first-install"
     machine = Machine(root)
-    half = machine.home / "releases" / "one"
-    half.mkdir(parents=True)
-    (half / "manage.py").write_text("broken")
-    machine.configure({"VAR_DIR": str(root / "var/lib/microblog"), "DATABASE_URL": f"sqlite:///{root}/db.sqlite3"})
-    machine.install(VERSION="one")
+    with (folder / "first-install.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not root.exists():
+            half = machine.home / "releases" / "one"
+            half.mkdir(parents=True)
+            (half / "manage.py").write_text("broken")
+            place = {"VAR_DIR": str(root / "var/lib/microblog"), "DATABASE_URL": f"sqlite:///{root}/db.sqlite3"}
+            machine.configure(place)
+            machine.install(VERSION="one")
     return machine
 
 
