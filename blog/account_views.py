@@ -16,19 +16,19 @@ from .forms import NotificationSettingsForm
 from .http import PersonRequest
 
 
-@login_required
 @require_safe
+@login_required
 def settings(request: PersonRequest) -> HttpResponse:
     return render(request, "account/settings.html", {"has_second_factor": is_mfa_enabled(request.user)})
 
 
-@login_required
 @require_http_methods(["GET", "HEAD", "POST"])
+@login_required
 def notification_settings(request: PersonRequest) -> HttpResponse:
     """Which news also come by mail."""
     form = NotificationSettingsForm(request.POST if request.method == "POST" else None, instance=request.user)
-    if request.method == "POST":
-        form.save()  # a checkbox cannot be wrong
+    if form.is_valid():  # always, if it was sent: a checkbox cannot be wrong
+        form.save()
         messages.success(request, _("Your choice is kept."))
         return redirect("settings")
     return render(request, "account/notification_settings.html", {"form": form})
@@ -46,8 +46,8 @@ def session_end(request: PersonRequest, pk: int) -> HttpResponse:
     return redirect("usersessions_list")
 
 
-@login_required
 @require_http_methods(["GET", "HEAD", "POST"])
+@login_required
 def account_delete(request: PersonRequest) -> HttpResponse:
     form = DeleteAccountForm(request.user, request.POST or None)
     if request.method == "POST" and form.is_valid():

@@ -99,7 +99,9 @@ class PostEditForm(forms.ModelForm[Post]):
     def save(self, commit: bool = True) -> Post:
         if self.has_changed():
             self.instance.edited_at = timezone.now()
-        return super().save(commit)
+            # Nothing else: staff may be hiding the post at this moment.
+            self.instance.save(update_fields=["body", "edited_at"])
+        return self.instance
 
 
 class MessageForm(forms.Form):
@@ -164,7 +166,15 @@ def _zone_choices() -> list[tuple[Any, Any]]:
     return [("", _("The browser's own")), ("UTC", "UTC"), *regions.items()]
 
 
-class ProfileForm(forms.ModelForm[User]):
+class SettingsForm(forms.ModelForm[User]):
+    """Saves what was changed and nothing else: staff may be closing the account at this moment."""
+
+    def save(self, commit: bool = True) -> User:
+        self.instance.save(update_fields=self.changed_data)
+        return self.instance
+
+
+class ProfileForm(SettingsForm):
     about_me = WordsField(
         label=_("About me"),
         required=False,
@@ -179,7 +189,7 @@ class ProfileForm(forms.ModelForm[User]):
         fields = ["about_me", "language", "time_zone"]
 
 
-class NotificationSettingsForm(forms.ModelForm[User]):
+class NotificationSettingsForm(SettingsForm):
     class Meta:
         model = User
         fields = ["has_message_mail", "has_mention_mail", "has_follow_mail"]

@@ -14,8 +14,8 @@ from django.utils.cache import add_never_cache_headers
 
 from .models import User, time_zones
 
-# No browser keeps these pages: they show addresses, codes, sessions, and what people write to one another alone.
-PRIVATE = ("/accounts/", "/settings/", "/messages/")
+# No browser keeps these pages: they show addresses, codes, sessions, and what people write to one another or to staff.
+PRIVATE = ("/accounts/", "/settings/", "/messages/", "/reports/")
 # No session is read for what is the same for everyone, nor for the API, which has its own way of knowing people.
 IMPERSONAL = re.compile(r"/avatars/|/api/v1/|.*/feed/$")
 POLLS = {"notifications", "conversation-news"}

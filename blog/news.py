@@ -21,8 +21,8 @@ def followed(follow: Follow) -> None:
 
 
 def mentioned(post: Post) -> None:
-    """Tell those whom a post names, unless it has told them before."""
-    names = list(dict.fromkeys(mentions.names_in(post.body)))
+    """Tell those whom a post names, unless it has told them before, or they could not read it."""
+    names = [] if post.hidden_at else list(dict.fromkeys(mentions.names_in(post.body)))
     people = User.objects.visible_to(post.author).filter(username__lower__in=names).exclude(pk=post.author_id)
     called = list(people.order_by("pk")[:MOST_MENTIONED]) if names else []
     for person in called:

@@ -51,6 +51,11 @@ PERSON = {
     "messages": "/messages/",
     "conversation": "/messages/@ada.lindqvist/",
     "conversation-new": "/messages/@noor/",
+    "notifications": "/notifications/all/",
+    "search": "/search/",
+    "search-posts": "/search/?q=train",
+    "search-people": "/search/?q=caf%C3%A9&in=people",
+    "search-none": "/search/?q=zzzz",
     "exports-none": "/exports/",
     "export-new-account": "/exports/new/account/",
     "export-new-posts": "/exports/new/posts/",
@@ -80,6 +85,7 @@ DESK = {
     "desk-selftest": "/admin/selftest/",
     "desk-queue": "/admin/django_rq/dashboard/",
     "desk-jobs": "/admin/django_rq/dashboard/queues/0/finished/",
+    "desk-reports": "/admin/blog/report/",
 }
 
 

@@ -46,6 +46,7 @@ def post_edit(request: PersonRequest, pk: int, data: PostIn) -> PostOut:
     post = get_object_or_404(request.user.posts.select_related("author"), pk=pk)
     form = PostEditForm(data.dict(), instance=post)
     check(form)
+    count(request, "post")  # each change can call other people
     return PostOut.of(deeds.publish(form))
 
 

@@ -40,6 +40,8 @@ class BlockQuerySet(models.QuerySet["Block"]):
     def put(self, blocker: User, blocked: User) -> None:
         """Let neither see the other from now on; neither follows the other any more."""
         with transaction.atomic():
+            people = User.objects.filter(pk__in=[blocker.pk, blocked.pk]).order_by("pk")
+            list(people.select_for_update(no_key=True))  # whoever follows one of them meanwhile waits
             self.get_or_create(blocker=blocker, blocked=blocked)
             between = Q(follower=blocker, followed=blocked) | Q(follower=blocked, followed=blocker)
             Follow.objects.filter(between).delete()

@@ -29,7 +29,8 @@ class ConversationManager(models.Manager["Conversation"]):
         try:
             with transaction.atomic():
                 made = self.create()
-                for person, partner in ((one, other), (other, one)):
+                # In one order, whoever begins: otherwise each of two would wait for the row that the other has made.
+                for person, partner in sorted([(one, other), (other, one)], key=lambda pair: pair[0].pk):
                     Participant.objects.create(conversation=made, person=person, other=partner)
                 return made
         except IntegrityError:  # the two began it at the same moment

@@ -43,10 +43,11 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
         return self.get_or_create(user_id=user_id, name=name, defaults=told)[1]
 
     def visible_to(self, reader: User) -> NotificationQuerySet:
-        """Without what blocked, muted or closed accounts did."""
+        """Without what blocked, muted or closed accounts did, and without posts of others that staff hid."""
         nobody = models.Q(actor=None)
         somebody = models.Q(actor__is_active=True) & unblocked(reader, "actor") & unmuted(reader, "actor")
-        return self.filter(nobody | somebody)
+        shown = models.Q(post__hidden_at=None) | models.Q(post__author=reader.pk)
+        return self.filter(nobody | somebody, shown)
 
     def news(self) -> NotificationQuerySet:
         """Without progress, which moves a bar and is nothing to read."""

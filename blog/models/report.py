@@ -49,7 +49,7 @@ class ReportQuerySet(models.QuerySet["Report"]):
     def handle(self, staff: User, outcome: Outcome) -> list[Report]:
         """Close those that are open; they are given back, each to one caller alone."""
         with transaction.atomic():
-            reports = list(self.open().select_for_update())
+            reports = list(self.open().order_by("pk").select_for_update())
             keys = [report.pk for report in reports]
             Report.objects.filter(pk__in=keys).update(handled_at=timezone.now(), handled_by=staff, outcome=outcome)
         return reports

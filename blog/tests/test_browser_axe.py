@@ -1,16 +1,20 @@
 """axe-core finds nothing to complain of: on any page, in light and in dark."""
 
 import time
+from importlib import import_module
 
 import pytest
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
 from axe_playwright_python.base import AXE_SCRIPT, AxeResults
+from django.apps import apps
+from django.contrib.auth.models import Group
 from django.template.loader import render_to_string
 from django.utils import timezone
 from model_bakery import baker
 
-from blog.models import Block, Follow, Mute, Post, Report
+from blog import deeds
+from blog.models import Block, Follow, Mute, Post, Report, User
 from conftest import PASSWORD
 from exports.jobs import enqueue_export
 from exports.models import ExportTask
@@ -134,6 +138,32 @@ def test_keeping_away_and_reporting(visit, alice, bob, make_user):
     visit.look_here()
     Block.objects.put(alice, bob)
     visit.look("/@bob/", "/settings/blocks/")
+
+
+def test_news_and_search(visit, alice, bob):
+    visit.sign_in()
+    visit.look("/notifications/all/", "/settings/notifications/")
+    deeds.follow(baker.make(User, username="carol", email=""), alice)
+    visit.look("/notifications/all/")
+    baker.make(Post, author=bob, body="the train", _quantity=21)
+    visit.look("/search/", "/search/?q=train", "/search/?q=train&from=20", "/search/?q=bob&in=people", "/search/?q=zzz")
+
+
+def test_what_moderators_see(visit, alice, bob, make_user):
+    import_module("blog.migrations.0012_moderators").make(apps, None)
+    alice.groups.add(Group.objects.get(name="Moderators"))
+    alice.is_staff = True
+    alice.save()
+    post = Post.objects.filter(author=bob).first()
+    report = baker.make(Report, reporter=make_user("carol"), person=bob, post=post, excerpt=post.body, reason="SPAM")
+    queue = "/admin/blog/report/"
+    visit.sign_in()
+    visit.look(queue, f"{queue}{report.pk}/change/", f"{queue}{report.pk}/decide/hide/")
+    visit.page.locator("#content form").evaluate("form => form.noValidate = true")
+    visit.page.locator("#content .submit-row .default").click()
+    visit.page.locator(".errorlist").wait_for()
+    visit.look_here()
+    visit.look(f"/admin/blog/post/{post.pk}/change/", f"/admin/blog/user/{bob.pk}/change/")
 
 
 def test_messages(visit, alice, bob, say):

@@ -37,6 +37,14 @@ def test_it_says_when_to_come_back_and_keeps_what_was_typed(write, alice):
     assert alice.posts.count() == 2
 
 
+def test_changing_a_post_counts_as_writing_one(client, write, alice):
+    write(alice)
+    url = f"/posts/{alice.posts.get().pk}/edit/"
+    assert [client.post(url, {"body": text}).status_code for text in ("Changed", "Once more")] == [302, 429]
+    assert "Once more</textarea>" in client.post(url, {"body": "Once more"}).content.decode()
+    assert alice.posts.get().body == "Changed"
+
+
 def test_people_are_counted_each_for_themselves_up_to_what_an_address_may(write, alice, bob):
     assert [write(person).status_code for person in (alice, bob, alice)] == [302] * 3
     assert write(bob).status_code == 429

@@ -29,7 +29,7 @@ def test_and_so_does_the_end_of_it(as_alice, alice, bob, make_user):
     assert set(Mute.objects.values_list("muter__username", "muted__username")) == {("bob", "alice"), ("alice", "carol")}
 
 
-def test_the_menu_knows_who_is_muted(as_alice, alice, bob, django_assert_num_queries):
+def test_the_menu_knows_who_is_muted(as_alice, alice, bob):
     post = baker.make(Post, author=bob)
     Mute.objects.create(muter=alice, muted=bob)
     for path in ("/@bob/", "/@bob/card/", f"/posts/{post.pk}/"):

@@ -1,5 +1,6 @@
 import pytest
 from django.utils import timezone
+from model_bakery import baker
 
 from blog.models import Block, Mute, Notification, Post, User
 
@@ -32,6 +33,12 @@ def test_whom_a_post_names_is_told_once(as_alice, alice, bob, make_user):
     assert told(bob) == [f"mention:{post.pk}"]
     as_alice.post(f"/posts/{post.pk}/edit/", {"body": "@bob and @carol"})
     assert [told(person) for person in User.objects.order_by("pk")] == [[], *[[f"mention:{post.pk}"]] * 2]
+
+
+def test_a_post_that_staff_hid_calls_nobody(as_alice, alice, bob):
+    post = baker.make(Post, author=alice, hidden_at=timezone.now())
+    as_alice.post(f"/posts/{post.pk}/edit/", {"body": "@bob"})
+    assert told(bob) == []
 
 
 def test_a_post_cannot_call_everybody(as_alice, make_user):

@@ -1,6 +1,7 @@
 import pytest
 from model_bakery import baker
 
+from blog.forms import PostEditForm
 from blog.models import Post
 
 pytestmark = pytest.mark.django_db
@@ -38,6 +39,15 @@ def test_a_change_is_stored_and_marked(as_alice, url, post):
 def test_the_same_words_are_no_change(as_alice, url):
     as_alice.post(url, {"body": "first\r\nwords "})
     assert Post.objects.get().edited_at is None
+
+
+def test_a_change_leaves_what_staff_decide_meanwhile(alice, staff, post):
+    form = PostEditForm({"body": "other words"}, instance=Post.objects.get())
+    post.hide(staff, "Advertising")
+    form.is_valid()
+    form.save()
+    changed = Post.objects.get()
+    assert (changed.body, changed.hidden_reason) == ("other words", "Advertising")
 
 
 @pytest.mark.parametrize("data", [{}, {"body": " "}, {"body": "x" * 281}, {"body": "a\0b"}])

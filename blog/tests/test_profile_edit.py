@@ -1,5 +1,8 @@
 import pytest
 
+from blog.forms import ProfileForm
+from blog.models import User
+
 pytestmark = pytest.mark.django_db
 URL = "/settings/profile/"
 
@@ -50,6 +53,15 @@ def test_nothing_else_can_be_set(as_alice, alice):
     as_alice.post(URL, {"username": "root", "is_staff": "on", "email": "x@microblog.example"})
     alice.refresh_from_db()
     assert (alice.username, alice.is_staff, alice.email) == ("alice", False, "alice@microblog.example")
+
+
+def test_an_account_that_is_closed_meanwhile_stays_closed(alice):
+    form = ProfileForm({"about_me": "Trains"}, instance=User.objects.get(pk=alice.pk))
+    User.objects.update(is_active=False)
+    assert form.is_valid()
+    form.save()
+    alice.refresh_from_db()
+    assert (alice.about_me, alice.is_active) == ("Trains", False)
 
 
 def test_the_form_shows_what_is_stored(as_alice, alice):

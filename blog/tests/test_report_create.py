@@ -5,7 +5,7 @@ from model_bakery import baker
 
 from blog import limits
 from blog.limits import Rate
-from blog.models import Outcome, Post, Reason, Report
+from blog.models import Block, Outcome, Post, Reason, Report
 
 pytestmark = pytest.mark.django_db
 
@@ -119,6 +119,16 @@ def test_what_cannot_be_seen_cannot_be_reported(as_alice, alice, post):
     for url in ("/@alice/report/", "/@nobody/report/", f"/posts/{own.pk}/report/", f"/posts/{hidden.pk}/report/"):
         assert as_alice.get(url).status_code == 404
         assert as_alice.post(url, {"reason": "SPAM"}).status_code == 404
+
+
+def test_whom_one_has_blocked_one_can_still_report(as_alice, client, alice, bob):
+    Block.objects.put(alice, bob)
+    assert 'href="/@bob/report/"' in as_alice.get("/@bob/").content.decode()
+    report = as_alice.post("/@bob/report/", {"reason": "ABUSE"}, follow=True)
+    assert "Your report is with staff." in report.content.decode()
+    assert "mute" not in report.content.decode()
+    client.force_login(bob)
+    assert client.get("/@alice/report/").status_code == 404
 
 
 def test_a_visitor_is_led_to_sign_in(client, url):

@@ -25,6 +25,10 @@ def test_it_thanks_and_offers_to_keep_away(as_alice, report):
     assert 'href="/@bob/block/"' in page
 
 
+def test_no_browser_keeps_it(as_alice, report):
+    assert "no-store" in as_alice.get(report.get_absolute_url())["Cache-Control"]
+
+
 @pytest.mark.parametrize(
     ("outcome", "words"),
     [

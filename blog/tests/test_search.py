@@ -92,6 +92,20 @@ def test_people_are_found_by_name_and_by_what_they_say(client, alice, make_user)
         assert 'href="/@alice/"' not in page
 
 
+@pytest.mark.parametrize("why", ["blocks", "blocked by", "closed"])
+def test_nobody_is_found_who_is_not_to_be_seen(client, alice, bob, why):
+    client.force_login(alice)
+    question = {"q": "bob", "in": "people"}
+    assert 'href="/@bob/"' in client.get(URL, question).content.decode()
+    if why == "closed":
+        User.objects.filter(pk=bob.pk).update(is_active=False)
+    else:
+        Block.objects.put(*((alice, bob) if why == "blocks" else (bob, alice)))
+    page = client.get(URL, question).content.decode()
+    assert 'href="/@bob/"' not in page
+    assert "Nobody is called" in page
+
+
 def test_people_without_a_match_are_said_to_be_missing(client):
     assert "Nobody is called “zzz”" in client.get(URL, {"q": "zzz", "in": "people"}).content.decode()
 

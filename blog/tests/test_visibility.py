@@ -5,7 +5,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
 from model_bakery import baker
 
-from blog import notifications
+from blog import deeds, notifications
 from blog.models import Block, Follow, Mute, Notification, Post, User
 
 pytestmark = pytest.mark.django_db
@@ -25,7 +25,7 @@ def block(request, alice, bob):
 
 PAGES = [
     *("/", "/explore/", "/@carol/following/", "/@carol/followers/", "/posts/{pk}/"),
-    *("/@bob/card/", "/@bob/followers/", "/@bob/following/", "/@bob/report/", "/@bob/block/", "/posts/{pk}/report/"),
+    *("/@bob/card/", "/@bob/followers/", "/@bob/following/", "/@bob/block/", "/posts/{pk}/report/"),
 ]
 
 
@@ -56,6 +56,13 @@ def test_a_block_ends_following_both_ways(alice, bob, make_user):
         ("alice", "carol"),
         ("carol", "bob"),
     }
+
+
+def test_a_block_that_comes_between_keeps_the_follow_away(alice, bob, block):
+    block()
+    deeds.follow(alice, bob)  # the view has looked before
+    assert not Follow.objects.exists()
+    assert not bob.notifications.exists()
 
 
 def test_nobody_follows_across_a_block(client, alice, bob, block):
@@ -105,7 +112,7 @@ def test_what_the_other_did_is_told_no_more_after_a_block(client, alice, bob, bl
     assert client.get("/notifications/").json()["notifications"] == []
 
 
-@pytest.mark.parametrize("page", [*PAGES, "/@bob/"])
+@pytest.mark.parametrize("page", [*PAGES, "/@bob/", "/@bob/report/"])
 def test_a_closed_account_is_seen_nowhere(client, alice, bob, make_user, post, page):
     carol = make_user("carol")
     for follower, followed in [(carol, bob), (bob, carol), (alice, bob)]:

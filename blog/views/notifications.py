@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
@@ -36,8 +36,12 @@ def notification_list(request: PersonRequest) -> HttpResponse:
 @require_POST
 @login_required(redirect_field_name=None)
 def notification_read(request: PersonRequest) -> HttpResponse:
-    """Count all of them as read."""
-    request.user.notifications.news().mark_read()
+    """Count as read what there was `until` the page was asked for: nobody has seen what came later."""
+    try:
+        until = _moment(request.POST.get("until", ""))
+    except (ValueError, OverflowError) as error:
+        raise Http404("bad moment") from error
+    request.user.notifications.news().filter(updated_at__lte=until).mark_read()
     return HttpResponse(status=204) if wants_fragment(request) else redirect("notification-list")
 
 

@@ -76,14 +76,20 @@ def post_detail(request: HttpRequest, pk: int) -> HttpResponse:
 def post_edit(request: PersonRequest, pk: int) -> HttpResponse:
     post = get_object_or_404(request.user.posts, pk=pk)
     if request.method != "POST":
-        form = PostEditForm(instance=post, initial=drafts.take(request, request.path))
-        return render(request, "blog/post_edit.html", {"post": post, "form": form})
+        return _edit(request, post, PostEditForm(instance=post, initial=drafts.take(request, request.path)))
     form = PostEditForm(request.POST, instance=post)
     if not form.is_valid():
-        return render(request, "blog/post_edit.html", {"post": post, "form": form}, status=422)
+        return _edit(request, post, form, status=422)
+    if seconds := limits.wait(request, "post"):  # each change can call other people
+        form.add_error("body", limits.message(seconds))
+        return limits.with_retry(_edit(request, post, form, status=429), seconds)
     deeds.publish(form)
     messages.success(request, _("Your post is changed."))
     return redirect(post)
+
+
+def _edit(request: HttpRequest, post: Post, form: PostEditForm, status: int = 200) -> HttpResponse:
+    return render(request, "blog/post_edit.html", {"post": post, "form": form}, status=status)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -2,6 +2,7 @@
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -10,14 +11,16 @@ from django.views.decorators.http import require_http_methods, require_safe
 from .. import limits
 from ..forms import ReportForm
 from ..http import PersonRequest
-from ..models import Post, Report, User
-from .safety import another
+from ..models import Post, Report, User, unblocked
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def person_report(request: PersonRequest, username: str) -> HttpResponse:
-    return _report(request, another(request, username), None)
+    """Also of somebody whom the reader has blocked: many do that first."""
+    is_known = unblocked(request.user, "pk") | Q(pk__in=request.user.blocks.values("blocked"))
+    others = User.objects.filter(is_known, is_active=True).exclude(pk=request.user.pk)
+    return _report(request, get_object_or_404(others, username__lower=username.lower()), None)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

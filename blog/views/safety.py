@@ -13,7 +13,7 @@ from ..models import Block, User, unblocked
 from ..paging import paginate
 
 
-def another(request: PersonRequest, username: str) -> User:
+def _another(request: PersonRequest, username: str) -> User:
     """The person of that name; Http404 if it is nobody whom the reader can see, or the reader."""
     others = User.objects.visible_to(request.user).exclude(pk=request.user.pk)
     return get_object_or_404(others, username__lower=username.lower())
@@ -22,7 +22,7 @@ def another(request: PersonRequest, username: str) -> User:
 @require_POST
 @login_required(redirect_field_name=None)
 def mute_create(request: PersonRequest, username: str) -> HttpResponse:
-    person = another(request, username)
+    person = _another(request, username)
     request.user.mutes.get_or_create(muted=person)
     messages.success(request, _("You will not come across %(name)s any more.") % {"name": person.username})
     return redirect(next_url(request, person.get_absolute_url()))
@@ -39,7 +39,7 @@ def mute_delete(request: PersonRequest, username: str) -> HttpResponse:
 @login_required
 def block_create(request: PersonRequest, username: str) -> HttpResponse:
     """Asks once; the answer is a POST."""
-    person = another(request, username)
+    person = _another(request, username)
     if request.method == "POST":
         Block.objects.put(request.user, person)
         return redirect(person)

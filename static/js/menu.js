@@ -12,8 +12,9 @@ document.addEventListener("focusout", (event) => {
 });
 
 document.addEventListener("keydown", (event) => {
-  const menu = event.key === "Escape" && event.target.closest("[data-menu][open]");
-  if (!menu) return;
-  menu.removeAttribute("open");
-  menu.querySelector("summary").focus();
+  if (event.key !== "Escape") return;
+  for (const menu of openMenus()) {
+    menu.removeAttribute("open");
+    menu.querySelector("summary").focus();
+  }
 });

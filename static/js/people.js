@@ -57,21 +57,9 @@ document.addEventListener("focusin", (event) => {
   else if (card && !card.contains(event.target)) close();
 });
 
-// A menu opens and closes by itself; here it also gives way to whatever is done elsewhere.
-function leaveMenu(isLeft) {
-  const menu = document.querySelector(".menu[open]");
-  if (!menu || !isLeft(menu)) return null;
-  menu.open = false;
-  return menu;
-}
-
-document.addEventListener("click", (event) => leaveMenu((menu) => !menu.contains(event.target)));
-
+// A menu closes first.
 document.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape") return;
-  const menu = leaveMenu(() => true);
-  if (menu) return menu.querySelector("summary").focus();
-  if (!card) return;
+  if (event.key !== "Escape" || !card || document.querySelector("[data-menu][open]")) return;
   if (card.contains(document.activeElement)) owner.focus();
   close();
 });

@@ -1,14 +1,15 @@
 // Counts the notifications as read once the person has had the page before their eyes for a moment.
 
+import { send } from "./fragment.js";
+
 const MOMENT = 1_500; // ms
 
 const form = document.querySelector("[data-read]");
 
 async function markRead() {
-  const response = await fetch(form.action, { method: "POST", body: new FormData(form), headers: { "X-Fragment": "true" } });
-  if (!response.ok) return;
-  document.querySelector('[data-badge="notifications"]').hidden = true;
+  if (!(await send(form))) return;
   form.hidden = true;
+  document.dispatchEvent(new Event("microblog:read"));
 }
 
 function lookAt() {
