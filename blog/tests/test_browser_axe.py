@@ -113,17 +113,6 @@ def test_what_a_person_reads_and_writes(visit, alice):
     visit.look_here()
 
 
-def test_search_and_notifications(visit, alice, bob):
-    visit.sign_in()
-    visit.look("/search/", "/search/?q=hello", "/search/?q=bob&in=people", "/search/?q=nowhere")
-    visit.look("/notifications/all/", "/settings/notifications/")
-    alice.notifications.put(alice.pk, f"follow:{bob.pk}", {"name": "bob"}, actor=bob)
-    task = baker.make(ExportTask, owner=alice)
-    task.claim()
-    task.fail("ERROR", "")
-    visit.look("/notifications/all/")
-
-
 def test_keeping_away_and_reporting(visit, alice, bob, make_user):
     Mute.objects.create(muter=alice, muted=make_user("carol"))
     visit.sign_in()
