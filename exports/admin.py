@@ -33,6 +33,7 @@ from blog.http import PersonRequest
 from .dashboard import PERMISSION, GuardedQueueAdmin
 from .desk import live, queue
 from .desk.actions import ACTIONS, MOST, Action
+from .kinds import KINDS
 from .models import ErrorCode, ExportMail, ExportTask, MailStatus
 
 Lookups = list[tuple[str, StrOrPromise]]
@@ -49,6 +50,19 @@ class ReadOnly:
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+class KindFilter(admin.SimpleListFilter):
+    """Django's own would look through all rows for the kinds that there are."""
+
+    title = _("kind")
+    parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Lookups:
+        return [(name, kind.words.label) for name, kind in KINDS.items()]
+
+    def queryset(self, request: HttpRequest, tasks: QuerySet[ExportTask]) -> QuerySet[ExportTask]:
+        return tasks.filter(kind=self.value()) if self.value() in KINDS else tasks
 
 
 class FailureFilter(admin.SimpleListFilter):
@@ -133,7 +147,7 @@ class ExportTaskAdmin(ReadOnly, admin.ModelAdmin[ExportTask]):
         "whose", "state", "progress", "place", "attempts", "worker", "heard", "estimate", "mail", "requested"
     )  # fmt: skip
     list_display_links = ("whose",)
-    list_filter = ("status", "kind", FailureFilter, AgeFilter)
+    list_filter = ("status", KindFilter, FailureFilter, AgeFilter)
     list_select_related = ("owner",)
     list_per_page = list_max_show_all = 50
     search_fields = ("owner__username", "owner__email")
@@ -277,6 +291,7 @@ class ExportTaskAdmin(ReadOnly, admin.ModelAdmin[ExportTask]):
     def _facts(self, task: ExportTask, job: SafeString | str) -> list[tuple[StrOrPromise, Any]]:
         """Not the file itself: what people wrote is not for staff to read."""
         return [
+            (_("kind"), KINDS[task.kind].words.label),
             (_("state"), self.state(task)),
             (_("progress"), self.progress(task)),
             (_("place in the queue"), self.place(task)),
