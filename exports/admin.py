@@ -32,7 +32,7 @@ from blog.http import PersonRequest
 
 from .dashboard import PERMISSION, GuardedQueueAdmin
 from .desk import live, queue
-from .desk.actions import ACTIONS, MOST, Action
+from .desk.actions import ACTIONS, MOST, Action, Rest
 from .kinds import KINDS
 from .models import ErrorCode, ExportMail, ExportTask, MailStatus
 
@@ -222,9 +222,12 @@ class ExportTaskAdmin(ReadOnly, admin.ModelAdmin[ExportTask]):
         return TemplateResponse(request, "admin/exporttask_act.html", context)
 
     def _act(self, request: PersonRequest, action: Action, tasks: list[ExportTask]) -> HttpResponse:
-        done = [task for task in tasks if action.applies(task) and action.act(task, request.user)]
-        for task in done:
-            self.log_change(request, task, action.done)
+        done: list[Rest] = []
+        for task in tasks:
+            if action.applies(task) and (rest := action.act(task, request.user)):
+                self.log_change(request, task, action.done)
+                done.append(rest)
+        all(rest() for rest in done)  # until one fails: a broker that hangs takes seconds a call
         if done:
             words = ngettext("%(action)s: done for %(n)d export.", "%(action)s: done for %(n)d exports.", len(done))
             messages.success(request, words % {"action": action.label, "n": len(done)})

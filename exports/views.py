@@ -73,7 +73,7 @@ def _task_request(request: PersonRequest) -> HttpResponse:
 def task_cancel(request: PersonRequest, pk: UUID) -> HttpResponse:
     task = get_object_or_404(request.user.export_tasks, pk=pk)
     if task.cancel():
-        jobs.withdraw(task)
+        jobs.withdraw(task.job_id)
         messages.success(request, _("Cancelled. You can ask again whenever you like."))
     else:
         messages.info(request, _("Too late to cancel: it has ended already."))

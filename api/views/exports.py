@@ -74,7 +74,7 @@ def export_cancel(request: PersonRequest, pk: UUID) -> ExportOut:
     task = get_object_or_404(request.user.export_tasks, pk=pk)
     if not task.cancel():
         raise Refusal(409, _("Too late to cancel: it has ended already."))
-    jobs.withdraw(task)
+    jobs.withdraw(task.job_id)
     return _shown(task)
 
 

@@ -17,7 +17,7 @@ from blog.models import Notification, User
 
 from .clock import from_now, lease, soon
 from .event import Event, ExportEvent
-from .mail import ExportMail, Purpose
+from .mail import UNSETTLED, ExportMail, Purpose
 
 MAX_CRASHES = 3
 
@@ -201,7 +201,7 @@ class ExportTask(models.Model):
     def can_be_mailed(self) -> bool:
         """Whether staff may have it mailed once more."""
         has_news = self.is_downloadable if self.status == Status.SUCCESSFUL else self.status == Status.FAILED
-        return has_news and not self.mails.unsettled().exists()
+        return has_news and self.owed_mail is None
 
     @property
     def heard_from_at(self) -> datetime | None:
@@ -211,7 +211,8 @@ class ExportTask(models.Model):
     @property
     def owed_mail(self) -> ExportMail | None:
         """The mail that is still to be sent."""
-        return self.mails.unsettled().last()
+        owed = [mail for mail in self.mails.all() if mail.status in UNSETTLED]
+        return owed[-1] if owed else None
 
     # Verbs. Each is one conditional UPDATE, with what belongs to it in the same transaction; False says that the row
     # had moved on, and that nothing was changed.
