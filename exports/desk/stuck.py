@@ -142,6 +142,8 @@ def _of_mails(known: Queue) -> Iterator[Mismatch]:
         yield Mismatch(
             _("Its e-mail is being sent, says the row, but the sender has fallen silent."), sweep(), mail.task
         )
+    if known.is_away:
+        return
     overdue = mails.filter(status=MailStatus.PENDING, next_try_at__lt=from_now(-3 * settings.EXPORT_TICK_SECONDS))
     for mail in overdue[:MOST]:
         if mail.job_id not in known.waiting and not known.hand_of(mail.job_id):

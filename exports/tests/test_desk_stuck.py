@@ -166,14 +166,20 @@ def test_an_archive_past_its_time(look, task):
     assert "time is over, and it is still there" in look()
 
 
-def test_the_broker_itself(look, client, monkeypatch):
+def test_the_broker_itself_and_nothing_that_only_it_could_tell(look, client, monkeypatch, task):
     from redis.exceptions import ConnectionError as Away
+
+    task.claim()
+    task.fail(ErrorCode.ERROR, "")
+    ExportMail.objects.update(next_try_at=timezone.now() - LONG_AGO)
 
     def away(*args, **kwargs):
         raise Away("nobody at home")
 
     monkeypatch.setattr("django_rq.get_queue", away)
     monkeypatch.setattr("django_rq.get_connection", away)
-    assert "The broker does not answer (nobody at home)" in look()
+    page = look()
+    assert "The broker does not answer (nobody at home)" in page
+    assert "no job is there that would send it" not in page
     answer = client.post("/admin/stuck/", {"remedy": "resume"}, follow=True)
     assert "The broker does not answer" in answer.content.decode()
