@@ -5,8 +5,10 @@ from functools import partial
 
 from django.db import transaction
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
 from blog.models import User
+from blog.templatetags.blog import exact
 
 from . import archive, jobs
 from .kinds import KINDS
@@ -17,7 +19,9 @@ logger = logging.getLogger(__name__)
 
 
 class Refused(Exception):
-    """No archive is built now."""
+    """No archive is built now. `words` say so to the person who asked."""
+
+    words: str
 
 
 class Cooling(Refused):
@@ -25,11 +29,17 @@ class Cooling(Refused):
 
     def __init__(self, last: ExportTask) -> None:
         self.last = last
+        words = _("Your last archive is quite new. You can ask for another at %(moment)s.")
+        self.words = words % {"moment": exact(last.next_request_at)}
         super().__init__(last)
 
 
 class NoRoom(Refused):
     """The disk is nearly full."""
+
+    def __init__(self) -> None:
+        self.words = _("We are short of disk space and cannot build archives now. Please try again later.")
+        super().__init__()
 
 
 def ask(owner: User, kind: str) -> tuple[ExportTask, bool]:
