@@ -21,9 +21,8 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 from django_rq.models import Dashboard
 from django_stubs_ext import StrOrPromise
@@ -269,7 +268,7 @@ class ExportTaskAdmin(ReadOnly, admin.ModelAdmin[ExportTask]):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         newest = ExportTask.objects.order_by("-created_at").values_list("pk", flat=True).first()
-        return super().changelist_view(request, {"newest": newest, "title": _t("Exports")} | (extra_context or {}))
+        return super().changelist_view(request, {"newest": newest, "title": gettext("Exports")} | (extra_context or {}))
 
     # One export
 
@@ -282,7 +281,7 @@ class ExportTaskAdmin(ReadOnly, admin.ModelAdmin[ExportTask]):
         if task is None:
             raise Http404
         context = self.admin_site.each_context(request) | {
-            "title": _t("Export of %(owner)s") % {"owner": task.owner.username},
+            "title": gettext("Export of %(owner)s") % {"owner": task.owner.username},
             "task": task,
             "facts": self._facts(task, self.job(task, is_operator=request.user.has_perm(PERMISSION))),
             "events": task.events.select_related("actor"),
@@ -319,9 +318,9 @@ class ExportTaskAdmin(ReadOnly, admin.ModelAdmin[ExportTask]):
         """A link where there is something behind it, for those whom the dashboard lets in."""
         is_remembered = queue.is_remembered(task.job_id)
         if is_remembered is None:
-            return _t("The queue cannot be reached")
+            return gettext("The queue cannot be reached")
         if not is_remembered:
-            return _t("RQ has forgotten it, as it does some minutes after it is done")
+            return gettext("RQ has forgotten it, as it does some minutes after it is done")
         if not is_operator:
             return task.job_id
         url = reverse("admin:django_rq_job_detail", args=[0, task.job_id])
@@ -341,7 +340,9 @@ class ExportTaskAdmin(ReadOnly, admin.ModelAdmin[ExportTask]):
     def progress(self, task: ExportTask) -> SafeString:
         cells = cells_of(task)
         bar = '<progress max="100" value="{}" aria-label="{}" data-live="value"{}></progress> '
-        shown = format_html(bar, cells["value"] or 0, _t("Progress"), "" if cells["value"] is not None else " hidden")
+        shown = format_html(
+            bar, cells["value"] or 0, gettext("Progress"), "" if cells["value"] is not None else " hidden"
+        )
         return format_html('{}<span data-live="rows">{}</span>', shown, cells["rows"])
 
 
