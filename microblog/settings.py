@@ -174,7 +174,7 @@ SEVERAL_HOSTS = env.bool("SEVERAL_HOSTS", default="DYNO" in os.environ)
 
 EXPORT_LEASE_SECONDS = env.float("EXPORT_LEASE_SECONDS", default=20)
 EXPORT_TICK_SECONDS = env.float("EXPORT_TICK_SECONDS", default=5)
-EXPORT_MAX_RATE = env.int("EXPORT_MAX_RATE", default=0)  # posts a second; 0 is no limit
+EXPORT_MAX_RATE = env.int("EXPORT_MAX_RATE", default=0)  # rows a second; 0 is no limit
 EXPORT_MAIL_LIMIT = env.int("EXPORT_MAIL_LIMIT", default=10_000_000)  # bytes of the encoded mail
 EXPORT_KEEP_DAYS = env.float("EXPORT_KEEP_DAYS", default=7)
 EXPORT_COOLDOWN = env.float("EXPORT_COOLDOWN", default=600)  # seconds from one success to the next request
