@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sentry_sdk._types import Event, Hint
 
 
-def start(dsn: str, environment: str, release: str | None) -> None:
+def start(dsn: str, environment: str, release: str) -> None:
     """Report this process's errors from now on, and those of the processes that it forks.
 
     Who a person is, their cookies and their headers are left out by the SDK, as long as it is not told otherwise.
@@ -21,7 +21,7 @@ def start(dsn: str, environment: str, release: str | None) -> None:
     sentry_sdk.init(
         dsn=dsn,
         environment=environment,
-        release=release,
+        release=release or None,
         integrations=[DjangoIntegration(), RqIntegration()],
         max_request_body_size="never",
         include_local_variables=False,  # they hold posts, addresses and keys

@@ -234,9 +234,8 @@ MFA_FORMS = {
 }
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Microblog"
-# Whether the admin opens to those only who have shown a second factor in this session.
-STAFF_SECOND_FACTOR = env.bool("STAFF_SECOND_FACTOR", default=not DEBUG)
 MFA_TOTP_TOLERANCE = 1  # a code counts for a minute and a half: clocks of telephones are not all right
+STAFF_SECOND_FACTOR = env.bool("STAFF_SECOND_FACTOR", default=not DEBUG)  # whether the admin opens to no others
 
 PASSWORD_HASHERS = ["blog.hashers.Argon2idHasher", "django.contrib.auth.hashers.PBKDF2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
@@ -385,9 +384,7 @@ LOGGING = {
         "django": {"handlers": ["mail_admins"], "level": "INFO"},
         # Scanners send any Host header that they please: nothing that an operator could mend.
         "django.security.DisallowedHost": {"handlers": ["console"], "propagate": False},
-        "exports": {"handlers": ["mail_admins"]},
-        "blog": {"handlers": ["mail_admins"]},
-        "microblog": {"handlers": ["mail_admins"]},
+        **{name: {"handlers": ["mail_admins"]} for name in ("api", "blog", "exports", "microblog")},
         "rq.worker": {"handlers": ["mail_admins"]},  # a job's exception
         # gunicorn gives its loggers handlers of their own, as long as nobody names them.
         "gunicorn.error": {"level": "INFO"},
@@ -398,8 +395,4 @@ LOGGING = {
 if SENTRY_DSN := env.str("SENTRY_DSN", default=""):
     from . import sentry
 
-    sentry.start(
-        SENTRY_DSN,
-        environment=env.str("SENTRY_ENVIRONMENT", default="production"),
-        release=env.str("SENTRY_RELEASE", default="") or None,
-    )
+    sentry.start(SENTRY_DSN, env.str("SENTRY_ENVIRONMENT", default="production"), env.str("SENTRY_RELEASE", default=""))

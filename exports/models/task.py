@@ -18,28 +18,9 @@ from blog.models import Notification, User
 from .clock import from_now, lease, soon
 from .event import Event, ExportEvent
 from .mail import UNSETTLED, ExportMail, Purpose
+from .status import UNFINISHED, ErrorCode, Status
 
 MAX_CRASHES = 3
-
-
-class Status(models.TextChoices):
-    READY = "READY", _("Waiting")
-    RUNNING = "RUNNING", _("Being built")
-    SUCCESSFUL = "SUCCESSFUL", _("Finished")
-    FAILED = "FAILED", _("Failed")
-    CANCELLED = "CANCELLED", _("Cancelled")
-
-
-UNFINISHED = (Status.READY, Status.RUNNING)
-
-
-class ErrorCode(models.TextChoices):
-    """Why an export failed, in words for its owner."""
-
-    CRASHED = "CRASHED", _("The work was interrupted three times. We are looking into it.")
-    TIMEOUT = "TIMEOUT", _("It took longer than an export may take.")
-    DISK_FULL = "DISK_FULL", _("We are short of disk space. We have been told; please try again later.")
-    ERROR = "ERROR", _("Something went wrong on our side. We have been told about it.")
 
 
 def archive_storage() -> Storage:
