@@ -29,9 +29,10 @@ from django_stubs_ext import StrOrPromise
 
 from blog.http import PersonRequest
 
-from .dashboard import PERMISSION, GuardedQueueAdmin
+from .dashboard import GuardedQueueAdmin
 from .desk import live, queue
 from .desk.actions import ACTIONS, MOST, Action, Rest
+from .desk.permissions import DASHBOARD
 from .kinds import KINDS
 from .models import ErrorCode, ExportMail, ExportTask, MailStatus
 
@@ -283,7 +284,7 @@ class ExportTaskAdmin(ReadOnly, admin.ModelAdmin[ExportTask]):
         context = self.admin_site.each_context(request) | {
             "title": gettext("Export of %(owner)s") % {"owner": task.owner.username},
             "task": task,
-            "facts": self._facts(task, self.job(task, is_operator=request.user.has_perm(PERMISSION))),
+            "facts": self._facts(task, self.job(task, is_operator=request.user.has_perm(DASHBOARD))),
             "events": task.events.select_related("actor"),
             "mails": task.mails.all(),
             "actions": [a for a in ACTIONS.values() if request.user.has_perm(a.permission) and a.applies(task)],

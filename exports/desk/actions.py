@@ -11,6 +11,8 @@ from blog.models import User
 from exports import archive, asking, jobs
 from exports.models import ExportTask, Status
 
+from .permissions import OPERATE
+
 MOST = 100  # exports that one confirmation may be about
 
 Rest = Callable[[], bool]
@@ -95,7 +97,7 @@ ACTIONS = {
         ),
         Action(
             "rescue",
-            "exports.operate_exporttask",
+            OPERATE,
             _("Rescue"),
             _("The work is put in front of the queue as a new attempt. A worker that still has the old one stops."),
             "Rescued: handed out as a new attempt.",
@@ -104,7 +106,7 @@ ACTIONS = {
         ),
         Action(
             "expire",
-            "exports.operate_exporttask",
+            OPERATE,
             _("Expire now"),
             _("The archive is deleted before its time. Its owner can ask for a new one."),
             "Archive removed before its time.",
@@ -113,7 +115,7 @@ ACTIONS = {
         ),
         Action(
             "request",
-            "exports.operate_exporttask",
+            OPERATE,
             _("Request anew for the owner"),
             _("A new export begins in the owner's name, without the pause between two. The e-mail goes to them alone."),
             "Requested anew for the owner.",

@@ -45,6 +45,18 @@ def test_a_lost_job(look, task):
     assert is_offered(page, "rescue", task)
 
 
+def test_support_is_offered_only_what_they_may_do(client, support, worker, task):
+    SweeperSign.objects.renew()
+    client.force_login(support)
+    change(task, queued_at=timezone.now() - LONG_AGO)
+    page = client.get("/admin/stuck/").content.decode()
+    assert "neither in the queue nor with a worker" in page
+    assert not is_offered(page, "rescue", task)
+    task.owner.is_active = False
+    task.owner.save()
+    assert is_offered(client.get("/admin/stuck/").content.decode(), "cancel", task)
+
+
 def test_a_lapsed_lease(look, task):
     task.claim()
     change(task, lease_expires_at=timezone.now() - LONG_AGO)
