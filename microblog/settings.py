@@ -386,8 +386,8 @@ LOGGING = {
         "django.security.DisallowedHost": {"handlers": ["console"], "propagate": False},
         **{name: {"handlers": ["mail_admins"]} for name in ("api", "blog", "exports", "microblog")},
         "rq.worker": {"handlers": ["mail_admins"]},  # a job's exception
-        # gunicorn gives its loggers handlers of their own, as long as nobody names them.
-        "gunicorn.error": {"level": "INFO"},
+        # gunicorn gives its loggers handlers of their own, and lets nothing through to ours.
+        "gunicorn.error": {"level": "INFO", "propagate": True},
         "gunicorn.access": {"level": "WARNING"},  # ours has no secrets in it: `microblog.logs`
     },
 }
