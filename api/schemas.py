@@ -1,6 +1,6 @@
 """The shapes of what goes in and out. Their words are translated when the document is asked for."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -16,14 +16,10 @@ from blog.models import Follow, Post, User
 from blog.paging import Page
 from exports.kinds import KINDS
 from exports.models import ErrorCode, ExportTask, MailStatus, Status
+from exports.parts import as_time
 from exports.progress import describe
 
-
-def _iso(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-Moment = Annotated[datetime, PlainSerializer(_iso), WithJsonSchema({"type": "string", "format": "date-time"})]
+Moment = Annotated[datetime, PlainSerializer(as_time), WithJsonSchema({"type": "string", "format": "date-time"})]
 
 
 def site(path: str) -> str:

@@ -29,9 +29,11 @@ from django_stubs_ext import StrOrPromise
 
 from blog.http import PersonRequest
 
-from .dashboard import PERMISSION, GuardedQueueAdmin
+from .dashboard import GuardedQueueAdmin
 from .desk import live, queue
-from .desk.actions import ACTIONS, MOST, Action
+from .desk.actions import ACTIONS, MOST, Action, Rest
+from .desk.permissions import DASHBOARD
+from .kinds import KINDS
 from .models import ErrorCode, ExportMail, ExportTask, MailStatus
 
 Lookups = list[tuple[str, StrOrPromise]]
@@ -48,6 +50,19 @@ class ReadOnly:
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+class KindFilter(admin.SimpleListFilter):
+    """Django's own would look through all rows for the kinds that there are."""
+
+    title = _("kind")
+    parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Lookups:
+        return [(name, kind.words.label) for name, kind in KINDS.items()]
+
+    def queryset(self, request: HttpRequest, tasks: QuerySet[ExportTask]) -> QuerySet[ExportTask]:
+        return tasks.filter(kind=self.value()) if self.value() in KINDS else tasks
 
 
 class FailureFilter(admin.SimpleListFilter):
@@ -132,7 +147,7 @@ class ExportTaskAdmin(ReadOnly, admin.ModelAdmin[ExportTask]):
         "whose", "state", "progress", "place", "attempts", "worker", "heard", "estimate", "mail", "requested"
     )  # fmt: skip
     list_display_links = ("whose",)
-    list_filter = ("status", "kind", FailureFilter, AgeFilter)
+    list_filter = ("status", KindFilter, FailureFilter, AgeFilter)
     list_select_related = ("owner",)
     list_per_page = list_max_show_all = 50
     search_fields = ("owner__username", "owner__email")
@@ -207,9 +222,12 @@ class ExportTaskAdmin(ReadOnly, admin.ModelAdmin[ExportTask]):
         return TemplateResponse(request, "admin/exporttask_act.html", context)
 
     def _act(self, request: PersonRequest, action: Action, tasks: list[ExportTask]) -> HttpResponse:
-        done = [task for task in tasks if action.applies(task) and action.act(task, request.user)]
-        for task in done:
-            self.log_change(request, task, action.done)
+        done: list[Rest] = []
+        for task in tasks:
+            if action.applies(task) and (rest := action.act(task, request.user)):
+                self.log_change(request, task, action.done)
+                done.append(rest)
+        all(rest() for rest in done)  # until one fails: a broker that hangs takes seconds a call
         if done:
             words = ngettext("%(action)s: done for %(n)d export.", "%(action)s: done for %(n)d exports.", len(done))
             messages.success(request, words % {"action": action.label, "n": len(done)})
@@ -266,7 +284,7 @@ class ExportTaskAdmin(ReadOnly, admin.ModelAdmin[ExportTask]):
         context = self.admin_site.each_context(request) | {
             "title": gettext("Export of %(owner)s") % {"owner": task.owner.username},
             "task": task,
-            "facts": self._facts(task, self.job(task, is_operator=request.user.has_perm(PERMISSION))),
+            "facts": self._facts(task, self.job(task, is_operator=request.user.has_perm(DASHBOARD))),
             "events": task.events.select_related("actor"),
             "mails": task.mails.all(),
             "actions": [a for a in ACTIONS.values() if request.user.has_perm(a.permission) and a.applies(task)],
@@ -276,6 +294,7 @@ class ExportTaskAdmin(ReadOnly, admin.ModelAdmin[ExportTask]):
     def _facts(self, task: ExportTask, job: SafeString | str) -> list[tuple[StrOrPromise, Any]]:
         """Not the file itself: what people wrote is not for staff to read."""
         return [
+            (_("kind"), KINDS[task.kind].words.label),
             (_("state"), self.state(task)),
             (_("progress"), self.progress(task)),
             (_("place in the queue"), self.place(task)),

@@ -11,7 +11,7 @@ from django.urls import URLPattern
 from django_rq.admin import QueueAdmin
 from redis.exceptions import RedisError
 
-PERMISSION = "django_rq.admin"
+from .desk.permissions import DASHBOARD
 
 # These answer to a bearer token, too.
 TOKEN_VIEWS = ("django_rq_home_json", "django_rq_metrics")
@@ -19,12 +19,12 @@ TOKEN_VIEWS = ("django_rq_home_json", "django_rq_metrics")
 
 class GuardedQueueAdmin(QueueAdmin):
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.has_perm(PERMISSION)
+        return request.user.has_perm(DASHBOARD)
 
     has_module_permission = has_view_permission
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.has_perm(PERMISSION)
+        return request.user.has_perm(DASHBOARD)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -58,7 +58,7 @@ def _guarded(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         # Whoever is not staff goes on to the admin's own sign-in.
-        if request.user.is_staff and not request.user.has_perm(PERMISSION):
+        if request.user.is_staff and not request.user.has_perm(DASHBOARD):
             raise PermissionDenied
         try:
             return view(request, *args, **kwargs)

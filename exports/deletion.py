@@ -17,6 +17,6 @@ def withdraw_exports(owner: User) -> None:
     """
     for task in ExportTask.objects.filter(owner=owner).select_for_update():
         if task.is_unfinished:
-            transaction.on_commit(partial(jobs.withdraw, task), robust=True)
+            transaction.on_commit(partial(jobs.withdraw, task.job_id), robust=True)
         if task.archive:
             transaction.on_commit(partial(archive.discard, str(task.archive.name)), robust=True)

@@ -98,12 +98,12 @@ def refuse(task: ExportTask) -> None:
         hand_out(task)
 
 
-def withdraw(task: ExportTask) -> bool:
-    """Take a cancelled task off the queue; False if the broker cannot be reached, to no harm."""
+def withdraw(job_id: str) -> bool:
+    """Take a job that nobody wants any more off the queue; False if the broker cannot be reached, to no harm."""
     try:
-        django_rq.get_queue("default").remove(task.job_id)
+        django_rq.get_queue("default").remove(job_id)
     except RedisError as error:
-        logger.warning("Job %s is still on the queue, where it will find nothing to do: %s", task.job_id, error)
+        logger.warning("Job %s is still on the queue, where it will find nothing to do: %s", job_id, error)
         return False
     return True
 

@@ -28,8 +28,9 @@ class Content:
 
 @dataclass(frozen=True)
 class Words:
-    """How pages and mails speak of one kind. Those with a number in them agree with `rows`."""
+    """How pages and mails speak of one kind. Those with a number in them agree with `rows`; `label` is for staff."""
 
+    label: StrOrPromise
     title: StrOrPromise
     heading: StrOrPromise
     offer: StrOrPromise
@@ -90,6 +91,7 @@ POSTS = Kind(
     (Content("posts.json", _("Your posts"), _("All that you wrote, oldest first, with times.")),),
     (),
     Words(
+        label=_("Posts"),
         title=_("Your posts"),
         heading=_("Export of your posts"),
         offer=_("Take your posts with you"),
@@ -127,6 +129,7 @@ ACCOUNT = Kind(
     ),
     LEFT_OUT,
     Words(
+        label=_("Account"),
         title=_("Your account"),
         heading=_("Export of your account"),
         offer=_("Take your whole account with you"),

@@ -6,7 +6,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from .kinds import KINDS, POSTS
+from .kinds import KINDS
 from .models import ErrorCode, MailStatus, Status
 from .models.task import MAX_CRASHES
 
@@ -37,7 +37,7 @@ def percent(status: str, rows_done: int, rows_total: int) -> int:
     return min(ALMOST, 100 * rows_done // rows_total) if rows_total else 0
 
 
-def count(rows_done: int, rows_total: int, kind: str = POSTS.name) -> str:
+def count(rows_done: int, rows_total: int, kind: str) -> str:
     """ "1,200 of 5,000 posts", or whatever such an archive consists of."""
     return KINDS[kind].progress(rows_done, rows_total)
 

@@ -15,7 +15,6 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from blog import limits
 from blog.http import PersonRequest
 from blog.paging import paginate
-from blog.templatetags.blog import exact
 
 from . import archive, asking, jobs
 from .kinds import KINDS, POSTS
@@ -55,11 +54,10 @@ def _task_request(request: PersonRequest) -> HttpResponse:
     try:
         task, is_new = asking.ask(request.user, kind)
     except asking.Cooling as refusal:
-        words = _("Your last archive is quite new. You can ask for another at %(moment)s.")
-        messages.info(request, words % {"moment": exact(refusal.last.next_request_at)})
+        messages.info(request, refusal.words)
         return redirect(refusal.last)
-    except asking.NoRoom:
-        messages.error(request, _("We are short of disk space and cannot build archives now. Please try again later."))
+    except asking.NoRoom as refusal:
+        messages.error(request, refusal.words)
         return redirect("exports:task-list")
     if is_new:
         messages.success(request, _("Your archive is requested. You can go on; the e-mail comes by itself."))
@@ -73,7 +71,7 @@ def _task_request(request: PersonRequest) -> HttpResponse:
 def task_cancel(request: PersonRequest, pk: UUID) -> HttpResponse:
     task = get_object_or_404(request.user.export_tasks, pk=pk)
     if task.cancel():
-        jobs.withdraw(task)
+        jobs.withdraw(task.job_id)
         messages.success(request, _("Cancelled. You can ask again whenever you like."))
     else:
         messages.info(request, _("Too late to cancel: it has ended already."))

@@ -174,7 +174,7 @@ SEVERAL_HOSTS = env.bool("SEVERAL_HOSTS", default="DYNO" in os.environ)
 
 EXPORT_LEASE_SECONDS = env.float("EXPORT_LEASE_SECONDS", default=20)
 EXPORT_TICK_SECONDS = env.float("EXPORT_TICK_SECONDS", default=5)
-EXPORT_MAX_RATE = env.int("EXPORT_MAX_RATE", default=0)  # posts a second; 0 is no limit
+EXPORT_MAX_RATE = env.int("EXPORT_MAX_RATE", default=0)  # rows a second; 0 is no limit
 EXPORT_MAIL_LIMIT = env.int("EXPORT_MAIL_LIMIT", default=10_000_000)  # bytes of the encoded mail
 EXPORT_KEEP_DAYS = env.float("EXPORT_KEEP_DAYS", default=7)
 EXPORT_COOLDOWN = env.float("EXPORT_COOLDOWN", default=600)  # seconds from one success to the next request
@@ -234,9 +234,8 @@ MFA_FORMS = {
 }
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Microblog"
-# Whether the admin opens to those only who have shown a second factor in this session.
-STAFF_SECOND_FACTOR = env.bool("STAFF_SECOND_FACTOR", default=not DEBUG)
 MFA_TOTP_TOLERANCE = 1  # a code counts for a minute and a half: clocks of telephones are not all right
+STAFF_SECOND_FACTOR = env.bool("STAFF_SECOND_FACTOR", default=not DEBUG)  # whether the admin opens to no others
 
 PASSWORD_HASHERS = ["blog.hashers.Argon2idHasher", "django.contrib.auth.hashers.PBKDF2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
@@ -385,12 +384,10 @@ LOGGING = {
         "django": {"handlers": ["mail_admins"], "level": "INFO"},
         # Scanners send any Host header that they please: nothing that an operator could mend.
         "django.security.DisallowedHost": {"handlers": ["console"], "propagate": False},
-        "exports": {"handlers": ["mail_admins"]},
-        "blog": {"handlers": ["mail_admins"]},
-        "microblog": {"handlers": ["mail_admins"]},
+        **{name: {"handlers": ["mail_admins"]} for name in ("api", "blog", "exports", "microblog")},
         "rq.worker": {"handlers": ["mail_admins"]},  # a job's exception
-        # gunicorn gives its loggers handlers of their own, as long as nobody names them.
-        "gunicorn.error": {"level": "INFO"},
+        # gunicorn gives its loggers handlers of their own, and lets nothing through to ours.
+        "gunicorn.error": {"level": "INFO", "propagate": True},
         "gunicorn.access": {"level": "WARNING"},  # ours has no secrets in it: `microblog.logs`
     },
 }
@@ -398,8 +395,4 @@ LOGGING = {
 if SENTRY_DSN := env.str("SENTRY_DSN", default=""):
     from . import sentry
 
-    sentry.start(
-        SENTRY_DSN,
-        environment=env.str("SENTRY_ENVIRONMENT", default="production"),
-        release=env.str("SENTRY_RELEASE", default="") or None,
-    )
+    sentry.start(SENTRY_DSN, env.str("SENTRY_ENVIRONMENT", default="production"), env.str("SENTRY_RELEASE", default=""))

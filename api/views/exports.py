@@ -16,7 +16,6 @@ from api.problems import Refusal
 from api.schemas import Before, ExportIn, ExportOut, ExportPage, problems, site
 from blog.http import PersonRequest
 from blog.paging import paginate
-from blog.templatetags.blog import exact
 from exports import asking, jobs
 from exports.kinds import KINDS
 from exports.models import ExportTask
@@ -44,18 +43,12 @@ def export_create(request: PersonRequest, data: ExportIn, response: HttpResponse
     try:
         task, is_new = asking.ask(request.user, data.kind)
     except asking.Cooling as refusal:
-        raise _cooling(refusal.last) from refusal
+        seconds = math.ceil((refusal.last.next_request_at - timezone.now()).total_seconds())
+        raise Refusal(429, refusal.words, headers={"Retry-After": str(max(1, seconds))}) from refusal
     except asking.NoRoom as refusal:
-        words = _("We are short of disk space and cannot build archives now. Please try again later.")
-        raise Refusal(503, words) from refusal
+        raise Refusal(503, refusal.words) from refusal
     response["Location"] = site(reverse("api-1:export_detail", args=[task.pk]))
     return Status(201 if is_new else 200, _shown(task))
-
-
-def _cooling(last: ExportTask) -> Refusal:
-    words = _("Your last archive is quite new. You can ask for another at %(moment)s.")
-    seconds = math.ceil((last.next_request_at - timezone.now()).total_seconds())
-    return Refusal(429, words % {"moment": exact(last.next_request_at)}, headers={"Retry-After": str(max(1, seconds))})
 
 
 @router.get(
@@ -74,7 +67,7 @@ def export_cancel(request: PersonRequest, pk: UUID) -> ExportOut:
     task = get_object_or_404(request.user.export_tasks, pk=pk)
     if not task.cancel():
         raise Refusal(409, _("Too late to cancel: it has ended already."))
-    jobs.withdraw(task)
+    jobs.withdraw(task.job_id)
     return _shown(task)
 
 

@@ -11,9 +11,8 @@ import requests
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 
-from blog import demo
+from blog import demo, sessions
 from blog.models import Conversation, Follow, Post, User
-from blog.sessions import BEGUN, USED
 from dev.person import TASK_URL, TOKEN, Person, Refused
 from exports.models import ExportTask
 
@@ -58,7 +57,7 @@ def _sign_in(user: User) -> str:
     session[SESSION_KEY] = str(user.pk)
     session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
     session[HASH_SESSION_KEY] = user.get_session_auth_hash()
-    session[BEGUN] = session[USED] = int(time.time())
+    session[sessions.BEGUN] = session[sessions.USED] = int(time.time())
     session.create()
     return str(session.session_key)
 

@@ -3,12 +3,14 @@
 import datetime
 import hashlib
 import os
+import re
 import stat
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -16,6 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.conf import settings
+from requests.adapters import HTTPAdapter
 
 from blog.models import Post, User
 from dev.chaos.accounts import Account
@@ -203,6 +206,29 @@ def test_a_stranger_is_refused_and_nobody_comes_past_the_site(nginx, archive, bo
     visitor = trust(nginx, requests.Session())
     assert "/accounts/login/" in visitor.get(url, timeout=30, allow_redirects=False).headers["Location"]
     assert visitor.get(f"{nginx.url}/archives/{archive.archive.name}", timeout=30).status_code == 404
+
+
+class FromElsewhere(HTTPAdapter):
+    """Asks from another address of this machine."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs, source_address=("127.0.0.2", 0))
+
+
+def test_what_watches_is_let_in_and_nobody_else_is(nginx):
+    visitor = trust(nginx, requests.Session())
+    assert "checks" in visitor.get(f"{nginx.url}/readyz", timeout=30).json()
+    visitor.mount("https://", FromElsewhere())
+    statuses = [
+        visitor.get(f"{nginx.url}{path}", timeout=30).status_code for path in ("/readyz", "/metrics", "/healthz")
+    ]
+    assert statuses == [403, 403, 200]
+
+
+def test_nobody_names_a_request_but_nginx(nginx):
+    visitor = trust(nginx, requests.Session())
+    answer = visitor.get(f"{nginx.url}/healthz", headers={"X-Request-ID": "mine"}, timeout=30)
+    assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["X-Request-ID"])
 
 
 def test_static_files_are_nginxs_and_plain_http_leads_to_tls(nginx):

@@ -2,22 +2,29 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
-from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 from django_stubs_ext import StrOrPromise
 
 from blog.models import User
-from exports import archive, jobs
-from exports.kinds import KINDS
+from exports import archive, asking, jobs
 from exports.models import ExportTask, Status
 
+from .permissions import OPERATE
+
 MOST = 100  # exports that one confirmation may be about
+
+Rest = Callable[[], bool]
 
 
 @dataclass(frozen=True)
 class Action:
-    """`act` answers whether the export was still in a state to be acted on; `applies` guesses so beforehand."""
+    """`act` changes the row, and answers what is left to do outside of it; None if the export was in no state to be
+    acted on, which `applies` guesses beforehand.
+
+    What is left answers False once the broker cannot be reached: the sweeper sees to it then.
+    """
 
     name: str
     permission: str
@@ -26,52 +33,45 @@ class Action:
     done: str
     """What the log says, in English: it is for the operators of all times."""
     applies: Callable[[ExportTask], bool]
-    act: Callable[[ExportTask, User], bool]
+    act: Callable[[ExportTask, User], Rest | None]
 
 
-def cancel(task: ExportTask, actor: User) -> bool:
-    is_cancelled = task.cancel(actor)
-    if is_cancelled:
-        jobs.withdraw(task)
-    return is_cancelled
+def cancel(task: ExportTask, actor: User) -> Rest | None:
+    return partial(jobs.withdraw, task.job_id) if task.cancel(actor) else None
 
 
-def rescue(task: ExportTask, actor: User) -> bool:
+def rescue(task: ExportTask, actor: User) -> Rest | None:
     """Hand it out anew. Whoever works at it still is fenced off, and stops at the next heartbeat."""
-    if task.status == Status.READY:
-        jobs.withdraw(task)
-    is_free = task.take_back(actor) if task.status == Status.RUNNING else task.requeue(actor)
-    if is_free:
-        jobs.enqueue_export(task, at_front=True)
-    return is_free
+    if task.status == Status.RUNNING:
+        return partial(jobs.hand_out, task) if task.take_back(actor) else None
+    old = task.job_id
+    return (lambda: jobs.withdraw(old) and jobs.hand_out(task)) if task.requeue(actor) else None
 
 
-def resend(task: ExportTask, actor: User) -> bool:
+def resend(task: ExportTask, actor: User) -> Rest | None:
     mail = task.resend(actor)
-    if mail is not None:
-        jobs.enqueue_mail(mail)
-    return mail is not None
+    return partial(jobs.enqueue_mail, mail) if mail else None
 
 
-def expire(task: ExportTask, actor: User) -> bool:
+def expire(task: ExportTask, actor: User) -> Rest | None:
     name = str(task.archive.name)
-    is_expired = task.expire(actor)
-    if is_expired:
-        archive.discard(name)
-    return is_expired
+    return partial(_discard, name) if task.expire(actor) else None
 
 
-def request(task: ExportTask, actor: User) -> bool:
-    """Ask in the owner's place, whatever pause there would be for themselves; False if one is under way."""
-    owner = task.owner
-    if not owner.is_active or not archive.has_room():
-        return False
-    rows = KINDS[task.kind].count(owner)
-    with transaction.atomic():
-        new, is_new = ExportTask.objects.request(owner.pk, task.kind, task.language, rows, actor)
-    if is_new:
-        jobs.enqueue_export(new)
-    return is_new
+def _discard(name: str) -> bool:
+    archive.discard(name)
+    return True
+
+
+def request(task: ExportTask, actor: User) -> Rest | None:
+    """Ask in the owner's place, whatever pause there would be for themselves; None if one is under way."""
+    if not task.owner.is_active:
+        return None
+    try:
+        new, is_new = asking.put_down(task.owner, task.kind, task.language, actor)
+    except asking.NoRoom:
+        return None
+    return partial(jobs.enqueue_export, new) if is_new else None
 
 
 ACTIONS = {
@@ -97,7 +97,7 @@ ACTIONS = {
         ),
         Action(
             "rescue",
-            "exports.operate_exporttask",
+            OPERATE,
             _("Rescue"),
             _("The work is put in front of the queue as a new attempt. A worker that still has the old one stops."),
             "Rescued: handed out as a new attempt.",
@@ -106,7 +106,7 @@ ACTIONS = {
         ),
         Action(
             "expire",
-            "exports.operate_exporttask",
+            OPERATE,
             _("Expire now"),
             _("The archive is deleted before its time. Its owner can ask for a new one."),
             "Archive removed before its time.",
@@ -115,7 +115,7 @@ ACTIONS = {
         ),
         Action(
             "request",
-            "exports.operate_exporttask",
+            OPERATE,
             _("Request anew for the owner"),
             _("A new export begins in the owner's name, without the pause between two. The e-mail goes to them alone."),
             "Requested anew for the owner.",

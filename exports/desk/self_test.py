@@ -80,7 +80,7 @@ def _message(test: SelfTest) -> EmailMessage:
         settings.EMAIL_SUBJECT_PREFIX + "Self-test",
         f"The self-test {test.pk} of {settings.SITE_URL} has come as far as this mail. All is well.\n",
         to=[test.mail_to],
-        headers={"Auto-Submitted": "auto-generated"},
+        headers={"Auto-Submitted": "auto-generated"} | request_ids.as_headers(),
     )
 
 

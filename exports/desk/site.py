@@ -25,9 +25,7 @@ from exports.models import SelfTest
 from exports.models.self_test import STEPS
 
 from . import figures, queue, second_factor, self_test, stuck
-
-VIEW = "exports.view_exporttask"
-OPERATE = "exports.operate_exporttask"
+from .permissions import OPERATE, VIEW
 
 
 class DeskSite(AdminSite):
@@ -71,7 +69,7 @@ class DeskSite(AdminSite):
         _require(request, VIEW)
         if request.method == "POST":
             return self._remedy(request)
-        found = stuck.find(queue.read())
+        found = [(mismatch, request.user.has_perm(mismatch.remedy.permission)) for mismatch in stuck.find(queue.read())]
         return self._page(request, "admin/stuck.html", title=_("Why is it stuck?"), found=found)
 
     def _remedy(self, request: PersonRequest) -> HttpResponse:

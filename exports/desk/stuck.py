@@ -19,6 +19,7 @@ from exports.models import ExportMail, ExportTask, MailStatus, Status, SweeperSi
 from exports.models.clock import from_now
 
 from .actions import ACTIONS
+from .permissions import DASHBOARD, OPERATE
 from .queue import Hand, Queue, tasks_of
 
 MOST = 50  # of each kind that are named
@@ -28,12 +29,16 @@ MAILING = timedelta(seconds=60)  # how long a build that has ended may still hav
 
 @dataclass(frozen=True)
 class Remedy:
-    """One safe thing to do: a page to go to or, with a `name`, something that is done by POST to this very page."""
+    """One safe thing to do: a page to go to or, with a `name`, something that is done by POST to this very page.
+
+    It is offered to those who have the permission alone.
+    """
 
     label: str
     url: str = ""
     name: str = ""
     target: str = ""
+    permission: str = OPERATE
 
 
 @dataclass(frozen=True)
@@ -130,7 +135,8 @@ def _job_ids(known: Queue) -> set[str]:
 
 def _act(name: str, task: ExportTask) -> Remedy:
     url = reverse("admin:exports_exporttask_act", args=[name])
-    return Remedy(str(ACTIONS[name].label), f"{url}?task={task.pk}")
+    action = ACTIONS[name]
+    return Remedy(str(action.label), f"{url}?task={task.pk}", permission=action.permission)
 
 
 # The mails
@@ -142,6 +148,8 @@ def _of_mails(known: Queue) -> Iterator[Mismatch]:
         yield Mismatch(
             _("Its e-mail is being sent, says the row, but the sender has fallen silent."), sweep(), mail.task
         )
+    if known.is_away:
+        return
     overdue = mails.filter(status=MailStatus.PENDING, next_try_at__lt=from_now(-3 * settings.EXPORT_TICK_SECONDS))
     for mail in overdue[:MOST]:
         if mail.job_id not in known.waiting and not known.hand_of(mail.job_id):
@@ -188,8 +196,10 @@ def _ends_soon(job_id: str) -> bool:
 
 
 def _look_at(job_id: str) -> Remedy:
-    return Remedy(_("Look at the job"), reverse("admin:django_rq_job_detail", args=[0, job_id]))
+    url = reverse("admin:django_rq_job_detail", args=[0, job_id])
+    return Remedy(_("Look at the job"), url, permission=DASHBOARD)
 
 
 def _look_at_worker(hand: Hand) -> Remedy:
-    return Remedy(_("Look at the worker"), reverse("admin:django_rq_worker_details", args=[0, hand.key]))
+    url = reverse("admin:django_rq_worker_details", args=[0, hand.key])
+    return Remedy(_("Look at the worker"), url, permission=DASHBOARD)

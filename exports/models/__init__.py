@@ -3,8 +3,9 @@
 from .event import Event, ExportEvent
 from .mail import ExportMail, MailStatus, Purpose
 from .self_test import SelfTest
+from .status import ErrorCode, Status
 from .sweeper import SweeperSign
-from .task import ErrorCode, ExportTask, Status
+from .task import ExportTask
 
 __all__ = [
     "ErrorCode",

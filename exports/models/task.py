@@ -17,29 +17,10 @@ from blog.models import Notification, User
 
 from .clock import from_now, lease, soon
 from .event import Event, ExportEvent
-from .mail import ExportMail, Purpose
+from .mail import UNSETTLED, ExportMail, Purpose
+from .status import UNFINISHED, ErrorCode, Status
 
 MAX_CRASHES = 3
-
-
-class Status(models.TextChoices):
-    READY = "READY", _("Waiting")
-    RUNNING = "RUNNING", _("Being built")
-    SUCCESSFUL = "SUCCESSFUL", _("Finished")
-    FAILED = "FAILED", _("Failed")
-    CANCELLED = "CANCELLED", _("Cancelled")
-
-
-UNFINISHED = (Status.READY, Status.RUNNING)
-
-
-class ErrorCode(models.TextChoices):
-    """Why an export failed, in words for its owner."""
-
-    CRASHED = "CRASHED", _("The work was interrupted three times. We are looking into it.")
-    TIMEOUT = "TIMEOUT", _("It took longer than an export may take.")
-    DISK_FULL = "DISK_FULL", _("We are short of disk space. We have been told; please try again later.")
-    ERROR = "ERROR", _("Something went wrong on our side. We have been told about it.")
 
 
 def archive_storage() -> Storage:
@@ -201,7 +182,7 @@ class ExportTask(models.Model):
     def can_be_mailed(self) -> bool:
         """Whether staff may have it mailed once more."""
         has_news = self.is_downloadable if self.status == Status.SUCCESSFUL else self.status == Status.FAILED
-        return has_news and not self.mails.unsettled().exists()
+        return has_news and self.owed_mail is None
 
     @property
     def heard_from_at(self) -> datetime | None:
@@ -211,7 +192,8 @@ class ExportTask(models.Model):
     @property
     def owed_mail(self) -> ExportMail | None:
         """The mail that is still to be sent."""
-        return self.mails.unsettled().last()
+        owed = [mail for mail in self.mails.all() if mail.status in UNSETTLED]
+        return owed[-1] if owed else None
 
     # Verbs. Each is one conditional UPDATE, with what belongs to it in the same transaction; False says that the row
     # had moved on, and that nothing was changed.

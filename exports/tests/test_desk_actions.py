@@ -1,6 +1,9 @@
 import django_rq
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from redis.exceptions import RedisError
 
 from exports import jobs
 from exports.models import ErrorCode, Event, ExportTask, MailStatus, Purpose, Status
@@ -149,11 +152,37 @@ def test_bad_choices_are_not_found(client, operator, query):
     assert client.get(f"{LIST}act/explode/{query}").status_code == 404
 
 
-def test_a_broker_that_is_away_does_not_stop_a_cancellation(act, task, monkeypatch, settings):
-    from redis.exceptions import ConnectionError as Away
+def test_a_broker_that_is_away_stops_no_cancellation_and_is_asked_once(act, task, bob, monkeypatch):
+    asked = []
 
-    def away(*args, **kwargs):
-        raise Away("away")
+    def away(queue, job_id):
+        asked.append(job_id)
+        raise RedisError("away")
 
     monkeypatch.setattr("rq.Queue.remove", away)
-    assert "done for 1 export" in act("cancel", task)
+    other, _ = ExportTask.objects.request(bob.pk)
+    assert "done for 2 exports" in act("cancel", task, other)
+    assert len(asked) == 1
+    assert set(ExportTask.objects.values_list("status", flat=True)) == {Status.CANCELLED}
+
+
+def test_nothing_is_requested_while_the_disk_is_nearly_full(act, task, settings):
+    settings.EXPORT_MIN_FREE = 2**60
+    task.cancel()
+    assert "was left as it is" in act("request", task)
+    assert ExportTask.objects.count() == 1
+
+
+def test_asking_whether_it_is_meant_costs_the_same_for_many(client, operator, make_user, task):
+    client.force_login(operator)
+    tasks = [task, *(ExportTask.objects.request(make_user(f"person{n}").pk)[0] for n in range(9))]
+    for one in tasks:
+        one.claim()
+        one.fail(ErrorCode.ERROR, "")
+    client.get(f"{LIST}act/resend/", {"task": task.pk})  # the first request notes when they were last here
+    costs = []
+    for chosen in (tasks[:1], tasks):
+        with CaptureQueriesContext(connection) as queries:
+            client.get(f"{LIST}act/resend/", {"task": [one.pk for one in chosen]})
+        costs.append(len(queries))
+    assert costs[0] == costs[1]

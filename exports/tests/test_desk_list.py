@@ -48,6 +48,14 @@ def test_a_running_one_has_progress_heartbeat_and_estimate(desk, task):
     assert cells["worker"] == "none that RQ knows"
 
 
+def test_each_kind_is_spoken_of_in_its_own_words(desk, alice):
+    account, _ = ExportTask.objects.request(alice.pk, "account", rows_total=5)
+    assert ask(desk, account)[str(account.pk)]["rows"] == "0 of 5 entries"
+    page = desk.get(f"{LIST}{account.pk}/change/").content.decode()
+    assert "0 of 5 entries" in page
+    assert "<dd>Account</dd>" in page
+
+
 def test_its_worker_is_named(desk, task, worker, take):
     take(task)
     task.claim()
@@ -110,6 +118,14 @@ def test_filters_by_state_failure_and_age(desk, task):
     assert shows(desk, "failure=mail", task)
     task.mails.update(status=MailStatus.PENDING, tries=2)
     assert shows(desk, "failure=late", task)
+
+
+def test_filters_by_kind(desk, alice, task):
+    account, _ = ExportTask.objects.request(alice.pk, "account")
+    assert shows(desk, "kind=account", account)
+    assert not shows(desk, "kind=account", task)
+    assert shows(desk, "kind=posts", task)
+    assert shows(desk, "kind=photos", task)  # nothing that there is: all are shown
 
 
 def test_search_by_owner_id_and_message_id(desk, task):

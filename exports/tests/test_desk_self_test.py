@@ -12,6 +12,7 @@ from rq import SimpleWorker
 from exports.desk import self_test
 from exports.models import SelfTest
 from exports.models.self_test import STEPS
+from microblog import request_ids
 
 pytestmark = pytest.mark.django_db
 
@@ -41,7 +42,15 @@ def test_a_whole_chain_holds(begun, mailoutbox):
     assert self_test.judge(begun).passed
     assert begun.verdict.startswith("All links hold: database, queue, worker, progress, mail")
     assert begun.steps_done == STEPS
-    assert [mail.to for mail in mailoutbox] == [["ops@microblog.example"]]
+    [mail] = mailoutbox
+    assert mail.to == ["ops@microblog.example"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_its_mail_has_the_id_of_the_request_that_began_it(begun, mailoutbox):
+    request_ids.begin("a-request")
+    self_test.run(str(begun.pk))
+    assert mailoutbox[0].extra_headers["X-Request-ID"] == "a-request"
 
 
 @pytest.mark.django_db(transaction=True)

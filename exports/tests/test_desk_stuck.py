@@ -45,6 +45,18 @@ def test_a_lost_job(look, task):
     assert is_offered(page, "rescue", task)
 
 
+def test_support_is_offered_only_what_they_may_do(client, support, worker, task):
+    SweeperSign.objects.renew()
+    client.force_login(support)
+    change(task, queued_at=timezone.now() - LONG_AGO)
+    page = client.get("/admin/stuck/").content.decode()
+    assert "neither in the queue nor with a worker" in page
+    assert not is_offered(page, "rescue", task)
+    task.owner.is_active = False
+    task.owner.save()
+    assert is_offered(client.get("/admin/stuck/").content.decode(), "cancel", task)
+
+
 def test_a_lapsed_lease(look, task):
     task.claim()
     change(task, lease_expires_at=timezone.now() - LONG_AGO)
@@ -166,14 +178,20 @@ def test_an_archive_past_its_time(look, task):
     assert "time is over, and it is still there" in look()
 
 
-def test_the_broker_itself(look, client, monkeypatch):
+def test_the_broker_itself_and_nothing_that_only_it_could_tell(look, client, monkeypatch, task):
     from redis.exceptions import ConnectionError as Away
+
+    task.claim()
+    task.fail(ErrorCode.ERROR, "")
+    ExportMail.objects.update(next_try_at=timezone.now() - LONG_AGO)
 
     def away(*args, **kwargs):
         raise Away("nobody at home")
 
     monkeypatch.setattr("django_rq.get_queue", away)
     monkeypatch.setattr("django_rq.get_connection", away)
-    assert "The broker does not answer (nobody at home)" in look()
+    page = look()
+    assert "The broker does not answer (nobody at home)" in page
+    assert "no job is there that would send it" not in page
     answer = client.post("/admin/stuck/", {"remedy": "resume"}, follow=True)
     assert "The broker does not answer" in answer.content.decode()

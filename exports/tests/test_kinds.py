@@ -73,7 +73,23 @@ def test_another_try_is_of_the_same_kind(client, alice):
         assert "Ask again" in text
 
 
-@pytest.mark.parametrize("name", ["archive", "jobs", "delivery", "views", "offers", "sweeper", "heartbeat", "waiting"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *["admin", "archive", "asking", "bounces", "dashboard", "deletion", "delivery", "heartbeat", "jobs", "metrics"],
+        *[
+            "offers",
+            "progress",
+            "sweeper",
+            "views",
+            "waiting",
+            "desk/actions",
+            "desk/figures",
+            "desk/live",
+            "desk/stuck",
+        ],
+    ],
+)
 def test_nothing_that_handles_an_archive_names_a_kind(name):
     source = (Path(exports.__file__).parent / f"{name}.py").read_text()
     assert not [kind for kind in KINDS if f'"{kind}' in source]

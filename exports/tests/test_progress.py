@@ -22,9 +22,9 @@ def test_the_bar_never_says_100(done, total, shown):
 
 
 def test_the_count_is_written_out():
-    assert count(1200, 5000) == "1,200 of 5,000 posts"
-    assert count(1, 1) == "1 of 1 post"
-    assert count(12, 10) == "12 of 12 posts"
+    assert count(1200, 5000, "posts") == "1,200 of 5,000 posts"
+    assert count(1, 1, "account") == "1 of 1 entry"
+    assert count(12, 10, "posts") == "12 of 12 posts"
 
 
 def test_a_running_build_has_a_bar():

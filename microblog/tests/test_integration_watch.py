@@ -118,6 +118,9 @@ def test_a_request_can_be_followed_from_the_click_to_the_mail(stack, alice):
     clicks = [each for each in lines(stack, "site") if each["request_id"] == "the-click" and "route" in each]
     assert ("POST", "/exports/", 302) in {(each["method"], each["route"], each["status"]) for each in clicks}
     assert any("Looking after" in each["message"] for each in lines(stack, "sweeper"))
+    assert sum("Booting worker" in each["message"] for each in lines(stack, "site")) == 2
+    stack.children["site"].end()
+    assert any("Worker exiting" in each["message"] for each in lines(stack, "site"))  # said by a worker
 
 
 def test_readiness_and_requests_are_those_of_the_whole_machine(stack, alice):
