@@ -4,12 +4,14 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern
 from django_rq.admin import QueueAdmin
 from redis.exceptions import RedisError
+
+from blog.http import is_ours
 
 PERMISSION = "django_rq.admin"
 
@@ -60,9 +62,19 @@ def _guarded(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         # Whoever is not staff goes on to the admin's own sign-in.
         if request.user.is_staff and not request.user.has_perm(PERMISSION):
             raise PermissionDenied
+        _keep_here(request)
         try:
             return view(request, *args, **kwargs)
         except RedisError:
             return render(request, "503.html", status=503)
 
     return guarded
+
+
+def _keep_here(request: HttpRequest) -> None:
+    """django-rq goes on to wherever the form says, or back to whoever led there."""
+    url = request.POST.get("next_url", "/")
+    if not (url.startswith("/") and is_ours(request, url)):
+        raise BadRequest
+    if not is_ours(request, request.headers.get("Referer", "/")):
+        del request.META["HTTP_REFERER"]

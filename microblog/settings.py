@@ -32,6 +32,7 @@ if SECRET_KEY == INSECURE_KEY and not DEBUG:
         "python3 -c 'import secrets; print(secrets.token_urlsafe(50))'. "
         "On a development machine set DEBUG=true instead (`make` does it for you)."
     )
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 
 SITE_URL = env.str("SITE_URL", default="http://localhost:8000").rstrip("/")
 SITE_HOST = urlsplit(SITE_URL).hostname or "localhost"

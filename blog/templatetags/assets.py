@@ -43,9 +43,9 @@ def script(name: str) -> SafeString:
 
 
 def served(name: str) -> Path:
-    """The file that browsers are sent: the one that `collectstatic` made, or as it lies in the source."""
+    """The file that browsers are sent: one of those that `collectstatic` made, or as it lies in the source."""
     if settings.STATIC_COLLECTED:
-        return Path(staticfiles_storage.path(staticfiles_storage.stored_name(name)))
+        return Path(staticfiles_storage.path(static(name).removeprefix(settings.STATIC_URL)))
     found = finders.find(name)
     if found is None:
         raise ValueError(f"There is no static file {name}.")
