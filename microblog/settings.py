@@ -341,6 +341,8 @@ SILENCED_SYSTEM_CHECKS = [
     "security.W021",  # HSTS preload binds every subdomain for years: the domain's owner decides that, not we
 ]
 
+SECURITY_CONTACT = env.str("SECURITY_CONTACT", default="")  # an address or URL to report holes to
+
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],

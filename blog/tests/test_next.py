@@ -70,6 +70,8 @@ TRICKS = [
     "vbscript:msgbox(1)",
     "https://[",
     "//[::1",
+    "home",  # the name of a view, which is no address
+    "nothing",
 ]
 FORMS = ["/language/", "/theme/", "/@bob/follow/", "/@bob/unfollow/", "/@bob/mute/", "/@bob/unmute/", "/@bob/unblock/"]
 
