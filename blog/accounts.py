@@ -169,7 +169,7 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
         return SEALED + _keys().encrypt(text.encode()).decode()
 
     def decrypt(self, encrypted_text: str) -> str:
-        """The secret. Where its key is known no longer it is another each time: of an empty one everybody knows the codes."""
+        """The secret; where its key is known no longer another each time: everybody knows the codes of an empty one."""
         if not encrypted_text.startswith(SEALED):
             return encrypted_text
         try:
@@ -182,7 +182,9 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
 def _keys() -> MultiFernet:
     """Keys made from SECRET_KEY, with which secrets are sealed, and from its fallbacks."""
     secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-    digests = (salted_hmac("blog.accounts.second-factor", "", secret, algorithm="sha256").digest() for secret in secrets)
+    digests = (
+        salted_hmac("blog.accounts.second-factor", "", secret, algorithm="sha256").digest() for secret in secrets
+    )
     return MultiFernet([Fernet(urlsafe_b64encode(digest)) for digest in digests])
 
 

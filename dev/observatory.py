@@ -145,7 +145,8 @@ def main() -> int:
     except subprocess.CalledProcessError as error:
         print(f"No scan: {error}\n{error.stderr}", file=sys.stderr)
         return 1
-    return 0 if all([report(path, results[host + path]) for path in BARS]) else 1
+    missed = [path for path in BARS if not report(path, results[host + path])]
+    return 1 if missed else 0
 
 
 if __name__ == "__main__":

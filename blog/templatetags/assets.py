@@ -38,7 +38,9 @@ def script(name: str) -> SafeString:
     integrity, imports = asset(path)
     folder = url.rpartition("/")[0]
     preload = '<link rel="modulepreload" href="{}/{}" integrity="{}">'
-    preloads = format_html_join("", preload, ((folder, part, asset(path.with_name(part)).integrity) for part in imports))
+    preloads = format_html_join(
+        "", preload, ((folder, part, asset(path.with_name(part)).integrity) for part in imports)
+    )
     return preloads + format_html('<script type="module" src="{}" integrity="{}"></script>', url, integrity)
 
 

@@ -33,7 +33,9 @@ def what_is_told(response, *names):
     return response.status_code, response.headers.get("Location"), page
 
 
-@pytest.mark.parametrize(("known", "unknown"), [("alice", "nobody"), ("alice@microblog.example", "no@microblog.example")])
+@pytest.mark.parametrize(
+    ("known", "unknown"), [("alice", "nobody"), ("alice@microblog.example", "no@microblog.example")]
+)
 def test_signing_in(client, alice, hashings, known, unknown):
     told, work = [], []
     for name in (known, unknown):

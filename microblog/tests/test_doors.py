@@ -25,7 +25,21 @@ pytestmark = pytest.mark.django_db
 
 CSRF = "c" * 32
 REFUSED = {"in", "401", "403", "404"}
-NAMES = ("post", "report", "task", "token", "session", "person", "group", "follow", "test", "factor", "job", "worker", "type")
+NAMES = (
+    "post",
+    "report",
+    "task",
+    "token",
+    "session",
+    "person",
+    "group",
+    "follow",
+    "test",
+    "factor",
+    "job",
+    "worker",
+    "type",
+)
 WRITE = re.compile(r'^(?:INSERT INTO|UPDATE|DELETE FROM) "(\w+)"(?: SET "(\w+)")?')
 # What reading writes: that somebody was here, saw a notification, fetched an archive; how a self-test ended.
 NOTES = {"django_session", "usersessions_usersession", "blog_notification", "exports_exportevent", "exports_selftest"}
@@ -157,5 +171,7 @@ def test_nothing_changes_without_the_forms_token(people, names, browser, role):
     client = browser(role)
     for url in DOORS:
         answer, writes = ask(client.post, url.format(**names))
-        assert answer in ({"401", "404", "405"} if url.startswith("/api/v1/") and "openapi" not in url else {"403"}), url
+        assert answer in ({"401", "404", "405"} if url.startswith("/api/v1/") and "openapi" not in url else {"403"}), (
+            url
+        )
         assert not writes, url

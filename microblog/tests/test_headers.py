@@ -18,7 +18,15 @@ EXPECTED = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
 }
-VISITORS = ["/", "/explore/", "/accounts/login/", "/accounts/signup/", "/explore/feed/", "/@alice/", "/avatars/alice.svg"]
+VISITORS = [
+    "/",
+    "/explore/",
+    "/accounts/login/",
+    "/accounts/signup/",
+    "/explore/feed/",
+    "/@alice/",
+    "/avatars/alice.svg",
+]
 SIGNED_IN = ["/", "/settings/", "/exports/", "/messages/", "/notifications/", "/notifications/all/", "/search/?q=x"]
 STAFFS = ["/admin/", "/admin/blog/user/", "/admin/stuck/", "/admin/django_rq/dashboard/"]
 STATIC = ["/static/css/microblog.css", "/static/js/zone.js", "/static/img/mark.svg"]

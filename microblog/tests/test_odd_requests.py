@@ -29,7 +29,18 @@ PAGES = [
 DOORS = ["/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/"]
 PARAMETERS = [
     *("before", "after", "since", "from", "q", "in", "next", "blocked", "muted", "task", "state", "kind", "age"),
-    *("p", "o", "e", "all", "_popup", "_to_field", "id__exact", "status__exact", "created_at__year", "is_active__exact"),
+    *(
+        "p",
+        "o",
+        "e",
+        "all",
+        "_popup",
+        "_to_field",
+        "id__exact",
+        "status__exact",
+        "created_at__year",
+        "is_active__exact",
+    ),
 ]
 NASTY = [
     *("", "\0", "\ud800", "-1", "0", "9" * 40, "1e309", "NaN", "null", "[]", "%", "%00", "%ff", "\r\nSet-Cookie: a=b"),
@@ -118,7 +129,9 @@ def test_forms(client, staff, forms, data):
 
 
 def test_the_forms_are_found(forms):
-    assert {"/posts/", "/accounts/login/", "/settings/profile/", "/exports/", "/admin/stuck/"} <= {to for to, _ in forms}
+    assert {"/posts/", "/accounts/login/", "/settings/profile/", "/exports/", "/admin/stuck/"} <= {
+        to for to, _ in forms
+    }
     assert ("/accounts/signup/", {"username", "email", "password1", "password2"}) in [
         (to, set(names) - {"csrfmiddlewaretoken", "next"}) for to, names in forms
     ]
