@@ -53,13 +53,6 @@ def test_visitors_sign_in_whatever_there_is(client, archived, page):
         assert client.get(path).url == f"/accounts/login/?next={path}"
 
 
-def test_its_file_goes_with_the_account(archived, alice):
-    name, storage = archived.archive.name, archived.archive.storage
-    assert storage.exists(name)
-    delete_account(alice)
-    assert not storage.exists(name)
-
-
 def told(response):
     """The page without the address that was asked for and the form's token."""
     page = response.content.decode().replace(response.wsgi_request.path, "")
