@@ -121,7 +121,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def get_client_ip(self, request: HttpRequest) -> str:
         """Nobody's where none is known, as behind a bare unix socket: django-allauth would let nobody in there."""
-        return get_client_ip(request) or UNKNOWN_ADDRESS
+        return str(get_client_ip(request) or UNKNOWN_ADDRESS)
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         usages: list[ratelimit.SingleRateLimitUsage] = []
@@ -176,7 +176,7 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
             return _keys().decrypt(encrypted_text.removeprefix(SEALED)).decode()
         except InvalidToken:
             logger.error("A second factor's secret cannot be read: SECRET_KEY_FALLBACKS lacks the key of its time.")
-            return generate_totp_secret()
+            return str(generate_totp_secret())
 
 
 def _keys() -> MultiFernet:

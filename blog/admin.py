@@ -232,7 +232,8 @@ class SecondFactorAdmin(admin.ModelAdmin[Authenticator]):
     search_fields = ["user__username", "user__email"]
     show_full_result_count = False
     ordering = ["-id"]
-    fields = readonly_fields = ["user", "created_at", "last_used_at"]
+    fields = ["user", "created_at", "last_used_at"]
+    readonly_fields = ["user", "created_at", "last_used_at"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Authenticator]:
         """Without the recovery codes, which go with it."""

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from django.contrib.staticfiles.storage import staticfiles_storage
+from django.core.files.storage import storages
 from django.core.management import call_command
 from django.test import override_settings
 
@@ -62,7 +62,7 @@ def collected(settings, tmp_path, monkeypatch):
 
 
 def test_collected_files_import_each_other_under_their_hashed_names(collected):
-    assert isinstance(staticfiles_storage._wrapped, StaticFiles)
+    assert isinstance(storages["staticfiles"], StaticFiles)
     tags = dict(TAG.findall(assets.script("js/people.js") + assets.style("css/microblog.css")))
     assert len(tags) == 3
     for url, rest in tags.items():

@@ -103,7 +103,7 @@ def browser(people):
     return of
 
 
-class Writes(set):
+class Writes(set[str]):
     """The tables that are written to while it looks on."""
 
     def __call__(self, execute, sql, params, many, context):

@@ -77,7 +77,7 @@ class Forms(HTMLParser):
 
 def forms_on(client, paths):
     """Every form of those pages once, however often it is shown."""
-    found = {}
+    found: dict[tuple[str, ...], tuple[str, list[str]]] = {}
     for path in paths:
         forms = Forms(path)
         forms.feed(client.get(path).content.decode())
