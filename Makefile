@@ -7,7 +7,7 @@ LOCK := $(BIN)/pip-compile --quiet --strip-extras --no-header \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint tools bench chaos screenshots lock ready
+.PHONY: help demo run test lint tools bench chaos screenshots observatory sbom lock ready
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -22,9 +22,11 @@ test: ready ## all tests: on SQLite, in a browser, on PostgreSQL
 	$(BIN)/python -m pytest -n auto --maxschedchunk 1
 	$(BIN)/python -m pytest -n auto --maxschedchunk 1 --database postgres
 
-lint: ready ## style, types, migrations, deployment checks, Dockerfile, templates, translations
+lint: ready ## style, safety, types, migrations, deployment checks, Dockerfile, templates, translations
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml --severity-level medium \
+		api benchmarks blog dev exports microblog
 	DEBUG=true $(BIN)/mypy .
 	DEBUG=true $(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python -m dev.check_deploy
@@ -46,6 +48,14 @@ chaos: ready ## fault injection on both databases, as a table; CHAOS_KILLS=300 f
 
 screenshots: ready ## every page at two widths, in light and dark, into var/screenshots/
 	@$(BIN)/python -m dev.screenshots
+
+observatory: ready ## what Mozilla's scanner says of the site; needs Node.js and npm
+	@$(BIN)/python -m dev.observatory
+
+sbom: ready ## every package that runs, with its version: var/sbom.json, as CycloneDX
+	@mkdir -p var
+	@$(BIN)/cyclonedx-py requirements --output-reproducible --output-file var/sbom.json requirements.txt
+	@echo "The list lies in var/sbom.json"
 
 lock: ready ## pin every version: requirements*.in -> requirements*.txt
 	$(LOCK) --output-file requirements.txt requirements.in

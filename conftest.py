@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import django_rq
 import pytest
 from django.core.cache import cache
+from django.core.files.base import ContentFile
 from django.core.mail import EmailMultiAlternatives
 from django.db import connection
 from django.test import Client
@@ -19,6 +20,8 @@ from rq import SimpleWorker
 from blog.models import Conversation, Message, Post, User
 from dev.pytest_plugin import chromium
 from dev.stack import Stack
+from exports.models import ExportTask, Status
+from exports.models.clock import from_now
 from microblog import request_ids
 
 if TYPE_CHECKING:
@@ -118,6 +121,17 @@ def careful(client: Client, alice: User) -> Client:
     client.post("/accounts/login/", {"login": "alice", "password": PASSWORD})
     client.post("/accounts/reauthenticate/", {"password": PASSWORD})
     return client
+
+
+@pytest.fixture
+def archived(alice: User) -> Iterator[ExportTask]:
+    """An export of alice's whose archive, an empty one, can be downloaded."""
+    task = ExportTask.objects.request(alice.pk)[0]
+    task.archive.save("posts.json", ContentFile(b"{}"))
+    task.archive.close()
+    ExportTask.objects.update(status=Status.SUCCESSFUL, finished_at=from_now(0), archive_expires_at=from_now(60))
+    yield task
+    task.archive.storage.delete(task.archive.name or "")
 
 
 def database_url() -> str:

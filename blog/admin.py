@@ -3,6 +3,11 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from allauth.account.adapter import get_adapter
+from allauth.account.admin import EmailAddress
+from allauth.mfa.admin import Authenticator
+from allauth.mfa.base.internal.flows import delete_and_cleanup
+from allauth.usersessions.admin import UserSession
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.core.exceptions import PermissionDenied
@@ -217,6 +222,43 @@ class FollowAdmin(admin.ModelAdmin[Follow]):
     ordering = ["-id"]
     raw_id_fields = ["follower", "followed"]
     readonly_fields = ["created_at"]
+
+
+class SecondFactorAdmin(admin.ModelAdmin[Authenticator]):
+    """Whether people have one, not its secret; it is taken off for whoever lost it, and they are told."""
+
+    list_display = ["user", "created_at", "last_used_at"]
+    list_select_related = ["user"]
+    search_fields = ["user__username", "user__email"]
+    show_full_result_count = False
+    ordering = ["-id"]
+    fields = ["user", "created_at", "last_used_at"]
+    readonly_fields = ["user", "created_at", "last_used_at"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Authenticator]:
+        """Without the recovery codes, which go with it."""
+        factors: QuerySet[Authenticator] = super().get_queryset(request)
+        return factors.exclude(type=Authenticator.Type.RECOVERY_CODES)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def delete_model(self, request: HttpRequest, obj: Authenticator) -> None:
+        delete_and_cleanup(request, obj)
+        get_adapter(request).send_notification_mail("mfa/email/totp_deactivated", obj.user)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Authenticator]) -> None:
+        with transaction.atomic():
+            for authenticator in queryset:
+                self.delete_model(request, authenticator)
+
+
+# As they come, these show and take secrets of second factors, keys of sessions, and addresses that nobody confirmed.
+admin.site.unregister([Authenticator, EmailAddress, UserSession])
+admin.site.register(Authenticator, SecondFactorAdmin)
 
 
 OTHERS = 20  # reports about the same person, beside one of them

@@ -17,8 +17,13 @@ def wants_fragment(request: HttpRequest) -> bool:
     return "X-Fragment" in request.headers
 
 
+def is_ours(request: HttpRequest, url: str) -> bool:
+    """Whether it is a path of this site; anything without a slash `redirect` would take for the name of a view."""
+    is_here = url_has_allowed_host_and_scheme(url, {request.get_host()}, require_https=request.is_secure())
+    return url.startswith("/") and is_here
+
+
 def next_url(request: HttpRequest, default: str) -> str:
     """Where the form wants to lead, as long as that is on this site."""
     url = request.POST.get("next", "")
-    is_ours = url_has_allowed_host_and_scheme(url, {request.get_host()}, require_https=request.is_secure())
-    return url if is_ours else default
+    return url if is_ours(request, url) else default

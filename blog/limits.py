@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, NamedTuple
 
-from allauth.account.adapter import get_adapter
+from allauth.core.internal.httpkit import get_client_ip
 from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
@@ -45,7 +45,8 @@ def wait(request: HttpRequest, what: str) -> int:
     if not settings.RATE_LIMITS:
         return 0
     window, passed = divmod(int(time.time()), rate.seconds)
-    who = [(f"address:{get_adapter().get_client_ip(request)}", rate.address)]
+    address = get_client_ip(request)  # None behind a proxy on a unix socket that names none
+    who = [(f"address:{address}", rate.address)] if address else []
     if request.user.is_authenticated:
         who.append((f"person:{request.user.pk}", rate.person))
     is_over = [_count(f"{what}:{name}:{window}", rate.seconds) > limit for name, limit in who]

@@ -10,12 +10,12 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
-from django.utils.cache import add_never_cache_headers
+from django.utils.cache import add_never_cache_headers, patch_cache_control
 
 from .models import User, time_zones
 
 # No browser keeps these pages: they show addresses, codes, sessions, and what people write to one another or to staff.
-PRIVATE = ("/accounts/", "/settings/", "/messages/", "/reports/")
+PRIVATE = ("/accounts/", "/settings/", "/messages/", "/notifications/", "/exports/", "/reports/", "/admin/")
 # No session is read for what is the same for everyone, nor for the API, which has its own way of knowing people.
 IMPERSONAL = re.compile(r"/avatars/|/api/v1/|.*/feed/$")
 POLLS = {"notifications", "conversation-news"}
@@ -38,6 +38,8 @@ class PersonMiddleware:
             response = self.get_response(request)
         if request.path.startswith(PRIVATE):
             add_never_cache_headers(response)
+        elif request.user.is_authenticated:
+            patch_cache_control(response, private=True)
         if is_here(request):
             note_seen(request.user)
         return response

@@ -2,7 +2,10 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
+from .security_txt import security_txt
+
 urlpatterns = [
+    path(".well-known/security.txt", security_txt),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("exports/", include("exports.urls")),

@@ -4,6 +4,7 @@ import pytest
 
 from blog import limits
 from blog.limits import Rate
+from conftest import PASSWORD
 from microblog.cache import FailOpenRedisCache
 
 pytestmark = pytest.mark.django_db
@@ -71,6 +72,20 @@ def test_a_button_pressed_too_often_gets_a_page(client, alice, bob):
 def test_nobody_is_held_up_while_the_cache_is_away(write, alice, monkeypatch):
     monkeypatch.setattr(FailOpenRedisCache, "away_until", math.inf)
     assert [write(alice).status_code for _ in range(4)] == [302] * 4
+
+
+@pytest.mark.parametrize("address", ["", "unix:", None])
+def test_without_an_address_people_are_counted_each_for_themselves(write, alice, bob, client, address):
+    """As behind a proxy on a unix socket that names none."""
+    for person in (alice, bob):
+        assert [write(person, REMOTE_ADDR=address).status_code for _ in range(3)] == [302, 302, 429]
+    client.logout()
+    assert {client.get("/search/?q=x", REMOTE_ADDR=address).status_code for _ in range(5)} == {200}
+
+
+def test_without_an_address_people_still_sign_in(client, alice):
+    assert client.post("/accounts/login/", {"login": "alice", "password": PASSWORD}, REMOTE_ADDR="").url == "/"
+    assert client.session["_auth_user_id"] == str(alice.pk)
 
 
 def test_an_operator_can_turn_them_off(write, alice, settings):

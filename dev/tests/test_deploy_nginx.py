@@ -237,5 +237,6 @@ def test_static_files_are_nginxs_and_plain_http_leads_to_tls(nginx):
     answer = visitor.get(f"{nginx.url}/static/a.css", timeout=30)
     assert (answer.status_code, answer.text) == (200, "body {}")
     assert "immutable" in answer.headers["Cache-Control"]
+    assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
     plain = visitor.get(f"http://localhost:{nginx.plain_port}/about/?a=b", timeout=30, allow_redirects=False)
     assert (plain.status_code, plain.headers["Location"]) == (308, "https://localhost/about/?a=b")

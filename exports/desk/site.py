@@ -14,12 +14,11 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from redis.exceptions import RedisError
 
-from blog.http import PersonRequest
+from blog.http import PersonRequest, is_ours
 from exports import sweeper
 from exports.models import SelfTest
 from exports.models.self_test import STEPS
@@ -125,5 +124,4 @@ def _require(request: HttpRequest, permission: str) -> None:
 def _next_url(request: HttpRequest) -> str:
     """Where `?next=` leads, as long as that is on this site."""
     url = request.GET.get("next", "")
-    is_ours = url_has_allowed_host_and_scheme(url, {request.get_host()}, require_https=request.is_secure())
-    return url if is_ours else reverse("admin:index")
+    return url if is_ours(request, url) else reverse("admin:index")

@@ -1,0 +1,72 @@
+"""Whatever people write: pages escape it, JSON brings it back as it was, and what cannot be stored is refused."""
+
+import html
+import json
+
+import pytest
+from model_bakery import baker
+
+from blog.demo import NASTY
+from blog.models import ApiToken, Post
+
+pytestmark = pytest.mark.django_db
+
+SCRIPTS = [
+    "<script>alert(1)</script>",
+    "</textarea><img src=x onerror=alert(1)>",
+    "\"' onmouseover=alert(1) x='",
+    "</title>",
+]
+REFUSED = ["a\0b", "\u202e\u200b", "\ud800"]
+
+
+def encoded(text):
+    return {"data": b"body=" + "".join(f"%{byte:02x}" for byte in text.encode("utf-8", "surrogatepass")).encode()}
+
+
+@pytest.mark.parametrize("body", [*SCRIPTS, *NASTY])
+def test_every_page_escapes_it(client, alice, say, bob, body):
+    post = baker.make(Post, author=alice, body=body)
+    alice.about_me = body
+    alice.save()
+    say(bob, alice, body)
+    client.force_login(alice)
+    pages = [
+        "/",
+        "/explore/",
+        "/@alice/",
+        f"/posts/{post.pk}/",
+        f"/posts/{post.pk}/edit/",
+        "/messages/@bob/",
+        "/settings/profile/",
+    ]
+    for path in pages:
+        page = client.get(path).content.decode()
+        assert "<script>alert" not in page, path
+        assert "<img src=x" not in page, path
+        assert '" onmouseover' not in page, path
+    assert body.replace("\r\n", "\n").split("\n")[0][:20] in html.unescape(client.get(pages[4]).content.decode())
+
+
+@pytest.mark.parametrize("body", [*SCRIPTS, *NASTY])
+def test_json_brings_it_back(client, alice, body):
+    post = baker.make(Post, author=alice, body=body)
+    _, secret = ApiToken.objects.make(alice, "A program", False)
+    answer = client.get(f"/api/v1/posts/{post.pk}/", headers={"authorization": f"Bearer {secret}"})
+    assert json.loads(answer.content)["body"] == post.body
+
+
+@pytest.mark.parametrize("body", REFUSED)
+def test_what_cannot_be_seen_or_stored_is_refused(client, alice, body):
+    client.force_login(alice)
+    sent = client.generic("POST", "/posts/", **encoded(body), content_type="application/x-www-form-urlencoded")
+    _, secret = ApiToken.objects.make(alice, "A program", False)
+    by_program = client.post(
+        "/api/v1/posts/",
+        json.dumps({"body": body}),
+        content_type="application/json",
+        headers={"authorization": f"Bearer {secret}"},
+    )
+    assert by_program.status_code in (400, 422)
+    assert sent.status_code < 500
+    assert "\0" not in "".join(Post.objects.values_list("body", flat=True))
