@@ -4,6 +4,7 @@ import pytest
 
 from blog.models import Block, Message
 from blog.paging import PAGE_SIZE
+from blog.tests.conftest import without_scripts
 from conftest import PASSWORD
 
 pytestmark = pytest.mark.browser
@@ -19,10 +20,6 @@ def window(page, site, bob):
     window.get_by_role("main").get_by_role("button", name="Sign in").click()
     window.locator("summary", has_text="Menu").wait_for()
     return window
-
-
-def without_scripts(page):
-    page.route("**/*.js", lambda route: route.fulfill(body="", content_type="text/javascript"))
 
 
 def write(page, body):
@@ -139,7 +136,7 @@ def test_a_hidden_page_asks_nothing_and_reads_nothing(page, site, alice, bob, sa
 
 
 def test_everything_works_without_scripts(window, site, alice, bob, say):
-    without_scripts(window)
+    window = without_scripts(window)
     for number in range(PAGE_SIZE + 1):
         say(alice, bob, f"number {number}")
     window.goto(f"{site}/messages/")

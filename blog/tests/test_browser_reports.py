@@ -4,6 +4,7 @@ import pytest
 from model_bakery import baker
 
 from blog.models import Post
+from blog.tests.conftest import without_scripts
 from conftest import PASSWORD
 
 pytestmark = pytest.mark.browser
@@ -65,7 +66,7 @@ def test_a_menu_opens_by_keyboard_and_closes_with_escape(page, site, bob):
 
 
 def test_muting_and_blocking_without_scripts(page, site, alice, bob):
-    page.route("**/*.js", lambda route: route.fulfill(body="", content_type="text/javascript"))
+    page = without_scripts(page)
     baker.make(Post, author=bob, body="Buy my boats")
     page.goto(f"{site}/explore/")
     page.locator(".more summary").click()
