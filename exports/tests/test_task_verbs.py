@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from django.db import IntegrityError, connection
 from django.db.models.functions import Now
@@ -202,11 +204,15 @@ def test_an_expired_archive_is_forgotten_once(task):
     assert not task.is_downloadable
 
 
+# Two indexes hold the unfinished ones alone: on an empty table each is as good.
+UNFINISHED = "exports_exporttask_(sweep|unfinished)"
+
+
 @pytest.mark.parametrize(
     ("rows", "index"),
     [
-        (lambda: ExportTask.objects.lapsed(), "exports_exporttask_sweep"),
-        (lambda: ExportTask.objects.overlooked(), "exports_exporttask_sweep"),
+        (lambda: ExportTask.objects.lapsed(), UNFINISHED),
+        (lambda: ExportTask.objects.overlooked(), UNFINISHED),
         (lambda: ExportMail.objects.due(), "exports_exportmail_sweep"),
         (lambda: ExportMail.objects.lapsed(), "exports_exportmail_sweep"),
         (lambda: ExportTask.objects.expired(), "exports_exporttask_expiry"),
@@ -216,4 +222,4 @@ def test_the_sweeper_reads_by_index(rows, index):
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute("SET LOCAL enable_seqscan = off")
-    assert index in rows().explain()
+    assert re.search(index, rows().explain())
