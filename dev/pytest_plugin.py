@@ -8,10 +8,11 @@ With `-n` every worker has a folder, a Valkey and a database of its own, and the
 `--maxschedchunk 1` the tests are handed out one by one in their order, and no worker ends long after the others.
 
 A test is `unit` unless it is marked `integration`, `browser` or `chaos`, and they run in that order; those of `chaos`
-only if asked for with `-m chaos`, as `make chaos` does. With `--database postgres`
-those that use the database run again, but for the browser's, and are marked `postgres`; a test that is marked so by
-hand needs PostgreSQL and runs only there. `needs` names the system's programs that a test runs. What cannot run is left
-out and named at the end with its cure; with CI=true nothing runs then, and it is an error.
+only if asked for with `-m chaos`, as `make chaos` does. With `--database postgres` those that use the database run
+again, but for the browser's, and are marked `postgres`; a test that is marked so by hand needs PostgreSQL and runs only
+there, one marked `sqlite` does not, because nothing in it depends on the database. `needs` names the system's programs
+that a test runs. What cannot run is left out and named at the end with its cure; with CI=true nothing runs then, and it
+is an error.
 
 However a run ends, by Ctrl-C or kill -9, its servers end with it.
 """
@@ -142,8 +143,8 @@ def _postgres_url(config: pytest.Config) -> str | None:
 
     config.add_cleanup(end)
     server = get_server(folder / "data", cleanup_mode=None)
-    # No test pulls the plug: without waiting for the disk they take a third less time. Those of `chaos` kill the server,
-    # which must not forget what it has confirmed.
+    # No test pulls the plug: without waiting for the disk they take a third less time. Those of `chaos` kill the
+    # server, which must not forget what it has confirmed.
     unsafe = ("fsync",) if config.known_args_namespace.markexpr == "chaos" else ("fsync", "synchronous_commit")
     server.psql("".join(f"ALTER SYSTEM SET {setting} = off;\n" for setting in unsafe) + "SELECT pg_reload_conf();\n")
     # The workers of `-n` take this one.
@@ -210,6 +211,8 @@ def _can_run(item: pytest.Item, on_postgres: bool, missing: dict[str, str]) -> b
     if not _needs(item).isdisjoint(missing):
         return False
     if on_postgres:
+        if item.get_closest_marker("sqlite"):
+            return False
         uses_it = _uses_database(item) or item.get_closest_marker("postgres") is not None
         return "postgres" not in missing and not _is_browser(item) and uses_it
     return item.get_closest_marker("postgres") is None and not (_is_browser(item) and "browser" in missing)

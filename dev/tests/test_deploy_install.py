@@ -20,7 +20,8 @@ from dev.chaos.accounts import Account
 from dev.stack import ROOT, Stack, kill_session
 from exports.models import ExportTask, Status
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]  # a busy machine compresses slowly
+# A busy machine compresses slowly.
+pytestmark = [pytest.mark.integration, pytest.mark.sqlite, pytest.mark.timeout(600)]
 
 
 class Machine:

@@ -25,7 +25,7 @@ from dev.chaos.accounts import Account
 from dev.stack import ROOT, Child, Stack, free_port
 from exports.models import ExportTask, Status
 
-pytestmark = [pytest.mark.integration, pytest.mark.needs("nginx")]
+pytestmark = [pytest.mark.integration, pytest.mark.sqlite, pytest.mark.needs("nginx")]
 
 MAIN = """
 {user}
