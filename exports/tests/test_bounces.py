@@ -98,7 +98,7 @@ def test_the_owner_is_told_on_every_page_and_on_the_exports_own(client, alice, f
     for address in ("/", "/exports/", f"/exports/{finished.pk}/"):
         text = client.get(address).content.decode()
         assert "Your mail provider refused the mail: download it here" in text, address
-        assert "550" not in text
+        assert "secret words" not in text
     text = client.get(f"/exports/{finished.pk}/").content.decode()
     assert "The mail provider refused the e-mail" in text
     assert f"/exports/{finished.pk}/download/" in text
