@@ -6,6 +6,9 @@ MO := $(PO:.po=.mo)
 LOCK := $(BIN)/pip-compile --quiet --strip-extras --no-header \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
+# Container images like to set it; each of many processes would compile the whole project anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo run test lint tools bench chaos screenshots observatory sbom lock ready
 

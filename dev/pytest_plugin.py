@@ -15,6 +15,9 @@ that a test runs. What cannot run is left out and named at the end with its cure
 is an error.
 
 However a run ends, by Ctrl-C or kill -9, its servers end with it.
+
+Compiled modules are kept, even where PYTHONDONTWRITEBYTECODE says otherwise, as container images like to: hundreds of
+processes would compile the whole project anew.
 """
 
 import logging
@@ -22,6 +25,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import warnings
 from collections.abc import Generator, Iterator
@@ -70,6 +74,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, None, None]:
     # A wrapper, because pytest-django loads the settings in the same hook and would otherwise come first.
     end_on_signals()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     early_config.stash[missing_key] = {}
     early_config.stash[deselected_key] = 0
     is_worker = "PYTEST_XDIST_WORKER" in os.environ

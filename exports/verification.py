@@ -8,15 +8,16 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
-from typing import Any
-
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
+from typing import TYPE_CHECKING, Any
 
 from blog.terminal import ProgressBar
 
 from .account import MANIFEST
 from .kinds import ACCOUNT, POSTS
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import ValidationError
 
 SCHEMAS = Path(__file__).parent / "schemas"
 PACKING_ERRORS = (zipfile.BadZipFile, zlib.error, KeyError, EOFError, NotImplementedError)
@@ -77,6 +78,8 @@ class Verification:
 
     def _document(self, content: bytes, name: str, rows_name: str = "") -> Iterator[str]:
         """What is wrong with a JSON file that is described by the schema of that name."""
+        from jsonschema import Draft202012Validator  # here, because it takes up to two seconds
+
         try:
             document = json.loads(content.decode())
         except (ValueError, RecursionError) as error:
@@ -97,7 +100,7 @@ class Verification:
                 yield f"$.count: it is {count}, but there are {found} {name}"
         self.facts = document if isinstance(document, dict) else {}
 
-    def _rows(self, rows: list[Any], validator: Draft202012Validator, name: str) -> Iterator[str]:
+    def _rows(self, rows: list[Any], validator: "Draft202012Validator", name: str) -> Iterator[str]:
         self.bar.total += len(rows)
         latest = datetime.min.replace(tzinfo=UTC)
         for number, row in enumerate(rows):
@@ -121,5 +124,5 @@ def _weight(row: Any) -> int:
     return len(messages) if isinstance(messages, list) else 1
 
 
-def _words(error: ValidationError, parent: str = "$") -> str:
+def _words(error: "ValidationError", parent: str = "$") -> str:
     return f"{parent}{error.json_path[1:]}: {error.message}"

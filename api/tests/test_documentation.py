@@ -2,7 +2,7 @@ import pytest
 
 from api.v1 import api
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 DOCS = "/api/docs/"
 

@@ -6,7 +6,7 @@ from django.contrib.sessions.models import Session
 from api.schemas import ProfileOut
 from blog import limits
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 PROFILE = "/api/v1/profile/"
 POSTS = "/api/v1/posts/"

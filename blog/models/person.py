@@ -46,6 +46,19 @@ def _count(rows: models.QuerySet[Any], person: str) -> Coalesce:
     return Coalesce(models.Subquery(theirs.values(count=models.Count("pk"))), 0)
 
 
+@cache
+def _people_with_unread() -> models.QuerySet[User]:
+    """Kept, because every request needs it, and Django takes several milliseconds to put it together."""
+    from .message import Message
+    from .notification import Notification
+
+    return User.objects.annotate(
+        asked_at=Now(),
+        unread_messages=_count(Message.objects.announced(), "recipient"),
+        unread_notifications=_count(Notification.objects.announced(), "user"),
+    )
+
+
 class PersonManager(UserManager["User"]):
     def visible_to(self, viewer: User | AnonymousUser) -> models.QuerySet[User]:
         """Whoever has an open account, and neither blocked the viewer nor is blocked by them."""
@@ -91,15 +104,7 @@ class PersonManager(UserManager["User"]):
 
         `unread_messages`; `unread_notifications`, but for those that only say that there are messages.
         """
-        from .message import Message
-        from .notification import Notification
-
-        person = User(pk=pk)
-        return self.filter(pk=pk).annotate(
-            asked_at=Now(),
-            unread_messages=_count(Message.objects.announced_to(person), "recipient"),
-            unread_notifications=_count(Notification.objects.announced_to(person), "user"),
-        )
+        return _people_with_unread().filter(pk=pk)
 
     def get_by_natural_key(self, username: str | None) -> User:
         """The person of that name, in whatever case it was typed."""

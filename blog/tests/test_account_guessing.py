@@ -4,7 +4,7 @@ from django.core.cache import cache
 from blog.tests.test_account_signup import link
 from conftest import PASSWORD
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 LOCKED = "Too many wrong passwords"
 

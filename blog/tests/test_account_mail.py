@@ -13,7 +13,7 @@ from blog import jobs
 from blog.accounts import AccountAdapter
 from blog.models import MAIL_LEASE, AccountMail
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 
 @pytest.fixture

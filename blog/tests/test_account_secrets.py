@@ -10,7 +10,7 @@ from django.contrib.auth.hashers import get_hasher
 
 from blog.tests.test_account_signup import CAROL
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 SECRET = "JBSWY3DPEHPK3PXP"
 

@@ -7,7 +7,7 @@ from blog.middleware import PersonMiddleware
 from blog.templatetags.accounts import device
 from conftest import PASSWORD
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 PRIVATE = [
     "/settings/",

@@ -5,7 +5,7 @@ from allauth.account.models import EmailAddress, EmailConfirmationHMAC
 
 from blog.models import User
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 PASSWORD = "soup and trains"
 CAROL = {"username": "carol", "email": "carol@microblog.example", "password1": PASSWORD, "password2": PASSWORD}

@@ -19,6 +19,8 @@ from blog.accounts import AccountAdapter, SecondFactorAdapter
 from blog.models import User
 from conftest import PASSWORD
 
+pytestmark = pytest.mark.sqlite
+
 ADAPTERS = {AccountAdapter: DefaultAccountAdapter, SecondFactorAdapter: DefaultMFAAdapter}
 # Messages of telephones and of codes by mail, which the site does not use.
 UNREACHABLE = {"phone_password_mismatch", "phone_taken", "unknown_phone", "select_only_one"}

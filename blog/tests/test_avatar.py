@@ -4,7 +4,7 @@ import pytest
 
 from blog.avatars import draw
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 
 def test_it_is_an_image_to_be_kept_for_a_year(client):

@@ -3,7 +3,7 @@ from django.core.exceptions import PermissionDenied
 from django.test import Client
 from django.views.defaults import permission_denied, server_error
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 
 def test_what_is_not_there_is_said_in_the_sites_own_words(client, alice):

@@ -9,7 +9,7 @@ from model_bakery import baker
 
 from blog.models import Block, Post, User
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 FEEDS = ["/explore/feed/", "/@bob/feed/"]

@@ -3,7 +3,7 @@ from model_bakery import baker
 
 from blog.models import Follow, Post, User
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 
 def test_anyone_reads_the_newest_posts(client):

@@ -7,7 +7,7 @@ from blog.limits import Rate
 from conftest import PASSWORD
 from microblog.cache import FailOpenRedisCache
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ from model_bakery import baker
 
 from blog.models import Post, User
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 
 def seen(client, user, last_seen_at, path="/"):

@@ -6,7 +6,7 @@ import pytest
 
 from conftest import PASSWORD
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 EVIL = "elsewhere.example"
 TRICKS = [

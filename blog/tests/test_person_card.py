@@ -3,7 +3,7 @@ from model_bakery import baker
 
 from blog.models import Post
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 
 def test_it_is_a_part_of_a_page_with_counts_and_a_button(client, alice, bob):

@@ -3,7 +3,7 @@ import pytest
 from blog.forms import ProfileForm
 from blog.models import User
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 URL = "/settings/profile/"
 
 

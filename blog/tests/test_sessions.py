@@ -10,7 +10,7 @@ from django.utils import timezone
 from blog import sessions
 from conftest import PASSWORD
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 DAY = 86_400
 

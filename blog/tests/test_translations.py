@@ -3,7 +3,7 @@ from model_bakery import baker
 
 from blog.models import Post
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 HOME = {"es": "Publicaciones más recientes", "zh-CN": "最新帖子", "fr": "Newest posts"}
 PROFILE = {"es": "Exportar tus publicaciones", "zh-hans": "导出你的帖子"}

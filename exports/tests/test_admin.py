@@ -4,7 +4,7 @@ from django.contrib.auth.models import Permission
 from exports.jobs import enqueue_export
 from exports.models import ErrorCode
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 LIST = "/admin/exports/exporttask/"
 DASHBOARD = "/admin/django_rq/dashboard/"
 

@@ -15,7 +15,7 @@ from exports.models import Event, ExportMail, ExportTask, MailStatus, Purpose, S
 from exports.models.clock import from_now
 from exports.sweeper import prune_rows
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
 
 SECRET = "postmark:a-secret-of-some-length"
 

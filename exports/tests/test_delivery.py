@@ -7,7 +7,7 @@ from django.utils.formats import date_format
 from exports import delivery, jobs
 from exports.models import ErrorCode, ExportMail, ExportTask, Purpose
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
 
 
 def sent(task):

@@ -6,7 +6,7 @@ from django.contrib.auth.models import Group
 from exports.desk.actions import ACTIONS
 from exports.jobs import enqueue_export
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 LIST = "/admin/exports/exporttask/"
 DASHBOARD = "/admin/django_rq/dashboard/"

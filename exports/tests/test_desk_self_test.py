@@ -14,7 +14,7 @@ from exports.models import SelfTest
 from exports.models.self_test import STEPS
 from microblog import request_ids
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 PAGE = "/admin/selftest/"
 LONG_AGO = timedelta(minutes=5)

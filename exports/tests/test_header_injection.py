@@ -13,7 +13,7 @@ from exports import delivery, jobs
 from exports.archive import download_name
 from exports.models import ExportMail, MailStatus, Purpose
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 BREAKS = ["\r\n", "\n", "\r", "\u2028", "\x0b", "\x85"]
 BCC = "Bcc: eve@elsewhere.example"

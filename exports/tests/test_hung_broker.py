@@ -12,7 +12,7 @@ from exports import jobs
 from exports.heartbeat import Heartbeat
 from microblog.cache import FailOpenRedisCache
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 
 @pytest.fixture

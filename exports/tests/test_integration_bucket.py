@@ -17,7 +17,7 @@ from dev.stack import Stack
 from exports.models import ExportTask, Status
 from exports.models.clock import from_now
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.sqlite]
 
 
 @pytest.fixture
@@ -57,35 +57,29 @@ def download(site: Stack, archive: ExportTask, user: User) -> requests.Response:
     return session.get(f"{site.site_url}/exports/{archive.pk}/download/", timeout=30, allow_redirects=False)
 
 
-def test_it_lies_in_the_bucket_and_nowhere_else(site, store, archive):
+def test_it_lies_there_and_nowhere_else_for_its_owner_alone_until_it_expires(site, store, archive, alice, bob, staff):
+    """All of it about one archive, because the stack takes long to start."""
     assert store.keys() == [archive.archive.name]
     body = store.client().get_object(Bucket=BUCKET, Key=archive.archive.name)["Body"].read()
     assert hashlib.sha256(body).hexdigest() == archive.archive_sha256
     assert not (site.var / "archives").exists()
     assert list((site.var / "parts").iterdir()) == []
 
-
-def test_its_owner_is_led_to_an_address_that_lasts_a_minute(site, archive, alice):
     answer = download(site, archive, alice)
     assert answer.status_code == 302
     assert "no-store" in answer.headers["Cache-Control"]
     assert parse_qs(urlsplit(answer.headers["Location"]).query)["X-Amz-Expires"] == ["60"]
-
     stored = requests.get(answer.headers["Location"], timeout=30)
     assert hashlib.sha256(stored.content).hexdigest() == archive.archive_sha256
     assert stored.headers["Content-Disposition"] == 'attachment; filename="posts.json"'
     assert stored.headers["Content-Type"] == "application/json"
     assert stored.headers["Cache-Control"] == "private, no-store"
 
-
-def test_nobody_else_gets_it_not_even_staff(site, store, archive, bob, staff):
     for user in (bob, staff):
         assert download(site, archive, user).status_code == 404
     unsigned = requests.get(f"{store.url}/{BUCKET}/{archive.archive.name}", timeout=30)
     assert unsigned.status_code == 403
 
-
-def test_it_is_deleted_there_when_it_expires(site, store, archive, alice):
     ExportTask.objects.update(archive_expires_at=from_now(-1))
     wait_until(archive, lambda: not archive.archive and store.keys() == [])
     assert download(site, archive, alice).status_code == 404

@@ -32,6 +32,7 @@ def lock():
             cursor.execute("LOCK TABLE exports_selftest IN EXCLUSIVE MODE")
 
 
+@pytest.mark.sqlite
 def test_a_whole_chain_holds(stack):
     stack.start("broker", "mail", "worker")
     stack.run(*COMMAND)
@@ -39,15 +40,18 @@ def test_a_whole_chain_holds(stack):
     assert stack.mailbox.wait("ops@microblog.example").message["Subject"] == "[Microblog] Self-test"
 
 
+@pytest.mark.sqlite
 def test_no_broker(stack):
     assert verdict(stack).startswith("Broker: ")
 
 
+@pytest.mark.sqlite
 def test_no_worker(stack):
     stack.start("broker")
     assert verdict(stack).startswith("Worker: none is running.")
 
 
+@pytest.mark.sqlite
 def test_a_mail_server_that_refuses(stack):
     address = urlsplit(stack.env["EMAIL_URL"])
     with socket.create_server((address.hostname, address.port)) as server:

@@ -8,7 +8,7 @@ from blog.deletion import delete_account
 from exports.models import ExportTask
 from exports.models.clock import from_now
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 PAGES = ["", "download/"]
 

@@ -2,7 +2,7 @@ import uuid
 
 import pytest
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 
 def test_the_owner_sees_its_timeline(client, alice, task):

@@ -6,7 +6,7 @@ import pytest
 from exports.models import Event, ExportTask
 from exports.models.clock import from_now
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
 
 
 def body(response):

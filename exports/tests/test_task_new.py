@@ -6,7 +6,7 @@ from exports.models import ExportTask, Status
 from exports.models.clock import from_now
 from exports.parts import PARTS
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 URL = "/exports/new/account/"
 
 

@@ -5,6 +5,8 @@ from exports import delivery, jobs
 from exports.models import ErrorCode, ExportTask
 from exports.progress import describe
 
+pytestmark = pytest.mark.sqlite
+
 SPACE = "\N{NO-BREAK SPACE}"  # between thousands in Spanish
 
 MAILS = {

@@ -8,7 +8,7 @@ from blog.limits import Rate
 from blog.models import ApiToken
 from conftest import PASSWORD
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 EXPECTED = {
     "Strict-Transport-Security": "max-age=31536000; includeSubDomains",

@@ -25,7 +25,7 @@ from dev.person import Person
 from dev.stack import Stack
 from exports.models import ExportMail, ExportTask, MailStatus
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.sqlite]
 
 TOKEN = "a-token-of-some-length"
 SECRET = "postmark:a-secret-of-some-length"

@@ -11,6 +11,8 @@ from django.urls import path
 from microblog import logs
 from microblog.cache import FailOpenRedisCache
 
+pytestmark = pytest.mark.sqlite
+
 
 def record(message="Said", *args, exc_info=None, name="exports"):
     made = logging.LogRecord(name, logging.ERROR, "x.py", 1, message, args, exc_info)

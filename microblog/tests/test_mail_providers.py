@@ -12,7 +12,7 @@ from django.core.mail import get_connection
 from dev.stack import ROOT
 from microblog.mail_providers import anymail_settings
 
-pytestmark = pytest.mark.filterwarnings("ignore:django-anymail has dropped official support")
+pytestmark = [pytest.mark.filterwarnings("ignore:django-anymail has dropped official support"), pytest.mark.sqlite]
 
 NOT_PROVIDERS = {"base", "base_requests", "console", "test", "sendinblue"}  # the last is Brevo's old name
 ROW = re.compile(r"^\| `anymail\.backends\.(\w+)\.EmailBackend` \| ([^|]*) \| ([^|]*) \|", re.MULTILINE)

@@ -14,7 +14,7 @@ from exports.worker import Worker
 
 TOKEN = "a-token-of-some-length"
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 
 @pytest.fixture(autouse=True)

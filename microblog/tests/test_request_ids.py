@@ -14,6 +14,8 @@ from exports.worker import Worker
 from microblog import request_ids
 from microblog.logs import JsonFormatter, RequestIdFilter
 
+pytestmark = pytest.mark.sqlite
+
 
 def answered(**headers):
     return Client().get("/healthz", headers=headers).headers["X-Request-ID"]

@@ -5,7 +5,7 @@ from django.utils import timezone
 
 URL = "/.well-known/security.txt"
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 
 @pytest.mark.parametrize(
