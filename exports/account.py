@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import zipfile
 from collections.abc import Generator, Iterator
 from typing import Any
 
@@ -10,10 +9,9 @@ from django.utils.translation import gettext as _
 
 from blog.models import User
 
-from . import packing
 from .coverage import LEFT_OUT
 from .listing import FORMAT_VERSION
-from .packing import Outlet
+from .packing import Zip
 from .parts import PARTS
 
 README = "README.txt"
@@ -26,20 +24,19 @@ def count(owner: User) -> int:
 
 def chunks(owner: User, rows: int) -> Generator[tuple[int, bytes]]:
     """The zip file, its README in the active language, at most `rows` entries a chunk; each part is one SELECT."""
-    outlet = Outlet()
+    packed = Zip()
     files: list[dict[str, Any]] = []
-    with zipfile.ZipFile(outlet, "w") as packed:
-        for name, contents in _files(owner, rows):
-            digest, size, entries = hashlib.sha256(), 0, 0
-            with packed.open(packing.member(name), "w", force_zip64=True) as member:
-                for added, data in contents:
-                    member.write(data)
-                    digest.update(data)
-                    size, entries = size + len(data), entries + added
-                    yield added, outlet.take()
-            files.append({"name": name, "count": entries, "bytes": size, "sha256": digest.hexdigest()})
-        packed.writestr(packing.member(MANIFEST), manifest(owner, files))
-    yield 0, outlet.take()
+    for name, contents in _files(owner, rows):
+        digest, size, entries = hashlib.sha256(), 0, 0
+        yield 0, packed.begin(name)
+        for added, data in contents:
+            digest.update(data)
+            size, entries = size + len(data), entries + added
+            yield added, packed.write(data)
+        yield 0, packed.end()
+        files.append({"name": name, "count": entries, "bytes": size, "sha256": digest.hexdigest()})
+    yield 0, packed.begin(MANIFEST) + packed.write(manifest(owner, files).encode()) + packed.end()
+    yield 0, packed.close()
 
 
 def _files(owner: User, rows: int) -> Iterator[tuple[str, Iterator[tuple[int, bytes]]]]:

@@ -1,15 +1,13 @@
 """Rows in, archive file out. Writes nothing to the database, knows no mail and no queue."""
 
 import hashlib
-import io
 import os
 import shutil
-import zipfile
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import BinaryIO, Protocol
 
 from django.conf import settings
 from django.core.files import File
@@ -17,10 +15,10 @@ from django.db import connection, transaction
 
 from blog.models import User
 
-from . import packing
 from .kinds import KINDS, ZIP
 from .models import ExportTask
 from .models.task import archive_storage
+from .packing import Zip
 
 CHUNK_ROWS = 2000
 PACK_BYTES = 1 << 20
@@ -46,7 +44,64 @@ class Built:
     sha256: str
 
 
-def build(kind: str, owner: User, out: BinaryIO, progress: Progress) -> Built:
+class Output:
+    """Passes on to a file what is written, counted and hashed."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._begin(file)
+
+    @property
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
+
+    def write(self, data: bytes) -> None:
+        self._digest.update(data)
+        self.file.write(data)
+        self.size += len(data)
+
+    def finish(self) -> None:
+        """Write what has to come after all else."""
+
+    def _begin(self, file: BinaryIO) -> None:
+        self.file, self.size, self._digest = file, 0, hashlib.sha256()
+
+
+class Part(Output):
+    """The file that an attempt writes. Once `fits` refuses its size, it goes on as a zip file in another's place.
+
+    So nothing is written twice but what fitted, and no more than that lies on the disk as it is.
+    """
+
+    def __init__(self, task: ExportTask, fits: Callable[[int], bool], files: ExitStack) -> None:
+        self._task, self._kind, self._fits, self._files = task, KINDS[task.kind], fits, files
+        self._zip: Zip | None = None
+        super().__init__(self._open(Path(self._kind.file_name).suffix))
+
+    def write(self, data: bytes) -> None:
+        if self._zip is None and not (self._kind.is_zip or self._fits(self.size + len(data))):
+            self._zip = self._pack()
+        super().write(self._zip.write(data) if self._zip else data)
+
+    def finish(self) -> None:
+        if self._zip:
+            super().write(self._zip.end() + self._zip.close())
+
+    def _pack(self) -> Zip:
+        """Begin anew with the zip of what is written so far."""
+        plain, packed = self.file, Zip()
+        with self._files.pop_all():
+            self._begin(self._open(".zip"))
+            super().write(packed.begin(self._kind.file_name))
+            plain.seek(0)
+            while data := plain.read(PACK_BYTES):
+                super().write(packed.write(data))
+        return packed
+
+    def _open(self, suffix: str) -> BinaryIO:
+        return self._files.enter_context(_file(parts_folder() / f"{self._task.job_id}{suffix}{PART_SUFFIX}"))
+
+
+def build(kind: str, owner: User, out: Output, progress: Progress) -> Built:
     """Write `owner`'s archive to `out`, telling `progress`, at EXPORT_MAX_RATE rows a second at most.
 
     What is in words is in the active language.
@@ -56,33 +111,27 @@ def build(kind: str, owner: User, out: BinaryIO, progress: Progress) -> Built:
     """
     maker = KINDS[kind]
     progress.start(maker.count(owner))
-    stream, rows = _Hashed(out), 0
+    rows = 0
     with _snapshot(), closing(maker.chunks(owner, _chunk_rows())) as chunks:
         for added, data in chunks:
-            stream.write(data)
+            out.write(data)
             rows += added
             progress.report(rows)
             if added and settings.EXPORT_MAX_RATE:
                 progress.wait(added / settings.EXPORT_MAX_RATE)
-    return Built(rows, stream.size, stream.digest.hexdigest())
-
-
-def pack(kind: str, source: BinaryIO, out: BinaryIO, built: Built, progress: Progress) -> Built:
-    """Write the archive in `source` to `out` as a zip file; the same rows, with the size and checksum of the zip."""
-    stream = _Hashed(out)
-    source.seek(0)
-    member = packing.member(KINDS[kind].file_name)
-    with zipfile.ZipFile(stream, "w") as packed, packed.open(member, "w", force_zip64=True) as entry:
-        while data := source.read(PACK_BYTES):
-            entry.write(data)
-            progress.report(built.rows)
-    return Built(built.rows, stream.size, stream.digest.hexdigest())
+    out.finish()
+    return Built(rows, out.size, out.sha256)
 
 
 @contextmanager
-def part_file(task: ExportTask, suffix: str) -> Iterator[BinaryIO]:
+def part_file(task: ExportTask, fits: Callable[[int], bool]) -> Iterator[Part]:
     """An open file for one attempt, which is gone afterwards unless `store` has made it the archive."""
-    path = parts_folder() / f"{task.job_id}{suffix}{PART_SUFFIX}"
+    with ExitStack() as files:
+        yield Part(task, fits, files)
+
+
+@contextmanager
+def _file(path: Path) -> Iterator[BinaryIO]:
     try:
         with path.open("w+b") as file:
             yield file
@@ -96,15 +145,15 @@ def parts_folder() -> Path:
     return folder
 
 
-def store(task: ExportTask, part: BinaryIO) -> str:
+def store(task: ExportTask, part: Part) -> str:
     """Put the whole part file into storage, by renaming it where the storage is a folder; its name there.
 
     One name an attempt, so that a zombie cannot write over its successor's archive.
     """
-    part.flush()
-    os.fsync(part.fileno())
-    name = f"{task.kind}/{Path(part.name).name.removesuffix(PART_SUFFIX)}"
-    return archive_storage().save(name, _Movable(part))
+    part.file.flush()
+    os.fsync(part.file.fileno())
+    name = f"{task.kind}/{Path(part.file.name).name.removesuffix(PART_SUFFIX)}"
+    return archive_storage().save(name, _Movable(part.file))
 
 
 def discard(name: str) -> None:
@@ -128,22 +177,6 @@ def is_packed(task: ExportTask) -> bool:
 def has_room() -> bool:
     """Whether the disk that archives are built on has EXPORT_MIN_FREE bytes left."""
     return bool(shutil.disk_usage(settings.VAR_DIR).free >= settings.EXPORT_MIN_FREE)
-
-
-class _Hashed(io.RawIOBase):
-    """Passes on to a file what is written, counted and hashed; zipfile must not seek in it."""
-
-    def __init__(self, out: BinaryIO) -> None:
-        self.out, self.size, self.digest = out, 0, hashlib.sha256()
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        self.digest.update(data)
-        written = self.out.write(data)
-        self.size += written
-        return written
 
 
 class _Movable(File[bytes]):

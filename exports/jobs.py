@@ -5,8 +5,7 @@ A job can run twice, or be lost: the claims of the rows make that harmless.
 
 import logging
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
-from pathlib import Path
+from contextlib import suppress
 from traceback import format_exc
 
 import django_rq
@@ -22,7 +21,6 @@ from microblog import request_ids
 
 from . import archive, delivery
 from .heartbeat import Heartbeat, LeaseLost
-from .kinds import KINDS
 from .models import ErrorCode, ExportMail, ExportTask, Status
 
 logger = logging.getLogger(__name__)
@@ -73,17 +71,12 @@ def run_export(task_id: str, attempt: int) -> None:
 
 def build(task: ExportTask) -> bool:
     """Make a claimed task's archive; False if another worker has taken over."""
-    kind = KINDS[task.kind]
-    with ExitStack() as files:
-        part = files.enter_context(archive.part_file(task, Path(kind.file_name).suffix))
+    with archive.part_file(task, delivery.fits) as part:
         with (
             Heartbeat(task.renew, task.estimate, get_current_job()) as heartbeat,
             translation.override(task.owner_language),
         ):
             built = archive.build(task.kind, task.owner, part, heartbeat)
-            if not kind.is_zip and not delivery.fits(built.size):
-                plain, part = part, files.enter_context(archive.part_file(task, ".zip"))
-                built = archive.pack(task.kind, plain, part, built, heartbeat)
             name = archive.store(task, part)
         is_finished = task.finish(name, built.rows, built.size, built.sha256)
     if not is_finished:

@@ -22,7 +22,7 @@ def archives(alice, bob):
     found = {}
     for kind in KINDS:
         out = io.BytesIO()
-        archive.build(kind, alice, out, Onlooker())
+        archive.build(kind, alice, archive.Output(out), Onlooker())
         found[kind] = out.getvalue()
     return found
 

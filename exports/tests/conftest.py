@@ -47,7 +47,7 @@ def read_archive(onlooker: Onlooker) -> Callable[[User], bytes]:
 
     def read(user: User, kind: str = "posts") -> bytes:
         out = io.BytesIO()
-        archive.build(kind, user, out, onlooker)
+        archive.build(kind, user, archive.Output(out), onlooker)
         return out.getvalue()
 
     return read

@@ -226,7 +226,7 @@ def test_each_part_costs_one_select_whatever_the_number(alice, life, say, bob, o
     for number in range(50):
         say(bob, alice, "one of many", 60 + number)
     with django_assert_num_queries(2 * len(PARTS)):
-        archive.build("account", alice, io.BytesIO(), onlooker)
+        archive.build("account", alice, archive.Output(io.BytesIO()), onlooker)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -257,7 +257,7 @@ def test_a_build_that_breaks_off_leaves_a_connection_that_can_write(alice, life,
 
     monkeypatch.setattr(onlooker, "report", report)
     with pytest.raises(RuntimeError):
-        archive.build("account", alice, io.BytesIO(), onlooker)
+        archive.build("account", alice, archive.Output(io.BytesIO()), onlooker)
     assert not connection.in_atomic_block
     Post.objects.create(author=alice, body="afterwards")
 

@@ -50,7 +50,7 @@ class Command(BaseCommand):
                 TerminalProgress(self.stderr, rows) as progress,
                 translation.override(owner.language or settings.LANGUAGE_CODE),
             ):
-                built = archive.build(kind, owner, out, progress)
+                built = archive.build(kind, owner, archive.Output(out), progress)
         except OSError as error:
             raise CommandError(f"Cannot write {output}: {error.strerror or error}.") from None
         except KeyboardInterrupt:
