@@ -83,7 +83,14 @@ def code():
 def test_what_a_visitor_sees(visit, bob):
     baker.make(Post, author=bob, _quantity=20)
     visit.look(
-        "/", "/explore/", "/@bob/", "/@bob/followers/", "/api/docs/", f"/posts/{Post.objects.first().pk}/", "/nowhere/"
+        "/",
+        "/explore/",
+        "/@bob/",
+        "/@bob/followers/",
+        "/api/docs/",
+        f"/posts/{Post.objects.first().pk}/",
+        "/nowhere/",
+        "/language/",
     )
     visit.page.route("**/broken/", lambda route: route.fulfill(body=render_to_string("500.html")))
     visit.look("/broken/")
