@@ -166,21 +166,21 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
 
     def encrypt(self, text: str) -> str:
         """What a copy of the database does not tell without the SECRET_KEY."""
-        return SEALED + _keys().encrypt(text.encode()).decode()
+        return SEALED + sealing_keys().encrypt(text.encode()).decode()
 
     def decrypt(self, encrypted_text: str) -> str:
         """The secret; where its key is known no longer another each time: everybody knows the codes of an empty one."""
         if not encrypted_text.startswith(SEALED):
             return encrypted_text
         try:
-            return _keys().decrypt(encrypted_text.removeprefix(SEALED)).decode()
+            return sealing_keys().decrypt(encrypted_text.removeprefix(SEALED)).decode()
         except InvalidToken:
             logger.error("A second factor's secret cannot be read: SECRET_KEY_FALLBACKS lacks the key of its time.")
             return str(generate_totp_secret())
 
 
-def _keys() -> MultiFernet:
-    """Keys made from SECRET_KEY, with which secrets are sealed, and from its fallbacks."""
+def sealing_keys() -> MultiFernet:
+    """Keys made from SECRET_KEY, with which secrets lie sealed in the database, and from its fallbacks."""
     secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
     digests = (
         salted_hmac("blog.accounts.second-factor", "", secret, algorithm="sha256").digest() for secret in secrets

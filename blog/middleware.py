@@ -54,9 +54,9 @@ class WrongMethodMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        if response.status_code == 405 and not response.content and request.accepts("text/html"):
-            if not IMPERSONAL.match(request.path_info):
-                response.content = render_to_string("405.html", request=request)
+        is_bare = response.status_code == 405 and not response.content
+        if is_bare and request.accepts("text/html") and not IMPERSONAL.match(request.path_info):
+            response.content = render_to_string("405.html", request=request)
         return response
 
 

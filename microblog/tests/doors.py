@@ -118,6 +118,7 @@ DOORS = {
     "/settings/sessions/{session}/end/": POST,
     "/settings/tokens/": PEOPLE,
     "/settings/tokens/new/": AGAIN,
+    "/settings/tokens/made/": PEOPLE_ELSEWHERE,
     "/settings/tokens/{token}/revoke/": POST,
     # The API
     "/api/": ELSEWHERE,
