@@ -83,14 +83,18 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     # Mails: put into words in the person's language, and sent by a worker.
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """Owe a mail. The row is written with whatever the request changes; the queue hears of it after commit."""
+        """Owe a mail. The row is written with whatever the request changes; the queue hears of it after commit.
+
+        One about a private message is left to the sweeper, a minute later: whoever reads it by then is spared the mail.
+        """
         user = context.get("user")
         person = user or User.objects.filter(email__lower=email.lower()).first()
         with translation.override((person and person.language) or translation.get_language()):
             mail = self.compose(template_prefix, email, {"email": email, "site_url": settings.SITE_URL} | context)
-        mail.user = user
+        mail.user, mail.about = user, context.get("message")
         mail.save()
-        transaction.on_commit(functools.partial(jobs.hand_out, mail), robust=True)
+        if mail.about is None:
+            transaction.on_commit(functools.partial(jobs.hand_out, mail), robust=True)
 
     def compose(self, template_prefix: str, email: str, context: dict[str, Any]) -> AccountMail:
         """A mail whose HTML is made of the paragraphs of its text: a link is a paragraph of its own."""
