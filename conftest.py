@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import django_rq
+import hypothesis
 import pytest
 from django.core.cache import cache
 from django.core.files.base import ContentFile
@@ -28,6 +29,26 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 PASSWORD = "a walk beside the river"
+
+# The same examples each time. With HYPOTHESIS_PROFILE=thorough there are twenty times as many, others each time, and
+# what breaks a test is made as small as can be.
+hypothesis.settings.register_profile(
+    "quick",
+    max_examples=100,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[hypothesis.Phase.generate],
+    suppress_health_check=list(hypothesis.HealthCheck),
+)
+hypothesis.settings.register_profile(
+    "thorough",
+    parent=hypothesis.settings.get_profile("quick"),
+    max_examples=2000,
+    derandomize=False,
+    phases=[hypothesis.Phase.generate, hypothesis.Phase.shrink],
+)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 CHROMIUM_FLAGS = [
     "--no-sandbox",

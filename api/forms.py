@@ -13,7 +13,14 @@ class TokenForm(forms.Form):
         max_length=TOKEN_NAME_LENGTH,
         error_messages={"required": _("Give it a name, so that you know it again.")},
     )
-    is_read_only = forms.BooleanField(label=_("It may only read"), required=False, initial=True)
+    is_read_only = forms.BooleanField(
+        label=_("It may only read"),
+        help_text=_(
+            "Without the tick it may also write and delete posts, follow people and ask for exports, in your name."
+        ),
+        required=False,
+        initial=True,
+    )
 
     def __init__(self, owner: User, *args: Any, **kwargs: Any) -> None:
         self.owner = owner

@@ -8,12 +8,15 @@ from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
+from blog.accounts import sealing_keys
 from blog.http import PersonRequest
 from blog.models import ApiToken
 
 from .forms import TokenForm
+
+MADE = "made_token"  # in the session: the key of a token that is still to be shown, and its secret, sealed
 
 
 @require_safe
@@ -27,15 +30,27 @@ def token_list(request: PersonRequest) -> HttpResponse:
 @login_required
 @reauthentication_required  # type: ignore[untyped-decorator]
 def token_create(request: PersonRequest) -> HttpResponse:
-    """Shows the secret in the answer itself, and never again."""
+    """Leads to a page that shows the secret once: it can be loaded again without making another token."""
     form = TokenForm(request.user, request.POST or None)
     if request.method == "POST" and form.is_valid():
         with transaction.atomic():
             if made := form.make():
                 token, secret = made
                 get_adapter().send_notification_mail("account/email/api_token_made", request.user, {"token": token})
-                return render(request, "api/token_made.html", {"token": token, "secret": secret}, status=201)
+                request.session[MADE] = [token.pk, sealing_keys().encrypt(secret.encode()).decode()]
+                return redirect("token-made")
     return render(request, "api/token_create.html", {"form": form}, status=422 if form.is_bound else 200)
+
+
+@require_GET
+@login_required
+def token_made(request: PersonRequest) -> HttpResponse:
+    pk, sealed = request.session.pop(MADE, (None, ""))
+    token = ApiToken.objects.alive(request.user).filter(pk=pk).first()
+    if token is None:
+        return redirect("token-list")
+    secret = sealing_keys().decrypt(sealed).decode()
+    return render(request, "api/token_made.html", {"token": token, "secret": secret})
 
 
 @require_POST

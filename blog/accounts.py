@@ -83,14 +83,18 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     # Mails: put into words in the person's language, and sent by a worker.
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """Owe a mail. The row is written with whatever the request changes; the queue hears of it after commit."""
+        """Owe a mail. The row is written with whatever the request changes; the queue hears of it after commit.
+
+        One about a private message is left to the sweeper, a minute later: whoever reads it by then is spared the mail.
+        """
         user = context.get("user")
         person = user or User.objects.filter(email__lower=email.lower()).first()
         with translation.override((person and person.language) or translation.get_language()):
             mail = self.compose(template_prefix, email, {"email": email, "site_url": settings.SITE_URL} | context)
-        mail.user = user
+        mail.user, mail.about = user, context.get("message")
         mail.save()
-        transaction.on_commit(functools.partial(jobs.hand_out, mail), robust=True)
+        if mail.about is None:
+            transaction.on_commit(functools.partial(jobs.hand_out, mail), robust=True)
 
     def compose(self, template_prefix: str, email: str, context: dict[str, Any]) -> AccountMail:
         """A mail whose HTML is made of the paragraphs of its text: a link is a paragraph of its own."""
@@ -166,21 +170,21 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
 
     def encrypt(self, text: str) -> str:
         """What a copy of the database does not tell without the SECRET_KEY."""
-        return SEALED + _keys().encrypt(text.encode()).decode()
+        return SEALED + sealing_keys().encrypt(text.encode()).decode()
 
     def decrypt(self, encrypted_text: str) -> str:
         """The secret; where its key is known no longer another each time: everybody knows the codes of an empty one."""
         if not encrypted_text.startswith(SEALED):
             return encrypted_text
         try:
-            return _keys().decrypt(encrypted_text.removeprefix(SEALED)).decode()
+            return sealing_keys().decrypt(encrypted_text.removeprefix(SEALED)).decode()
         except InvalidToken:
             logger.error("A second factor's secret cannot be read: SECRET_KEY_FALLBACKS lacks the key of its time.")
             return str(generate_totp_secret())
 
 
-def _keys() -> MultiFernet:
-    """Keys made from SECRET_KEY, with which secrets are sealed, and from its fallbacks."""
+def sealing_keys() -> MultiFernet:
+    """Keys made from SECRET_KEY, with which secrets lie sealed in the database, and from its fallbacks."""
     secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
     digests = (
         salted_hmac("blog.accounts.second-factor", "", secret, algorithm="sha256").digest() for secret in secrets

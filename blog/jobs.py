@@ -44,8 +44,11 @@ def enqueue_mail(mail: AccountMail) -> bool:
 
 def send_account_mail(mail_id: str, tries: int) -> None:
     """Send one mail, if that try is still to be made. One that does not go out is tried again by the sweeper."""
-    mail = AccountMail.objects.filter(pk=mail_id, tries=tries).first()
+    mail = AccountMail.objects.select_related("about").filter(pk=mail_id, tries=tries).first()
     if mail is None or not mail.claim():
+        return
+    if mail.is_pointless:
+        mail.delete()
         return
     message = EmailMultiAlternatives(
         mail.subject,

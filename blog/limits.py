@@ -40,7 +40,10 @@ RATES = {
 
 
 def wait(request: HttpRequest, what: str) -> int:
-    """Count one more; the seconds to wait if that was too often, else 0."""
+    """Count one more; the seconds to wait if that was too often, else 0.
+
+    What is refused for a person's sake leaves their address its share, and the other way round.
+    """
     rate = RATES[what]
     if not settings.RATE_LIMITS:
         return 0
@@ -49,17 +52,25 @@ def wait(request: HttpRequest, what: str) -> int:
     who = [(f"address:{address}", rate.address)] if address else []
     if request.user.is_authenticated:
         who.append((f"person:{request.user.pk}", rate.person))
-    is_over = [_count(f"{what}:{name}:{window}", rate.seconds) > limit for name, limit in who]
-    return rate.seconds - passed if any(is_over) else 0
+    keys = {_key(f"{what}:{name}:{window}"): limit for name, limit in who}
+    within = [key for key, limit in keys.items() if _count(key, rate.seconds) <= limit]
+    if len(within) == len(keys):
+        return 0
+    for key in within:
+        _count(key, rate.seconds, -1)
+    return rate.seconds - passed
 
 
-def _count(key: str, seconds: int) -> int:
-    key = f"rate:{hashlib.sha256(key.encode()).hexdigest()}"  # no address of anybody lies in the cache
+def _key(name: str) -> str:
+    return f"rate:{hashlib.sha256(name.encode()).hexdigest()}"  # no address of anybody lies in the cache
+
+
+def _count(key: str, seconds: int, by: int = 1) -> int:
     cache.add(key, 0, seconds)
     try:
-        return cache.incr(key)
+        return cache.incr(key, by)
     except ValueError:  # it ran out between the two
-        return 1
+        return by
 
 
 def limited(what: str) -> Callable[[View], View]:

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 from django.utils import timezone, translation
 from django.utils.cache import add_never_cache_headers, patch_cache_control
 
@@ -42,6 +43,20 @@ class PersonMiddleware:
             patch_cache_control(response, private=True)
         if is_here(request):
             note_seen(request.user)
+        return response
+
+
+class WrongMethodMiddleware:
+    """Gives a page to the bare 405 of an address that takes another method; that of a program stays bare."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        is_bare = response.status_code == 405 and not response.content
+        if is_bare and request.accepts("text/html") and not IMPERSONAL.match(request.path_info):
+            response.content = render_to_string("405.html", request=request)
         return response
 
 

@@ -31,11 +31,14 @@ def mentioned(post: Post) -> None:
 
 
 def wrote(message: Message) -> None:
-    """Mail that there is a message, if there was none before that the person has not read; the site tells by itself."""
+    """Mail that there is a message, if there was none before that the person has not read; the site tells by itself.
+
+    They have a minute to read it on the site, and then no mail comes.
+    """
     person, sender = message.recipient, message.sender
     waiting = Message.objects.unread().filter(conversation=message.conversation_id, recipient=person)
     if person.has_message_mail and not waiting.exclude(pk=message.pk).exists() and not _is_muted(person, sender):
-        _mail("wrote", person, sender, reverse("conversation-detail", args=[sender.username]))
+        _mail("wrote", person, sender, reverse("conversation-detail", args=[sender.username]), message)
 
 
 def _tell_once(person: User, name: str, actor: User, post: Post | None = None) -> bool:
@@ -49,10 +52,10 @@ def _is_muted(person: User, actor: User) -> bool:
     return person.mutes.filter(muted=actor).exists()
 
 
-def _mail(what: str, person: User, actor: User, path: str) -> None:
+def _mail(what: str, person: User, actor: User, path: str, message: Message | None = None) -> None:
     address = person.confirmed_email
     if address and person.is_active:
-        context = {"user": person, "actor": actor, "url": settings.SITE_URL + path}
+        context = {"user": person, "actor": actor, "url": settings.SITE_URL + path, "message": message}
         get_adapter().send_mail(f"email/{what}", address, context)
 
 

@@ -81,7 +81,9 @@ DESK = {
     "desk-stuck": "/admin/stuck/",
     "desk-selftest": "/admin/selftest/",
     "desk-queue": "/admin/django_rq/dashboard/",
+    "desk-queue-details": "/admin/django_rq/dashboard/queues/0/details/",
     "desk-jobs": "/admin/django_rq/dashboard/queues/0/finished/",
+    "desk-workers": "/admin/django_rq/dashboard/workers/0/",
     "desk-reports": "/admin/blog/report/",
 }
 

@@ -19,8 +19,11 @@ from .desk.permissions import DASHBOARD
 # These answer to a bearer token, too.
 TOKEN_VIEWS = ("django_rq_home_json", "django_rq_metrics")
 
-# Pages of a table and a package that there are not: they answer with a 500.
-BROKEN = ("_dashboard_add", "_dashboard_change", "_dashboard_delete", "_dashboard_history", "_scheduler_jobs")
+# Pages of a table and of packages that there are not: the first five would answer with a 500.
+ABSENT = (
+    *("_dashboard_add", "_dashboard_change", "_dashboard_delete", "_dashboard_history", "_scheduler_jobs"),
+    *("_cron_scheduler_detail", "_cron_job_detail"),
+)
 
 
 class GuardedQueueAdmin(QueueAdmin):
@@ -40,7 +43,7 @@ class GuardedQueueAdmin(QueueAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         urls: list[URLPattern] = super().get_urls()  # type: ignore[no-untyped-call]
-        urls = [url for url in urls if url.name and not url.name.endswith(BROKEN)]
+        urls = [url for url in urls if url.name and not url.name.endswith(ABSENT)]
         for url in urls:
             name = url.name or ""
             if name in TOKEN_VIEWS:

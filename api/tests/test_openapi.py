@@ -46,14 +46,7 @@ def headers(connected, alice, bob):
 
 
 @schema.parametrize()
-@hypothesis.settings(
-    max_examples=10,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    phases=[hypothesis.Phase.generate],
-    suppress_health_check=list(hypothesis.HealthCheck),
-)
+@hypothesis.settings(max_examples=hypothesis.settings().max_examples // 10)
 def test_every_answer_is_as_described(case, headers, alice):
     case.call_and_validate(headers=headers, checks=CHECKS)
     if "pk" in case.path_parameters:  # what nobody would guess

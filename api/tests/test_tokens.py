@@ -19,13 +19,18 @@ def make(browser, **typed):
     return browser.post(f"{TOKENS}new/", {"name": "Laptop"} | typed)
 
 
+def show(browser, **typed):
+    """The page that a new token is on."""
+    assert make(browser, **typed).url == f"{TOKENS}made/"
+    return browser.get(f"{TOKENS}made/")
+
+
 def secret_in(page):
     return re.findall(r"mb_[\w-]{43}", page.content.decode())[0]
 
 
 def test_a_token_is_made_and_works(careful, client, alice):
-    page = make(careful)
-    assert page.status_code == 201
+    page = show(careful)
     assert "no-store" in page["Cache-Control"]
     answer = type(client)().get(PROFILE, headers={"authorization": f"Bearer {secret_in(page)}"})
     assert answer.json()["username"] == "alice"
@@ -36,7 +41,7 @@ def test_the_settings_lead_there(careful):
 
 
 def test_it_is_shown_once_and_kept_as_a_digest(careful, alice):
-    secret = secret_in(make(careful))
+    secret = secret_in(show(careful))
     listed = careful.get(TOKENS).content.decode()
     assert "Laptop" in listed
     assert secret not in listed
@@ -45,9 +50,28 @@ def test_it_is_shown_once_and_kept_as_a_digest(careful, alice):
     assert len(row["digest"]) == 64
 
 
+def test_a_page_that_is_loaded_again_makes_no_other_and_shows_it_no_more(careful, alice):
+    make(careful)
+    assert "mb_" not in str(dict(careful.session))  # nor does a copy of the database
+    secret_in(careful.get(f"{TOKENS}made/"))
+    assert careful.get(f"{TOKENS}made/").url == TOKENS
+    assert alice.api_tokens.count() == 1
+
+
+def test_a_token_that_was_revoked_meanwhile_is_not_shown(careful, alice):
+    make(careful)
+    alice.api_tokens.all().delete()
+    assert careful.get(f"{TOKENS}made/").url == TOKENS
+
+
+@pytest.mark.parametrize(("typed", "words"), [({"is_read_only": "on"}, "change nothing"), ({}, "in your name")])
+def test_the_page_says_what_it_may(careful, typed, words):
+    assert f"can {words}" in show(careful, **typed).content.decode().replace("can read and write", "can")
+
+
 def test_the_owner_is_told_by_mail(careful, alice, new_mails):
     with new_mails() as mails:
-        secret = secret_in(make(careful, is_read_only="on"))
+        secret = secret_in(show(careful, is_read_only="on"))
     (mail,) = mails
     assert mail.to == ["alice@microblog.example"]
     assert "A new API token" in mail.subject
@@ -74,7 +98,7 @@ def test_a_bad_name_is_refused(careful, name):
 
 def test_there_are_only_so_many(careful, alice, monkeypatch):
     monkeypatch.setattr(token, "MOST_TOKENS", 2)
-    assert [make(careful).status_code for _ in range(3)] == [201, 201, 422]
+    assert [make(careful).status_code for _ in range(3)] == [302, 302, 422]
     assert alice.api_tokens.count() == 2
 
 
@@ -127,7 +151,7 @@ def test_a_program_at_work_is_not_the_person_being_here(alice, api):
     assert alice.last_seen_at is None
 
 
-@pytest.mark.parametrize(("path", "wrong"), [("", "post"), ("new/", "put"), ("1/revoke/", "get")])
+@pytest.mark.parametrize(("path", "wrong"), [("", "post"), ("new/", "put"), ("made/", "post"), ("1/revoke/", "get")])
 def test_pages_refuse_the_wrong_method_and_visitors(client, careful, path, wrong):
     assert getattr(careful, wrong)(TOKENS + path).status_code == 405
     right = "post" if path.endswith("revoke/") else "get"

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from .message import Message
 from .person import User
 
 MAIL_LEASE = timedelta(minutes=1)  # longer than a mail server is waited for
@@ -39,6 +40,8 @@ class AccountMail(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(User, models.CASCADE, related_name="account_mails", null=True)
+    # What it tells of, where that is a private message: read meanwhile, it needs no mail.
+    about = models.ForeignKey(Message, models.CASCADE, related_name="+", null=True)
     to = models.EmailField()
     subject = models.CharField(max_length=255)
     text = models.TextField()
@@ -64,6 +67,14 @@ class AccountMail(models.Model):
     def message_id(self) -> str:
         """The same for every try, so that a mailbox can tell a repetition."""
         return f"<{self.pk}@{settings.SITE_HOST}>"
+
+    @property
+    def is_pointless(self) -> bool:
+        """Whether the person has read the message meanwhile, and all that came after it."""
+        if self.about is None:
+            return False
+        said = Message.objects.filter(conversation=self.about.conversation_id, recipient=self.about.recipient_id)
+        return not said.unread().exists()
 
     def claim(self) -> bool:
         """Take the next try, and leave the one after it to the sweeper; False if somebody else has taken it."""

@@ -1,8 +1,10 @@
 """axe-core finds nothing to complain of: on any page, in light and in dark."""
 
+import json
 import time
 from importlib import import_module
 
+import django_rq
 import pytest
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
@@ -12,12 +14,14 @@ from django.contrib.auth.models import Group
 from django.template.loader import render_to_string
 from django.utils import timezone
 from model_bakery import baker
+from rq import SimpleWorker
 
 from blog import deeds
 from blog.models import Block, Follow, Mute, Post, Report, User
 from conftest import PASSWORD
 from exports.jobs import enqueue_export
 from exports.models import ExportTask
+from exports.worker import Worker
 
 pytestmark = pytest.mark.browser
 
@@ -79,7 +83,14 @@ def code():
 def test_what_a_visitor_sees(visit, bob):
     baker.make(Post, author=bob, _quantity=20)
     visit.look(
-        "/", "/explore/", "/@bob/", "/@bob/followers/", "/api/docs/", f"/posts/{Post.objects.first().pk}/", "/nowhere/"
+        "/",
+        "/explore/",
+        "/@bob/",
+        "/@bob/followers/",
+        "/api/docs/",
+        f"/posts/{Post.objects.first().pk}/",
+        "/nowhere/",
+        "/language/",
     )
     visit.page.route("**/broken/", lambda route: route.fulfill(body=render_to_string("500.html")))
     visit.look("/broken/")
@@ -226,5 +237,25 @@ def test_the_desk(visit, alice, bob):
     visit.page.get_by_role("button", name="Test the chain").click()
     visit.page.get_by_text("Waiting for a worker").wait_for()
     visit.look_here()
-    job = f"/admin/django_rq/dashboard/queues/0/{under_way.job_id}/"
-    visit.look(job, "/admin/django_rq/dashboard/queues/0/started/")
+
+
+def test_the_queue_at_the_desk(visit, alice):
+    alice.is_staff = alice.is_superuser = True
+    alice.save()
+    queue = django_rq.get_queue("default")
+    queue.enqueue(json.loads, "no JSON", job_id="broken")
+    queue.enqueue(json.loads, "{}", job_id="done")
+    worker = Worker([queue], connection=queue.connection)
+    SimpleWorker([queue], connection=queue.connection, serializer=queue.serializer).work(burst=True)
+    worker.register_birth()
+    task, _ = ExportTask.objects.request(alice.pk)
+    enqueue_export(task)
+    visit.sign_in()
+    lists = [f"queues/0/{name}" for name in ("", "failed/", "finished/", "started/", "scheduled/", "details/")]
+    asking = [f"queues/0/{name}" for name in ("empty/", "requeue-all/", "failed/clear/", "broken/delete/")]
+    pages = ["", *lists, *asking, "workers/0/", f"workers/0/{worker.key}/", f"queues/0/{task.job_id}/"]
+    visit.look(*(f"/admin/django_rq/dashboard/{page}" for page in [*pages, "queues/0/broken/"]))
+    visit.page.goto(f"{visit.address}/admin/django_rq/dashboard/queues/0/")
+    visit.page.locator("#action-toggle").check()
+    visit.page.get_by_role("button", name="Delete").click()
+    visit.look_here()

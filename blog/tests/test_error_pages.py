@@ -27,6 +27,23 @@ def test_a_page_that_is_not_ones_own_is_refused(rf, alice):
     assert "This is not yours to see" in response.content.decode()
 
 
+@pytest.mark.parametrize("url", ["/language/", "/posts/", "/@bob/follow/", "/settings/sessions/1/end/"])
+def test_what_only_a_form_may_ask_for_is_explained(client, alice, url):
+    client.force_login(alice)
+    response = client.get(url)
+    assert response.status_code == 405
+    assert response["Allow"] == "POST"
+    page = response.content.decode()
+    assert "There is no page to look at here" in page
+    assert 'href="/"' in page
+
+
+def test_a_program_gets_the_bare_refusal(client):
+    assert client.get("/language/", headers={"accept": "application/json"}).content == b""
+    assert client.post("/avatars/alice.svg").content == b""
+    assert client.delete("/api/v1/me/")["Content-Type"] == "application/problem+json"
+
+
 def test_when_all_else_fails_a_page_still_comes(rf, django_assert_num_queries):
     with django_assert_num_queries(0):
         response = server_error(rf.get("/"))

@@ -36,7 +36,7 @@ def test_it_leads_to_no_other_site(client, elsewhere):
 
 def test_every_page_offers_the_languages_in_their_own_words(client):
     page = client.get("/").content.decode()
-    for name in ("English", "español", "简体中文"):
+    for name in ("English", "Español", "简体中文"):
         assert name in page
 
 

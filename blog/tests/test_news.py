@@ -2,7 +2,8 @@ import pytest
 from django.utils import timezone
 from model_bakery import baker
 
-from blog.models import Block, Mute, Notification, Post, User
+from blog.jobs import send_account_mail
+from blog.models import AccountMail, Block, Mute, Notification, Post, User
 
 pytestmark = pytest.mark.django_db
 
@@ -94,14 +95,40 @@ def test_it_does_not_otherwise(as_alice, alice, bob, new_mails, why_not):
     assert not mails
 
 
-def test_of_messages_the_first_unread_one_is_mailed_and_nothing_of_its_words(as_alice, alice, bob, new_mails):
+def a_minute_later(mailoutbox):
+    """The mails that the sweeper has sent by then."""
+    AccountMail.objects.update(next_try_at=timezone.now())
+    before = len(mailoutbox)
+    for mail in AccountMail.objects.due():
+        send_account_mail(str(mail.pk), mail.tries)
+    return mailoutbox[before:]
+
+
+def test_of_messages_the_first_unread_one_is_mailed_and_nothing_of_its_words(
+    as_alice, alice, bob, new_mails, mailoutbox
+):
     with new_mails() as mails:
         for body in ("a secret", "another", "another"):
             as_alice.post("/messages/@bob/", {"body": body})
+    assert not mails
+    mails = a_minute_later(mailoutbox)
     assert [(mail.subject, mail.to) for mail in mails] == [("[Microblog] alice wrote to you", [bob.email])]
     assert "/messages/@alice/" in mails[0].body
     assert "secret" not in str(mails[0].message())
     bob.received_messages.update(read_at=timezone.now())
-    with new_mails() as mails:
-        as_alice.post("/messages/@bob/", {"body": "one more"})
-    assert len(mails) == 1
+    as_alice.post("/messages/@bob/", {"body": "one more"})
+    assert len(a_minute_later(mailoutbox)) == 1
+
+
+def test_who_has_read_a_message_by_then_gets_no_mail_of_it(as_alice, bob, mailoutbox):
+    as_alice.post("/messages/@bob/", {"body": "Hello"})
+    bob.received_messages.update(read_at=timezone.now())
+    assert not a_minute_later(mailoutbox)
+    assert not AccountMail.objects.exists()
+
+
+def test_who_has_read_the_first_of_two_gets_it(as_alice, bob, mailoutbox):
+    for body in ("Hello", "Are you there?"):
+        as_alice.post("/messages/@bob/", {"body": body})
+    bob.received_messages.filter(body="Hello").update(read_at=timezone.now())
+    assert len(a_minute_later(mailoutbox)) == 1

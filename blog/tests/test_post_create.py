@@ -109,7 +109,7 @@ def test_what_was_typed_survives_an_expired_session(client, alice):
 
 def test_a_session_is_no_place_to_store_things(client):
     client.post("/posts/", {"body": "x" * 100_000})
-    assert len(client.session["draft"]["body"]) < 10_000
+    assert len(client.session["draft"]["typed"]["body"]) < 10_000
 
 
 def test_a_form_that_is_sent_twice_is_one_post(write, alice):

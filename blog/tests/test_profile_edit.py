@@ -79,3 +79,20 @@ def test_a_visitor_signs_in(client):
 
 def test_no_other_method_is_known(as_alice):
     assert as_alice.delete(URL).status_code == 405
+
+
+def test_what_was_typed_survives_an_expired_session(client, alice):
+    typed = {"about_me": "Trains & soup", "language": "es", "time_zone": "Europe/Madrid"}
+    assert client.post(URL, typed).url == f"/accounts/login/?next={URL}"
+    client.force_login(alice)
+    form = client.get(URL).context["form"]
+    assert {name: form[name].value() for name in typed} == typed
+    assert client.get(URL).context["form"]["about_me"].value() == ""
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_each_language_is_named_in_itself(as_alice, alice, language):
+    alice.language = language
+    alice.save()
+    page = as_alice.get(URL).content.decode()
+    assert all(f">{name}</option>" in page for name in ("English", "Español", "简体中文"))

@@ -1,4 +1,5 @@
 import pytest
+from django.contrib.auth.views import redirect_to_login
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from model_bakery import baker
@@ -146,3 +147,12 @@ def test_the_form_costs_what_a_page_costs(as_alice, post, django_assert_num_quer
     for url in ("/@bob/report/", f"/posts/{post.pk}/report/"):
         with django_assert_num_queries(5):  # session, reader, person or post, news, bars
             as_alice.get(url)
+
+
+def test_what_was_typed_survives_an_expired_session(client, alice, url):
+    typed = {"reason": "SPAM", "comment": "Every day"}
+    assert client.post(url, typed).url == redirect_to_login(url).url
+    client.force_login(alice)
+    form = client.get(url).context["form"]
+    assert {name: form[name].value() for name in typed} == typed
+    assert not Report.objects.exists()

@@ -90,4 +90,4 @@ def test_use_is_written_down_now_and_then_only(client, remembered, clock):
 def test_what_was_being_written_when_it_ended_is_kept(client, remembered, clock):
     clock(91 * DAY)
     assert client.post("/posts/", {"body": "hello"}).url == "/accounts/login/"
-    assert client.session["draft"]["body"] == "hello"
+    assert client.session["draft"]["typed"]["body"] == "hello"

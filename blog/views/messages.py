@@ -30,7 +30,7 @@ def conversation_list(request: PersonRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@drafts.keeps_draft(leads_back=True)
+@drafts.keeps_draft("body", leads_back=True)
 def conversation_detail(request: PersonRequest, username: str) -> HttpResponse:
     """What the two have written, and the form to write more; the first message begins the conversation."""
     place = _place(request, username)

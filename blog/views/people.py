@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -14,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from .. import avatars, deeds
+from .. import avatars, deeds, drafts
 from ..forms import ProfileForm
 from ..http import PersonRequest, next_url, wants_fragment
 from ..limits import limited
@@ -47,12 +46,13 @@ def _person(request: HttpRequest, username: str) -> User:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@login_required
+@drafts.keeps_draft("about_me", "language", "time_zone", leads_back=True)
 def profile_edit(request: PersonRequest) -> HttpResponse:
     # A copy, because the page's header names the person as they are.
     person = User.objects.get(pk=request.user.pk)
     if request.method != "POST":
-        return render(request, "blog/profile_edit.html", {"form": ProfileForm(instance=person)})
+        form = ProfileForm(instance=person, initial=drafts.take(request, request.path))
+        return render(request, "blog/profile_edit.html", {"form": form})
     form = ProfileForm(request.POST, instance=person)
     if not form.is_valid():
         return render(request, "blog/profile_edit.html", {"form": form}, status=422)

@@ -48,7 +48,7 @@ def explore(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@drafts.keeps_draft(leads_back=False)
+@drafts.keeps_draft("body", leads_back=False)
 def post_create(request: PersonRequest) -> HttpResponse:
     form = PostForm(request.POST, instance=Post(author=request.user))
     if not form.is_valid():
@@ -72,7 +72,7 @@ def post_detail(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@drafts.keeps_draft(leads_back=True)
+@drafts.keeps_draft("body", leads_back=True)
 def post_edit(request: PersonRequest, pk: int) -> HttpResponse:
     post = get_object_or_404(request.user.posts, pk=pk)
     if request.method != "POST":

@@ -8,14 +8,14 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from .. import limits
+from .. import drafts, limits
 from ..forms import ReportForm
 from ..http import PersonRequest
 from ..models import Post, Report, User, unblocked
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@login_required
+@drafts.keeps_draft("reason", "comment", leads_back=True)
 def person_report(request: PersonRequest, username: str) -> HttpResponse:
     """Also of somebody whom the reader has blocked: many do that first."""
     is_known = unblocked(request.user, "pk") | Q(pk__in=request.user.blocks.values("blocked"))
@@ -24,7 +24,7 @@ def person_report(request: PersonRequest, username: str) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@login_required
+@drafts.keeps_draft("reason", "comment", leads_back=True)
 def post_report(request: PersonRequest, pk: int) -> HttpResponse:
     posts = Post.objects.visible_to(request.user).exclude(author=request.user).described(request.user)
     post = get_object_or_404(posts, pk=pk)
@@ -32,9 +32,9 @@ def post_report(request: PersonRequest, pk: int) -> HttpResponse:
 
 
 def _report(request: PersonRequest, person: User, post: Post | None) -> HttpResponse:
-    form = ReportForm(request.POST or None)
     if request.method != "POST":
-        return _form(request, form, person, post)
+        return _form(request, ReportForm(initial=drafts.take(request, request.path)), person, post)
+    form = ReportForm(request.POST)
     if not form.is_valid():
         return _form(request, form, person, post, status=422)
     if seconds := limits.wait(request, "report"):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connection
 from django.db.models.functions import Now
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from blog.models import Post
@@ -44,7 +44,6 @@ def test_an_account_without_posts_gives_a_valid_archive(alice, read_archive):
     assert json.loads(read_archive(alice)) == {"version": 1, "username": "alice", "posts": [], "count": 0}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.tuples(TEXTS, TIMES), min_size=1, max_size=5))
 def test_any_text_and_time_come_back_unchanged(rows, alice, read_archive):
     alice.posts.all().delete()

@@ -12,6 +12,7 @@ from rq import SimpleWorker
 from rq.job import Job
 
 from exports import jobs
+from exports.templatetags.desk import WORDS, in_words
 
 pytestmark = pytest.mark.django_db
 
@@ -64,6 +65,34 @@ class Bomb:
 
     def __reduce__(self):
         return Path.touch, (self.path,)
+
+
+def test_a_list_names_its_jobs_and_what_can_be_done(look, queue):
+    queue.enqueue(json.loads, "no JSON", job_id="broken")
+    assert "broken" in look("queues/0/")
+    work(queue)
+    failed = look("queues/0/failed/")
+    assert "broken" in failed
+    assert "requeue-all/" in failed
+    assert "requeue-all/" not in look("queues/0/finished/")
+    assert "None." in look("queues/0/finished/")
+
+
+def test_what_is_sure_is_done(look, client, queue):
+    queue.enqueue(print, job_id="waiting")
+    question = look("queues/0/empty/")
+    assert f'action="{DASHBOARD}queues/0/empty/"' in question
+    client.post(f"{DASHBOARD}queues/0/empty/")
+    assert not queue.job_ids
+
+
+@pytest.mark.parametrize("state", ["queued", "started", "finished", "failed", "stopped", "busy", "idle", "suspended"])
+def test_a_state_of_rq_has_a_word_of_ours(state):
+    assert in_words(state) == str(WORDS[state])
+
+
+def test_a_state_that_we_do_not_know_is_shown_as_it_is():
+    assert in_words("rate_limited") == "rate_limited"
 
 
 def test_no_page_opens_a_pickle(look, client, task, worker, take, queue, tmp_path):

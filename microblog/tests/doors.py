@@ -118,6 +118,7 @@ DOORS = {
     "/settings/sessions/{session}/end/": POST,
     "/settings/tokens/": PEOPLE,
     "/settings/tokens/new/": AGAIN,
+    "/settings/tokens/made/": PEOPLE_ELSEWHERE,
     "/settings/tokens/{token}/revoke/": POST,
     # The API
     "/api/": ELSEWHERE,
@@ -188,8 +189,6 @@ DOORS = {
     "/admin/django_rq/dashboard/queues/actions/0/": OPERATE_ELSEWHERE,
     "/admin/django_rq/dashboard/workers/0/": OPERATE,
     "/admin/django_rq/dashboard/workers/0/{worker}/": OPERATE,
-    "/admin/django_rq/dashboard/cron-schedulers/0/any/": OPERATE_NOTHING,
-    "/admin/django_rq/dashboard/cron-schedulers/0/any/jobs/any/": OPERATE_NOTHING,
 }
 
 DONE = "in 302 302 302 302 302 302"

@@ -48,14 +48,6 @@ NASTY = [
     *("2026-02-30", "9999-12-31T23:59:59.999999Z", "0001-01-01T00:00:00+14:00", "1.1.1", "a" * 70_000, "https://["),
 ]
 ODD = st.one_of(st.sampled_from(NASTY), st.text(max_size=40), st.integers().map(str))
-SETTINGS = hypothesis.settings(
-    max_examples=100,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    phases=[hypothesis.Phase.generate],
-    suppress_health_check=list(hypothesis.HealthCheck),
-)
 
 
 class Forms(HTMLParser):
@@ -98,7 +90,6 @@ def paths(staff, alice, bob, settings):
     return [path.format(**posts) for path in PAGES]
 
 
-@SETTINGS
 @hypothesis.given(data=st.data())
 def test_queries(client, staff, paths, data):
     client.force_login(staff)
@@ -115,7 +106,6 @@ def forms(client, staff, paths):
     return visible + forms_on(client, paths)
 
 
-@SETTINGS
 @hypothesis.given(data=st.data())
 def test_forms(client, staff, forms, data):
     client.force_login(staff)

@@ -3,16 +3,24 @@
 const forms = [...document.querySelectorAll("form[data-draft]")];
 
 // A draft is its author's: somebody else may sign in within the same tab.
-const keyOf = (form) => `microblog.draft ${form.dataset.draft} ${form.getAttribute("action")}`;
+const keyOf = (form) => `microblog.draft ${form.dataset.draft} ${new URL(form.action).pathname}`;
+
+// What the page itself put there comes again with the next one; of a refused form, nothing does.
+const isTyped = (field) => {
+  const isRefused = field.form.querySelector(".field-error") !== null;
+  if (field.matches("textarea")) return isRefused || field.value !== field.defaultValue;
+  if (field.matches("[type=radio]")) return field.checked && (isRefused || !field.defaultChecked);
+  return field.matches("select") && [...field.options].some((option) => option.selected !== option.defaultSelected);
+};
 
 for (const form of forms) {
-  const text = form.querySelector("textarea");
   try {
-    const kept = sessionStorage.getItem(keyOf(form));
+    const kept = JSON.parse(sessionStorage.getItem(keyOf(form)));
     sessionStorage.removeItem(keyOf(form));
-    if (kept === null || kept === text.value) continue;
-    text.value = kept;
-    text.dispatchEvent(new Event("input"));
+    for (const [name, value] of Object.entries(kept ?? {})) {
+      form.elements[name].value = value;
+      form.querySelector(`textarea[name="${name}"]`)?.dispatchEvent(new Event("input"));
+    }
   } catch {
     // Storage may be full or forbidden: then the text waits one page back, where the browser keeps it.
   }
@@ -21,10 +29,10 @@ for (const form of forms) {
 document.addEventListener("submit", (event) => {
   if (!event.target.matches(".choices")) return;
   for (const form of forms) {
-    const text = form.querySelector("textarea");
-    if (text.value === text.defaultValue && text.getAttribute("aria-invalid") !== "true") continue;
+    const typed = [...form.elements].filter(isTyped).map((field) => [field.name, field.value]);
+    if (!typed.length) continue;
     try {
-      sessionStorage.setItem(keyOf(form), text.value);
+      sessionStorage.setItem(keyOf(form), JSON.stringify(Object.fromEntries(typed)));
     } catch {
       // As above.
     }
