@@ -69,19 +69,32 @@ class PersonManager(UserManager["User"]):
     def described(self, viewer: User | AnonymousUser) -> models.QuerySet[User]:
         """Those visible to the viewer, with what their profile says of them.
 
-        `posts_count`, `following_count`, `followers_count`; `is_followed`, `is_muted`: whether the viewer does.
+        `posts_count`, `following_count`, `followers_count`: as many as the lists show the viewer, counted as all less
+        the hidden ones, who are few: to look at each follower takes three times as long. `is_followed`, `is_muted`:
+        whether the viewer does.
         """
         from .block import Mute
         from .follow import Follow
         from .post import Post
 
+        follows, hidden = Follow.objects.all(), self._hidden_from(viewer)
         return self.visible_to(viewer).annotate(
             posts_count=_count(Post.objects.filter(hidden_at=None), "author"),
-            following_count=_count(Follow.objects.all(), "follower"),
-            followers_count=_count(Follow.objects.all(), "followed"),
+            following_count=_count(follows, "follower") - _count(follows.filter(followed__in=hidden), "follower"),
+            followers_count=_count(follows, "followed") - _count(follows.filter(follower__in=hidden), "followed"),
             is_followed=models.Exists(Follow.objects.filter(follower=viewer.pk, followed=models.OuterRef("pk"))),
             is_muted=models.Exists(Mute.objects.filter(muter=viewer.pk, muted=models.OuterRef("pk"))),
         )
+
+    def _hidden_from(self, viewer: User | AnonymousUser) -> models.QuerySet[Any, Any]:
+        """The keys of all who are not `visible_to` the viewer."""
+        from .block import Block
+
+        closed = self.filter(is_active=False).values("pk")
+        if viewer.pk is None:
+            return closed
+        by_viewer = Block.objects.filter(blocker=viewer.pk).values("blocked")
+        return closed.union(by_viewer, Block.objects.filter(blocked=viewer.pk).values("blocker"))
 
     def never_confirmed(self) -> models.QuerySet[User]:
         """Sign-ups that have had their time, and whose address nobody has confirmed; nothing hangs on them."""
@@ -164,6 +177,10 @@ class User(AbstractUser):
                 name="blog_user_email",
                 violation_error_message=_("This address belongs to another account."),
             ),
+        ]
+        indexes = [
+            # Closed accounts, which no count of followers has in it.
+            models.Index(fields=["id"], condition=models.Q(is_active=False), name="blog_user_closed")
         ]
 
     def get_absolute_url(self) -> str:

@@ -1,7 +1,7 @@
 import pytest
 from model_bakery import baker
 
-from blog.models import Follow, User
+from blog.models import Block, Follow, User
 
 pytestmark = pytest.mark.django_db
 LISTS = [("followers", "followed", "follower"), ("following", "follower", "followed")]
@@ -44,6 +44,20 @@ def test_it_is_paged_and_costs_the_same_for_many(client, alice, bob, path, mine,
         response = client.get(f"/@alice/{path}/")
     older = response.context["page"].older
     assert len(client.get(f"/@alice/{path}/", {"before": older}).context["people"]) == 2
+
+
+@pytest.mark.parametrize("viewer", ["nobody", "bob"])
+@pytest.mark.parametrize(("path", "mine", "theirs"), LISTS)
+def test_a_profile_counts_whom_the_list_shows(client, alice, bob, path, mine, theirs, viewer):
+    shown, closed, by_bob, of_bob = follows(alice, mine, theirs, 4)
+    User.objects.filter(pk=closed.pk).update(is_active=False)
+    Block.objects.put(bob, by_bob)
+    Block.objects.put(of_bob, bob)
+    if viewer == "bob":
+        client.force_login(bob)
+    listed = [person for person, _is_followed in client.get(f"/@alice/{path}/").context["people"]]
+    assert listed == ([shown] if viewer == "bob" else [of_bob, by_bob, shown])
+    assert getattr(client.get("/@alice/").context["person"], f"{path}_count") == len(listed)
 
 
 @pytest.mark.parametrize("path", ["followers", "following"])
