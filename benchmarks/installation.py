@@ -30,11 +30,13 @@ class Installation:
     """Further variables of its environment."""
 
     @property
-    def environment(self) -> dict[str, str]:
-        return os.environ | {
+    def variables(self) -> dict[str, str]:
+        """What its processes have in their environment beside what this one has."""
+        return {
             "DJANGO_SETTINGS_MODULE": "microblog.settings",
             "DEBUG": "false",
             "SECRET_KEY": secrets.token_urlsafe(50),
+            "STATIC_COLLECTED": "false",
             "VAR_DIR": str(self.folder),
             "DATABASE_URL": self.database_url,
             "EXPORT_MAX_RATE": "0",
@@ -46,7 +48,7 @@ class Installation:
         done = subprocess.run(
             [sys.executable, *arguments],
             cwd=BASE_DIR,
-            env=self.environment | changes,
+            env=os.environ | self.variables | changes,
             stdout=subprocess.PIPE,
             text=True,
             check=True,
@@ -57,7 +59,7 @@ class Installation:
         """The most memory, in bytes, that `python` with these arguments holds at a time."""
         command = [sys.executable, *arguments]
         process = subprocess.Popen(
-            command, cwd=BASE_DIR, env=self.environment | changes, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            command, cwd=BASE_DIR, env=os.environ | self.variables | changes, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)

@@ -42,7 +42,7 @@ from dev.stack import Child, die_with_parent, end_on_signals
 
 KINDS = ("unit", "integration", "browser", "chaos")
 # Of tests marked `needs`; `make tools` installs them.
-SYSTEM_PROGRAMS = ("nginx", "promtool", "systemd-analyze", "systemd-socket-activate")
+SYSTEM_PROGRAMS = ("nginx", "promtool", "systemd-analyze", "systemd-socket-activate", "unzip")
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
 
 # Waits for the end of whoever holds its input, then ends the server of that folder and removes the folder.

@@ -9,9 +9,10 @@ command -v xgettext >/dev/null && command -v msgfmt >/dev/null || missing="$miss
 command -v nginx >/dev/null || missing="$missing nginx"
 command -v systemd-analyze >/dev/null || missing="$missing systemd"
 command -v promtool >/dev/null || missing="$missing prometheus"
+command -v unzip >/dev/null || missing="$missing unzip"
 
 if [ -z "$missing" ]; then
-    echo "Chromium, GNU gettext, nginx, systemd and promtool are there."
+    echo "Chromium, GNU gettext, nginx, systemd, promtool and unzip are there."
     exit 0
 fi
 

@@ -1,7 +1,6 @@
 """Zip files that are made as a stream."""
 
 import io
-import shutil
 import subprocess
 import tracemalloc
 import zipfile
@@ -44,17 +43,15 @@ def test_python_reads_it(data):
     assert first.compress_size < first.file_size == 20_000
 
 
-@pytest.mark.parametrize("program", [["unzip", "-tq"], ["7z", "t"], ["bsdtar", "-tf"]], ids=lambda words: words[0])
-def test_other_programs_read_it(data, program, tmp_path):
-    if not shutil.which(program[0]):
-        pytest.skip(f"{program[0]} is not installed")
+@pytest.mark.needs("unzip")
+def test_unzip_reads_it(data, tmp_path):
     path = tmp_path / "files.zip"
     path.write_bytes(data)
-    done = subprocess.run([*program, path], capture_output=True, text=True, check=False)
+    done = subprocess.run(["unzip", "-tq", path], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_file_that_is_none_is_told(tmp_path):
+def test_a_byte_that_was_changed_is_told():
     with pytest.raises(zipfile.BadZipFile), zipfile.ZipFile(io.BytesIO(packed().replace(b"one", b"two", 1))) as read:
         read.read("one.txt")
 

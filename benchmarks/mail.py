@@ -1,0 +1,116 @@
+"""Goal 5: what it takes at most to mail the largest archive that may be attached, beside a bare `EmailMessage.attach`.
+
+Both sides mail the same bytes to a real mail server, each in a process of its own with all that a worker has loaded.
+`python -m benchmarks.mail` with a side's name is that process.
+"""
+
+import sys
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from dev.stack import Stack
+
+from .goals import Goal
+from .installation import Installation, installation
+
+ROUNDS = 5
+
+
+def run(rounds: int = ROUNDS) -> dict[str, Any]:
+    """The archive's bytes, and the median of the peaks of each side."""
+    with installation() as place, Stack(place.folder, **place.variables) as stack:
+        stack.start("broker", "mail")
+        there = Installation(place.folder, place.database_url, stack.env)
+        size = int(there.python("-m", "benchmarks.mail", "prepare", str(rounds)))
+        print(f"Mailing {size:,} bytes, {rounds} times each way ...", file=sys.stderr)
+        peaks: dict[str, list[int]] = {"ours": [], "bare": []}
+        for _ in range(rounds):
+            for side, values in peaks.items():
+                values.append(there.peak_memory("-m", "benchmarks.mail", side))
+        return {"archive_bytes": size, "bytes": {side: median(values) for side, values in peaks.items()}}
+
+
+def goals(result: dict[str, Any]) -> list[Goal]:
+    ours, bare = (result["bytes"][side] for side in ("ours", "bare"))
+    return [
+        Goal(
+            5,
+            f"Memory for mailing an archive of {result['archive_bytes'] / 1e6:.1f} MB",
+            f"{ours / bare:.2f} ({ours / 1e6:.1f} MB)",
+            f"EmailMessage.attach: {bare / 1e6:.1f} MB",
+            "at most 1.1",
+            ours / bare <= 1.1,
+        )
+    ]
+
+
+def _prepare(mails: int) -> int:
+    """Somebody's archive of the largest size that fits, and so many mails with it; that size."""
+    from django.core.files.base import ContentFile
+
+    from blog import demo
+    from blog.models import User
+    from exports.models import ExportMail, ExportTask, Purpose, Status
+    from exports.models.clock import from_now, soon
+
+    owner = User.objects.create(username="posts", email="posts@example.com")
+    owner.confirm_email()
+    size = _largest()
+    task = ExportTask.objects.request(owner.pk)[0]
+    text = "".join(text.body for text in islice(demo.texts("mail", size, seed=1), size // 50))
+    task.archive.save("posts.json", ContentFile(text.encode()[:size].ljust(size)))
+    now = {"started_at": from_now(0), "finished_at": from_now(0), "archive_expires_at": from_now(3600)}
+    ExportTask.objects.update(status=Status.SUCCESSFUL, archive_bytes=size, rows_total=size // 146, **now)
+    ExportMail.objects.bulk_create(
+        ExportMail(task=task, purpose=Purpose.ARCHIVE, next_try_at=soon()) for _ in range(mails)
+    )
+    return size
+
+
+def _largest() -> int:
+    from django.conf import settings
+
+    from exports import delivery
+
+    size = settings.EXPORT_MAIL_LIMIT // 4 * 3
+    while not delivery.fits(size):
+        size -= 1
+    return int(size)
+
+
+def _send_ours() -> None:
+    from exports import jobs
+    from exports.models import ExportMail, MailStatus
+
+    mail = ExportMail.objects.select_related("task__owner").filter(status=MailStatus.PENDING).first()
+    assert mail is not None
+    jobs.deliver(mail)
+    mail.refresh_from_db()
+    if mail.status != MailStatus.SENT:
+        raise SystemExit(f"The mail was not sent: {mail.error}")
+
+
+def _send_bare() -> None:
+    from django.core.mail import EmailMessage
+
+    from exports import jobs  # noqa: F401 - so that it has loaded what ours has
+    from exports.models import ExportTask
+
+    message = EmailMessage("Your blog posts", "Here they are.", to=["posts@example.com"])
+    message.attach("posts.json", Path(ExportTask.objects.get().archive.path).read_bytes(), "application/json")
+    message.send()
+
+
+SENDERS: dict[str, Callable[[], None]] = {"ours": _send_ours, "bare": _send_bare}
+
+if __name__ == "__main__":
+    import django
+
+    django.setup()
+    if sys.argv[1] in SENDERS:
+        SENDERS[sys.argv[1]]()
+    else:
+        print(_prepare(int(sys.argv[2])))
