@@ -2,12 +2,15 @@
 
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.auth import logout
 from django.contrib.sessions.backends.base import SessionBase
+from django.contrib.sessions.models import Session
+from django.db.models import Exists, Model, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
@@ -16,6 +19,7 @@ from .middleware import IMPERSONAL, is_here
 BEGUN = "begun_at"  # seconds since 1970, as is the next
 USED = "used_at"
 NOTED_EVERY = 600  # seconds: each note is a write
+BATCH = 500  # rows that are removed at once: on SQLite every other writer waits for it
 
 
 def begin(request: HttpRequest, **kwargs: Any) -> None:
@@ -54,3 +58,17 @@ def note_use(request: HttpRequest) -> None:
     if now - request.session.get(USED, 0) > NOTED_EVERY:
         request.session[USED] = now
         UserSession.objects.filter(session_key=request.session.session_key).update(last_seen_at=timezone.now())
+
+
+def remove_ended() -> None:
+    """Remove the rows of sessions that have run out, and what is noted of those that are gone."""
+    now = timezone.now()
+    _remove(Session.objects.filter(expire_date__lt=now))
+    is_there = Exists(Session.objects.filter(pk=OuterRef("session_key")))
+    # Whoever signs in just now may not have theirs yet.
+    _remove(UserSession.objects.filter(~is_there, created_at__lt=now - timedelta(hours=1)))
+
+
+def _remove(rows: QuerySet[Model]) -> None:
+    while keys := list(rows.values_list("pk", flat=True)[:BATCH]):
+        rows.filter(pk__in=keys).delete()

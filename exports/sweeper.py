@@ -14,12 +14,13 @@ from uuid import UUID
 import django_rq
 from django.conf import settings
 from django.db import Error as DatabaseError
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q
 from redis.exceptions import RedisError
 from rq.job import Job
 from rq.registry import StartedJobRegistry
 
 from blog import jobs as account_jobs
+from blog import sessions
 from blog.models import AccountMail, Notification, User
 from microblog import request_ids
 
@@ -60,10 +61,11 @@ def sweep() -> None:
 def prune() -> None:
     """Remove tasks after a year, timelines, errors and news after 90 days, and archives that no task knows of.
 
-    And sign-ups that were not confirmed within a week.
+    And sign-ups that were not confirmed within a week, and sessions that have run out.
     """
     _guarded(prune_rows)
     _guarded(prune_people)
+    _guarded(sessions.remove_ended)
     _guarded(remove_orphans)
 
 
@@ -136,7 +138,9 @@ def expire_archives() -> None:
 def remove_parts() -> None:
     """Remove part files of builds that do not run any more on this machine or, since they are fenced off, in vain."""
     for path in archive.parts_folder().glob(f"*{archive.PART_SUFFIX}"):
-        if not _build_of(path.name).filter(status=Status.RUNNING).exists():
+        build = _build_name(path.name)
+        running = ExportTask.objects.filter(status=Status.RUNNING)
+        if build is None or not running.filter(pk=build[0], attempt=build[1]).exists():
             path.unlink(missing_ok=True)
 
 
@@ -148,11 +152,19 @@ def remove_orphans() -> None:
             _, names = storage.listdir(kind)
         except FileNotFoundError:
             continue
-        for name in names:
-            path = f"{kind}/{name}"
-            wanted = _build_of(name).filter(status=Status.RUNNING) | ExportTask.objects.filter(archive=path)
-            if not wanted.exists():
+        for some in (names[start : start + BATCH] for start in range(0, len(names), BATCH)):
+            paths = {f"{kind}/{name}": _build_name(name) for name in some}
+            for path in paths.keys() - _wanted(paths):
                 archive.discard(path)
+
+
+def _wanted(paths: dict[str, tuple[UUID, int] | None]) -> set[str]:
+    """Those of the archives, each with the build that its name tells of, that are a task's or are being stored."""
+    builds = {build for build in paths.values() if build}
+    near = ExportTask.objects.filter(Q(archive__in=paths) | Q(pk__in={pk for pk, _ in builds}, status=Status.RUNNING))
+    rows = list(near.values_list("pk", "attempt", "status", "archive"))
+    running = {(pk, attempt) for pk, attempt, status, _ in rows if status == Status.RUNNING}
+    return {name for *_, name in rows} | {path for path, build in paths.items() if build in running}
 
 
 def prune_rows() -> None:
@@ -182,13 +194,13 @@ def _until_false(action: Callable[[Row], bool], rows: list[Row]) -> None:
     all(map(action, rows))
 
 
-def _build_of(file_name: str) -> QuerySet[ExportTask]:
-    """The build that makes the file `<task>-<attempt>.<...>`; none where the name is another's."""
+def _build_name(file_name: str) -> tuple[UUID, int] | None:
+    """The task and the attempt that make the file `<task>-<attempt>.<...>`; None where the name is another's."""
     task_id, _, attempt = PurePath(file_name).name.partition(".")[0].rpartition("-")
     try:
-        return ExportTask.objects.filter(pk=UUID(task_id), attempt=int(attempt))
+        return UUID(task_id), int(attempt)
     except ValueError:
-        return ExportTask.objects.none()
+        return None
 
 
 def _jobs_in_hand() -> set[str]:

@@ -2,7 +2,6 @@
 
 import logging
 import time
-import uuid
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TooLate
@@ -22,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 CHECK_SECONDS = 3  # all checks together: they go side by side
 SILENT_SECONDS = 60  # a worker or sweeper that was not heard from for so long counts as gone
+PROBE = "probe"  # the name of the file that the storage is tried with
 STORED_SECONDS = 60  # how long a storage that took a file is believed
 
 
@@ -122,11 +122,15 @@ def check_sweeper() -> None:
 
 
 def check_storage() -> None:
-    """Write a file and remove it, once a minute at most: a bucket charges for each."""
+    """Write a file and remove it, once a minute at most: a bucket charges for each.
+
+    Under one name, which is removed before, too: one that could not be removed does not have others pile up beside it.
+    """
     if _is_believed("storage"):
         return
     storage = archive_storage()
-    storage.delete(storage.save(f"probe-{uuid.uuid4()}", ContentFile(b"")))
+    storage.delete(PROBE)
+    storage.delete(storage.save(PROBE, ContentFile(b"")))
     _believe("storage", STORED_SECONDS)
 
 

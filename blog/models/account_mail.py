@@ -27,6 +27,10 @@ class AccountMailQuerySet(models.QuerySet["AccountMail"]):
         """Those that somebody should have sent by now."""
         return self.filter(next_try_at__lte=timezone.now())
 
+    def waiting(self) -> AccountMailQuerySet:
+        """Those that are owed by now; not those about a message that may yet be read before the mail is due."""
+        return self.exclude(about__isnull=False, created_at__gt=timezone.now() - 2 * MAIL_LEASE)
+
     def stale(self) -> AccountMailQuerySet:
         """Those that nobody waits for any more."""
         return self.filter(created_at__lt=timezone.now() - MAIL_KEPT)

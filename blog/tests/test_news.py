@@ -3,7 +3,7 @@ from django.utils import timezone
 from model_bakery import baker
 
 from blog.jobs import send_account_mail
-from blog.models import AccountMail, Block, Mute, Notification, Post, User
+from blog.models import MAIL_LEASE, AccountMail, Block, Mute, Notification, Post, User
 
 pytestmark = pytest.mark.django_db
 
@@ -117,11 +117,14 @@ def test_of_messages_the_first_unread_one_is_mailed_and_nothing_of_its_words(
     assert "secret" not in str(mails[0].message())
     bob.received_messages.update(read_at=timezone.now())
     as_alice.post("/messages/@bob/", {"body": "one more"})
+    AccountMail.objects.update(created_at=timezone.now() - 2 * MAIL_LEASE)
+    assert AccountMail.objects.waiting().count() == 1
     assert len(a_minute_later(mailoutbox)) == 1
 
 
 def test_who_has_read_a_message_by_then_gets_no_mail_of_it(as_alice, bob, mailoutbox):
     as_alice.post("/messages/@bob/", {"body": "Hello"})
+    assert not AccountMail.objects.waiting().exists()
     bob.received_messages.update(read_at=timezone.now())
     assert not a_minute_later(mailoutbox)
     assert not AccountMail.objects.exists()

@@ -33,7 +33,7 @@ def conversation_list(request: PersonRequest) -> HttpResponse:
 @drafts.keeps_draft("body", leads_back=True)
 def conversation_detail(request: PersonRequest, username: str) -> HttpResponse:
     """What the two have written, and the form to write more; the first message begins the conversation."""
-    place = _place(request, username)
+    place = _place(request.user, username)
     if request.method != "POST":
         if place.other.username != username:
             return redirect("conversation-detail", place.other.username)
@@ -66,14 +66,14 @@ def _say(place: Participant, body: str, after: Cursor | None) -> Conversation:
     return conversation
 
 
-def _place(request: PersonRequest, username: str) -> Participant:
+def _place(person: User, username: str) -> Participant:
     """One's side of the conversation with that person, or of one that is still to begin; Http404 if none can."""
-    places = request.user.conversations.select_related("conversation", "other")
+    places = person.conversations.select_related("conversation", "other")
     if place := places.filter(other__username__lower=username.lower()).first():
         return place
-    others = User.objects.visible_to(request.user).exclude(pk=request.user.pk)
+    others = User.objects.visible_to(person).exclude(pk=person.pk)
     other = get_object_or_404(others, username__lower=username.lower())
-    return Participant(person=request.user, other=other)
+    return Participant(person=person, other=other)
 
 
 def _silence(place: Participant) -> str:
@@ -112,7 +112,7 @@ def _last_seen(person: User, newest_first: Iterable[Message]) -> Message | None:
 @login_required
 def conversation_news(request: PersonRequest, username: str) -> HttpResponse:
     """What an open page shows next: the messages after `?after=`, and what the other has seen."""
-    place = _place(request, username)
+    place = _place(request.user, username)
     after = read_cursor(request.GET.get("after"), Message)
     if place.is_blocked:
         raise Http404("blocked")
@@ -134,7 +134,7 @@ def conversation_read(request: HttpRequest, username: str) -> HttpResponse:
     back = reverse("conversation-detail", args=[username])
     if not request.user.is_authenticated:
         return redirect_to_login(back)
-    place = _place(request, username)  # type: ignore[arg-type]
+    place = _place(request.user, username)
     if until := read_cursor(request.POST.get("until", ""), Message):
         place.mark_read(until)
     return HttpResponse(status=204) if wants_fragment(request) else redirect(back)

@@ -1,14 +1,21 @@
 import threading
+from datetime import timedelta
+from uuid import uuid4
 
 import django_rq
 import pytest
 from allauth.account.models import EmailAddress
+from allauth.usersessions.models import UserSession
+from django.contrib.sessions.models import Session
 from django.core.files.base import ContentFile
 from django.core.management import call_command
 from django.db import connection, connections, transaction
+from django.utils import timezone
+from model_bakery import baker
 from rq.executions import Execution
 
 from blog.models import Notification, User
+from conftest import PASSWORD
 from exports import archive, jobs, sweeper
 from exports.models import ExportEvent, ExportMail, ExportTask, MailStatus, Purpose, Status, SweeperSign
 from exports.models.clock import from_now
@@ -181,6 +188,20 @@ def test_a_sign_up_that_nobody_confirmed_is_pruned_after_a_week(task, bob):
     assert list(User.objects.all()) == [task.owner]
 
 
+def test_sessions_that_have_run_out_are_removed(task, client, monkeypatch):
+    monkeypatch.setattr("blog.sessions.BATCH", 2)
+    client.post("/accounts/login/", {"login": "alice", "password": PASSWORD})
+    begun = Session.objects.get()
+    yesterday = timezone.now() - timedelta(days=1)
+    baker.make(Session, expire_date=yesterday, session_key=iter("abc"), _quantity=3)
+    baker.make(UserSession, user=task.owner, session_key=iter("xyz"), created_at=yesterday, _quantity=3)
+    just_now = baker.make(UserSession, user=task.owner, session_key="soon there")
+    sweeper.prune()
+    assert Session.objects.get() == begun
+    noted = UserSession.objects.values_list("session_key", flat=True)
+    assert set(noted) == {begun.session_key, just_now.session_key}
+
+
 def test_each_round_leaves_a_sign_of_life():
     for _ in range(2):
         SweeperSign.objects.update(seen_at=from_now(-100))
@@ -216,6 +237,17 @@ def test_archives_that_no_task_knows_of_are_removed(finished):
     sweeper.prune()
     assert not storage.exists(orphan)
     assert storage.exists(finished.archive.name)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_however_many_archives_there_are_one_query_judges_them(finished, django_assert_num_queries):
+    storage = archive_storage()
+    for number in range(3):
+        storage.save(f"posts/{uuid4()}-{number}.json", ContentFile(b"of a deleted account"))
+    storage.save("posts/by-hand.json", ContentFile(b"of nobody"))
+    with django_assert_num_queries(1):
+        sweeper.remove_orphans()
+    assert storage.listdir("posts")[1] == [finished.archive.name.removeprefix("posts/")]
 
 
 def test_an_archive_that_was_stored_a_moment_ago_is_kept(task):

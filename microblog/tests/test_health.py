@@ -5,6 +5,7 @@ import time
 
 import django_rq
 import pytest
+from django.core.files.base import ContentFile
 from django.test import Client
 from redis import Redis
 
@@ -126,7 +127,13 @@ def test_a_storage_is_tried_once_a_minute_and_nothing_is_left_in_it(all_well, lo
     look()
     look()
     assert len(saved) == 1
-    assert not [name for name in archive_storage().listdir("")[1] if name.startswith("probe-")]
+    assert not [name for name in archive_storage().listdir("")[1] if "probe" in name]
+
+
+def test_a_file_that_could_not_be_removed_is_the_next_time(all_well, look):
+    archive_storage().save(health.PROBE, ContentFile(b""))
+    assert look() == (200, {})
+    assert not [name for name in archive_storage().listdir("")[1] if "probe" in name]
 
 
 def test_a_broker_that_hangs_does_not_hang_the_answer(all_well, look, tmp_path, monkeypatch):
