@@ -41,7 +41,7 @@ lint: ready ## style, safety, types, migrations, deployment checks, Dockerfile, 
 tools: ## install the system packages that some tests need: a browser, GNU gettext, nginx, systemd, promtool
 	@sh dev/tools.sh
 
-bench: ready ## the benchmarks, as a table of ratios
+bench: ready .venv/.bench-installed ## every goal of speed and memory with its figure, in ten minutes
 	@$(BIN)/python -m benchmarks
 
 chaos: ready ## fault injection on both databases, as a table; CHAOS_KILLS=300 for the long run
@@ -63,6 +63,7 @@ sbom: ready ## every package that runs, with its version: var/sbom.json, as Cycl
 lock: ready ## pin every version: requirements*.in -> requirements*.txt
 	$(LOCK) --output-file requirements.txt requirements.in
 	$(LOCK) --allow-unsafe --output-file requirements-dev.txt requirements-dev.in
+	$(LOCK) --output-file requirements-bench.txt requirements-bench.in
 
 ready: .venv/.installed .env $(MO)
 
@@ -72,6 +73,11 @@ ready: .venv/.installed .env $(MO)
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Installing what requirements.txt and requirements-dev.txt name ..."
 	@$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt -r requirements-dev.txt
+	@touch $@
+
+.venv/.bench-installed: requirements-bench.txt .venv/.installed
+	@echo "Installing what draws the plots ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
 	@touch $@
 
 .env:

@@ -1,33 +1,74 @@
-"""`python -m benchmarks`: all benchmarks, as a table of ratios; every number goes to var/bench/ as JSON."""
+"""`python -m benchmarks`: every goal with its figure, and whether it is met.
+
+Every number goes to var/bench/ as JSON, table and plots to docs/performance.md. Benchmarks that are named run alone,
+and change no page.
+"""
 
 import json
+import sys
 from argparse import ArgumentParser
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from time import monotonic
+from typing import Any
 
-from . import account_archive, export_build, timeline
+from . import page
+from .goals import Goal
 from .installation import BASE_DIR
 
+# Each has `run() -> dict` and may have `goals(result)`, `rows(result)` (what has no goal), and `plot(result, folder)`.
+NAMES = ("build", "memory", "packing", "mail", "timeline", "queue_drain", "pages", "start")
 RESULTS = BASE_DIR / "var" / "bench"
-HEADINGS = ("benchmark", "this", "that", "ratio")
 
 
 def main() -> None:
     parser = ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--posts", type=int, default=300_000, help="posts in the large account (300000)")
-    parser.add_argument("--timeline-posts", type=int, default=1_000_000, help="posts on the whole site (1000000)")
-    options = parser.parse_args()
-    build, account = export_build.run(options.posts), account_archive.run()
-    pages = timeline.run(options.timeline_posts)
+    parser.add_argument("names", nargs="*", choices=[[], *NAMES], metavar="NAME", help=", ".join(NAMES))
+    chosen = parser.parse_args().names
+    names = [name for name in chosen or NAMES if find_spec(f"{__package__}.{name}")]
+    results = {name: _run(name) for name in names}
+    goals, rows = _said("goals", results), _said("rows", results)
+    if not chosen:
+        for name, result in results.items():
+            if plot := getattr(_module(name), "plot", None):
+                plot(result, page.PLOTS)
+        page.write(goals, rows)
+    _print_table([page.GOAL_HEADINGS, *map(page.cells, goals)])
+    _print_table([page.ROW_HEADINGS, *rows])
+    print(f"\n{sum(goal.is_met for goal in goals)} of {len(goals)} goals are met.")
+
+
+def _run(name: str) -> dict[str, Any]:
+    """What it measured, as JSON has it."""
+    print(f"--- {name}", file=sys.stderr)
+    begin = monotonic()
+    text = json.dumps(_module(name).run(), indent=2)
     RESULTS.mkdir(parents=True, exist_ok=True)
-    for name, result in (("export_build", build), ("account_archive", account), ("timeline", pages)):
-        (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=2) + "\n")
-    _print_table([HEADINGS, *export_build.rows(build), *account_archive.rows(account), *timeline.rows(pages)])
+    (RESULTS / f"{name}.json").write_text(text + "\n")
+    print(f"--- {name}: {monotonic() - begin:.0f} s", file=sys.stderr)
+    result: dict[str, Any] = json.loads(text)
+    return result
 
 
-def _print_table(rows: list[tuple[str, str, str, str]]) -> None:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for first, *others in rows:
-        cells = (cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))
-        print(first.ljust(widths[0]), *cells, sep="  ")
+def _said(what: str, results: dict[str, Any]) -> list[Any]:
+    found: list[Goal | Sequence[str]] = []
+    for name, result in results.items():
+        if say := getattr(_module(name), what, None):
+            found += say(result)
+    return sorted(found, key=lambda goal: goal.number) if what == "goals" else found
+
+
+def _module(name: str) -> Any:
+    return import_module(f"{__package__}.{name}")
+
+
+def _print_table(rows: Sequence[Sequence[str]]) -> None:
+    if len(rows) > 1:
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        print()
+        for row in rows:
+            print(*(cell.ljust(width) for cell, width in zip(row, widths, strict=True)), sep="  ")
 
 
 if __name__ == "__main__":

@@ -12,11 +12,13 @@ import warnings
 from atexit import register
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+
+from dev.stack import Stack
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATABASES = ("SQLite", "PostgreSQL")
@@ -59,7 +61,11 @@ class Installation:
         """The most memory, in bytes, that `python` with these arguments holds at a time."""
         command = [sys.executable, *arguments]
         process = subprocess.Popen(
-            command, cwd=BASE_DIR, env=os.environ | self.variables | changes, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            command,
+            cwd=BASE_DIR,
+            env=os.environ | self.variables | changes,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -87,6 +93,18 @@ def installation(*sizes: int, database: str = "SQLite", **changes: str) -> Itera
             print(f"Writing {sum(sizes):,} posts into {database} ...", file=sys.stderr)
             place.python("-m", "benchmarks.filling", *map(str, sizes))
         yield place
+
+
+@contextmanager
+def served(place: Installation, *names: str) -> Iterator[Installation]:
+    """The same, with those processes of a stack beside it: a broker, a mail server, ..."""
+    with Stack(place.folder, **place.variables) as stack:
+        stack.start(*names)
+        yield replace(place, changes=stack.env)
+
+
+def postgresql_version() -> str:
+    return str(_server().psql("SHOW server_version;")).split()[2]
 
 
 def _new_database(name: str) -> str:

@@ -11,25 +11,21 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from dev.stack import Stack
-
 from .goals import Goal
-from .installation import Installation, installation
+from .installation import installation, served
 
 ROUNDS = 5
 
 
 def run(rounds: int = ROUNDS) -> dict[str, Any]:
     """The archive's bytes, and the median of the peaks of each side."""
-    with installation() as place, Stack(place.folder, **place.variables) as stack:
-        stack.start("broker", "mail")
-        there = Installation(place.folder, place.database_url, stack.env)
-        size = int(there.python("-m", "benchmarks.mail", "prepare", str(rounds)))
+    with installation() as bare, served(bare, "broker", "mail") as place:
+        size = int(place.python("-m", "benchmarks.mail", "prepare", str(rounds)))
         print(f"Mailing {size:,} bytes, {rounds} times each way ...", file=sys.stderr)
         peaks: dict[str, list[int]] = {"ours": [], "bare": []}
         for _ in range(rounds):
             for side, values in peaks.items():
-                values.append(there.peak_memory("-m", "benchmarks.mail", side))
+                values.append(place.peak_memory("-m", "benchmarks.mail", side))
         return {"archive_bytes": size, "bytes": {side: median(values) for side, values in peaks.items()}}
 
 
@@ -81,6 +77,15 @@ def _largest() -> int:
     return int(size)
 
 
+def _load() -> None:
+    """Import what a worker does before it sends anything: the job, and all that the site's addresses lead to."""
+    from django.urls import get_resolver
+
+    from exports import jobs  # noqa: F401
+
+    assert get_resolver().url_patterns
+
+
 def _send_ours() -> None:
     from exports import jobs
     from exports.models import ExportMail, MailStatus
@@ -96,7 +101,6 @@ def _send_ours() -> None:
 def _send_bare() -> None:
     from django.core.mail import EmailMessage
 
-    from exports import jobs  # noqa: F401 - so that it has loaded what ours has
     from exports.models import ExportTask
 
     message = EmailMessage("Your blog posts", "Here they are.", to=["posts@example.com"])
@@ -111,6 +115,7 @@ if __name__ == "__main__":
 
     django.setup()
     if sys.argv[1] in SENDERS:
+        _load()
         SENDERS[sys.argv[1]]()
     else:
         print(_prepare(int(sys.argv[2])))

@@ -8,43 +8,37 @@ confirmed, so that there is nobody to mail to.
 import json
 import sys
 from argparse import ArgumentParser
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-from dev.stack import Stack
-
+from . import naive
 from .goals import Goal
-from .installation import Installation, installation
+from .installation import Installation, installation, served
+from .plots import figure
 
 SIZES = (1000, 10_000, 50_000, 100_000, 1_000_000)
 NAIVE_SIZES = SIZES[:-1]  # beyond, it takes gigabytes
-NAIVE_TIMES = (1000, 10_000)  # and it takes a minute for each hundred thousand
 MESSAGES = 4  # a quarter as many as posts
+WITHOUT, ACCOUNT, WITH, NAIVE = "without mail", "account, without mail", "with mail", "naive, with mail"
 
 
 def run(sizes: tuple[int, ...] = SIZES, naive_sizes: tuple[int, ...] = NAIVE_SIZES) -> dict[str, Any]:
-    """Bytes at most, by who exports and what, and the number of posts; and the naive export's seconds."""
-    with installation(*sizes) as place, _stack(place) as stack:
-        print(f"Exporting them, once without mail and once with, and naively {naive_sizes} ...", file=sys.stderr)
-        there = Installation(place.folder, place.database_url, stack.env)
+    """Bytes at most, by who exports and what, and the number of posts."""
+    with installation(*sizes) as bare, served(bare, "broker", "mail") as place:
+        print("Exporting them, once without mail and once with ...", file=sys.stderr)
         return {
-            "bytes": {
-                "without mail": _peaks(there, stack, sizes),
-                "account, without mail": _peaks(there, stack, sizes[:2], "--account"),
-                "with mail": _peaks(there, stack, sizes, "--confirm"),
-                "naive, with mail": {size: _naive_peak(there, size) for size in naive_sizes},
-            },
-            "naive_seconds": {size: _naive_seconds(there, size) for size in naive_sizes if size in NAIVE_TIMES},
+            WITHOUT: _peaks(place, sizes),
+            ACCOUNT: _peaks(place, sizes[:3], "--account"),
+            WITH: _peaks(place, sizes, "--confirm"),
+            NAIVE: {size: naive.peak_memory(place, size) for size in naive_sizes},
         }
 
 
 def goals(result: dict[str, Any]) -> list[Goal]:
     return [
-        _goal("posts", result["bytes"]["without mail"]),
-        _goal("posts and a quarter as many messages, whole account", result["bytes"]["account, without mail"]),
+        _goal("posts", result[WITHOUT]),
+        _goal("posts and a quarter as many messages, whole account", result[ACCOUNT]),
     ]
 
 
@@ -61,27 +55,20 @@ def _goal(what: str, peaks: dict[Any, int]) -> Goal:
     )
 
 
-@contextmanager
-def _stack(place: Installation) -> Iterator[Stack]:
-    with Stack(place.folder, **place.variables, BENCHMARK_PEAKS=str(place.folder / "peaks")) as stack:
-        stack.start("broker", "mail")
-        yield stack
+def plot(result: dict[str, Any], folder: Path) -> None:
+    with figure(folder / "memory.svg", "Memory of one export, at most", "posts", "MB") as axes:
+        for name, style in ((NAIVE, "s--"), (WITH, "o-"), (WITHOUT, "^-")):
+            sizes = sorted(result[name], key=int)
+            axes.plot([int(size) for size in sizes], [result[name][size] / 1e6 for size in sizes], style, label=name)
 
 
-def _peaks(place: Installation, stack: Stack, sizes: tuple[int, ...], *options: str) -> dict[int, int]:
+def _peaks(place: Installation, sizes: tuple[int, ...], *options: str) -> dict[int, int]:
     jobs = json.loads(place.python("-m", "benchmarks.memory", *options, *map(str, sizes)))
-    peaks = Path(stack.env["BENCHMARK_PEAKS"])
+    peaks = place.folder / "peaks"
     peaks.write_text("")
-    stack.run("rqworker", "--burst", "--worker-class", "benchmarks.worker.Worker")
+    worker = ("manage.py", "rqworker", "--burst", "--worker-class=benchmarks.worker.Worker")
+    place.python(*worker, BENCHMARK_PEAKS=str(peaks))
     return {jobs[job]: peak for job, peak in map(json.loads, peaks.read_text().splitlines())}
-
-
-def _naive_peak(place: Installation, size: int) -> int:
-    return place.peak_memory("-m", "benchmarks.naive", str(size), "--every=100", "--mail")
-
-
-def _naive_seconds(place: Installation, size: int) -> float:
-    return float(place.python("-m", "benchmarks.naive", str(size)))
 
 
 def _enqueue(sizes: list[int], kind: str, *, is_confirmed: bool) -> dict[str, int]:

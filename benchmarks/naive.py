@@ -1,14 +1,25 @@
 """The export as one writes it first, as the thing to beat: all posts as model instances, for each of them a commit and
 a message to the broker that tell of the progress, one `json.dumps` of it all, and an e-mail.
 
-`python -m benchmarks.naive 1000` builds that archive and prints the seconds; `--mail` sends it, too; `--every 100` tells
-less often, for figures of memory that nobody has to wait for.
+`python -m benchmarks.naive 1000` builds that archive and prints the seconds; `--mail` sends it, too; `--every 100`
+tells less often, for figures of memory that nobody has to wait for.
 """
 
 import json
 from argparse import ArgumentParser
 from time import perf_counter
 from typing import Any
+
+from .installation import Installation
+
+
+def seconds(place: Installation, posts: int) -> float:
+    return float(place.python("-m", "benchmarks.naive", str(posts)))
+
+
+def peak_memory(place: Installation, posts: int) -> int:
+    """In bytes, mail included."""
+    return place.peak_memory("-m", "benchmarks.naive", str(posts), "--every=100", "--mail")
 
 
 def export(author: Any, every: int = 1) -> str:

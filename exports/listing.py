@@ -18,7 +18,6 @@ def listing(username: str, name: str, lines: Generator[str], rows: int) -> Gener
     # Closed in any case: on SQLite a statement that is left open keeps this connection from writing what went wrong.
     with closing(lines):
         while batch := list(islice(lines, rows)):
-            text = ",\n".join(batch)
-            yield len(batch), (text if total == 0 else f",\n{text}").encode()
+            yield len(batch), ",\n".join(["", *batch] if total else batch).encode()
             total += len(batch)
     yield 0, f'\n], "count": {total}}}\n'.encode()

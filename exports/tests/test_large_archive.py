@@ -93,7 +93,7 @@ def test_a_cancelled_one_leaves_no_file(alice, task, write_posts, settings, monk
     monkeypatch.setattr(archive, "CHUNK_ROWS", 10)
     settings.EXPORT_MAIL_LIMIT = delivery.BODIES_BYTES
     write_posts(alice, 500)
-    suffixes = []
+    suffixes: list[str] = []
 
     def report(heartbeat, rows_done):
         if rows_done == 100:

@@ -1,0 +1,34 @@
+"""What the plots have in common: logarithmic axes, and the same bytes for the same figures."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+STYLE: Any = {
+    "svg.hashsalt": "microblog",
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "axes.grid": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.alpha": 0.3,
+    "legend.frameon": False,
+}
+
+
+@contextmanager
+def figure(path: Path, title: str, x: str, y: str, scale: str = "log") -> Iterator[Any]:
+    """Axes to draw on, written to `path` at the end; both have that scale."""
+    import matplotlib  # only `make bench` installs it
+
+    matplotlib.use("svg")
+    from matplotlib import pyplot
+
+    with matplotlib.rc_context(STYLE):
+        drawing, axes = pyplot.subplots(figsize=(7, 4), layout="constrained")
+        yield axes
+        axes.set(title=title, xlabel=x, ylabel=y, xscale=scale, yscale=scale)
+        axes.legend()
+        drawing.savefig(path, metadata={"Date": None})
+        pyplot.close(drawing)
