@@ -5,6 +5,7 @@ import json
 import os
 import sys
 import time
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -87,11 +88,15 @@ def check_mail(mail: Mail, expected: int) -> None:
     say(f"SHA-256:    {hashlib.sha256(content).hexdigest()}")
 
 
-def count_posts(stack: Stack) -> int:
+def prepare(stack: Stack) -> int:
+    """Bring the database up to date, in this process, which is quicker; the number of posts that it holds then."""
     os.environ.update(stack.env)
     import django
+    from django.core.management import call_command
 
     django.setup()
+    call_command("migrate", verbosity=0)
+    call_command("seed_demo", users=1, posts=POSTS, stdout=StringIO())
     from blog.models import Post
 
     return Post.objects.filter(author__username=USERNAME).count()
@@ -106,12 +111,11 @@ def demo(var: Path) -> None:
     }
     with Stack(var / "demo", **changes) as stack:
         say("Preparing the database (var/demo/) ...")
-        stack.run("migrate", "--verbosity", "0")
-        stack.run("seed_demo", "--users", "1", "--posts", str(POSTS))
+        expected = prepare(stack)
         say("Starting broker, mail server, worker, sweeper and site ...")
         stack.start()
         say(f"The site is at {stack.site_url}")
-        expected, last_mail = count_posts(stack), stack.mailbox.newest()
+        last_mail = stack.mailbox.newest()
         with Person(stack.site_url) as person:
             person.sign_in(USERNAME, PASSWORD)
             say(f"Signed in as {USERNAME}, asking for an export of {expected:,} posts ...")
