@@ -34,6 +34,7 @@ VISITOR = {
     "inactive": "/accounts/inactive/",
     "api-docs": "/api/docs/",
     "404": "/nowhere/",
+    "405": "/language/",
 }
 PERSON = {
     "home": "/",
