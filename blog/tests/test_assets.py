@@ -54,7 +54,8 @@ def test_a_name_that_there_is_not_is_said():
 
 @pytest.fixture
 def collected(settings, tmp_path, monkeypatch):
-    """What `collectstatic` makes of the files, and the tags that go with it."""
+    """What `collectstatic` makes of our own files, and the tags that go with it."""
+    settings.STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder"]
     storages = settings.STORAGES | {"staticfiles": {"BACKEND": "microblog.storage.StaticFiles"}}
     with override_settings(STATIC_ROOT=tmp_path, STATIC_COLLECTED=True, STORAGES=storages):
         call_command("collectstatic", interactive=False, verbosity=0)

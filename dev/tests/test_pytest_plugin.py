@@ -16,6 +16,9 @@ from dev.stack import ROOT
 
 pytestmark = pytest.mark.integration
 
+# Plugins that take a second to load.
+LEAN = ("-p", "no:cacheprovider", "-p", "no:schemathesis", "-p", "no:hypothesispytest")
+
 NOTE = """
 import os, time
 from pathlib import Path
@@ -83,7 +86,7 @@ def start(tmp_path, temporary):
             name: value for name, value in os.environ.items() if not name.startswith(("TEST_DATABASE", "PYTEST_", "CI"))
         }
         run = subprocess.Popen(
-            [sys.executable, "-m", "pytest", "-c", "pytest.ini", "-p", "no:cacheprovider", *arguments, str(module)],
+            [sys.executable, "-m", "pytest", "-c", "pytest.ini", *LEAN, *arguments, str(module)],
             cwd=ROOT,
             env=env | {"TMPDIR": str(temporary), **changes},
             stdout=subprocess.PIPE,
