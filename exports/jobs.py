@@ -8,10 +8,12 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from traceback import format_exc
+from uuid import UUID
 
 import django_rq
 from botocore.exceptions import BotoCoreError, ClientError
 from django.db import Error as DatabaseError
+from django.db import connections
 from django.utils import translation
 from redis.exceptions import RedisError
 from rq import get_current_job
@@ -29,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 FAILED_JOBS_SECONDS = 7 * 86400  # how long the dashboard keeps them; RQ's own is a year
 
+NO_TASK = UUID(int=0)
+
 # Errors that may well be gone the next time: of the database, the disk, the network, the object store.
 PASSING = (DatabaseError, OSError, BotoCoreError, ClientError)
 
@@ -41,6 +45,14 @@ def enqueue_export(task: ExportTask, *, at_front: bool = False) -> bool:
 def enqueue_mail(mail: ExportMail) -> bool:
     """Put a mail before the builds; False, logged, if the broker cannot be reached. Call it after commit."""
     return _enqueue(mail.job_id, deliver_mail, str(mail.pk), at_front=True)
+
+
+def warm_up() -> None:
+    """Load what jobs need and what outlives a fork: a worker does this once, in the place of each of its work-horses."""
+    delivery.warm_up()
+    with suppress(DatabaseError):
+        ExportTask.objects.select_related("owner").filter(pk=NO_TASK).first()
+    connections.close_all()  # no process may inherit a connection
 
 
 def run_export(task_id: str, attempt: int) -> None:
