@@ -13,7 +13,7 @@ from uuid import UUID
 import django_rq
 from botocore.exceptions import BotoCoreError, ClientError
 from django.db import Error as DatabaseError
-from django.db import connections
+from django.db import connections, transaction
 from django.utils import translation
 from redis.exceptions import RedisError
 from rq import get_current_job
@@ -65,7 +65,7 @@ def run_export(task_id: str, attempt: int) -> None:
         refuse(task)
         return
     try:
-        is_finished = build(task)
+        mail = build(task)
     except LeaseLost:
         logger.warning("Export %s, attempt %d: stopped, the lease was lost.", task_id, attempt)
         return
@@ -79,12 +79,12 @@ def run_export(task_id: str, attempt: int) -> None:
         if task.fail(code, format_exc()):
             hand_out(task)
         raise
-    if is_finished and (mail := task.owed_mail):
+    if mail is not None:
         deliver(mail)
 
 
-def build(task: ExportTask) -> bool:
-    """Make a claimed task's archive; False if another worker has taken over."""
+def build(task: ExportTask) -> ExportMail | None:
+    """Make a claimed task's archive; the mail with it, claimed, or None if another worker has taken over."""
     kind = KINDS[task.kind]
     with ExitStack() as files:
         part = files.enter_context(archive.part_file(task, Path(kind.file_name).suffix))
@@ -97,10 +97,14 @@ def build(task: ExportTask) -> bool:
                 plain, part = part, files.enter_context(archive.part_file(task, ".zip"))
                 built = archive.pack(task.kind, plain, part, built, heartbeat)
             name = archive.store(task, part)
-        is_finished = task.finish(name, built.rows, built.size, built.sha256)
+        with transaction.atomic():  # one commit, which may wait for the disk
+            is_finished = task.finish(name, built.rows, built.size, built.sha256)
+            mail = task.owed_mail if is_finished else None
+            if mail is not None:
+                mail.claim()
     if not is_finished:
         archive.discard(name)
-    return is_finished
+    return mail
 
 
 def refuse(task: ExportTask) -> None:
@@ -123,14 +127,12 @@ def withdraw(job_id: str) -> bool:
 def deliver_mail(mail_id: str) -> None:
     """Send one mail that is owed, if it still is."""
     mail = ExportMail.objects.select_related("task__owner").filter(pk=mail_id).first()
-    if mail is not None:
+    if mail is not None and mail.claim():
         deliver(mail)
 
 
 def deliver(mail: ExportMail) -> None:
-    """Claim, send, record. A mail that does not go out is tried again later, by the sweeper."""
-    if not mail.claim():
-        return
+    """Send a claimed mail and record it. One that does not go out is tried again later, by the sweeper."""
     try:
         with Heartbeat(lambda _rows: mail.renew()):
             provider_id = delivery.send(mail)
