@@ -48,7 +48,7 @@ def enqueue_mail(mail: ExportMail) -> bool:
 
 
 def warm_up() -> None:
-    """Load what jobs need and what outlives a fork: a worker does this once, in the place of each of its work-horses."""
+    """Load what jobs need and what outlives a fork: a worker does it once, in the place of all its work-horses."""
     delivery.warm_up()
     with suppress(DatabaseError):
         ExportTask.objects.select_related("owner").filter(pk=NO_TASK).first()
