@@ -1,6 +1,8 @@
 """The site as in production, in a temporary folder, and people who visit it at a steady rate."""
 
 import logging
+import os
+import secrets
 import subprocess
 import sys
 import time
@@ -16,7 +18,8 @@ from tempfile import TemporaryDirectory
 from threading import local
 from urllib.parse import urlsplit
 
-from dev.chaos.__main__ import set_up_django
+import django
+
 from dev.stack import Stack
 
 from .installation import BASE_DIR
@@ -35,13 +38,10 @@ def production(database: str) -> Iterator[Stack]:
     with TemporaryDirectory(prefix="microblog-bench-") as folder, _database(database, Path(folder)) as url:
         var = Path(folder) / "var"
         var.mkdir()
-        set_up_django(var, url)
-        from django.conf import settings
-
         changes = {
             "DJANGO_SETTINGS_MODULE": "benchmarks.settings",
             "DEBUG": "false",
-            "SECRET_KEY": settings.SECRET_KEY,  # or sessions made here would be worth nothing there
+            "SECRET_KEY": secrets.token_urlsafe(50),
             "DATABASE_URL": url,
             "EXPORT_COOLDOWN": "0",
             "EXPORT_MAX_RATE": "0",
@@ -49,6 +49,8 @@ def production(database: str) -> Iterator[Stack]:
             "LOG_LEVEL": "INFO",
         }
         with Stack(var, **changes) as stack:
+            os.environ.update(stack.env)
+            django.setup()
             stack.run("migrate", "--verbosity=0")
             # The admin's files are many, and no page that is measured names one.
             stack.run("collectstatic", "--no-input", "--verbosity=0", "--ignore=admin", "--ignore=django_rq")
