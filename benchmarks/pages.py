@@ -140,7 +140,7 @@ def _paths(cookie: str) -> dict[str, tuple[str, str]]:
         "home": ("/", cookie),
         "explore": ("/explore/", cookie),
         "profile": ("/@person0/", cookie),
-        "notifications": ("/notifications/", cookie),
+        "notifications": ("/notifications/all/", cookie),
     }
 
 
