@@ -76,7 +76,7 @@ def _poll_goals(poll: dict[str, Any]) -> Iterator[Goal]:
 
 def layers(result: dict[str, Any]) -> list[tuple[str, ...]]:
     """A table, with its headings, of milliseconds of CPU a request."""
-    rows = [("page", "statements", *LAYERS, "in all", "floor")]
+    rows: list[tuple[str, ...]] = [("page", "statements", *LAYERS, "in all", "floor")]
     for name, page in result["pages"].items():
         costs = [page["layers"][layer] for layer in LAYERS]
         numbers = [f"{cost:.1f}" for cost in [*costs, sum(costs), page["floor_milliseconds"]]]
@@ -111,7 +111,9 @@ def _measure(database: str, requests: int, polls: int) -> dict[str, Any]:
         paths = _paths(cookie)
         _silence_logs()
         client = Caller()
-        pages = {name: {"statements": len(_kept(client, path, cookie_))} for name, (path, cookie_) in paths.items()}
+        pages: dict[str, dict[str, Any]] = {
+            name: {"statements": len(_kept(client, path, cookie_))} for name, (path, cookie_) in paths.items()
+        }
         _keep_floor(stack, client, paths)
         for name, (path, own) in paths.items():
             pages[name] |= _costs(path, own, requests)
@@ -160,11 +162,14 @@ class Caller:
 
         self.application: Callable[..., Iterable[bytes]] = WSGIHandler()
         self.factory = RequestFactory(SERVER_NAME="127.0.0.1", HTTP_ACCEPT_LANGUAGE="en")
+        self.environs: dict[tuple[str, str], dict[str, Any]] = {}
 
     def get(self, path: str, cookie: str) -> bytes:
-        environ = self.factory._base_environ(PATH_INFO=path.partition("?")[0], QUERY_STRING=path.partition("?")[2])
+        environ = self.environs.get((path, cookie))
+        if environ is None:
+            environ = self.environs[path, cookie] = self.factory.get(path, HTTP_COOKIE=cookie).environ
         statuses: list[str] = []
-        answer = self.application(environ | {"HTTP_COOKIE": cookie}, lambda status, _: statuses.append(status))
+        answer = self.application(environ.copy(), lambda status, _: statuses.append(status))
         body = b"".join(answer)
         if not statuses[0].startswith("200"):
             raise RuntimeError(f"{path} was answered with {statuses[0]}.")

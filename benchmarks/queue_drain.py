@@ -158,7 +158,7 @@ def _keep_model(stack: Stack) -> None:
     [attached] = mail.iter_attachments()
     headers = {name: mail[name] for name in ("Message-ID", "Auto-Submitted")}
     model = {"subject": mail["subject"], "text": bodies["plain"], "html": bodies["html"], "headers": headers}
-    posts = attached.get_content().decode()  # type: ignore[attr-defined]
+    posts = attached.get_content().decode()
     (stack.var / plain_jobs.MODEL).write_text(json.dumps(model | {"posts": posts}))
     _clear(stack)
 

@@ -117,8 +117,9 @@ class PersonManager(UserManager["User"]):
         """
         sql, params = _unread_statement(self.db)
         for person in self.raw(sql, [pk if value == NOBODY else value for value in params]):
-            if isinstance(person.asked_at, str):  # as SQLite tells it: in UTC
-                person.asked_at = datetime.fromisoformat(person.asked_at).replace(tzinfo=UTC)
+            asked_at = vars(person)["asked_at"]
+            if isinstance(asked_at, str):  # as SQLite tells it: in UTC
+                vars(person)["asked_at"] = datetime.fromisoformat(asked_at).replace(tzinfo=UTC)
             return person
         return None
 

@@ -315,7 +315,7 @@ class ExportTask(models.Model):
 
     def facts(self) -> dict[str, Any]:
         """What `progress.describe` needs to put this task into words; JSON-ready."""
-        mails = [] if self.is_unfinished else self.mails.all()  # there are none before the end
+        mails = ExportMail.objects.none() if self.is_unfinished else self.mails.all()  # there are none before the end
         sent = [mail for mail in mails if mail.purpose == Purpose.ARCHIVE]
         mail = sent[-1] if sent else None
         return {

@@ -3,14 +3,13 @@
 The figures are exact. Who changes one knows why; docs/performance.md says what a statement and a command cost.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import django_rq
 import pytest
-from django.db import connection, connections
+from django.db import connection
 from django.db.backends.signals import connection_created
 from rq import SimpleWorker
 
@@ -90,7 +89,7 @@ def test_an_export_of_many_posts_costs_as_much_as_one_of_few(many_posts, alice, 
         jobs.run_export(str(task.pk), task.attempt)
     task.refresh_from_db()
     assert (task.status, task.rows_done, task.archive_bytes) == (Status.SUCCESSFUL, POSTS, BYTES[connection.vendor])
-    # The task, their number, they themselves; the mail; the owner and the address of that moment; until when it is kept.
+    # The task; the posts' number, and they themselves; the mail, its owner, the address; until when it is kept.
     assert len(statements.reads()) == 7
     # Claimed, built, the mail claimed, sent; three events, three pieces of news and a mail.
     assert len(statements.writes()) == 11

@@ -246,7 +246,7 @@ def test_rq_sees_the_failure_and_admins_are_mailed(task, broken_build, settings,
 def test_what_work_horses_need_is_loaded_before_and_no_connection_with_it(task):
     clear_url_caches()
     jobs.warm_up()
-    assert get_resolver()._populated
+    assert vars(get_resolver())["_populated"]
     assert connection.connection is None
     assert mail.outbox == []
 
