@@ -37,12 +37,14 @@ SLOWDOWN = 4
 DATABASES = {"postgres": "PostgreSQL", "sqlite": "SQLite"}
 
 
-def run(people: int = PEOPLE, databases: tuple[str, ...] = ("postgres",)) -> dict[str, Any]:
-    """Mails a second and seconds of the site's pages, by database."""
+def run(
+    people: int = PEOPLE, databases: tuple[str, ...] = ("postgres",), seconds: float = IDLE_SECONDS
+) -> dict[str, Any]:
+    """Mails a second and seconds of pages, by database; for so many `seconds` the site is visited without exports."""
     result: dict[str, Any] = {"people": people, "posts": POSTS, "workers": WORKERS, "requests_a_second": RATE}
     for name in databases:
         print(f"queue drain: {people:,} people on {DATABASES[name]} ...", file=sys.stderr)
-        arguments = ("--measure", f"--database={name}", f"--people={people}")
+        arguments = ("--measure", f"--database={name}", f"--people={people}", f"--seconds={seconds}")
         result[name] = json.loads(in_process("benchmarks.queue_drain", *arguments))
     return result
 
@@ -88,7 +90,7 @@ def plot(result: dict[str, Any], folder: Path) -> None:
         pyplot.close(figure)
 
 
-def _measure(database: str, people: int) -> dict[str, Any]:
+def _measure(database: str, people: int, idle_seconds: float) -> dict[str, Any]:
     with production(database) as stack:
         stack.start("broker", "mail")
         owners = _crowd(people)
@@ -101,8 +103,8 @@ def _measure(database: str, people: int) -> dict[str, Any]:
         rates = {"plain": (people - 2) / (arrivals["plain"][-1] + again[-1]), "alone": _rate(arrivals["alone"])}
         stack.start("site", "sweeper")
         visitors = Visitors(stack.site_url, _pages())
-        visitors.at_rate(RATE, lambda seconds: seconds < 3)  # until all that is loaded late is there
-        idle = visitors.at_rate(RATE, lambda seconds: seconds < IDLE_SECONDS)
+        visitors.at_rate(RATE, lambda seconds: seconds < idle_seconds / 5)  # until all that is loaded late is there
+        idle = visitors.at_rate(RATE, lambda seconds: seconds < idle_seconds)
         busy: list[float] = []
         arrivals["beside"] = _drain(stack, owners, niceness=10, visitors=visitors, seconds=busy)
         rates["beside"] = _rate(arrivals["beside"])
@@ -247,12 +249,13 @@ def main() -> None:
     parser = ArgumentParser(prog="python -m benchmarks.queue_drain", description=__doc__)
     parser.add_argument("--people", type=int, default=PEOPLE, help=f"who ask at once ({PEOPLE})")
     parser.add_argument("--database", choices=DATABASES, default="postgres")
+    parser.add_argument("--seconds", type=float, default=IDLE_SECONDS, help=f"of visits only ({IDLE_SECONDS})")
     parser.add_argument("--measure", action="store_true", help="measure in this process and print JSON")
     options = parser.parse_args()
     if options.measure:
-        print(json.dumps(_measure(options.database, options.people)))
+        print(json.dumps(_measure(options.database, options.people, options.seconds)))
         return
-    for goal in goals(run(options.people, (options.database,))):
+    for goal in goals(run(options.people, (options.database,), options.seconds)):
         print(goal)
 
 
