@@ -1,9 +1,9 @@
 """Archive and task in, e-mail out. Knows no queue, and changes no row."""
 
 from django.conf import settings
-from django.core.mail import EmailMultiAlternatives
+from django.core.mail import DNS_NAME, EmailMultiAlternatives
 from django.template.loader import render_to_string
-from django.utils import translation
+from django.utils import timezone, translation
 
 from blog.models import User
 from microblog import request_ids
@@ -17,6 +17,16 @@ BODIES_BYTES = 32 * 1024  # more than headers and both bodies ever take
 
 class Undeliverable(Exception):
     """There is nowhere to send the mail to; trying again would not help."""
+
+
+def warm_up() -> None:
+    """Compose a mail of each purpose in each language, to nobody: templates, words and addresses are loaded then."""
+    task = ExportTask(owner=User(), archive="-.zip", archive_bytes=0, archive_expires_at=timezone.now())
+    for language, _ in settings.LANGUAGES:
+        with translation.override(language):
+            for purpose in Purpose:
+                compose(ExportMail(task=task, purpose=purpose), "").message().as_bytes()
+    DNS_NAME.get_fqdn()  # a mail server is greeted with it, and finding it out may take a question to the network
 
 
 def send(mail: ExportMail) -> str:

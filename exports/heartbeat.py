@@ -45,10 +45,8 @@ class Heartbeat:
         self._lost = False
         self._woken = threading.Event()
         self._stopping = False
-        # Through a connection of our own: RQ's waits 25 seconds for an answer, longer than a lease.
-        self._job = job and Job(job.id, get_connection("default"), serializer=job.serializer)
-        if job and self._job:
-            self._job.meta = dict(job.meta)  # `save_meta` writes all of it
+        self._job = job
+        self._shown: Job | None = None
         in_context = contextvars.copy_context().run  # the request's id, for the log
         self._thread = threading.Thread(target=in_context, args=(self._run,), name="heartbeat", daemon=True)
 
@@ -90,7 +88,8 @@ class Heartbeat:
                 has_time = time.monotonic() - began < settings.EXPORT_JOB_TIMEOUT
                 if not self._stopping and not (has_time and self._beat(self._rows_done)):
                     return
-            self._show(self._rows_done)
+            if self._shown is not None:
+                self._show(self._rows_done)
         finally:
             connections.close_all()
 
@@ -111,9 +110,13 @@ class Heartbeat:
         """Progress for the queue's dashboard."""
         if self._job is None:
             return
-        self._job.meta["progress"] = {"done": rows, "total": max(rows, self._rows_total)}
+        if self._shown is None:
+            # Through a connection of our own: RQ's waits 25 seconds for an answer, longer than a lease.
+            self._shown = Job(self._job.id, get_connection("default"), serializer=self._job.serializer)
+            self._shown.meta = dict(self._job.meta)  # `save_meta` writes all of it
+        self._shown.meta["progress"] = {"done": rows, "total": max(rows, self._rows_total)}
         try:
-            self._job.save_meta()  # type: ignore[no-untyped-call]
+            self._shown.save_meta()  # type: ignore[no-untyped-call]
         except RedisError as error:
             logger.warning("Progress could not be shown in the dashboard: %s", error)
-            self._job = None
+            self._job = self._shown = None

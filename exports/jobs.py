@@ -7,10 +7,12 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from traceback import format_exc
+from uuid import UUID
 
 import django_rq
 from botocore.exceptions import BotoCoreError, ClientError
 from django.db import Error as DatabaseError
+from django.db import connections, transaction
 from django.utils import translation
 from redis.exceptions import RedisError
 from rq import get_current_job
@@ -27,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 FAILED_JOBS_SECONDS = 7 * 86400  # how long the dashboard keeps them; RQ's own is a year
 
+NO_TASK = UUID(int=0)
+
 # Errors that may well be gone the next time: of the database, the disk, the network, the object store.
 PASSING = (DatabaseError, OSError, BotoCoreError, ClientError)
 
@@ -41,6 +45,14 @@ def enqueue_mail(mail: ExportMail) -> bool:
     return _enqueue(mail.job_id, deliver_mail, str(mail.pk), at_front=True)
 
 
+def warm_up() -> None:
+    """Load what jobs need and what outlives a fork: a worker does it once, in the place of all its work-horses."""
+    delivery.warm_up()
+    with suppress(DatabaseError):
+        ExportTask.objects.select_related("owner").filter(pk=NO_TASK).first()
+    connections.close_all()  # no process may inherit a connection
+
+
 def run_export(task_id: str, attempt: int) -> None:
     """Build and mail one archive, if that attempt is still to be made."""
     task = ExportTask.objects.select_related("owner").filter(pk=task_id, attempt=attempt).first()
@@ -51,7 +63,7 @@ def run_export(task_id: str, attempt: int) -> None:
         refuse(task)
         return
     try:
-        is_finished = build(task)
+        mail = build(task)
     except LeaseLost:
         logger.warning("Export %s, attempt %d: stopped, the lease was lost.", task_id, attempt)
         return
@@ -65,12 +77,12 @@ def run_export(task_id: str, attempt: int) -> None:
         if task.fail(code, format_exc()):
             hand_out(task)
         raise
-    if is_finished and (mail := task.owed_mail):
+    if mail is not None:
         deliver(mail)
 
 
-def build(task: ExportTask) -> bool:
-    """Make a claimed task's archive; False if another worker has taken over."""
+def build(task: ExportTask) -> ExportMail | None:
+    """Make a claimed task's archive; the mail with it, claimed, or None if another worker has taken over."""
     with archive.part_file(task, delivery.fits) as part:
         with (
             Heartbeat(task.renew, task.estimate, get_current_job()) as heartbeat,
@@ -78,10 +90,14 @@ def build(task: ExportTask) -> bool:
         ):
             built = archive.build(task.kind, task.owner, part, heartbeat)
             name = archive.store(task, part)
-        is_finished = task.finish(name, built.rows, built.size, built.sha256)
+        with transaction.atomic():  # one commit, which may wait for the disk
+            is_finished = task.finish(name, built.rows, built.size, built.sha256)
+            mail = task.owed_mail if is_finished else None
+            if mail is not None:
+                mail.claim()
     if not is_finished:
         archive.discard(name)
-    return is_finished
+    return mail
 
 
 def refuse(task: ExportTask) -> None:
@@ -104,14 +120,12 @@ def withdraw(job_id: str) -> bool:
 def deliver_mail(mail_id: str) -> None:
     """Send one mail that is owed, if it still is."""
     mail = ExportMail.objects.select_related("task__owner").filter(pk=mail_id).first()
-    if mail is not None:
+    if mail is not None and mail.claim():
         deliver(mail)
 
 
 def deliver(mail: ExportMail) -> None:
-    """Claim, send, record. A mail that does not go out is tried again later, by the sweeper."""
-    if not mail.claim():
-        return
+    """Send a claimed mail and record it. One that does not go out is tried again later, by the sweeper."""
     try:
         with Heartbeat(lambda _rows: mail.renew()):
             provider_id = delivery.send(mail)

@@ -1,5 +1,6 @@
 """The worker that a plain `manage.py rqworker` runs."""
 
+import gc
 import logging
 from typing import Any
 
@@ -25,6 +26,12 @@ class Worker(RQWorker):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs | {"serializer": JSONSerializer, "worker_ttl": 30, "maintenance_interval": 60})
+
+    def bootstrap(self, *args: Any, **kwargs: Any) -> None:
+        """Load before the first fork what each work-horse would load anew, and keep the collector's hands off it."""
+        super().bootstrap(*args, **kwargs)
+        jobs.warm_up()
+        gc.freeze()
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         """Run it under the id of the request that it comes from; the work-horse inherits that."""

@@ -16,11 +16,6 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
 
 
-def whoever(field: str) -> User:
-    """A viewer for these conditions: whom that field of the rows leads to, whoever it is."""
-    return User(pk=OuterRef(field))
-
-
 def unblocked(viewer: User | AnonymousUser, person: str) -> Q:
     """The condition that neither the viewer nor whom the field `person` leads to has blocked the other."""
     if viewer.pk is None:

@@ -14,7 +14,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from ..paging import Cursor, rows_since
-from .block import Block, unblocked, unmuted, whoever
+from .block import Block, unblocked, unmuted
 from .notification import Notification
 from .person import User
 
@@ -155,11 +155,10 @@ class MessageQuerySet(models.QuerySet["Message"]):
     def newest_first(self) -> MessageQuerySet:
         return self.order_by("-created_at", "-pk")
 
-    def announced(self) -> MessageQuerySet:
-        """Those that their recipient has not read, without what blocked, muted or closed accounts wrote."""
-        recipient = whoever("recipient")
-        senders = unblocked(recipient, "sender") & unmuted(recipient, "sender") & models.Q(sender__is_active=True)
-        return self.unread().filter(senders)
+    def announced_to(self, person: User) -> MessageQuerySet:
+        """Those that they have not read, without what blocked, muted or closed accounts wrote."""
+        senders = unblocked(person, "sender") & unmuted(person, "sender") & models.Q(sender__is_active=True)
+        return self.unread().filter(senders, recipient=person)
 
 
 class Message(models.Model):

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import models
 from django.db.models.functions import Now
 
-from .block import unblocked, unmuted, whoever
+from .block import unblocked, unmuted
 from .clock import Moment
 from .person import User
 from .post import Post
@@ -44,22 +44,18 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
 
     def visible_to(self, reader: User) -> NotificationQuerySet:
         """Without what blocked, muted or closed accounts did, and without posts of others that staff hid."""
-        return self._visible_to(reader, reader.pk)
-
-    def _visible_to(self, reader: User, key: int | models.F) -> NotificationQuerySet:
         nobody = models.Q(actor=None)
         somebody = models.Q(actor__is_active=True) & unblocked(reader, "actor") & unmuted(reader, "actor")
-        shown = models.Q(post__hidden_at=None) | models.Q(post__author=key)
+        shown = models.Q(post__hidden_at=None) | models.Q(post__author=reader.pk)
         return self.filter(nobody | somebody, shown)
 
     def news(self) -> NotificationQuerySet:
         """Without progress, which moves a bar and is nothing to read."""
         return self.filter(is_news=True)
 
-    def announced(self) -> NotificationQuerySet:
-        """The news that whom they are for has not read; not of messages, which have a number of their own."""
-        visible = self._visible_to(whoever("user"), models.F("user"))
-        return visible.news().unread().exclude(name__startswith="message:")
+    def announced_to(self, reader: User) -> NotificationQuerySet:
+        """The unread news; not that there are messages, which have a number of their own."""
+        return self.filter(user=reader.pk).news().unread().visible_to(reader).exclude(name__startswith="message:")
 
     def unread(self) -> NotificationQuerySet:
         return self.filter(read_at=None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 from zoneinfo import available_timezones
@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
 
+NOBODY = -1  # a key that no row has
 SIGN_UP_KEPT = timedelta(days=7)
 
 USERNAME_VALIDATORS = [
@@ -47,16 +48,10 @@ def _count(rows: models.QuerySet[Any], person: str) -> Coalesce:
 
 
 @cache
-def _people_with_unread() -> models.QuerySet[User]:
-    """Kept, because every request needs it, and Django takes several milliseconds to put it together."""
-    from .message import Message
-    from .notification import Notification
-
-    return User.objects.annotate(
-        asked_at=Now(),
-        unread_messages=_count(Message.objects.announced(), "recipient"),
-        unread_notifications=_count(Notification.objects.announced(), "user"),
-    )
+def _unread_statement(using: str) -> tuple[str, tuple[Any, ...]]:
+    """`with_unread` as SQL for that database, with NOBODY where the key belongs among its parameters."""
+    sql, params = User.objects.db_manager(using).with_unread(NOBODY).query.get_compiler(using).as_sql()
+    return sql, tuple(params)
 
 
 class PersonManager(UserManager["User"]):
@@ -117,7 +112,29 @@ class PersonManager(UserManager["User"]):
 
         `unread_messages`; `unread_notifications`, but for those that only say that there are messages.
         """
-        return _people_with_unread().filter(pk=pk)
+        from .message import Message
+        from .notification import Notification
+
+        person = User(pk=pk)
+        return self.filter(pk=pk).annotate(
+            asked_at=Now(),
+            unread_messages=_count(Message.objects.announced_to(person), "recipient"),
+            unread_notifications=_count(Notification.objects.announced_to(person), "user"),
+        )
+
+    def signed_in(self, pk: int) -> User | None:
+        """The person of that key, as `with_unread` finds them; None where there is none.
+
+        Every request of theirs begins with this. The statement is put together once, which takes many times as long as
+        the database needs for it.
+        """
+        sql, params = _unread_statement(self.db)
+        for person in self.raw(sql, [pk if value == NOBODY else value for value in params]):
+            asked_at = vars(person)["asked_at"]
+            if isinstance(asked_at, str):  # as SQLite tells it: in UTC
+                vars(person)["asked_at"] = datetime.fromisoformat(asked_at).replace(tzinfo=UTC)
+            return person
+        return None
 
     def get_by_natural_key(self, username: str | None) -> User:
         """The person of that name, in whatever case it was typed."""

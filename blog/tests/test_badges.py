@@ -1,4 +1,5 @@
 import re
+from datetime import timedelta
 
 import pytest
 from django.db import connection
@@ -83,3 +84,13 @@ def test_it_is_counted_from_the_index_of_unread_messages(alice, bob, say):
     plan = User.objects.with_unread(alice.pk).explain()
     assert "blog_message_unread" in plan
     assert "Seq Scan" not in plan
+
+
+def test_whoever_is_signed_in_is_found_by_a_statement_that_is_kept(alice, bob, say):
+    for reader, count in ((alice, 0), (bob, 2)):
+        for _ in range(count):
+            say(alice, reader)
+        [expected], found = User.objects.with_unread(reader.pk), User.objects.signed_in(reader.pk)
+        assert (found, found.username, found.unread_messages) == (expected, reader.username, count)
+        assert abs(vars(found)["asked_at"] - vars(expected)["asked_at"]) < timedelta(seconds=5)
+    assert User.objects.signed_in(0) is None

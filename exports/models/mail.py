@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from .clock import from_now, lease, soon
 from .event import Event
+from .rows import note
 
 KEEP_TRYING_SECONDS = 24 * 3600
 LONGEST_PAUSE_SECONDS = 3600
@@ -165,5 +166,5 @@ class ExportMail(models.Model):
     def _move(self, old: MailStatus, **changes: Any) -> bool:
         moved = self._held(old).update(**changes) == 1
         if moved:
-            self.refresh_from_db(fields=["status", "tries", "next_try_at", "lease_expires_at", "error", "sent_at"])
+            note(self, changes)
         return moved

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.files.storage import Storage, storages
 from django.db import IntegrityError, models, transaction
-from django.db.models import Exists, F, OuterRef, Q, Value
+from django.db.models import Exists, F, OuterRef, Q, Value, prefetch_related_objects
 from django.db.models.functions import Greatest, Least, Now
 from django.urls import reverse
 from django.utils import timezone
@@ -18,6 +18,7 @@ from blog.models import Notification, User
 from .clock import from_now, lease, soon
 from .event import Event, ExportEvent
 from .mail import UNSETTLED, ExportMail, Purpose
+from .rows import note
 from .status import UNFINISHED, ErrorCode, Status
 
 MAX_CRASHES = 3
@@ -220,6 +221,8 @@ class ExportTask(models.Model):
 
     def estimate(self, rows_total: int) -> bool:
         """Note about how many rows there are to write; not after a rescue, lest the bar run backwards."""
+        if rows_total == self.rows_total:
+            return True
         if not self._held(Status.RUNNING).filter(rows_done=0).update(rows_total=rows_total):
             return False
         self.rows_total = rows_total
@@ -260,9 +263,8 @@ class ExportTask(models.Model):
     def cancel(self, actor: User | None = None) -> bool:
         """Move READY or RUNNING to CANCELLED: whoever builds it stops within a heartbeat, and no mail is owed."""
         unfinished = type(self).objects.unfinished().filter(pk=self.pk)
-        return self._move(
-            unfinished, Event.CANCELLED, actor, status=Status.CANCELLED, finished_at=Now(), lease_expires_at=None
-        )
+        changes = {"status": Status.CANCELLED, "finished_at": Now(), "lease_expires_at": None}
+        return self._move(unfinished, Event.CANCELLED, actor, is_held=False, **changes)
 
     def requeue(self, actor: User | None = None) -> bool:
         """Give a READY task, whose job was lost, a new attempt."""
@@ -313,7 +315,8 @@ class ExportTask(models.Model):
 
     def facts(self) -> dict[str, Any]:
         """What `progress.describe` needs to put this task into words; JSON-ready."""
-        sent = [mail for mail in self.mails.all() if mail.purpose == Purpose.ARCHIVE]
+        mails = ExportMail.objects.none() if self.is_unfinished else self.mails.all()  # there are none before the end
+        sent = [mail for mail in mails if mail.purpose == Purpose.ARCHIVE]
         mail = sent[-1] if sent else None
         return {
             "task": str(self.pk),
@@ -336,21 +339,35 @@ class ExportTask(models.Model):
         """This row, as long as it has that status and the attempt that this object was read with."""
         return type(self).objects.filter(pk=self.pk, attempt=self.attempt, status=status)
 
-    def _move(self, row: ExportTaskQuerySet, event: Event, actor: User | None = None, **changes: Any) -> bool:
+    def _move(
+        self,
+        row: ExportTaskQuerySet,
+        event: Event,
+        actor: User | None = None,
+        *,
+        is_held: bool = True,
+        **changes: Any,
+    ) -> bool:
+        """`is_held` where nobody else can have changed the row, but for its status, since this object was read."""
         with transaction.atomic():
             if row.update(**changes) != 1:
                 return False
-            self.refresh_from_db(fields=STATE_FIELDS)
+            if is_held:
+                note(self, changes)
+            else:
+                self.refresh_from_db(fields=STATE_FIELDS)
             self.record(event, actor)
             self.announce()
         return True
 
     def _end(self, row: ExportTaskQuerySet, event: Event, purpose: Purpose, **changes: Any) -> bool:
-        with transaction.atomic():
-            if row.update(finished_at=Now(), lease_expires_at=None, **changes) != 1:
+        changes |= {"finished_at": Now(), "lease_expires_at": None}
+        with transaction.atomic(savepoint=False):
+            if row.update(**changes) != 1:
                 return False
-            self.refresh_from_db(fields=STATE_FIELDS)
+            note(self, changes)
             ExportMail.objects.create(task=self, purpose=purpose, next_try_at=soon())
+            prefetch_related_objects([self], "mails")  # for the news, and for whoever sends it
             self.record(event)
             self.announce()
         return True
@@ -370,6 +387,7 @@ class ExportTask(models.Model):
             row,
             Event.RESCUED,
             actor,
+            is_held=False,
             status=Status.READY,
             attempt=self.attempt + 1,
             queued_at=Now(),

@@ -6,11 +6,12 @@ import threading
 import django_rq
 import pytest
 from django.core import mail
-from django.db import OperationalError, connections
+from django.db import OperationalError, connection, connections
+from django.urls import clear_url_caches, get_resolver
 from rq import SimpleWorker
 from rq.timeouts import JobTimeoutException
 
-from exports import archive, delivery, jobs
+from exports import archive, delivery, heartbeat, jobs
 from exports.heartbeat import Heartbeat
 from exports.models import ErrorCode, Event, ExportMail, ExportTask, MailStatus, Purpose, Status
 from exports.models.task import archive_storage
@@ -208,7 +209,9 @@ def test_an_error_in_the_midst_of_reading_is_recorded_although_others_write(task
     assert (task.status, task.error_code) == (Status.FAILED, ErrorCode.ERROR)
 
 
-def test_the_dashboard_is_told_how_it_ended(task, alice, write_posts):
+def test_the_dashboard_is_told_how_it_ended(task, alice, write_posts, settings, monkeypatch):
+    monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 0.02)
+    settings.EXPORT_MAX_RATE = 20
     write_posts(alice, 5)
     jobs.enqueue_export(task)
     queue = django_rq.get_queue("default")
@@ -238,3 +241,19 @@ def test_rq_sees_the_failure_and_admins_are_mailed(task, broken_build, settings,
     subjects = {message.to[0]: message.subject for message in mail.outbox}
     assert "admin@microblog.example" in subjects
     assert subjects["alice@microblog.example"] == "[Microblog] Your blog posts could not be exported"
+
+
+def test_what_work_horses_need_is_loaded_before_and_no_connection_with_it(task):
+    clear_url_caches()
+    jobs.warm_up()
+    assert vars(get_resolver())["_populated"]
+    assert connection.connection is None
+    assert mail.outbox == []
+
+
+def test_a_worker_begins_although_the_database_is_away(monkeypatch):
+    def refuse(*args):
+        raise OperationalError("away")
+
+    monkeypatch.setattr(ExportTask.objects, "select_related", refuse)
+    jobs.warm_up()
