@@ -17,7 +17,8 @@ from . import page
 from .goals import Goal
 from .installation import BASE_DIR
 
-# Each has `run() -> dict` and may have `goals(result)`, `rows(result)` (what has no goal), and `plot(result, folder)`.
+# Each has `run() -> dict` and may have `goals(result)`, `rows(result)` (what has no goal),
+# `table(result)` (with headings of its own), and `plot(result, folder)`.
 NAMES = ("build", "memory", "packing", "mail", "timeline", "queue_drain", "pages", "start")
 RESULTS = BASE_DIR / "var" / "bench"
 
@@ -28,14 +29,15 @@ def main() -> None:
     chosen = parser.parse_args().names
     names = [name for name in chosen or NAMES if find_spec(f"{__package__}.{name}")]
     results = {name: _run(name) for name in names}
-    goals, rows = _said("goals", results), _said("rows", results)
+    goals, rows, table = (_said(what, results) for what in ("goals", "rows", "table"))
     if not chosen:
         for name, result in results.items():
             if plot := getattr(_module(name), "plot", None):
                 plot(result, page.PLOTS)
-        page.write(goals, rows)
+        page.write(goals, rows, table)
     _print_table([page.GOAL_HEADINGS, *map(page.cells, goals)])
     _print_table([page.ROW_HEADINGS, *rows])
+    _print_table(table)
     print(f"\n{sum(goal.is_met for goal in goals)} of {len(goals)} goals are met.")
 
 

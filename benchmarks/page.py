@@ -17,10 +17,12 @@ GOAL_HEADINGS = ("#", "what", "figure", "beside", "goal", "")
 ROW_HEADINGS = ("besides", "this", "that", "ratio")
 
 
-def write(goals: Iterable[Goal], rows: Iterable[Sequence[str]], path: Path = PAGE) -> None:
+def write(
+    goals: Iterable[Goal], rows: Iterable[Sequence[str]], table: Sequence[Sequence[str]], path: Path = PAGE
+) -> None:
     before, rest = path.read_text().split(BEGIN)
     after = rest.split(END)[1]
-    tables = [_table([GOAL_HEADINGS, *map(cells, goals)]), _table([ROW_HEADINGS, *rows])]
+    tables = [_table([GOAL_HEADINGS, *map(cells, goals)]), _table([ROW_HEADINGS, *rows]), _table(table)]
     path.write_text("\n\n".join([before + BEGIN, machine(), *tables, END + after]))
 
 

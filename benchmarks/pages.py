@@ -19,6 +19,7 @@ from unittest.mock import patch
 
 from dev.stack import Child, Stack, commands, free_port
 
+from . import plots
 from .floor import PAGES
 from .goals import Goal
 from .site import Visitors, in_process, p95, production
@@ -43,14 +44,20 @@ def run(requests: int = REQUESTS, polls: int = POLLS, database: str = "postgres"
 
 
 def goals(result: dict[str, Any]) -> list[Goal]:
-    return [*(_page_goal(name, page) for name, page in result["pages"].items()), *_poll_goals(result["poll"])]
+    return list(_poll_goals(result["poll"]))
 
 
-def _page_goal(name: str, page: dict[str, Any]) -> Goal:
-    """No bar was set for these: they are reported."""
-    figure = f"{page['rate']:.0f} a second, p95 {1000 * page['p95']:.0f} ms"
-    raw = f"{page['floor_rate']:.0f} a second, p95 {1000 * page['floor_p95']:.0f} ms"
-    return Goal(7, f"page: {name}", figure, raw, "reported", True)
+def rows(result: dict[str, Any]) -> list[tuple[str, str, str, str]]:
+    """Each page under gunicorn, and the plain view with the same statements; how many times as many that answers."""
+    return [
+        (
+            f"page: {name}",
+            f"{page['rate']:.0f} a second, p95 {1000 * page['p95']:.0f} ms",
+            f"plain view: {page['floor_rate']:.0f} a second, p95 {1000 * page['floor_p95']:.0f} ms",
+            f"{page['floor_rate'] / page['rate']:.1f}",
+        )
+        for name, page in result["pages"].items()
+    ]
 
 
 def _poll_goals(poll: dict[str, Any]) -> Iterator[Goal]:
@@ -74,7 +81,7 @@ def _poll_goals(poll: dict[str, Any]) -> Iterator[Goal]:
     )
 
 
-def layers(result: dict[str, Any]) -> list[tuple[str, ...]]:
+def table(result: dict[str, Any]) -> list[tuple[str, ...]]:
     """A table, with its headings, of milliseconds of CPU a request."""
     rows: list[tuple[str, ...]] = [("page", "statements", *LAYERS, "in all", "floor")]
     for name, page in result["pages"].items():
@@ -85,23 +92,17 @@ def layers(result: dict[str, Any]) -> list[tuple[str, ...]]:
 
 
 def plot(result: dict[str, Any], folder: Path) -> None:
-    """pages.png: milliseconds of CPU a request, by layer."""
-    from matplotlib import pyplot
-
+    """Milliseconds of CPU a request, by layer."""
     pages = result["pages"]
-    figure, axes = pyplot.subplots(figsize=(7, 4))
     left = [0.0] * len(pages)
-    for layer in LAYERS:
-        costs = [page["layers"][layer] for page in pages.values()]
-        axes.barh(list(pages), costs, left=left, label=layer)
-        left = [before + cost for before, cost in zip(left, costs, strict=True)]
-    floors = [page["floor_milliseconds"] for page in pages.values()]
-    axes.scatter(floors, list(pages), color="black", marker="|", s=200, label="plain view", zorder=3)
-    axes.set(xlabel="ms of CPU a request", title="Pages, by layer")
-    axes.invert_yaxis()
-    axes.legend()
-    figure.savefig(folder / "pages.png", dpi=120, bbox_inches="tight")
-    pyplot.close(figure)
+    with plots.figure(folder / "pages.svg", "Pages, by layer", "ms of CPU a request", "", scale=None) as axes:
+        for layer in LAYERS:
+            costs = [page["layers"][layer] for page in pages.values()]
+            axes.barh(list(pages), costs, left=left, label=layer)
+            left = [before + cost for before, cost in zip(left, costs, strict=True)]
+        floors = [page["floor_milliseconds"] for page in pages.values()]
+        axes.scatter(floors, list(pages), color="black", marker="|", s=200, label="plain view", zorder=3)
+        axes.invert_yaxis()
 
 
 def _measure(database: str, requests: int, polls: int) -> dict[str, Any]:
@@ -325,7 +326,7 @@ def main() -> None:
     result = run(options.requests, options.polls, options.database)
     for goal in goals(result):
         print(goal)
-    for row in layers(result):
+    for row in table(result):
         print("".join(cell.rjust(14) for cell in row))
 
 

@@ -1,4 +1,4 @@
-"""What the plots have in common: logarithmic axes, and the same bytes for the same figures."""
+"""What the plots have in common: one look, and the same bytes for the same figures."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,8 +18,8 @@ STYLE: Any = {
 
 
 @contextmanager
-def figure(path: Path, title: str, x: str, y: str, scale: str = "log") -> Iterator[Any]:
-    """Axes to draw on, written to `path` at the end; both have that scale."""
+def figure(path: Path, title: str, x: str, y: str, scale: str | None = "log") -> Iterator[Any]:
+    """Axes to draw on, written to `path` at the end; both have that scale, or else that of what is drawn."""
     import matplotlib  # only `make bench` installs it
 
     matplotlib.use("svg")
@@ -28,7 +28,9 @@ def figure(path: Path, title: str, x: str, y: str, scale: str = "log") -> Iterat
     with matplotlib.rc_context(STYLE):
         drawing, axes = pyplot.subplots(figsize=(7, 4), layout="constrained")
         yield axes
-        axes.set(title=title, xlabel=x, ylabel=y, xscale=scale, yscale=scale)
+        axes.set(title=title, xlabel=x, ylabel=y)
+        if scale is not None:
+            axes.set(xscale=scale, yscale=scale)
         axes.legend()
         drawing.savefig(path, metadata={"Date": None})
         pyplot.close(drawing)

@@ -20,7 +20,7 @@ from rq import Queue
 
 from dev.stack import Child, Stack, manage
 
-from . import plain_jobs
+from . import plain_jobs, plots
 from .goals import Goal
 from .site import Page, Visitors, in_process, p95, production
 
@@ -34,6 +34,7 @@ RATE = 20  # requests a second
 IDLE_SECONDS = 15
 SHARE = 0.6
 SLOWDOWN = 4
+DRAWN = 200  # points of a curve
 DATABASES = {"postgres": "PostgreSQL", "sqlite": "SQLite"}
 
 
@@ -76,18 +77,14 @@ def _goals_on(name: str, result: dict[str, Any]) -> Iterator[Goal]:
 
 
 def plot(result: dict[str, Any], folder: Path) -> None:
-    """queue-drain.png: mails that are out, against time."""
-    from matplotlib import pyplot
-
+    """Mails that are out, against time."""
     for name in filter(result.__contains__, DATABASES):
-        figure, axes = pyplot.subplots(figsize=(7, 4))
-        for label, key in (("mails only", "plain"), ("exports", "alone"), ("exports beside the site", "beside")):
-            arrivals = result[name]["arrivals"][key]
-            axes.plot(arrivals, range(1, len(arrivals) + 1), label=label)
-        axes.set(xlabel="seconds", ylabel="mails", title=f"{WORKERS} workers, {POSTS} posts each, {DATABASES[name]}")
-        axes.legend()
-        figure.savefig(folder / f"queue-drain-{name}.png", dpi=120, bbox_inches="tight")
-        pyplot.close(figure)
+        title = f"{WORKERS} workers, {POSTS} posts each, {DATABASES[name]}"
+        with plots.figure(folder / f"queue-{name}.svg", title, "seconds", "mails", scale="linear") as axes:
+            for label, key in (("mails only", "plain"), ("exports", "alone"), ("exports beside the site", "beside")):
+                arrivals = result[name]["arrivals"][key]
+                drawn = range(0, len(arrivals), 1 + len(arrivals) // DRAWN)
+                axes.plot([arrivals[n] for n in drawn], [n + 1 for n in drawn], label=label)
 
 
 def _measure(database: str, people: int, idle_seconds: float) -> dict[str, Any]:

@@ -35,10 +35,6 @@ def goals(result: dict[str, Any]) -> list[Goal]:
     ]
 
 
-def plot(result: dict[str, Any], folder: Path) -> None:
-    """Nothing: two numbers are no curve."""
-
-
 def _demo() -> float:
     """`make demo` as a whole, with its export; the first time, which installs, is the caller's."""
     began = time.perf_counter()

@@ -38,11 +38,13 @@ def test_the_page_keeps_what_is_written_by_hand(tmp_path, monkeypatch):
     path = tmp_path / "page.md"
     path.write_text(f"# Before\n\n{page.BEGIN}\nold\n{page.END}\n\nAfter\n")
     for figure in ("0.5", "0.9"):
-        page.write([Goal(1, "Build", figure, "1", "at least 0.8", figure == "0.9")], [("a", "b", "c", "d")], path)
+        goal = Goal(1, "Build", figure, "1", "at least 0.8", figure == "0.9")
+        page.write([goal], [("a", "b", "c", "d")], [("page", "ms"), ("home", "3.0")], path)
     before, measured, after = path.read_text().partition(page.BEGIN)[0], path.read_text(), path.read_text()[-8:]
     assert before == "# Before\n\n"
     assert after == "\n\nAfter\n"
     assert "| 1 | Build | 0.9 | 1 | at least 0.8 | met |" in measured
     assert "| a | b | c | d |" in measured
+    assert "| page | ms |\n|---|---|\n| home | 3.0 |" in measured
     assert "old" not in measured
     assert "0.5" not in measured

@@ -18,10 +18,10 @@ def test_the_queue_drain():
 
 def test_the_pages():
     result = pages.run(requests=2, polls=2, database="sqlite")
-    assert len(pages.goals(result)) == 7
+    assert len(pages.goals(result)) == 2
     assert result["poll"]["queries"] == pages.MOST_QUERIES
     assert result["poll"]["writes"] == 0
-    assert len(pages.layers(result)) == 6
+    assert len(pages.table(result)) == 6
 
 
 def test_a_worker_begins():
