@@ -14,7 +14,7 @@ from typing import Any
 from .goals import Goal
 from .installation import installation, served
 
-ROUNDS = 5
+ROUNDS = 3
 
 
 def run(rounds: int = ROUNDS) -> dict[str, Any]:

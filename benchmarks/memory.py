@@ -66,8 +66,8 @@ def _peaks(place: Installation, sizes: tuple[int, ...], *options: str) -> dict[i
     jobs = json.loads(place.python("-m", "benchmarks.memory", *options, *map(str, sizes)))
     peaks = place.folder / "peaks"
     peaks.write_text("")
-    worker = ("manage.py", "rqworker", "--burst", "--worker-class=benchmarks.worker.Worker")
-    place.python(*worker, BENCHMARK_PEAKS=str(peaks))
+    worker = ("manage.py", "rqworker", "--burst", "--verbosity=0", "--worker-class=benchmarks.worker.Worker")
+    place.python(*worker, BENCHMARK_PEAKS=str(peaks), LOG_LEVEL="ERROR")
     return {jobs[job]: peak for job, peak in map(json.loads, peaks.read_text().splitlines())}
 
 
