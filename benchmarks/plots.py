@@ -23,12 +23,16 @@ def figure(path: Path, title: str, x: str, y: str, scale: str = "log") -> Iterat
     import matplotlib  # only `make bench` installs it
 
     matplotlib.use("svg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
 
     with matplotlib.rc_context(STYLE):
         drawing, axes = pyplot.subplots(figsize=(7, 4), layout="constrained")
         yield axes
         axes.set(title=title, xlabel=x, ylabel=y, xscale=scale, yscale=scale)
+        if scale == "log":
+            axes.xaxis.set_major_formatter("{x:,.0f}")
+            axes.yaxis.set_major_formatter("{x:g}")
+            axes.yaxis.set_minor_formatter(ticker.LogFormatter(labelOnlyBase=False))
         axes.legend()
         drawing.savefig(path, metadata={"Date": None})
         pyplot.close(drawing)
