@@ -9,7 +9,6 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.util import find_spec
 from time import monotonic
 from typing import Any
 
@@ -26,11 +25,14 @@ RESULTS = BASE_DIR / "var" / "bench"
 def main() -> None:
     parser = ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[[], *NAMES], metavar="NAME", help=", ".join(NAMES))
-    chosen = parser.parse_args().names
-    names = [name for name in chosen or NAMES if find_spec(f"{__package__}.{name}")]
-    results = {name: _run(name) for name in names}
+    parser.add_argument("--page", action="store_true", help="measure nothing: write the page from what var/bench/ has")
+    options = parser.parse_args()
+    names = options.names or NAMES
+    measure = _read if options.page else _run
+    results = {name: measure(name) for name in names}
     goals, rows, table = (_said(what, results) for what in ("goals", "rows", "table"))
-    if not chosen:
+    if not options.names:
+        page.PLOTS.mkdir(exist_ok=True)
         for name, result in results.items():
             if plot := getattr(_module(name), "plot", None):
                 plot(result, page.PLOTS)
@@ -50,6 +52,12 @@ def _run(name: str) -> dict[str, Any]:
     (RESULTS / f"{name}.json").write_text(text + "\n")
     print(f"--- {name}: {monotonic() - begin:.0f} s", file=sys.stderr)
     result: dict[str, Any] = json.loads(text)
+    return result
+
+
+def _read(name: str) -> dict[str, Any]:
+    """What it measured the last time."""
+    result: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text())
     return result
 
 

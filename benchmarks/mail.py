@@ -14,7 +14,7 @@ from typing import Any
 from .goals import Goal
 from .installation import installation, served
 
-ROUNDS = 3
+ROUNDS = 5
 
 
 def run(rounds: int = ROUNDS) -> dict[str, Any]:

@@ -23,7 +23,7 @@ def figure(path: Path, title: str, x: str, y: str, scale: str | None = "log") ->
     import matplotlib  # only `make bench` installs it
 
     matplotlib.use("svg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
 
     with matplotlib.rc_context(STYLE):
         drawing, axes = pyplot.subplots(figsize=(7, 4), layout="constrained")
@@ -31,6 +31,10 @@ def figure(path: Path, title: str, x: str, y: str, scale: str | None = "log") ->
         axes.set(title=title, xlabel=x, ylabel=y)
         if scale is not None:
             axes.set(xscale=scale, yscale=scale)
+        if scale == "log":
+            axes.xaxis.set_major_formatter("{x:,.0f}")
+            axes.yaxis.set_major_formatter("{x:g}")
+            axes.yaxis.set_minor_formatter(ticker.LogFormatter(labelOnlyBase=False))
         axes.legend()
         drawing.savefig(path, metadata={"Date": None})
         pyplot.close(drawing)
