@@ -202,7 +202,10 @@ def _workers(
     command = ["nice", "-n", str(niceness), *manage("rqworker", *options)]
     names = [f"{name}{number}" for number in range(WORKERS)]
     for each in names:
-        stack.children[each] = Child(each, command, env, stack.log_dir / f"{each}.log")
+        child = stack.children[each] = Child(each, command, env, stack.log_dir / f"{each}.log")
+        group = Path(f"/proc/{child.pid}/autogroup")
+        if niceness and group.exists():  # where it is used, niceness counts within a session only
+            group.write_text(str(niceness))
     try:
         yield
     finally:

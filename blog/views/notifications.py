@@ -59,8 +59,7 @@ def notification_poll(request: HttpRequest) -> JsonResponse:
     except (ValueError, OverflowError):
         message = _("“since” must be a time with its zone, such as 2026-11-23T10:00:00Z.")
         return JsonResponse({"error": message}, status=400)
-    visible = request.user.notifications.visible_to(request.user)
-    told = list(visible.filter(updated_at__gte=since - OVERLAP).order_by("updated_at"))
+    told = Notification.objects.told(request.user, since - OVERLAP)
     return JsonResponse(
         {
             "since": _iso(max([since, *(row.updated_at for row in told)])),
