@@ -78,12 +78,10 @@ def _largest() -> int:
 
 
 def _load() -> None:
-    """Import what a worker does before it sends anything: the job, and all that the site's addresses lead to."""
-    from django.urls import get_resolver
+    """All that a worker does before it sends anything."""
+    from exports import jobs
 
-    from exports import jobs  # noqa: F401
-
-    assert get_resolver().url_patterns
+    jobs.warm_up()
 
 
 def _send_ours() -> None:
@@ -92,7 +90,7 @@ def _send_ours() -> None:
 
     mail = ExportMail.objects.select_related("task__owner").filter(status=MailStatus.PENDING).first()
     assert mail is not None
-    jobs.deliver(mail)
+    jobs.deliver_mail(str(mail.pk))
     mail.refresh_from_db()
     if mail.status != MailStatus.SENT:
         raise SystemExit(f"The mail was not sent: {mail.error}")

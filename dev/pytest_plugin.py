@@ -7,12 +7,12 @@ With `-n` every worker has a folder, a Valkey and a database of its own, and the
 `-n auto` means one worker more than there are cores, because the longest tests wait rather than work. With
 `--maxschedchunk 1` the tests are handed out one by one in their order, and no worker ends long after the others.
 
-A test is `unit` unless it is marked `integration`, `browser` or `chaos`, and they run in that order; those of `chaos`
-only if asked for with `-m chaos`, as `make chaos` does. With `--database postgres` those that use the database run
-again, but for the browser's, and are marked `postgres`; a test that is marked so by hand needs PostgreSQL and runs only
-there, one marked `sqlite` does not, because nothing in it depends on the database. `needs` names the system's programs
-that a test runs. What cannot run is left out and named at the end with its cure; with CI=true nothing runs then, and it
-is an error.
+A test is `unit` unless it is marked `integration`, `browser`, `chaos` or `bench`, and they run in that order; those of
+the last two only if asked for with `-m`, as `make chaos` does. With `--database postgres` those that use the database
+run again, but for the browser's, and are marked `postgres`; a test that is marked so by hand needs PostgreSQL and runs
+only there, one marked `sqlite` does not, because nothing in it depends on the database. `needs` names the system's
+programs that a test runs. What cannot run is left out and named at the end with its cure; with CI=true nothing runs
+then, and it is an error.
 
 However a run ends, by Ctrl-C or kill -9, its servers end with it.
 
@@ -40,7 +40,8 @@ import redis
 from dev import broker
 from dev.stack import Child, die_with_parent, end_on_signals
 
-KINDS = ("unit", "integration", "browser", "chaos")
+KINDS = ("unit", "integration", "browser", "chaos", "bench")
+ASKED_FOR = ("chaos", "bench")
 # Of tests marked `needs`; `make tools` installs them.
 SYSTEM_PROGRAMS = ("nginx", "promtool", "systemd-analyze", "systemd-socket-activate", "unzip")
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
@@ -217,7 +218,7 @@ def _needs(item: pytest.Item) -> set[str]:
 
 
 def _can_run(item: pytest.Item, on_postgres: bool, missing: dict[str, str]) -> bool:
-    if item.get_closest_marker("chaos") and item.config.getoption("markexpr") != "chaos":
+    if any(item.get_closest_marker(kind) and item.config.getoption("markexpr") != kind for kind in ASKED_FOR):
         return False
     if not _needs(item).isdisjoint(missing):
         return False

@@ -18,7 +18,11 @@ RUNS = {
 
 @pytest.mark.integration
 @pytest.mark.sqlite
-@pytest.mark.parametrize("module", RUNS, ids=lambda module: module.__name__)
+@pytest.mark.parametrize(
+    "module",
+    [build, packing, mail, pytest.param(memory, marks=pytest.mark.bench)],
+    ids=lambda module: module.__name__,
+)
 def test_each_says_whether_its_goals_are_met(module):
     run, numbers = RUNS[module]
     goals = module.goals(json.loads(json.dumps(run())))
@@ -26,7 +30,7 @@ def test_each_says_whether_its_goals_are_met(module):
     assert all(goal.what and goal.figure and goal.raw and goal.bar for goal in goals)
 
 
-@pytest.mark.integration
+@pytest.mark.bench
 @pytest.mark.sqlite
 def test_the_timeline_is_a_table():
     rows = timeline.rows(json.loads(json.dumps(timeline.run(3000, people=20))))

@@ -4,9 +4,10 @@ import pytest
 
 from benchmarks import pages, queue_drain, start
 
-pytestmark = [pytest.mark.integration, pytest.mark.sqlite]
+pytestmark = pytest.mark.sqlite
 
 
+@pytest.mark.bench
 def test_the_queue_drain():
     result = queue_drain.run(people=4, databases=("sqlite",), seconds=1)
     assert [goal.number for goal in queue_drain.goals(result)] == [6, 6]
@@ -16,6 +17,7 @@ def test_the_queue_drain():
     assert result["sqlite"]["pages"] > 0
 
 
+@pytest.mark.bench
 def test_the_pages():
     result = pages.run(requests=2, polls=2, database="sqlite")
     assert len(pages.goals(result)) == 2
@@ -24,6 +26,7 @@ def test_the_pages():
     assert len(pages.table(result)) == 6
 
 
+@pytest.mark.integration
 def test_a_worker_begins():
     result = {"worker": [start._worker()], "demo": [1.0]}
     assert [goal.number for goal in start.goals(result)] == [8, 8]

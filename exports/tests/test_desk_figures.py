@@ -64,7 +64,7 @@ def test_the_front_page_tells_how_it_goes(client, support, task, bob, worker):
     assert "The oldest has waited for 7 minutes" in page
     assert "<strong>0 %</strong>" in page
     assert worker.name[:8] in page
-    assert "1, 2.0 KB" in page
+    assert "1 (2.0 KB)" in page
     assert '?failure=mail">1</a>' in page
     assert "no sign of life" in page
     assert "passed" in page

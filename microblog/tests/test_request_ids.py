@@ -5,10 +5,11 @@ import django_rq
 import pytest
 from django.core import mail
 from django.test import Client
+from model_bakery import baker
 
 from blog import jobs as account_jobs
-from blog.models import AccountMail
-from exports import jobs, sweeper
+from blog.models import AccountMail, Post
+from exports import heartbeat, jobs, sweeper
 from exports.models import ExportTask
 from exports.worker import Worker
 from microblog import request_ids
@@ -88,7 +89,10 @@ def test_each_round_of_the_sweeper_has_one(monkeypatch):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_progress_does_not_rub_it_out(task, empty_broker, monkeypatch):
+def test_progress_does_not_rub_it_out(task, alice, settings, monkeypatch):
+    monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 0.02)
+    settings.EXPORT_MAX_RATE = 20
+    baker.make(Post, author=alice, body="x", _quantity=5)
     request_ids.begin("the-request")
     jobs.enqueue_export(task)
     queue = django_rq.get_queue("default")
