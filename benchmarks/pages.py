@@ -24,9 +24,9 @@ from .floor import PAGES
 from .goals import Goal
 from .site import Visitors, in_process, p95, production
 
-REQUESTS = 200  # of each page, in each of ROUNDS
+REQUESTS = 60  # of each page, in each of ROUNDS
 ROUNDS = 5
-POLLS = 400  # in each of POLL_ROUNDS
+POLLS = 200  # in each of POLL_ROUNDS
 POLL_ROUNDS = 7
 PEOPLE = 12
 POSTS = (150, 450)
