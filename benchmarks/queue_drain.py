@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from blog.models import User
 
 PEOPLE = 1000
-BESIDE = 300  # of them, while the site is visited
+BESIDE = 200  # of them, while the site is visited
 POSTS = 20
 WORKERS = 2
 RATE = 20  # requests a second

@@ -112,13 +112,21 @@ class Visitors:
 
     def _visit(self, page: Page, due: float | None = None) -> float:
         began = time.perf_counter() if due is None else due
+        try:
+            status = self._ask(page)
+        except ConnectionError:  # the site has just ended one that was idle; a proxy asks again, too
+            self._connection().close()
+            status = self._ask(page)
+        if status != 200:
+            raise RuntimeError(f"{page[0]} was answered with {status}.")
+        return time.perf_counter() - began
+
+    def _ask(self, page: Page) -> int:
         connection = self._connection()
         connection.request("GET", page[0], headers={"Cookie": page[1], "Accept-Language": "en"})
         answer = connection.getresponse()
         answer.read()
-        if answer.status != 200:
-            raise RuntimeError(f"{page[0]} was answered with {answer.status}.")
-        return time.perf_counter() - began
+        return answer.status
 
     def _connection(self) -> HTTPConnection:
         if not hasattr(self._of_thread, "connection"):

@@ -20,7 +20,7 @@ from .installation import DATABASES, installation
 
 ROUNDS = 50
 CHUNK = 10_000
-POSTS = 200_000
+POSTS = 50_000
 PEOPLE = 10_000
 QUIET = 3
 FOLLOWED = 1000
@@ -47,7 +47,7 @@ def rows(result: dict[str, Any]) -> list[tuple[str, str, str, str]]:
         for reader in READERS:
             first, last = pages[f"{reader} first"], pages[f"{reader} last"]
             ratio = max(first, last) / min(first, last)
-            label = f"timeline of the {reader} reader, first / last page, {database}"
+            label = f"timeline of the {reader} reader among {result['posts']:,} posts, first / last page, {database}"
             table.append((label, f"{first:.1f} ms", f"{last:.1f} ms", f"{ratio:.2f}"))
         for name, text in SEARCHES.items():
             table.append((f"search for {text}, {database}", f"{pages[f'search {name}']:.1f} ms", "", ""))
