@@ -7,12 +7,12 @@ With `-n` every worker has a folder, a Valkey and a database of its own, and the
 `-n auto` means one worker more than there are cores, because the longest tests wait rather than work. With
 `--maxschedchunk 1` the tests are handed out one by one in their order, and no worker ends long after the others.
 
-A test is `unit` unless it is marked `integration`, `browser`, `chaos` or `bench`; those of the last two run only if
-asked for with `-m`, as `make chaos` does. Unit tests come first, then those that mostly wait among those that mostly
-work. With `--database postgres` those that use the database run again, but for the browser's, and are marked
-`postgres`; a test that is marked so by hand needs PostgreSQL and runs only there, one marked `sqlite` does not, because
-nothing in it depends on the database. `needs` names the system's programs that a test runs. What cannot run is left out
-and named at the end with its cure; with CI=true nothing runs then, and it is an error.
+A test is `unit` unless it is marked `integration`, `browser`, `chaos` or `bench`, and they run in that order; those of
+the last two only if asked for with `-m`, as `make chaos` does. With `--database postgres` those that use the database
+run again, but for the browser's, and are marked `postgres`; a test that is marked so by hand needs PostgreSQL and runs
+only there, one marked `sqlite` does not, because nothing in it depends on the database. `needs` names the system's
+programs that a test runs. What cannot run is left out and named at the end with its cure; with CI=true nothing runs
+then, and it is an error.
 
 However a run ends, by Ctrl-C or kill -9, its servers end with it.
 
@@ -28,7 +28,6 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from collections import Counter
 from collections.abc import Generator, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -189,7 +188,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     on_postgres = config.getoption("database") == "postgres"
     missing = config.stash[missing_key]
-    _sort(items)
+    items.sort(key=_kind)
     if not on_postgres and any(map(_is_browser, items)) and chromium() is None:
         missing["browser"] = "`make tools` installs Chromium"
     missing |= {
@@ -208,17 +207,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _kind(item: pytest.Item) -> int:
     return next(number for number, kind in enumerate(KINDS) if item.get_closest_marker(kind))
-
-
-def _sort(items: list[pytest.Item]) -> None:
-    numbers, seen = Counter(map(_kind, items)), Counter[int]()
-
-    def place(item: pytest.Item) -> tuple[bool, float]:
-        kind = _kind(item)
-        seen[kind] += 1
-        return kind > 0, seen[kind] / numbers[kind]
-
-    items.sort(key=place)
 
 
 def _is_browser(item: pytest.Item) -> bool:
