@@ -126,7 +126,7 @@ def test_a_hidden_page_asks_nothing_and_reads_nothing(page, site, alice, bob, sa
     page.goto(f"{site}/messages/@bob/")
     say(bob, alice)
     asked = []
-    page.on("request", lambda request: asked.append(request.url))
+    page.on("request", lambda request: asked.append(request.url) if request.resource_type == "fetch" else None)
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     page.evaluate("new Promise(requestAnimationFrame)")
     assert not asked
