@@ -28,8 +28,6 @@ PART_SUFFIX = ".part"
 class Progress(Protocol):
     """Who is told how far a build is, and may end it by raising."""
 
-    def start(self, rows_total: int) -> None: ...
-
     def report(self, rows_done: int) -> None: ...
 
     def wait(self, seconds: float) -> None: ...
@@ -109,10 +107,8 @@ def build(kind: str, owner: User, out: Output, progress: Progress) -> Built:
     Contents are what existed when the reading began. Memory does not depend on their number. The database
     connection belongs to the build meanwhile: on SQLite a write on it would fail while others write.
     """
-    maker = KINDS[kind]
-    progress.start(maker.count(owner))
     rows = 0
-    with _snapshot(), closing(maker.chunks(owner, _chunk_rows())) as chunks:
+    with _snapshot(), closing(KINDS[kind].chunks(owner, _chunk_rows())) as chunks:
         for added, data in chunks:
             out.write(data)
             rows += added

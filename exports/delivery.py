@@ -1,11 +1,12 @@
 """Archive and task in, e-mail out. Knows no queue, and changes no row."""
 
 from django.conf import settings
-from django.core.mail import DNS_NAME, EmailMultiAlternatives
+from django.core.mail import DNS_NAME, EmailMultiAlternatives, get_connection
+from django.db.models import OuterRef, Subquery
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
 
-from blog.models import User
+from blog.models import User, confirmed_emails
 from microblog import request_ids
 
 from . import archive
@@ -26,6 +27,7 @@ def warm_up() -> None:
         with translation.override(language):
             for purpose in Purpose:
                 compose(ExportMail(task=task, purpose=purpose), "").message().as_bytes()
+    get_connection()  # its module
     DNS_NAME.get_fqdn()  # a mail server is greeted with it, and finding it out may take a question to the network
 
 
@@ -34,13 +36,15 @@ def send(mail: ExportMail) -> str:
 
     Raises Undeliverable where there is none, and whatever the mail backend raises.
     """
-    owner = mail.task.owner = User.objects.get(pk=mail.task.owner_id)
-    if not owner.is_active:
+    confirmed = confirmed_emails(OuterRef("owner"))[:1]
+    tasks = ExportTask.objects.select_related("owner").annotate(address=Subquery(confirmed))
+    mail.task = task = tasks.get(pk=mail.task_id)
+    address: str | None = task.address  # type: ignore[attr-defined]  # it is annotated
+    if not task.owner.is_active:
         raise Undeliverable("The account is closed.")
-    address = owner.confirmed_email
     if not address:
         raise Undeliverable("The account has no confirmed e-mail address.")
-    with translation.override(mail.task.owner_language):
+    with translation.override(task.owner_language):
         message = compose(mail, address)
     message.send()
     status = getattr(message, "anymail_status", None)

@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any
 
 from django.conf import settings
 from django.db import Error as DatabaseError
@@ -31,17 +30,14 @@ class Heartbeat:
 
     `renew(rows_done)` answers whether the lease still holds; once it does not, the worker's next `report` or `wait`
     raises LeaseLost. Renewal ends after EXPORT_JOB_TIMEOUT, so that even work that hangs is rescued. A database or
-    broker that is away is logged: whether the lease survived is the database's to say. `job` shows progress in the
-    queue's dashboard.
+    broker that is away is logged: whether the lease survived is the database's to say. `job` shows progress, out of
+    about `rows_total`, in the queue's dashboard.
     """
 
-    def __init__(
-        self, renew: Callable[[int], bool], estimate: Callable[[int], Any] | None = None, job: Job | None = None
-    ) -> None:
+    def __init__(self, renew: Callable[[int], bool], job: Job | None = None, rows_total: int = 0) -> None:
         self._renew = renew
-        self._estimate = estimate
         self._rows_done = 0
-        self._rows_total = 0
+        self._rows_total = rows_total
         self._lost = False
         self._woken = threading.Event()
         self._stopping = False
@@ -60,12 +56,6 @@ class Heartbeat:
         self._stopping = True
         self._woken.set()
         self._thread.join()
-
-    def start(self, rows_total: int) -> None:
-        """Note the estimated number of rows, before the reading begins."""
-        self._rows_total = rows_total
-        if self._estimate is not None:
-            self._estimate(rows_total)
 
     def report(self, rows_done: int) -> None:
         self._rows_done = rows_done

@@ -85,17 +85,16 @@ def build(task: ExportTask) -> ExportMail | None:
     """Make a claimed task's archive; the mail with it, claimed, or None if another worker has taken over."""
     with archive.part_file(task, delivery.fits) as part:
         with (
-            Heartbeat(task.renew, task.estimate, get_current_job()) as heartbeat,
+            Heartbeat(task.renew, get_current_job(), task.rows_total) as heartbeat,
             translation.override(task.owner_language),
         ):
             built = archive.build(task.kind, task.owner, part, heartbeat)
             name = archive.store(task, part)
         with transaction.atomic():  # one commit, which may wait for the disk
-            is_finished = task.finish(name, built.rows, built.size, built.sha256)
-            mail = task.owed_mail if is_finished else None
+            mail = task.finish(name, built.rows, built.size, built.sha256)
             if mail is not None:
                 mail.claim()
-    if not is_finished:
+    if mail is None:
         archive.discard(name)
     return mail
 
@@ -119,7 +118,7 @@ def withdraw(job_id: str) -> bool:
 
 def deliver_mail(mail_id: str) -> None:
     """Send one mail that is owed, if it still is."""
-    mail = ExportMail.objects.select_related("task__owner").filter(pk=mail_id).first()
+    mail = ExportMail.objects.select_related("task").filter(pk=mail_id).first()
     if mail is not None and mail.claim():
         deliver(mail)
 

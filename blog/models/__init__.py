@@ -5,7 +5,15 @@ from .block import Block, Mute, unblocked, unmuted
 from .follow import Follow
 from .message import MESSAGE_LENGTH, Conversation, Message, Participant
 from .notification import Notification
-from .person import SIGN_UP_KEPT, USERNAME_VALIDATORS, PersonManager, User, time_zones, validate_time_zone
+from .person import (
+    SIGN_UP_KEPT,
+    USERNAME_VALIDATORS,
+    PersonManager,
+    User,
+    confirmed_emails,
+    time_zones,
+    validate_time_zone,
+)
 from .post import HIDDEN_REASON_LENGTH, POST_LENGTH, Post
 from .report import COMMENT_LENGTH, Outcome, Reason, Report
 from .token import MOST_TOKENS, TOKEN_NAME_LENGTH, ApiToken, TooManyTokens
@@ -37,6 +45,7 @@ __all__ = [
     "TooManyTokens",
     "User",
     "a_lease_from_now",
+    "confirmed_emails",
     "time_zones",
     "unblocked",
     "unmuted",

@@ -47,6 +47,12 @@ def _count(rows: models.QuerySet[Any], person: str) -> Coalesce:
     return Coalesce(models.Subquery(theirs.values(count=models.Count("pk"))), 0)
 
 
+def confirmed_emails(whose: User | models.OuterRef) -> models.QuerySet[EmailAddress, str]:
+    """The address that somebody has shown to be theirs; none or one."""
+    confirmed: models.QuerySet[EmailAddress] = EmailAddress.objects.filter(user=whose, verified=True, primary=True)
+    return confirmed.values_list("email", flat=True)
+
+
 @cache
 def _unread_statement(using: str) -> tuple[str, tuple[Any, ...]]:
     """`with_unread` as SQL for that database, with NOBODY where the key belongs among its parameters."""
@@ -206,9 +212,7 @@ class User(AbstractUser):
     @property
     def confirmed_email(self) -> str | None:
         """The address that the person has shown to be theirs, at this moment; None where there is none."""
-        confirmed = EmailAddress.objects.filter(user=self, verified=True, primary=True)
-        address: str | None = confirmed.values_list("email", flat=True).first()
-        return address
+        return confirmed_emails(self).first()
 
     def confirm_email(self) -> None:
         """Count the account's address as confirmed, in the place of any other."""

@@ -31,7 +31,7 @@ FOLDER = Path(settings.VAR_DIR) / "chaos"
 POISON = "poison"  # how the names of accounts begin whose build kills its process
 POISONED_CHUNK = 2
 
-TASK_VERBS = ("renew", "estimate", "note", "finish", "fail", "crash", "rescue", "requeue")
+TASK_VERBS = ("renew", "note", "finish", "fail", "crash", "rescue", "requeue")
 MAIL_VERBS = ("renew", "mark_sent", "give_up", "postpone", "put_off")
 
 

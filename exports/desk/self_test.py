@@ -61,8 +61,7 @@ def run(test_id: str) -> None:
     test = SelfTest.objects.filter(pk=test_id).first()
     if test is None or not SelfTest.objects.filter(pk=test_id, started_at=None).update(started_at=Now()):
         return
-    with Heartbeat(test.count, job=get_current_job()) as heartbeat:
-        heartbeat.start(STEPS)
+    with Heartbeat(test.count, get_current_job(), STEPS) as heartbeat:
         for step in range(1, STEPS + 1):
             heartbeat.report(step)
             heartbeat.wait(STEP_SECONDS)

@@ -156,7 +156,7 @@ class ExportMail(models.Model):
                 return False
             self.task.record(event)
             if self.purpose == Purpose.ARCHIVE:
-                self.task.announce()
+                self.task.announce(self)
         return True
 
     def _held(self, status: MailStatus) -> ExportMailQuerySet:

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.files.storage import Storage, storages
 from django.db import IntegrityError, models, transaction
-from django.db.models import Exists, F, OuterRef, Q, Value, prefetch_related_objects
+from django.db.models import Exists, F, OuterRef, Q, Value
 from django.db.models.functions import Greatest, Least, Now
 from django.urls import reverse
 from django.utils import timezone
@@ -196,8 +196,8 @@ class ExportTask(models.Model):
         owed = [mail for mail in self.mails.all() if mail.status in UNSETTLED]
         return owed[-1] if owed else None
 
-    # Verbs. Each is one conditional UPDATE, with what belongs to it in the same transaction; False says that the row
-    # had moved on, and that nothing was changed.
+    # Verbs. Each is one conditional UPDATE, with what belongs to it in the same transaction; False, or None,
+    # says that the row had moved on, and that nothing was changed.
 
     def claim(self) -> bool:
         """Move READY to RUNNING; False if another worker already has it."""
@@ -219,21 +219,12 @@ class ExportTask(models.Model):
             self.announce()
         return True
 
-    def estimate(self, rows_total: int) -> bool:
-        """Note about how many rows there are to write; not after a rescue, lest the bar run backwards."""
-        if rows_total == self.rows_total:
-            return True
-        if not self._held(Status.RUNNING).filter(rows_done=0).update(rows_total=rows_total):
-            return False
-        self.rows_total = rows_total
-        return True
-
     def note(self, traceback: str) -> bool:
         """Keep what went wrong in an attempt that is left to the sweeper."""
         return self._held(Status.RUNNING).update(traceback=traceback) == 1
 
-    def finish(self, archive: str, rows: int, size: int, sha256: str) -> bool:
-        """Move RUNNING to SUCCESSFUL with the file of that name in storage, and owe the mail with it."""
+    def finish(self, archive: str, rows: int, size: int, sha256: str) -> ExportMail | None:
+        """Move RUNNING to SUCCESSFUL with the file of that name in storage, and owe the mail with it: this one."""
         return self._end(
             self._held(Status.RUNNING).of_active_owners(),
             Event.BUILT,
@@ -308,16 +299,17 @@ class ExportTask(models.Model):
     def notification_name(self) -> str:
         return f"export:{self.pk}"
 
-    def announce(self, **more: Any) -> None:
+    def announce(self, mail: ExportMail | None = None, **more: Any) -> None:
         """Tell the owner's pages how things stand, and what else is known of it."""
         is_news = not self.is_unfinished
-        Notification.objects.put(self.owner_id, self.notification_name, self.facts() | more, is_news=is_news)
+        Notification.objects.put(self.owner_id, self.notification_name, self.facts(mail) | more, is_news=is_news)
 
-    def facts(self) -> dict[str, Any]:
-        """What `progress.describe` needs to put this task into words; JSON-ready."""
-        mails = ExportMail.objects.none() if self.is_unfinished else self.mails.all()  # there are none before the end
-        sent = [mail for mail in mails if mail.purpose == Purpose.ARCHIVE]
-        mail = sent[-1] if sent else None
+    def facts(self, mail: ExportMail | None = None) -> dict[str, Any]:
+        """What `progress.describe` needs to put this task into words; JSON-ready. `mail` is its last, if at hand."""
+        if self.status != Status.SUCCESSFUL:
+            mail = None  # there is none yet, or one whose fate is no news
+        elif mail is None:
+            mail = [None, *self.mails.all()][-1]
         return {
             "task": str(self.pk),
             "kind": self.kind,
@@ -360,20 +352,19 @@ class ExportTask(models.Model):
             self.announce()
         return True
 
-    def _end(self, row: ExportTaskQuerySet, event: Event, purpose: Purpose, **changes: Any) -> bool:
+    def _end(self, row: ExportTaskQuerySet, event: Event, purpose: Purpose, **changes: Any) -> ExportMail | None:
         changes |= {"finished_at": Now(), "lease_expires_at": None}
         with transaction.atomic(savepoint=False):
             if row.update(**changes) != 1:
-                return False
+                return None
             note(self, changes)
-            ExportMail.objects.create(task=self, purpose=purpose, next_try_at=soon())
-            prefetch_related_objects([self], "mails")  # for the news, and for whoever sends it
+            mail = ExportMail.objects.create(task=self, purpose=purpose, next_try_at=soon())
             self.record(event)
-            self.announce()
-        return True
+            self.announce(mail)
+        return mail
 
     def _fail(self, row: ExportTaskQuerySet, **changes: Any) -> bool:
-        return self._end(row, Event.FAILED, Purpose.FAILURE, status=Status.FAILED, **changes)
+        return self._end(row, Event.FAILED, Purpose.FAILURE, status=Status.FAILED, **changes) is not None
 
     def _crash(self, row: ExportTaskQuerySet, traceback: str) -> bool:
         crashes = self.crashes + 1

@@ -22,12 +22,8 @@ class Onlooker:
     """A progress that is written down and never ends a build."""
 
     def __init__(self) -> None:
-        self.total = 0
         self.reported: list[int] = []
         self.waited = 0.0
-
-    def start(self, rows_total: int) -> None:
-        self.total = rows_total
 
     def report(self, rows_done: int) -> None:
         self.reported.append(rows_done)

@@ -16,6 +16,7 @@ from django.utils import translation
 
 from blog.models import ApiToken, Block, Conversation, Follow, Message, Mute, Notification, Post, Report
 from exports import archive, delivery, jobs
+from exports.kinds import KINDS
 from exports.models import ExportTask
 from exports.parts import PARTS
 
@@ -197,7 +198,7 @@ def test_the_manifest_counts_and_hashes_every_file(alice, life, read_archive, on
         for name, content in files.items()
     ]
     assert manifest["count"] == sum(file["count"] for file in manifest["files"]) == 16
-    assert (onlooker.total, onlooker.reported[-1]) == (16, 16)
+    assert KINDS["account"].count(alice) == onlooker.reported[-1] == 16
 
 
 def test_an_account_with_nothing_in_it_gives_a_sound_archive(alice, read_files):
@@ -225,7 +226,7 @@ def test_each_part_costs_one_select_whatever_the_number(alice, life, say, bob, o
     Post.objects.bulk_create([Post(author=alice, body="one of many") for _ in range(50)])
     for number in range(50):
         say(bob, alice, "one of many", 60 + number)
-    with django_assert_num_queries(2 * len(PARTS)):
+    with django_assert_num_queries(len(PARTS)):
         archive.build("account", alice, archive.Output(io.BytesIO()), onlooker)
 
 

@@ -11,8 +11,9 @@ DASHBOARD = "/admin/django_rq/dashboard/"
 
 def test_staff_see_state_progress_and_owner(client, staff, task):
     client.force_login(staff)
+    task.rows_total = 10
+    task.save()
     task.claim()
-    task.estimate(10)
     task.renew(5)
     text = client.get(LIST).content.decode()
     assert "alice" in text

@@ -38,8 +38,9 @@ def test_a_waiting_export_has_its_place(desk, task, bob):
 
 
 def test_a_running_one_has_progress_heartbeat_and_estimate(desk, task):
+    task.rows_total = 200
+    task.save()
     task.claim()
-    task.estimate(200)
     task.renew(50)
     [cells] = ask(desk, task).values()
     assert (cells["state"], cells["value"], cells["rows"]) == ("Being built", 25, "50 of 200 posts")

@@ -19,7 +19,7 @@ def renew(task):
 
 
 def finish(task):
-    return task.finish("posts/x.json", 9, 9, "0" * 64)
+    return task.finish("posts/x.json", 9, 9, "0" * 64) is not None
 
 
 def cancel(task):

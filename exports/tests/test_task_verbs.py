@@ -51,16 +51,6 @@ def test_progress_never_goes_back(task):
     assert twin(task).rows_done == 20
 
 
-def test_the_estimate_stays_when_another_attempt_begins(task):
-    task.claim()
-    assert task.estimate(100)
-    task.renew(50)
-    task.crash()
-    task.claim()
-    assert not task.estimate(120)
-    assert (task.rows_done, task.rows_total) == (50, 100)
-
-
 def test_a_crash_hands_the_work_out_under_a_new_number(task):
     task.claim()
     assert task.crash()
@@ -81,7 +71,6 @@ def test_a_zombie_changes_nothing(task):
     twin(task).crash()
     before = ExportTask.objects.filter(pk=task.pk).values().get()
     assert not zombie.renew(999)
-    assert not zombie.estimate(999)
     assert not zombie.note("trace")
     assert not zombie.finish("posts/z.json", 999, 1, "0" * 64)
     assert not zombie.fail(ErrorCode.ERROR, "trace")

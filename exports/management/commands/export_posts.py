@@ -20,9 +20,6 @@ from exports.kinds import KINDS, POSTS
 class TerminalProgress(ProgressBar):
     """What a build tells, shown at the terminal."""
 
-    def start(self, rows_total: int) -> None:
-        self.total = rows_total
-
     def report(self, rows_done: int) -> None:
         self.advance(rows_done)
 
@@ -47,7 +44,7 @@ class Command(BaseCommand):
         try:
             with (
                 _whole_file(output) as out,
-                TerminalProgress(self.stderr, rows) as progress,
+                TerminalProgress(self.stderr, rows, KINDS[kind].count(owner)) as progress,
                 translation.override(owner.language or settings.LANGUAGE_CODE),
             ):
                 built = archive.build(kind, owner, archive.Output(out), progress)
