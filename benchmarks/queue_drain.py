@@ -220,14 +220,14 @@ def _is_going_on(stack: Stack, expected: int) -> bool:
 
 def _await(is_going_on: partial[bool]) -> None:
     while is_going_on():
-        time.sleep(0.2)
+        time.sleep(0.2)  # files alone tell of the mails; to look at them more often takes time from the workers
 
 
 def _await_sent() -> None:
     from exports.models import ExportMail, MailStatus
 
     while ExportMail.objects.exclude(status=MailStatus.SENT).exists():
-        time.sleep(0.05)
+        time.sleep(0.05)  # rows alone tell of it: nothing wakes another process
 
 
 def _arrivals(stack: Stack) -> list[float]:

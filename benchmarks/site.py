@@ -97,7 +97,7 @@ class Visitors:
         with ThreadPoolExecutor(VISITORS) as pool:
             while go_on(time.perf_counter() - began):
                 due = began + number / rate
-                time.sleep(max(0.0, due - time.perf_counter()))
+                time.sleep(max(0.0, due - time.perf_counter()))  # a steady rate is what is measured
                 answers.append(pool.submit(self._visit, self.pages[number % len(self.pages)], due))
                 number += 1
             return [answer.result() for answer in answers]
