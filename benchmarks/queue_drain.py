@@ -154,7 +154,8 @@ def _ask(owners: list["User"]) -> None:
 
 def _keep_model(stack: Stack) -> None:
     mail = stack.mailbox.wait("@example.com").message
-    bodies = {kind: mail.get_body((kind,)).get_content() for kind in ("plain", "html")}  # type: ignore[union-attr]
+    texts = [part for part in mail.walk() if part.get_content_maintype() == "text"]
+    bodies = {part.get_content_subtype(): part.get_content() for part in texts}
     [attached] = mail.iter_attachments()
     headers = {name: mail[name] for name in ("Message-ID", "Auto-Submitted")}
     model = {"subject": mail["subject"], "text": bodies["plain"], "html": bodies["html"], "headers": headers}
