@@ -1,6 +1,7 @@
 """The people of the tests, and a running stack."""
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
@@ -59,6 +60,14 @@ CHROMIUM_FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 10) -> None:
+    """Look until another thread or process has made it true; AssertionError if none has in that time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)  # nothing wakes us
 
 
 @pytest.fixture(autouse=True)
