@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import django_rq
@@ -19,6 +20,7 @@ from django.test import Client
 from django.utils import timezone, translation
 from rq import SimpleWorker
 
+from blog import limits
 from blog.models import Conversation, Message, Post, User
 from dev.pytest_plugin import chromium
 from dev.stack import Stack
@@ -79,9 +81,10 @@ def own_thread() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def uncounted() -> None:
-    """Forget how often anything was done: each test's first person has the same key."""
+def uncounted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget how often anything was done: each test's first person has the same key. No window ends in mid-test."""
     cache.clear()
+    monkeypatch.setattr(limits, "time", SimpleNamespace(time=lambda: 60.0))
 
 
 @pytest.fixture
