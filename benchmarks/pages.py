@@ -22,7 +22,7 @@ from dev.stack import Child, Stack, commands, free_port
 from . import plots
 from .floor import PAGES
 from .goals import Goal
-from .site import Visitors, in_process, p95, production
+from .site import DATABASES, Visitors, in_process, p95, production
 
 REQUESTS = 60  # of each page, in each of ROUNDS
 ROUNDS = 5
@@ -317,7 +317,7 @@ def main() -> None:
     parser = ArgumentParser(prog="python -m benchmarks.pages", description=__doc__)
     parser.add_argument("--requests", type=int, default=REQUESTS, help=f"of each page in a round ({REQUESTS})")
     parser.add_argument("--polls", type=int, default=POLLS, help=f"in a round ({POLLS})")
-    parser.add_argument("--database", choices=("postgres", "sqlite"), default="postgres")
+    parser.add_argument("--database", choices=DATABASES, default="postgres")
     parser.add_argument("--measure", action="store_true", help="measure in this process and print JSON")
     options = parser.parse_args()
     if options.measure:

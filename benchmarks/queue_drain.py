@@ -22,7 +22,7 @@ from dev.stack import Child, Stack, manage
 
 from . import plain_jobs, plots
 from .goals import Goal
-from .site import Page, Visitors, in_process, p95, production
+from .site import DATABASES, Page, Visitors, in_process, p95, production
 
 if TYPE_CHECKING:
     from blog.models import User
@@ -36,7 +36,6 @@ IDLE_SECONDS = 15
 SHARE = 0.6
 SLOWDOWN = 4
 DRAWN = 200  # points of a curve
-DATABASES = {"postgres": "PostgreSQL", "sqlite": "SQLite"}
 
 
 def run(
