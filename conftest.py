@@ -64,12 +64,12 @@ CHROMIUM_FLAGS = [
 ]
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 10) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 90) -> None:
     """Look until another thread or process has made it true; AssertionError if none has in that time."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
-        time.sleep(0.01)  # nothing wakes us
+        time.sleep(0.02)  # nothing wakes us
 
 
 @pytest.fixture(autouse=True)
