@@ -1,10 +1,12 @@
 """The people of the tests, and a running stack."""
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import django_rq
@@ -18,6 +20,7 @@ from django.test import Client
 from django.utils import timezone, translation
 from rq import SimpleWorker
 
+from blog import limits
 from blog.models import Conversation, Message, Post, User
 from dev.pytest_plugin import chromium
 from dev.stack import Stack
@@ -61,6 +64,14 @@ CHROMIUM_FLAGS = [
 ]
 
 
+def wait_until(condition: Callable[[], object], seconds: float = 90) -> None:
+    """Look until another thread or process has made it true; AssertionError if none has in that time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)  # nothing wakes us
+
+
 @pytest.fixture(autouse=True)
 def own_thread() -> Iterator[None]:
     """Forget the language and the id that a request leaves in its thread."""
@@ -70,9 +81,10 @@ def own_thread() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def uncounted() -> None:
-    """Forget how often anything was done: each test's first person has the same key."""
+def uncounted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget how often anything was done: each test's first person has the same key. No window ends in mid-test."""
     cache.clear()
+    monkeypatch.setattr(limits, "time", SimpleNamespace(time=lambda: 60.0))
 
 
 @pytest.fixture

@@ -86,8 +86,7 @@ def installation(*sizes: int, database: str = "SQLite", **changes: str) -> Itera
     The search does not know these posts: to index a million takes minutes.
     """
     with TemporaryDirectory(prefix="microblog-bench-") as folder:
-        url = f"sqlite:///{folder}/db.sqlite3" if database == "SQLite" else _new_database(Path(folder).name)
-        place = Installation(Path(folder), url, changes)
+        place = Installation(Path(folder), database_url(database, Path(folder)), changes)
         place.python("manage.py", "migrate", "--verbosity=0")
         if sizes:
             print(f"Writing {sum(sizes):,} posts into {database} ...", file=sys.stderr)
@@ -101,6 +100,11 @@ def served(place: Installation, *names: str) -> Iterator[Installation]:
     with Stack(place.folder, **place.variables) as stack:
         stack.start(*names)
         yield replace(place, changes=stack.env)
+
+
+def database_url(database: str, folder: Path) -> str:
+    """The URL of an empty one, a file in that folder or named after it. It is as it comes, and waits for the disk."""
+    return f"sqlite:///{folder}/db.sqlite3" if database == "SQLite" else _new_database(folder.name)
 
 
 def postgresql_version() -> str:

@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from random import Random
 from statistics import median
-from typing import Any
+from typing import Any, TextIO
 from unittest.mock import patch
 
 from dev.stack import Child, Stack, commands, free_port
@@ -22,7 +22,7 @@ from dev.stack import Child, Stack, commands, free_port
 from . import plots
 from .floor import PAGES
 from .goals import Goal
-from .site import Visitors, in_process, p95, production
+from .site import DATABASES, Visitors, in_process, p95, production
 
 REQUESTS = 60  # of each page, in each of ROUNDS
 ROUNDS = 5
@@ -106,11 +106,11 @@ def plot(result: dict[str, Any], folder: Path) -> None:
 
 
 def _measure(database: str, requests: int, polls: int) -> dict[str, Any]:
-    with production(database) as stack:
+    with Path(os.devnull).open("w") as nowhere, production(database) as stack:
         stack.start("broker", "site")
         cookie = _people(stack)
         paths = _paths(cookie)
-        _silence_logs()
+        _log_to(nowhere)
         client = Caller()
         pages: dict[str, dict[str, Any]] = {
             name: {"statements": len(_kept(client, path, cookie_))} for name, (path, cookie_) in paths.items()
@@ -147,11 +147,11 @@ def _paths(cookie: str) -> dict[str, tuple[str, str]]:
     }
 
 
-def _silence_logs() -> None:
-    """Let this process write its lines, as the site does, to where nobody sees them."""
+def _log_to(file: TextIO) -> None:
+    """Let this process write its lines there, as the site writes its own."""
     for handler in logging.getLogger().handlers:
         if isinstance(handler, logging.StreamHandler):
-            handler.setStream(Path(os.devnull).open("w"))  # noqa: SIM115
+            handler.setStream(file)
 
 
 class Caller:
@@ -268,7 +268,7 @@ def _start_floor(stack: Stack) -> str:
             stack.check()
             if time.monotonic() > deadline:
                 raise
-            time.sleep(0.1)
+            time.sleep(0.1)  # nothing wakes us when gunicorn listens
         else:
             return url
 
@@ -317,7 +317,7 @@ def main() -> None:
     parser = ArgumentParser(prog="python -m benchmarks.pages", description=__doc__)
     parser.add_argument("--requests", type=int, default=REQUESTS, help=f"of each page in a round ({REQUESTS})")
     parser.add_argument("--polls", type=int, default=POLLS, help=f"in a round ({POLLS})")
-    parser.add_argument("--database", choices=("postgres", "sqlite"), default="postgres")
+    parser.add_argument("--database", choices=DATABASES, default="postgres")
     parser.add_argument("--measure", action="store_true", help="measure in this process and print JSON")
     options = parser.parse_args()
     if options.measure:

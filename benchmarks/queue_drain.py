@@ -22,7 +22,7 @@ from dev.stack import Child, Stack, manage
 
 from . import plain_jobs, plots
 from .goals import Goal
-from .site import Page, Visitors, in_process, p95, production
+from .site import DATABASES, Page, Visitors, in_process, p95, production
 
 if TYPE_CHECKING:
     from blog.models import User
@@ -36,7 +36,6 @@ IDLE_SECONDS = 15
 SHARE = 0.6
 SLOWDOWN = 4
 DRAWN = 200  # points of a curve
-DATABASES = {"postgres": "PostgreSQL", "sqlite": "SQLite"}
 
 
 def run(
@@ -154,7 +153,8 @@ def _ask(owners: list["User"]) -> None:
 
 def _keep_model(stack: Stack) -> None:
     mail = stack.mailbox.wait("@example.com").message
-    bodies = {kind: mail.get_body((kind,)).get_content() for kind in ("plain", "html")}  # type: ignore[union-attr]
+    texts = [part for part in mail.walk() if part.get_content_maintype() == "text"]
+    bodies = {part.get_content_subtype(): part.get_content() for part in texts}
     [attached] = mail.iter_attachments()
     headers = {name: mail[name] for name in ("Message-ID", "Auto-Submitted")}
     model = {"subject": mail["subject"], "text": bodies["plain"], "html": bodies["html"], "headers": headers}
@@ -220,14 +220,14 @@ def _is_going_on(stack: Stack, expected: int) -> bool:
 
 def _await(is_going_on: partial[bool]) -> None:
     while is_going_on():
-        time.sleep(0.2)
+        time.sleep(0.2)  # files alone tell of the mails; to look at them more often takes time from the workers
 
 
 def _await_sent() -> None:
     from exports.models import ExportMail, MailStatus
 
     while ExportMail.objects.exclude(status=MailStatus.SENT).exists():
-        time.sleep(0.05)
+        time.sleep(0.05)  # rows alone tell of it: nothing wakes another process
 
 
 def _arrivals(stack: Stack) -> list[float]:

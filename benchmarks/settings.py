@@ -1,6 +1,6 @@
 """The product's own settings, with collected files beside the rest of an installation that is thrown away."""
 
-from microblog.settings import *  # noqa: F403
+from microblog.settings import *  # noqa: F403 - whatever they are, now and later
 from microblog.settings import INSTALLED_APPS, MIDDLEWARE, VAR_DIR, env
 
 STATIC_ROOT = VAR_DIR / "static"

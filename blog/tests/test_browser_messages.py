@@ -38,11 +38,11 @@ def test_a_message_arrives_in_the_second_window_and_is_seen(page, site, window):
     for one in (page, window):
         one.evaluate("window.stayed = true")
     write(page, "Are you there?")
-    window.locator(".message", has_text="Are you there?").wait_for(timeout=8_000)
-    page.locator(".message-own", has_text="Seen").wait_for(timeout=8_000)
+    window.locator(".message", has_text="Are you there?").wait_for(timeout=20_000)
+    page.locator(".message-own", has_text="Seen").wait_for(timeout=20_000)
     write(window, "Yes!")
-    page.locator(".message", has_text="Yes!").wait_for(timeout=8_000)
-    window.locator(".message-own", has_text="Seen").wait_for(timeout=8_000)
+    page.locator(".message", has_text="Yes!").wait_for(timeout=20_000)
+    window.locator(".message-own", has_text="Seen").wait_for(timeout=20_000)
     assert bodies(page) == bodies(window) == ["Are you there?", "Yes!"]
     assert page.get_by_label("Your message").input_value() == ""
     assert all(one.evaluate("window.stayed") for one in (page, window))
@@ -61,7 +61,7 @@ def test_the_badge_and_a_toast_tell_of_it_elsewhere(page, site, window, alice, b
     assert "our secret" not in window.content()
     toast.get_by_role("link").click()
     window.locator(".message", has_text="our secret").wait_for()
-    badge.wait_for(state="hidden", timeout=5_000)
+    badge.wait_for(state="hidden", timeout=20_000)
     assert not Message.objects.unread().exists()
 
 

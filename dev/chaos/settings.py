@@ -1,6 +1,6 @@
 """The product's own settings, with the hooks of the fault injection and a wait that shrinks with the lease."""
 
-from microblog.settings import *  # noqa: F403
+from microblog.settings import *  # noqa: F403 - whatever they are, now and later
 from microblog.settings import EXPORT_LEASE_SECONDS, INSTALLED_APPS
 
 INSTALLED_APPS = [*INSTALLED_APPS, "dev.chaos.apps.Chaos"]

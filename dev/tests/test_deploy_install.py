@@ -8,14 +8,14 @@ import signal
 import stat
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 
 from blog.models import Post, User
+from conftest import wait_until
 from dev.chaos.accounts import Account
 from dev.stack import ROOT, Stack, kill_session
 from exports.models import ExportTask, Status
@@ -103,13 +103,6 @@ def workers() -> Iterator[list[subprocess.Popen[bytes]]]:
     for worker in started:
         kill_session(worker.pid)
         worker.wait()
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def request_export(site: Stack, owner: User) -> ExportTask:

@@ -7,8 +7,7 @@ import re
 import stat
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from django.conf import settings
 from requests.adapters import HTTPAdapter
 
 from blog.models import Post, User
+from conftest import wait_until
 from dev.chaos.accounts import Account
 from dev.stack import ROOT, Child, Stack, free_port
 from exports.models import ExportTask, Status
@@ -126,13 +126,6 @@ def nginx(tmp_path: Path, stack: Stack) -> Iterator[Nginx]:
     finally:
         process.terminate()
         process.communicate()
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def visit(nginx: Nginx, user: User) -> Account:

@@ -5,13 +5,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
+from conftest import wait_until
 from dev.stack import ROOT
 
 pytestmark = pytest.mark.integration
@@ -54,13 +53,6 @@ def test_browser(): pass
 
 def test_unit(): pass
 """
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def is_gone(pid: int) -> bool:

@@ -2,12 +2,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 
 import psutil
 import pytest
 
+from conftest import wait_until
 from dev.stack import ROOT, Child, Stack, StackError, session_members
 
 STUBBORN = (
@@ -29,13 +28,6 @@ with Stack(Path(sys.argv[1])) as stack:
     print(*(child.pid for child in stack.children.values()), flush=True)
     time.sleep(60)
 """
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def is_gone(pid: int) -> bool:

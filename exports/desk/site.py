@@ -44,7 +44,7 @@ class DeskSite(AdminSite):
             raise PermissionDenied
         return redirect(url) if second_factor.is_shown(request) else second_factor.ask(request, url)
 
-    def password_change(  # type: ignore[override]
+    def password_change(  # type: ignore[override]  # a redirect is no TemplateResponse
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         return redirect("account_change_password")

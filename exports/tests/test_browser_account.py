@@ -88,8 +88,9 @@ def test_an_account_is_asked_for_watched_and_opened(site, stack, page, alice):
     assert len(files["sessions.json"]["sessions"]) == alice.usersession_set.count() == 1
 
 
-def test_two_exports_have_a_bar_each(site, page):
+def test_two_exports_have_a_bar_each(site, stack, page):
     sign_in(page, site)
+    stack.stop("worker")  # so that neither is over before both are seen
     page.get_by_role("button", name="Export your posts").click()
     page.goto(f"{site}/exports/new/account/")
     page.get_by_role("button", name="Export your account").click()
@@ -101,6 +102,7 @@ def test_two_exports_have_a_bar_each(site, page):
     assert bars.count() == 2
     titles = [bars.nth(place).locator("[data-bar-title]").text_content() for place in range(2)]
     assert titles == ["Your posts", "Your account"]
+    stack.start("worker")
     page.locator("[data-toasts]").get_by_text("Your posts.").wait_for()
     page.locator("[data-toasts]").get_by_text("Your account.").wait_for(timeout=60_000)
     assert bars.count() == 0

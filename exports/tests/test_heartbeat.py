@@ -1,16 +1,8 @@
-import time
-
 import pytest
 from django.db import OperationalError
 
+from conftest import wait_until
 from exports.heartbeat import Heartbeat, LeaseLost
-
-
-def wait_until(condition):
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_it_renews_at_every_tick_without_progress():

@@ -11,6 +11,7 @@ from django.urls import clear_url_caches, get_resolver
 from rq import SimpleWorker
 from rq.timeouts import JobTimeoutException
 
+from conftest import wait_until
 from exports import archive, delivery, heartbeat, jobs
 from exports.heartbeat import Heartbeat
 from exports.models import ErrorCode, Event, ExportMail, ExportTask, MailStatus, Purpose, Status
@@ -215,6 +216,11 @@ def test_the_dashboard_is_told_how_it_ended(task, alice, write_posts, settings, 
     write_posts(alice, 5)
     jobs.enqueue_export(task)
     queue = django_rq.get_queue("default")
+
+    def wait(heartbeat, seconds):
+        wait_until(lambda: queue.fetch_job(task.job_id).get_meta())
+
+    monkeypatch.setattr(Heartbeat, "wait", wait)
     InProcess([queue], connection=queue.connection).work(burst=True, logging_level="ERROR")
     assert queue.fetch_job(task.job_id).get_meta() == {"progress": {"done": 5, "total": 5}}
 

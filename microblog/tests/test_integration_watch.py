@@ -3,7 +3,6 @@
 import base64
 import gzip
 import json
-import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
@@ -20,7 +19,7 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from blog.models import Post, User
-from conftest import PASSWORD
+from conftest import PASSWORD, wait_until
 from dev.person import Person
 from dev.stack import Stack
 from exports.models import ExportMail, ExportTask, MailStatus
@@ -84,13 +83,6 @@ def alice(transactional_db: None, make_user: Callable[..., User]) -> User:
     alice.save(update_fields=["password"])
     Post.objects.create(author=alice, body="Hello")
     return alice
-
-
-def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def lines(stack: Stack, name: str) -> list[dict[str, Any]]:

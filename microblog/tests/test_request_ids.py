@@ -9,6 +9,7 @@ from model_bakery import baker
 
 from blog import jobs as account_jobs
 from blog.models import AccountMail, Post
+from conftest import wait_until
 from exports import heartbeat, jobs, sweeper
 from exports.models import ExportTask
 from exports.worker import Worker
@@ -98,6 +99,11 @@ def test_progress_does_not_rub_it_out(task, alice, settings, monkeypatch):
     queue = django_rq.get_queue("default")
     job = queue.fetch_job(task.job_id)
     monkeypatch.setattr(jobs, "get_current_job", lambda: job)
+
+    def wait(heartbeat, seconds):
+        wait_until(lambda: "progress" in queue.fetch_job(task.job_id).meta)
+
+    monkeypatch.setattr(heartbeat.Heartbeat, "wait", wait)
     jobs.run_export(str(task.pk), task.attempt)
     meta = queue.fetch_job(task.job_id).meta
     assert meta["request_id"] == "the-request"
