@@ -93,7 +93,7 @@ def build(task: ExportTask) -> ExportMail | None:
         with transaction.atomic():  # one commit, which may wait for the disk
             mail = task.finish(name, built.rows, built.size, built.sha256)
             if mail is not None:
-                mail.claim()
+                mail.claim()  # nobody else can: nobody sees it before the commit
     if mail is None:
         archive.discard(name)
     return mail
