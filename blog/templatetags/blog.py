@@ -18,9 +18,11 @@ from django.utils.translation import ngettext
 from blog import badges
 from blog.mentions import with_links
 from blog.paging import cursor_of
+from blog.paths import path_to
 from blog.search import Question
 
 register = template.Library()
+register.simple_tag(path_to)
 
 
 @register.simple_tag(takes_context=True)
