@@ -4,9 +4,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from django.urls import reverse
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
+
+from .paths import path_to
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -71,10 +72,8 @@ def _link(shown: str, known: Mapping[str, str], show: Callable[[str], str], site
     words = mark_safe(show(shown))  # noqa: S308 - escaped
     if shown.startswith("@"):
         username = known[shown[1:].lower()]
-        address = reverse("profile", args=[username])
+        address = path_to("profile", username)
         if site:
             return format_html('<a href="{}">{}</a>', site + address, words)
-        return format_html(
-            '<a href="{}" data-card="{}">{}</a>', address, reverse("person-card", args=[username]), words
-        )
+        return format_html('<a href="{}" data-card="{}">{}</a>', address, path_to("person-card", username), words)
     return format_html('<a href="{}" rel="nofollow ugc noopener">{}</a>', shown, words)

@@ -13,9 +13,10 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator, RegexValidator
 from django.db import models, transaction
 from django.db.models.functions import Coalesce, Lower, Now
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from ..paths import path_to
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -207,7 +208,7 @@ class User(AbstractUser):
         ]
 
     def get_absolute_url(self) -> str:
-        return reverse("profile", args=[self.username])
+        return path_to("profile", self.username)
 
     @property
     def confirmed_email(self) -> str | None:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from django.core.validators import ProhibitNullCharactersValidator
 from django.db import models
 from django.db.models.expressions import RawSQL
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from .. import timeline
 from ..paging import PAGE_SIZE, read_cursor
+from ..paths import path_to
 from .block import Mute, unblocked, unmuted
 from .person import User
 
@@ -92,7 +92,7 @@ class Post(models.Model):
         return self.body if len(self.body) <= 50 else f"{self.body[:49]}…"
 
     def get_absolute_url(self) -> str:
-        return reverse("post-detail", args=[self.pk])
+        return path_to("post-detail", self.pk)
 
     def hide(self, staff: User, reason: str) -> None:
         """Keep the post from everyone but its author, who reads the reason."""

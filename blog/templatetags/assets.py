@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -28,12 +29,30 @@ class Asset(NamedTuple):
 
 @register.simple_tag
 def style(name: str) -> SafeString:
-    return format_html('<link rel="stylesheet" href="{}" integrity="{}">', static(name), asset(served(name)).integrity)
+    return _tag(_style, name)
 
 
 @register.simple_tag
 def script(name: str) -> SafeString:
     """A module, after those that it imports: an `import` has no place for a hash, and an import map would be inline."""
+    return _tag(_script, name)
+
+
+def _tag(make: Callable[[str], SafeString], name: str) -> SafeString:
+    """Made once of each collected file: the hash in its URL says what is in it."""
+    return _made_once(make, name, static(name)) if settings.STATIC_COLLECTED else make(name)
+
+
+@lru_cache
+def _made_once(make: Callable[[str], SafeString], name: str, _url: str) -> SafeString:
+    return make(name)
+
+
+def _style(name: str) -> SafeString:
+    return format_html('<link rel="stylesheet" href="{}" integrity="{}">', static(name), asset(served(name)).integrity)
+
+
+def _script(name: str) -> SafeString:
     url, path = static(name), served(name)
     integrity, imports = asset(path)
     folder = url.rpartition("/")[0]

@@ -1,7 +1,8 @@
 """How people, times and numbers look on a page."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from django import template
@@ -10,17 +11,19 @@ from django.db.models import Model
 from django.template import Context, RequestContext
 from django.utils import timezone
 from django.utils.formats import date_format, localize
-from django.utils.html import escape
+from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from blog import badges
 from blog.mentions import with_links
 from blog.paging import cursor_of
+from blog.paths import path_to
 from blog.search import Question
 
 register = template.Library()
+register.simple_tag(path_to)
 
 
 @register.simple_tag(takes_context=True)
@@ -48,13 +51,28 @@ def when(moment: datetime) -> str:
     """ "3 minutes ago" during the first day, the date after it."""
     if timezone.now() - moment < timedelta(days=1):
         return str(naturaltime(moment))
-    return date_format(timezone.localtime(moment), "DATE_FORMAT")
+    return _in_words(timezone.localtime(moment).date(), "DATE_FORMAT", get_language())
 
 
 @register.filter
 def exact(moment: datetime) -> str:
     """Date and time to the minute, with the zone that they are in."""
-    return f"{date_format(timezone.localtime(moment), 'DATETIME_FORMAT')} {timezone.localtime(moment):%Z}"
+    local = timezone.localtime(moment)
+    minute = local.replace(second=0, microsecond=0, tzinfo=None)
+    return f"{_in_words(minute, 'DATETIME_FORMAT', get_language())} {local.tzname()}"
+
+
+@lru_cache(maxsize=10_000)
+def _in_words(day: date, style: str, _language: str | None) -> str:
+    """`date_format`, once for each day or minute that posts of a page were written at."""
+    return date_format(day, style)
+
+
+@register.simple_tag
+def moment(at: datetime) -> SafeString:
+    """When it was, as `when` says it; pointing at it says it `exact`ly."""
+    iso = timezone.localtime(at).isoformat()
+    return format_html('<time datetime="{}" title="{}">{}</time>', iso, exact(at), when(at))
 
 
 @register.filter

@@ -1,4 +1,5 @@
 import pytest
+from django.urls import reverse
 from model_bakery import baker
 
 from blog.models import Post
@@ -21,6 +22,18 @@ def test_a_visitor_costs_one_query_and_one_for_names(client, alice, django_asser
     baker.make(Post, body="hello @alice and @nobody", _quantity=25)
     with django_assert_num_queries(2):
         client.get(URL)
+
+
+def test_it_puts_as_many_paths_together_for_many_posts_as_for_one(client, alice, monkeypatch):
+    client.force_login(alice)
+    paths = []
+    monkeypatch.setattr("django.urls.reverse", lambda *args, **kwargs: paths.append(args) or reverse(*args, **kwargs))
+    baker.make(Post)
+    client.get(URL)
+    for_one = len(paths)
+    baker.make(Post, _quantity=19)
+    client.get(URL)
+    assert 0 < for_one == len(paths) - for_one
 
 
 def test_nothing_is_a_page_too(client):
