@@ -6,6 +6,7 @@ from .follow import Follow
 from .message import MESSAGE_LENGTH, Conversation, Message, Participant
 from .notification import Notification
 from .person import (
+    NOBODY,
     SIGN_UP_KEPT,
     USERNAME_VALIDATORS,
     PersonManager,
@@ -15,6 +16,7 @@ from .person import (
     validate_time_zone,
 )
 from .post import HIDDEN_REASON_LENGTH, POST_LENGTH, Post
+from .prepared import Prepared
 from .report import COMMENT_LENGTH, Outcome, Reason, Report
 from .token import MOST_TOKENS, TOKEN_NAME_LENGTH, ApiToken, TooManyTokens
 
@@ -24,6 +26,7 @@ __all__ = [
     "MAIL_LEASE",
     "MESSAGE_LENGTH",
     "MOST_TOKENS",
+    "NOBODY",
     "POST_LENGTH",
     "SIGN_UP_KEPT",
     "TOKEN_NAME_LENGTH",
@@ -40,6 +43,7 @@ __all__ = [
     "Participant",
     "PersonManager",
     "Post",
+    "Prepared",
     "Reason",
     "Report",
     "TooManyTokens",

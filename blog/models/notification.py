@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any
 
-from django.db import connections, models
+from django.db import models
 from django.db.models.functions import Now
 
 from .block import unblocked, unmuted
 from .clock import Moment
 from .person import NOBODY, User
 from .post import Post
+from .prepared import Prepared
 
 NEVER = datetime.max.replace(tzinfo=UTC)
-
-
-@cache
-def _told_statement(using: str) -> tuple[str, tuple[Any, ...]]:
-    """The SQL of `told` for that database, with NOBODY and NEVER where reader and time belong among its parameters."""
-    rows = Notification.objects.using(using).filter(user=NOBODY, updated_at__gte=NEVER).visible_to(User(pk=NOBODY))
-    sql, params = rows.order_by("updated_at").query.get_compiler(using).as_sql()
-    return sql, tuple(params)
 
 
 class NotificationQuerySet(models.QuerySet["Notification"]):
@@ -66,14 +58,8 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
         return self.filter(is_news=True)
 
     def told(self, reader: User, since: datetime) -> list[Notification]:
-        """What the reader was told since then and may see, oldest first.
-
-        Every open page asks for it all the time, which is why the statement is put together once.
-        """
-        sql, params = _told_statement(self.db)
-        adapt = connections[self.db].ops.adapt_datetimefield_value
-        own = {NOBODY: reader.pk, adapt(NEVER): adapt(since)}
-        return list(self.raw(sql, [own.get(value, value) for value in params]))
+        """What the reader was told since then and may see, oldest first. Every open page asks all the time."""
+        return list(_told(reader.pk, since))
 
     def announced_to(self, reader: User) -> NotificationQuerySet:
         """The unread news; not that there are messages, which have a number of their own."""
@@ -116,3 +102,10 @@ class Notification(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+def _told_to(pk: int, since: datetime) -> NotificationQuerySet:
+    return Notification.objects.filter(user=pk, updated_at__gte=since).visible_to(User(pk=pk)).order_by("updated_at")
+
+
+_told = Prepared(_told_to, NOBODY, NEVER)

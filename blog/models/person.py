@@ -17,6 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from ..paths import path_to
+from .prepared import Prepared
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -54,13 +55,6 @@ def confirmed_emails(whose: User | models.OuterRef) -> models.QuerySet[EmailAddr
     return confirmed.values_list("email", flat=True)
 
 
-@cache
-def _unread_statement(using: str) -> tuple[str, tuple[Any, ...]]:
-    """`with_unread` as SQL for that database, with NOBODY where the key belongs among its parameters."""
-    sql, params = User.objects.db_manager(using).with_unread(NOBODY).query.get_compiler(using).as_sql()
-    return sql, tuple(params)
-
-
 class PersonManager(UserManager["User"]):
     def visible_to(self, viewer: User | AnonymousUser) -> models.QuerySet[User]:
         """Whoever has an open account, and neither blocked the viewer nor is blocked by them."""
@@ -87,6 +81,11 @@ class PersonManager(UserManager["User"]):
             is_followed=models.Exists(Follow.objects.filter(follower=viewer.pk, followed=models.OuterRef("pk"))),
             is_muted=models.Exists(Mute.objects.filter(muter=viewer.pk, muted=models.OuterRef("pk"))),
         )
+
+    def shown(self, viewer: User | AnonymousUser, username: str) -> User | None:
+        """The person of that name, in whatever case, as `described`; None where the viewer may see none."""
+        key = NOBODY if viewer.pk is None else viewer.pk
+        return next(iter(_described(key, username.lower())), None)
 
     def _hidden_from(self, viewer: User | AnonymousUser) -> models.QuerySet[Any, Any]:
         """The keys of all who are not `visible_to` the viewer."""
@@ -132,11 +131,9 @@ class PersonManager(UserManager["User"]):
     def signed_in(self, pk: int) -> User | None:
         """The person of that key, as `with_unread` finds them; None where there is none.
 
-        Every request of theirs begins with this. The statement is put together once, which takes many times as long as
-        the database needs for it.
+        Every request of theirs begins with this.
         """
-        sql, params = _unread_statement(self.db)
-        for person in self.raw(sql, [pk if value == NOBODY else value for value in params]):
+        for person in _with_unread(pk):
             asked_at = vars(person)["asked_at"]
             if isinstance(asked_at, str):  # as SQLite tells it: in UTC
                 vars(person)["asked_at"] = datetime.fromisoformat(asked_at).replace(tzinfo=UTC)
@@ -221,3 +218,7 @@ class User(AbstractUser):
             EmailAddress.objects.filter(user=self).delete()
             if self.email:
                 EmailAddress.objects.create(user=self, email=self.email.lower(), verified=True, primary=True)
+
+
+_with_unread = Prepared(lambda pk: User.objects.with_unread(pk), NOBODY)
+_described = Prepared(lambda pk, name: User.objects.described(User(pk=pk)).filter(username__lower=name), NOBODY, "")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import translation
@@ -24,7 +24,7 @@ from .posts import page_of
 
 @require_safe
 def profile(request: HttpRequest, username: str) -> HttpResponse:
-    person = User.objects.described(request.user).filter(username__lower=username.lower()).first()
+    person = User.objects.shown(request.user, username)
     if person is None:
         return _blocked(request, username)
     if person.username != username:
@@ -42,7 +42,10 @@ def _blocked(request: HttpRequest, username: str) -> HttpResponse:
 
 def _person(request: HttpRequest, username: str) -> User:
     """The person of that name, with what a profile says of them; Http404 if there is none."""
-    return get_object_or_404(User.objects.described(request.user), username__lower=username.lower())
+    person = User.objects.shown(request.user, username)
+    if person is None:
+        raise Http404
+    return person
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

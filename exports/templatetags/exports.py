@@ -3,15 +3,25 @@
 from typing import Any
 
 from django import template
+from django.db.models import QuerySet
 from django.template import RequestContext
 
-from blog.models import User
+from blog.models import NOBODY, Notification, Prepared, User
 from exports.kinds import KINDS, Kind
 from exports.models import ExportTask
 from exports.offers import Offer, offers
 from exports.progress import describe
 
 register = template.Library()
+
+
+def _news_of(pk: int) -> QuerySet[Notification]:
+    """The last there was of each kind."""
+    return Notification.objects.filter(user=pk, name__startswith="export:").order_by("-updated_at")[: len(KINDS)]
+
+
+_news = Prepared(_news_of, NOBODY)
+_bars = Prepared(lambda pk: ExportTask.objects.in_progress().filter(owner=pk).order_by("created_at"), NOBODY)
 
 
 @register.filter
@@ -35,10 +45,10 @@ def progress(task: ExportTask) -> dict[str, Any]:
 def export_bars(context: RequestContext) -> dict[str, Any]:
     """A bar for each export that is not over, and word of failures that have not been seen."""
     user: User = context["request"].user
-    news = list(user.notifications.filter(name__startswith="export:").order_by("-updated_at")[: len(KINDS)])
+    news = list(_news(user.pk))
     last_words = [describe(item.payload)["toast"] for item in news if item.read_at is None]
     return {
-        "bars": [progress(task) for task in user.export_tasks.in_progress().order_by("created_at")],
+        "bars": [progress(task) for task in _bars(user.pk)],
         "opened_at": getattr(user, "asked_at", None),
         "since": news[0].updated_at if news else None,
         "failures": [toast for toast in last_words if toast and toast["level"] != "success"],
