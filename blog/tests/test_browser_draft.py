@@ -44,6 +44,20 @@ def test_a_post_that_was_refused_is_too(page, site):
     assert page.locator("form.write textarea").input_value() == "x" * 290
 
 
+def test_so_is_a_message_and_none_that_is_sent(page, site, bob):
+    page.goto(f"{site}/messages/@bob/")
+    text = page.get_by_label("Your message")
+    text.fill("sent")
+    page.get_by_role("button", name="Send").click()
+    page.locator(".message-own", has_text="sent").wait_for()
+    for typed, choice in [("", "Dark"), (WORDS, "Light")]:
+        text.fill(typed)
+        page.get_by_role("button", name=choice).click()
+        page.locator(f"html[data-theme={choice.lower()}]").wait_for()
+        page.wait_for_load_state()
+        assert text.input_value() == typed
+
+
 def test_each_form_keeps_its_own(page, site, alice):
     post = baker.make(Post, author=alice, body="before")
     page.goto(f"{site}/posts/{post.pk}/edit/")
