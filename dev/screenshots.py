@@ -191,7 +191,9 @@ def _take_exports(camera: Camera) -> None:
     camera.visit({"exports-under-way": "/exports/", "profile-under-way": "/@demo/", "home-under-way": "/"})
     page.get_by_text("Your archive is in your mailbox").wait_for(timeout=60_000)
     camera.take("home-toast")
-    camera.visit({"exports": "/exports/"})
+    page.goto(f"{camera.site}/exports/")
+    page.locator("main progress").first.wait_for(state="detached", timeout=60_000)
+    camera.take("exports")
     page.locator(".task-header a").first.click()
     camera.take("export-finished")
 
