@@ -39,9 +39,23 @@ class StackError(Exception):
     """A process of the stack did not start, or ended by itself; the message holds the end of its log."""
 
 
+_held: list[socket.socket] = []
+
+
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    """A port of 127.0.0.1 that nobody else is given as long as this process lives, for a server that sets SO_REUSEADDR.
+
+    Its socket stays bound without listening. Linux lets such a server have the port then, and nobody who asks for any.
+    """
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", 0))
+    port = int(holder.getsockname()[1])
+    if sys.platform == "linux":
+        _held.append(holder)
+    else:
+        holder.close()
+    return port
 
 
 def environment(var: Path, redis_url: str, **changes: str) -> dict[str, str]:

@@ -1,5 +1,6 @@
 import os
 import signal
+import socket
 import subprocess
 import sys
 
@@ -27,6 +28,15 @@ with Stack(Path(sys.argv[1])) as stack:
     stack.start("broker", "mail")
     print(*(child.pid for child in stack.children.values()), flush=True)
     time.sleep(60)
+"""
+
+
+MANY_PORTS = """
+from dev.stack import free_port
+ports = [free_port() for _ in range(500)]
+assert len(set(ports)) == 500
+print(ports[0], flush=True)
+input()
 """
 
 
@@ -117,3 +127,13 @@ def test_kill_9_of_the_parent_leaves_nothing_behind(tmp_path):
 def test_a_management_command_that_fails_says_why(tmp_path):
     with Stack(tmp_path) as stack, pytest.raises(StackError, match=r"(?s)manage.py no_such failed:.*Unknown command"):
         stack.run("no_such")
+
+
+def test_a_port_is_given_to_one_alone_and_a_server_may_have_it():
+    command = [sys.executable, "-c", MANY_PORTS]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        port = int(holder.stdout.readline())
+        with socket.create_server(("127.0.0.1", port)), socket.create_connection(("127.0.0.1", port)):
+            pass
+        holder.communicate("\n")
+    assert holder.returncode == 0
