@@ -39,9 +39,6 @@ class StackError(Exception):
     """A process of the stack did not start, or ended by itself; the message holds the end of its log."""
 
 
-_held: list[socket.socket] = []
-
-
 def free_port() -> int:
     """A port of 127.0.0.1 that nobody else is given as long as this process lives, for a server that sets SO_REUSEADDR.
 
@@ -52,7 +49,7 @@ def free_port() -> int:
     holder.bind(("127.0.0.1", 0))
     port = int(holder.getsockname()[1])
     if sys.platform == "linux":
-        _held.append(holder)
+        holder.detach()
     else:
         holder.close()
     return port
