@@ -20,7 +20,7 @@ from django.test import Client
 from django.utils import timezone, translation
 from rq import SimpleWorker
 
-from blog import limits
+from blog import rate_limits as limits
 from blog.models import Conversation, Message, Post, User
 from dev.pytest_plugin import chromium
 from dev.stack import Stack
@@ -92,7 +92,9 @@ def make_user(db: None) -> Callable[..., User]:
     """Make a person with a confirmed address and the password PASSWORD."""
 
     def make(username: str, **fields: object) -> User:
-        user = User.objects.create_user(username, f"{username}@microblog.example", PASSWORD, **fields)
+        user = User.objects.create_user(
+            username, f"{username}@microblog.example", PASSWORD, **fields
+        )
         user.confirm_email()
         return user
 
@@ -142,7 +144,9 @@ def new_mails(
         with django_capture_on_commit_callbacks(execute=True):
             yield sent
         queue = django_rq.get_queue("default")
-        SimpleWorker([queue], connection=queue.connection, serializer=queue.serializer).work(burst=True)
+        SimpleWorker([queue], connection=queue.connection, serializer=queue.serializer).work(
+            burst=True
+        )
         sent += mailoutbox[before:]
 
     return catch
@@ -162,7 +166,9 @@ def archived(alice: User) -> Iterator[ExportTask]:
     task = ExportTask.objects.request(alice.pk)[0]
     task.archive.save("posts.json", ContentFile(b"{}"))
     task.archive.close()
-    ExportTask.objects.update(status=Status.SUCCESSFUL, finished_at=from_now(0), archive_expires_at=from_now(60))
+    ExportTask.objects.update(
+        status=Status.SUCCESSFUL, finished_at=from_now(0), archive_expires_at=from_now(60)
+    )
     yield task
     task.archive.storage.delete(task.archive.name or "")
 
@@ -181,7 +187,9 @@ def crowd(make_user: Callable[..., User]) -> None:
     """Thousands of posts by somebody else, and statistics of them: on a small table every plan is as good."""
     author = make_user("crowd")
     hours = (timezone.now() - timedelta(hours=n) for n in range(3000))
-    Post.objects.bulk_create([Post(author=author, body="One of many", created_at=hour) for hour in hours])
+    Post.objects.bulk_create(
+        [Post(author=author, body="One of many", created_at=hour) for hour in hours]
+    )
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE blog_post, blog_user")

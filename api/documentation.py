@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from blog.limits import RATES
+from blog.rate_limits import RATES
 
 from .problems import PROBLEMS
 from .v1 import api
@@ -55,7 +55,11 @@ def documentation(request: HttpRequest) -> HttpResponse:
         "chapters": _chapters(schema["paths"], shapes),
         "shapes": {name: _rows(shape) for name, shape in shapes.items() if not name.endswith("In")},
         "enumerations": {name: shape["enum"] for name, shape in shapes.items() if "enum" in shape},
-        "problems": {status: words for status, words in PROBLEMS.items() if status != HTTPStatus.INTERNAL_SERVER_ERROR},
+        "problems": {
+            status: words
+            for status, words in PROBLEMS.items()
+            if status != HTTPStatus.INTERNAL_SERVER_ERROR
+        },
         "rate": RATES["api"],
         "minutes": RATES["api"].seconds // 60,
         "site_url": settings.SITE_URL,
@@ -83,7 +87,11 @@ def _call(method: str, path: str, operation: dict[str, Any], shapes: dict[str, A
         operation["summary"],
         parameters=[_row(one["name"], one["schema"], one["required"]) for one in asked],
         fields=_rows(shapes[_name(body)]) if body else [],
-        answers=[(int(status), answer["description"], _shape(answer)) for status, answer in answers if status < 400],
+        answers=[
+            (int(status), answer["description"], _shape(answer))
+            for status, answer in answers
+            if status < 400
+        ],
         problems=[int(status) for status, _answer in answers if status >= 400],
     )
 
@@ -95,7 +103,9 @@ def _shape(answer: dict[str, Any]) -> str:
 def _rows(shape: dict[str, Any]) -> list[Row]:
     """The fields of an object; none of an enumeration."""
     required = shape.get("required", [])
-    return [_row(name, part, name in required) for name, part in shape.get("properties", {}).items()]
+    return [
+        _row(name, part, name in required) for name, part in shape.get("properties", {}).items()
+    ]
 
 
 def _row(name: str, schema: dict[str, Any], is_required: bool) -> Row:

@@ -31,6 +31,10 @@ class TokenForm(forms.Form):
         try:
             return ApiToken.objects.make(self.owner, **self.cleaned_data)
         except TooManyTokens:
-            words = _("You have %(most)d tokens, and more there cannot be. Revoke one that you do not need any more.")
-            self.add_error(None, forms.ValidationError(words, code="many", params={"most": MOST_TOKENS}))
+            words = _(
+                "You have %(most)d tokens, and more there cannot be. Revoke one that you do not need any more."
+            )
+            self.add_error(
+                None, forms.ValidationError(words, code="many", params={"most": MOST_TOKENS})
+            )
             return None

@@ -20,7 +20,9 @@ PROBLEMS = {
     400: (_("Bad request"), _("This could not be read. A body must be JSON in UTF-8.")),
     401: (
         _("Not signed in"),
-        _("Send a token that counts, as “Authorization: Bearer mb_…”. You make them in your settings."),
+        _(
+            "Send a token that counts, as “Authorization: Bearer mb_…”. You make them in your settings."
+        ),
     ),
     403: (_("Not allowed"), _("You may not do this.")),
     404: (_("Not found"), _("There is nothing here.")),
@@ -73,7 +75,9 @@ def problem(
     }
     if flaws := [{"field": field, "detail": str(flaw)} for field, flaw in errors]:
         content["errors"] = flaws
-    return HttpResponse(json.dumps(content), status=status, content_type=CONTENT_TYPE, headers=dict(headers or {}))
+    return HttpResponse(
+        json.dumps(content), status=status, content_type=CONTENT_TYPE, headers=dict(headers or {})
+    )
 
 
 def refused(request: HttpRequest, refusal: Refusal) -> HttpResponse:
@@ -82,7 +86,9 @@ def refused(request: HttpRequest, refusal: Refusal) -> HttpResponse:
 
 def mistyped(request: HttpRequest, error: ValidationError) -> HttpResponse:
     """What has the wrong shape, before any form looks at it."""
-    return problem(422, errors=[(_field(flaw["loc"]), FLAWS.get(flaw["type"], FLAW)) for flaw in error.errors])
+    return problem(
+        422, errors=[(_field(flaw["loc"]), FLAWS.get(flaw["type"], FLAW)) for flaw in error.errors]
+    )
 
 
 def _field(place: tuple[Any, ...]) -> str:
@@ -93,7 +99,12 @@ def _field(place: tuple[Any, ...]) -> str:
 def check(form: forms.BaseForm) -> None:
     """Refuse what a form of the site refuses, in its words."""
     if not form.is_valid():
-        raise Refusal(422, errors=[(field, flaw) for field, flaws in form.errors.items() for flaw in map(str, flaws)])
+        raise Refusal(
+            422,
+            errors=[
+                (field, flaw) for field, flaws in form.errors.items() for flaw in map(str, flaws)
+            ],
+        )
 
 
 @csrf_exempt

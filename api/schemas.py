@@ -13,13 +13,15 @@ from ninja import Field, Query, Schema
 from pydantic import AfterValidator, ConfigDict, PlainSerializer, WithJsonSchema
 
 from blog.models import Follow, Post, User
-from blog.paging import Page
-from exports.kinds import KINDS
+from blog.pagination import Page
+from exports.archive.kinds import KINDS
+from exports.archive.sections import as_time
 from exports.models import ErrorCode, ExportTask, MailStatus, Status
-from exports.parts import as_time
 from exports.progress import describe
 
-Moment = Annotated[datetime, PlainSerializer(as_time), WithJsonSchema({"type": "string", "format": "date-time"})]
+Moment = Annotated[
+    datetime, PlainSerializer(as_time), WithJsonSchema({"type": "string", "format": "date-time"})
+]
 
 
 def site(path: str) -> str:
@@ -41,7 +43,9 @@ class Problem(Schema):
     title: str
     status: int
     detail: str = Field(description=_("What to do about it, in the reader's language."))
-    errors: list[FieldError] = Field(default_factory=list, description=_("Of 422 alone: each field that is wrong."))
+    errors: list[FieldError] = Field(
+        default_factory=list, description=_("Of 422 alone: each field that is wrong.")
+    )
 
 
 def _whole(text: str) -> str:
@@ -66,7 +70,9 @@ class PersonOut(Schema):
 
     @classmethod
     def of(cls, person: User) -> "PersonOut":
-        return cls(username=person.username, url=site(person.get_absolute_url()), about_me=person.about_me)
+        return cls(
+            username=person.username, url=site(person.get_absolute_url()), about_me=person.about_me
+        )
 
 
 class ProfileOut(PersonOut):
@@ -93,8 +99,12 @@ class ProfileOut(PersonOut):
 
 class ProfileIn(Given):
     about_me: Text = Field(default_factory=str, description=_("280 characters at most."))
-    language: Text = Field(default_factory=str, description=_("The code of one of the site's languages, or empty."))
-    time_zone: Text = Field(default_factory=str, description=_("The name of a time zone, or empty."))
+    language: Text = Field(
+        default_factory=str, description=_("The code of one of the site's languages, or empty.")
+    )
+    time_zone: Text = Field(
+        default_factory=str, description=_("The name of a time zone, or empty.")
+    )
 
 
 class PostIn(Given):
@@ -108,7 +118,9 @@ class PostOut(Schema):
     body: str
     created_at: Moment
     edited_at: Moment | None
-    is_hidden: bool = Field(description=_("Whether staff hid it; then nobody but its author is shown it."))
+    is_hidden: bool = Field(
+        description=_("Whether staff hid it; then nobody but its author is shown it.")
+    )
     hidden_reason: str
 
     @classmethod
@@ -150,7 +162,9 @@ class FollowPage(PageOut):
 
     @classmethod
     def of(cls, request: HttpRequest, page: Page[Follow]) -> "FollowPage":
-        return cls(items=[FollowOut.of_follow(follow) for follow in page.items], older=older(request, page))
+        return cls(
+            items=[FollowOut.of_follow(follow) for follow in page.items], older=older(request, page)
+        )
 
 
 class ArchiveOut(Schema):
@@ -170,7 +184,9 @@ class ArchiveOut(Schema):
 
 
 class ExportIn(Given):
-    kind: Text = Field("posts", description=_("What to export."), json_schema_extra={"enum": [*KINDS]})
+    kind: Text = Field(
+        "posts", description=_("What to export."), json_schema_extra={"enum": [*KINDS]}
+    )
 
 
 class ExportOut(Schema):
@@ -178,16 +194,22 @@ class ExportOut(Schema):
     url: str = Field(description=_("The export's page."))
     kind: str
     status: Status
-    percent: int = Field(description=_("How far it is; 100 once the e-mail is settled too."), ge=0, le=100)
+    percent: int = Field(
+        description=_("How far it is; 100 once the e-mail is settled too."), ge=0, le=100
+    )
     rows_done: int
     rows_total: int = Field(description=_("An estimate until it is finished."))
     text: str = Field(description=_("How things stand, in the reader's language."))
-    mail: MailStatus | None = Field(description=_("What has become of the e-mail with the archive."))
+    mail: MailStatus | None = Field(
+        description=_("What has become of the e-mail with the archive.")
+    )
     error: str | None = Field(description=_("Why it failed, in the reader's language."))
     created_at: Moment
     started_at: Moment | None
     finished_at: Moment | None
-    archive: ArchiveOut | None = Field(description=_("Null until it is built, and once it has expired."))
+    archive: ArchiveOut | None = Field(
+        description=_("Null until it is built, and once it has expired.")
+    )
 
     @classmethod
     def of(cls, task: ExportTask, facts: dict[str, Any]) -> "ExportOut":
@@ -217,11 +239,15 @@ class ExportPage(PageOut):
 
     @classmethod
     def of(cls, request: HttpRequest, page: Page[ExportTask]) -> "ExportPage":
-        return cls(items=[ExportOut.of(task, task.facts()) for task in page.items], older=older(request, page))
+        return cls(
+            items=[ExportOut.of(task, task.facts()) for task in page.items],
+            older=older(request, page),
+        )
 
 
 Before = Annotated[
-    str | None, Query(description=_("Where the page begins. “older” has it: follow that address as it is."))
+    str | None,
+    Query(description=_("Where the page begins. “older” has it: follow that address as it is.")),
 ]
 
 

@@ -8,9 +8,14 @@ from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
+from django.views.decorators.http import (
+    require_GET,
+    require_http_methods,
+    require_POST,
+    require_safe,
+)
 
-from blog.accounts import sealing_keys
+from blog.accounts.adapter import sealing_keys
 from blog.http import PersonRequest
 from blog.models import ApiToken
 
@@ -36,10 +41,14 @@ def token_create(request: PersonRequest) -> HttpResponse:
         with transaction.atomic():
             if made := form.make():
                 token, secret = made
-                get_adapter().send_notification_mail("account/email/api_token_made", request.user, {"token": token})
+                get_adapter().send_notification_mail(
+                    "account/email/api_token_made", request.user, {"token": token}
+                )
                 request.session[MADE] = [token.pk, sealing_keys().encrypt(secret.encode()).decode()]
                 return redirect("token-made")
-    return render(request, "api/token_create.html", {"form": form}, status=422 if form.is_bound else 200)
+    return render(
+        request, "api/token_create.html", {"form": form}, status=422 if form.is_bound else 200
+    )
 
 
 @require_GET

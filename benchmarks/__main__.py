@@ -24,8 +24,14 @@ RESULTS = BASE_DIR / "var" / "bench"
 
 def main() -> None:
     parser = ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[[], *NAMES], metavar="NAME", help=", ".join(NAMES))
-    parser.add_argument("--page", action="store_true", help="measure nothing: write the page from what var/bench/ has")
+    parser.add_argument(
+        "names", nargs="*", choices=[[], *NAMES], metavar="NAME", help=", ".join(NAMES)
+    )
+    parser.add_argument(
+        "--page",
+        action="store_true",
+        help="measure nothing: write the page from what var/bench/ has",
+    )
     options = parser.parse_args()
     names = options.names or NAMES
     measure = _read if options.page else _run

@@ -46,16 +46,25 @@ POSTGRESQL = """
 """
 
 
-def run(sizes: tuple[int, ...] = SIZES, rounds: int = ROUNDS, naive_sizes: tuple[int, ...] = NAIVE) -> dict[str, Any]:
+def run(
+    sizes: tuple[int, ...] = SIZES, rounds: int = ROUNDS, naive_sizes: tuple[int, ...] = NAIVE
+) -> dict[str, Any]:
     """By database, size and side: the median seconds. The naive export is timed once, on SQLite."""
     result: dict[str, Any] = {}
     for database in DATABASES:
         with installation(*sizes, database=database, EXPORT_MAIL_LIMIT=str(10**12)) as place:
-            print(f"Building their archives on {database}, {rounds} times each way ...", file=sys.stderr)
-            result[database] = json.loads(place.python("-m", "benchmarks.build", str(rounds), *map(str, sizes)))
+            print(
+                f"Building their archives on {database}, {rounds} times each way ...",
+                file=sys.stderr,
+            )
+            result[database] = json.loads(
+                place.python("-m", "benchmarks.build", str(rounds), *map(str, sizes))
+            )
             if database == "SQLite":
                 with served(place, "broker") as there:
-                    result["naive"] = {size: {"seconds": naive.seconds(there, size)} for size in naive_sizes}
+                    result["naive"] = {
+                        size: {"seconds": naive.seconds(there, size)} for size in naive_sizes
+                    }
     return result
 
 
@@ -73,12 +82,19 @@ def plot(result: dict[str, Any], folder: Path) -> None:
 
 def _draw(axes: Any, sizes: dict[str, Any], side: str, style: str, label: str) -> None:
     numbers = sorted((size for size in sizes if side in sizes[size]), key=int)
-    axes.plot([int(number) for number in numbers], [sizes[number][side] for number in numbers], style, label=label)
+    axes.plot(
+        [int(number) for number in numbers],
+        [sizes[number][side] for number in numbers],
+        style,
+        label=label,
+    )
 
 
 def _speed(result: dict[str, Any]) -> Iterator[Goal]:
     for database in DATABASES:
-        size = max((size for size, measured in result[database].items() if "raw" in measured), key=int)
+        size = max(
+            (size for size, measured in result[database].items() if "raw" in measured), key=int
+        )
         measured = result[database][size]
         ours, raw = (int(size) / measured[side] for side in ("ours", "raw"))
         yield Goal(
@@ -93,7 +109,11 @@ def _speed(result: dict[str, Any]) -> Iterator[Goal]:
 
 def _linearity(result: dict[str, Any]) -> Iterator[Goal]:
     for database in DATABASES:
-        small, large = sorted(result[database], key=int)[-2:] if SMALL not in result[database] else (SMALL, LARGE)
+        small, large = (
+            sorted(result[database], key=int)[-2:]
+            if SMALL not in result[database]
+            else (SMALL, LARGE)
+        )
         each, before = (result[database][size]["ours"] / int(size) * 1e6 for size in (large, small))
         ratio = each / before
         yield Goal(
@@ -110,8 +130,14 @@ def _measure(rounds: int, sizes: list[int]) -> dict[int, dict[str, float]]:
     from blog.models import User
 
     authors = {size: User.objects.get(username=f"posts{size}") for size in sizes}
-    measured = [{size: _take_turns(author, turn) for size, author in authors.items()} for turn in range(rounds)]
-    return {size: {side: median(each[size][side] for each in measured) for side in measured[0][size]} for size in sizes}
+    measured = [
+        {size: _take_turns(author, turn) for size, author in authors.items()}
+        for turn in range(rounds)
+    ]
+    return {
+        size: {side: median(each[size][side] for each in measured) for side in measured[0][size]}
+        for size in sizes
+    }
 
 
 def _take_turns(author: Any, turn: int) -> dict[str, float]:

@@ -80,7 +80,9 @@ def spent(stack: Stack, *names: str) -> Iterator[dict[str, float]]:
 
 def processor_seconds(child: Child) -> float:
     times = [psutil.Process(pid).cpu_times() for pid in session_members(child.pid)]
-    return float(sum(each.user + each.system + each.children_user + each.children_system for each in times))
+    return float(
+        sum(each.user + each.system + each.children_user + each.children_system for each in times)
+    )
 
 
 def crowd(stack: Stack, people: int, posts: int) -> list["Account"]:
@@ -108,7 +110,9 @@ def job_bytes(stack: Stack, accounts: list["Account"]) -> float:
 
 def memory(child: Child) -> int:
     """Bytes that a process and those that it started do not share with others, and their part of what they do."""
-    return int(sum(psutil.Process(pid).memory_full_info().pss for pid in session_members(child.pid)))
+    return int(
+        sum(psutil.Process(pid).memory_full_info().pss for pid in session_members(child.pid))
+    )
 
 
 if __name__ == "__main__":

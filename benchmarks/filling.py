@@ -19,14 +19,17 @@ def fill(sizes: Sequence[int]) -> None:
     from blog.models import User
 
     texts = _texts(min(max(sizes), BASE))
-    authors = {size: User.objects.create(username=f"posts{size}", email=f"posts{size}@example.com") for size in sizes}
+    authors = {
+        size: User.objects.create(username=f"posts{size}", email=f"posts{size}@example.com")
+        for size in sizes
+    }
     rows = (row for size, author in authors.items() for row in _rows(author.pk, size, texts))
     (_fill_sqlite if connection.vendor == "sqlite" else _fill_postgresql)(rows)
 
 
 def _texts(number: int) -> list[tuple[str, int, str]]:
     """Body, year, and the rest of the moment."""
-    from blog import demo
+    from blog.management import demo_data as demo
 
     made = ((text.body, text.created_at) for text in demo.texts("benchmark", BASE, seed=1))
     return [
@@ -52,7 +55,9 @@ def _fill_sqlite(rows: Iterator[Row]) -> None:
             cursor.execute(f"DROP TRIGGER blog_post_words_{name}")
         cursor.execute("PRAGMA synchronous = OFF")
         cursor.execute("BEGIN")
-        connection.connection.executemany(f"INSERT INTO blog_post ({COLUMNS}) VALUES (?, ?, ?, ?)", rows)
+        connection.connection.executemany(
+            f"INSERT INTO blog_post ({COLUMNS}) VALUES (?, ?, ?, ?)", rows
+        )
         cursor.execute("COMMIT")
         cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         cursor.execute("ANALYZE")

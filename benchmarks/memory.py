@@ -20,10 +20,17 @@ from .plots import figure
 SIZES = (1000, 10_000, 50_000, 100_000, 1_000_000)
 NAIVE_SIZES = SIZES[:-1]  # beyond, it takes gigabytes
 MESSAGES = 4  # a quarter as many as posts
-WITHOUT, ACCOUNT, WITH, NAIVE = "without mail", "account, without mail", "with mail", "naive, with mail"
+WITHOUT, ACCOUNT, WITH, NAIVE = (
+    "without mail",
+    "account, without mail",
+    "with mail",
+    "naive, with mail",
+)
 
 
-def run(sizes: tuple[int, ...] = SIZES, naive_sizes: tuple[int, ...] = NAIVE_SIZES) -> dict[str, Any]:
+def run(
+    sizes: tuple[int, ...] = SIZES, naive_sizes: tuple[int, ...] = NAIVE_SIZES
+) -> dict[str, Any]:
     """Bytes at most, by who exports and what, and the number of posts."""
     with installation(*sizes) as bare, served(bare, "broker", "mail") as place:
         print("Exporting them, once without mail and once with ...", file=sys.stderr)
@@ -59,14 +66,25 @@ def plot(result: dict[str, Any], folder: Path) -> None:
     with figure(folder / "memory.svg", "Memory of one export, at most", "posts", "MB") as axes:
         for name, style in ((NAIVE, "s--"), (WITH, "o-"), (WITHOUT, "^-")):
             sizes = sorted(result[name], key=int)
-            axes.plot([int(size) for size in sizes], [result[name][size] / 1e6 for size in sizes], style, label=name)
+            axes.plot(
+                [int(size) for size in sizes],
+                [result[name][size] / 1e6 for size in sizes],
+                style,
+                label=name,
+            )
 
 
 def _peaks(place: Installation, sizes: tuple[int, ...], *options: str) -> dict[int, int]:
     jobs = json.loads(place.python("-m", "benchmarks.memory", *options, *map(str, sizes)))
     peaks = place.folder / "peaks"
     peaks.write_text("")
-    worker = ("manage.py", "rqworker", "--burst", "--verbosity=0", "--worker-class=benchmarks.worker.Worker")
+    worker = (
+        "manage.py",
+        "rqworker",
+        "--burst",
+        "--verbosity=0",
+        "--worker-class=benchmarks.worker.Worker",
+    )
     place.python(*worker, BENCHMARK_PEAKS=str(peaks), LOG_LEVEL="ERROR")
     return {jobs[job]: peak for job, peak in map(json.loads, peaks.read_text().splitlines())}
 
@@ -92,7 +110,7 @@ def _enqueue(sizes: list[int], kind: str, *, is_confirmed: bool) -> dict[str, in
 
 def _converse(owner: Any, number: int) -> None:
     """Let the owner and ten others write so many messages to each other, in turns."""
-    from blog import demo
+    from blog.management import demo_data as demo
     from blog.models import Conversation, Message, User
 
     others = [User.objects.create_user(f"{owner.username}-{n}") for n in range(10)]
@@ -100,7 +118,13 @@ def _converse(owner: Any, number: int) -> None:
     texts = demo.texts("partner", number, seed=1)
     Message.objects.bulk_create(
         (
-            Message(conversation=talk, sender=other, recipient=owner, body=text.body, created_at=text.created_at)
+            Message(
+                conversation=talk,
+                sender=other,
+                recipient=owner,
+                body=text.body,
+                created_at=text.created_at,
+            )
             for text, (talk, other) in zip(texts, cycle(talks), strict=False)
         ),
         batch_size=1000,

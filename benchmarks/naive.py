@@ -30,7 +30,9 @@ def export(author: Any, every: int = 1) -> str:
     broker = get_connection("default")
     total, posts = author.posts.count(), []
     for done, post in enumerate(author.posts.oldest_first(), 1):
-        posts.append({"body": post.body, "timestamp": post.created_at.isoformat().replace("+00:00", "Z")})
+        posts.append(
+            {"body": post.body, "timestamp": post.created_at.isoformat().replace("+00:00", "Z")}
+        )
         if done % every == 0:
             Notification.objects.put(author.pk, "naive", {"progress": 100 * done // total})
             broker.hset("naive", "progress", str(100 * done // total))

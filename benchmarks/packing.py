@@ -25,8 +25,12 @@ PIECES = 1000  # so many posts
 def run(posts: int = POSTS, rounds: int = ROUNDS) -> dict[str, Any]:
     """Bytes before and after, and median seconds."""
     with installation(posts) as place:
-        print(f"Packing the archive of {posts:,} posts, {rounds} times each way ...", file=sys.stderr)
-        result: dict[str, Any] = json.loads(place.python("-m", "benchmarks.packing", str(posts), str(rounds)))
+        print(
+            f"Packing the archive of {posts:,} posts, {rounds} times each way ...", file=sys.stderr
+        )
+        result: dict[str, Any] = json.loads(
+            place.python("-m", "benchmarks.packing", str(posts), str(rounds))
+        )
         return result
 
 
@@ -48,7 +52,7 @@ def goals(result: dict[str, Any]) -> list[Goal]:
 
 def _measure(posts: int, rounds: int) -> dict[str, Any]:
     from blog.models import User
-    from exports.kinds import POSTS as KIND
+    from exports.archive.kinds import POSTS as KIND
 
     owner = User.objects.get(username=f"posts{posts}")
     pieces = [data for _, data in KIND.chunks(owner, PIECES)]
@@ -77,10 +81,12 @@ def _measure(posts: int, rounds: int) -> dict[str, Any]:
 
 
 def _pack_ours(pieces: list[bytes]) -> bytes:
-    from exports.packing import Zip
+    from exports.archive.packing import Zip
 
     packed = Zip()
-    return b"".join([packed.begin("posts.json"), *map(packed.write, pieces), packed.end(), packed.close()])
+    return b"".join(
+        [packed.begin("posts.json"), *map(packed.write, pieces), packed.end(), packed.close()]
+    )
 
 
 def _pack_with_zlib(pieces: list[bytes]) -> bytes:

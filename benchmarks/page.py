@@ -18,16 +18,30 @@ ROW_HEADINGS = ("besides", "this", "that", "ratio")
 
 
 def write(
-    goals: Iterable[Goal], rows: Iterable[Sequence[str]], table: Sequence[Sequence[str]], path: Path = PAGE
+    goals: Iterable[Goal],
+    rows: Iterable[Sequence[str]],
+    table: Sequence[Sequence[str]],
+    path: Path = PAGE,
 ) -> None:
     before, rest = path.read_text().split(BEGIN)
     after = rest.split(END)[1]
-    tables = [_table([GOAL_HEADINGS, *map(cells, goals)]), _table([ROW_HEADINGS, *rows]), _table(table)]
+    tables = [
+        _table([GOAL_HEADINGS, *map(cells, goals)]),
+        _table([ROW_HEADINGS, *rows]),
+        _table(table),
+    ]
     path.write_text("\n\n".join([before + BEGIN, machine(), *tables, END + after]))
 
 
 def cells(goal: Goal) -> tuple[str, ...]:
-    return str(goal.number), goal.what, goal.figure, goal.raw, goal.bar, "met" if goal.is_met else "not met"
+    return (
+        str(goal.number),
+        goal.what,
+        goal.figure,
+        goal.raw,
+        goal.bar,
+        "met" if goal.is_met else "not met",
+    )
 
 
 def machine() -> str:

@@ -95,13 +95,17 @@ def plot(result: dict[str, Any], folder: Path) -> None:
     """Milliseconds of CPU a request, by layer."""
     pages = result["pages"]
     left = [0.0] * len(pages)
-    with plots.figure(folder / "pages.svg", "Pages, by layer", "ms of CPU a request", "", scale=None) as axes:
+    with plots.figure(
+        folder / "pages.svg", "Pages, by layer", "ms of CPU a request", "", scale=None
+    ) as axes:
         for layer in LAYERS:
             costs = [page["layers"][layer] for page in pages.values()]
             axes.barh(list(pages), costs, left=left, label=layer)
             left = [before + cost for before, cost in zip(left, costs, strict=True)]
         floors = [page["floor_milliseconds"] for page in pages.values()]
-        axes.scatter(floors, list(pages), color="black", marker="|", s=200, label="plain view", zorder=3)
+        axes.scatter(
+            floors, list(pages), color="black", marker="|", s=200, label="plain view", zorder=3
+        )
         axes.invert_yaxis()
 
 
@@ -113,7 +117,8 @@ def _measure(database: str, requests: int, polls: int) -> dict[str, Any]:
         _log_to(nowhere)
         client = Caller()
         pages: dict[str, dict[str, Any]] = {
-            name: {"statements": len(_kept(client, path, cookie_))} for name, (path, cookie_) in paths.items()
+            name: {"statements": len(_kept(client, path, cookie_))}
+            for name, (path, cookie_) in paths.items()
         }
         _keep_floor(stack, client, paths)
         for name, (path, own) in paths.items():
@@ -132,7 +137,9 @@ def _people(stack: Stack) -> str:
     from blog.models import User
     from dev.chaos import accounts
 
-    people = accounts.make([f"person{number}" for number in range(PEOPLE)], stack.site_url, Random(1), POSTS)
+    people = accounts.make(
+        [f"person{number}" for number in range(PEOPLE)], stack.site_url, Random(1), POSTS
+    )
     User.objects.update(last_seen_at=timezone.now())
     return f"{settings.SESSION_COOKIE_NAME}={people[1].person.session.cookies[settings.SESSION_COOKIE_NAME]}"
 
@@ -168,7 +175,9 @@ class Caller:
     def get(self, path: str, cookie: str) -> bytes:
         environ = self.environs.get((path, cookie))
         if environ is None:
-            environ = self.environs[path, cookie] = self.factory.get(path, HTTP_COOKIE=cookie).environ
+            environ = self.environs[path, cookie] = self.factory.get(
+                path, HTTP_COOKIE=cookie
+            ).environ
         statuses: list[str] = []
         answer = self.application(environ.copy(), lambda status, _: statuses.append(status))
         body = b"".join(answer)
@@ -210,7 +219,10 @@ def _costs(path: str, cookie: str, requests: int) -> dict[str, Any]:
             client.get(path, cookie)
     plain_request = RequestFactory().get(path)
     floor = _cpu(lambda: plain(plain_request, path[1:]), requests)
-    return {"layers": {layer: 1000 * spent[layer] / requests for layer in LAYERS}, "floor_milliseconds": floor}
+    return {
+        "layers": {layer: 1000 * spent[layer] / requests for layer in LAYERS},
+        "floor_milliseconds": floor,
+    }
 
 
 @contextmanager
@@ -251,7 +263,9 @@ def _timed(spent: dict[str, float]) -> Iterator[None]:
     )
     with ExitStack() as patches:
         for name, place, attribute in places:
-            patches.enter_context(patch.object(place, attribute, layer(name, getattr(place, attribute))))
+            patches.enter_context(
+                patch.object(place, attribute, layer(name, getattr(place, attribute)))
+            )
         yield
 
 
@@ -259,7 +273,9 @@ def _start_floor(stack: Stack) -> str:
     """The address of another gunicorn like the site's, with the plain views."""
     url = f"http://127.0.0.1:{free_port()}"
     env = stack.env | {"BENCH_FLOOR": "true", "SITE_URL": url}
-    stack.children["floor"] = Child("floor", commands(env)["site"], env, stack.log_dir / "floor.log")
+    stack.children["floor"] = Child(
+        "floor", commands(env)["site"], env, stack.log_dir / "floor.log"
+    )
     deadline = time.monotonic() + 30
     while True:
         try:
@@ -277,7 +293,10 @@ def _speeds(site: str, floor: str, page: tuple[str, str], requests: int) -> dict
     """Of two visitors without a pause, ours and the floor in turns; medians of the rounds."""
     ours, plain = Visitors(site, [page]), Visitors(floor, [page])
     ours.as_fast_as_possible(20)
-    rounds = [(ours.as_fast_as_possible(requests), plain.as_fast_as_possible(requests)) for _ in range(ROUNDS)]
+    rounds = [
+        (ours.as_fast_as_possible(requests), plain.as_fast_as_possible(requests))
+        for _ in range(ROUNDS)
+    ]
     return {
         "rate": median(rate for (rate, _), _ in rounds),
         "p95": median(p95(seconds) for (_, seconds), _ in rounds),
@@ -298,7 +317,10 @@ def _poll(client: Caller, cookie: str, polls: int) -> dict[str, Any]:
         "empty_queries": len(_kept(client, empty, cookie)),
     }
     rounds = [
-        (_cpu(lambda: client.get(poll, cookie), polls), _cpu(lambda: client.get(empty, cookie), polls))
+        (
+            _cpu(lambda: client.get(poll, cookie), polls),
+            _cpu(lambda: client.get(empty, cookie), polls),
+        )
         for _ in range(POLL_ROUNDS)
     ]
     ratio = sorted(rounds, key=lambda pair: pair[0] / pair[1])[POLL_ROUNDS // 2]
@@ -315,10 +337,14 @@ def _cpu(work: Callable[[], object], times: int) -> float:
 
 def main() -> None:
     parser = ArgumentParser(prog="python -m benchmarks.pages", description=__doc__)
-    parser.add_argument("--requests", type=int, default=REQUESTS, help=f"of each page in a round ({REQUESTS})")
+    parser.add_argument(
+        "--requests", type=int, default=REQUESTS, help=f"of each page in a round ({REQUESTS})"
+    )
     parser.add_argument("--polls", type=int, default=POLLS, help=f"in a round ({POLLS})")
     parser.add_argument("--database", choices=DATABASES, default="postgres")
-    parser.add_argument("--measure", action="store_true", help="measure in this process and print JSON")
+    parser.add_argument(
+        "--measure", action="store_true", help="measure in this process and print JSON"
+    )
     options = parser.parse_args()
     if options.measure:
         print(json.dumps(_measure(options.database, options.requests, options.polls)))

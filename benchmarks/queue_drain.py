@@ -42,10 +42,20 @@ def run(
     people: int = PEOPLE, databases: tuple[str, ...] = ("postgres",), seconds: float = IDLE_SECONDS
 ) -> dict[str, Any]:
     """Mails a second and seconds of pages, by database; for so many `seconds` the site is visited without exports."""
-    result: dict[str, Any] = {"people": people, "posts": POSTS, "workers": WORKERS, "requests_a_second": RATE}
+    result: dict[str, Any] = {
+        "people": people,
+        "posts": POSTS,
+        "workers": WORKERS,
+        "requests_a_second": RATE,
+    }
     for name in databases:
         print(f"queue drain: {people:,} people on {DATABASES[name]} ...", file=sys.stderr)
-        arguments = ("--measure", f"--database={name}", f"--people={people}", f"--seconds={seconds}")
+        arguments = (
+            "--measure",
+            f"--database={name}",
+            f"--people={people}",
+            f"--seconds={seconds}",
+        )
         result[name] = json.loads(in_process("benchmarks.queue_drain", *arguments))
     return result
 
@@ -80,8 +90,14 @@ def plot(result: dict[str, Any], folder: Path) -> None:
     """Mails that are out, against time."""
     for name in filter(result.__contains__, DATABASES):
         title = f"{WORKERS} workers, {POSTS} posts each, {DATABASES[name]}"
-        with plots.figure(folder / f"queue-{name}.svg", title, "seconds", "mails", scale="linear") as axes:
-            for label, key in (("mails only", "plain"), ("exports", "alone"), ("exports beside the site", "beside")):
+        with plots.figure(
+            folder / f"queue-{name}.svg", title, "seconds", "mails", scale="linear"
+        ) as axes:
+            for label, key in (
+                ("mails only", "plain"),
+                ("exports", "alone"),
+                ("exports beside the site", "beside"),
+            ):
                 arrivals = result[name]["arrivals"][key]
                 drawn = range(0, len(arrivals), 1 + len(arrivals) // DRAWN)
                 axes.plot([arrivals[n] for n in drawn], [n + 1 for n in drawn], label=label)
@@ -97,21 +113,33 @@ def _measure(database: str, people: int, idle_seconds: float) -> dict[str, Any]:
         plain, rest = owners[: people // 2], owners[people // 2 :]
         arrivals = {"plain": _drain_plain(stack, plain), "alone": _drain(stack, owners)}
         again = _drain_plain(stack, rest)
-        rates = {"plain": (people - 2) / (arrivals["plain"][-1] + again[-1]), "alone": _rate(arrivals["alone"])}
+        rates = {
+            "plain": (people - 2) / (arrivals["plain"][-1] + again[-1]),
+            "alone": _rate(arrivals["alone"]),
+        }
         stack.start("site", "sweeper")
         visitors = Visitors(stack.site_url, _pages())
-        visitors.at_rate(RATE, lambda seconds: seconds < idle_seconds / 5)  # until all that is loaded late is there
+        visitors.at_rate(
+            RATE, lambda seconds: seconds < idle_seconds / 5
+        )  # until all that is loaded late is there
         idle = visitors.at_rate(RATE, lambda seconds: seconds < idle_seconds)
         busy: list[float] = []
-        arrivals["beside"] = _drain(stack, owners[:BESIDE], niceness=10, visitors=visitors, seconds=busy)
+        arrivals["beside"] = _drain(
+            stack, owners[:BESIDE], niceness=10, visitors=visitors, seconds=busy
+        )
         rates["beside"] = _rate(arrivals["beside"])
-        return rates | {"idle_p95": p95(idle), "busy_p95": p95(busy), "pages": len(busy), "arrivals": arrivals}
+        return rates | {
+            "idle_p95": p95(idle),
+            "busy_p95": p95(busy),
+            "pages": len(busy),
+            "arrivals": arrivals,
+        }
 
 
 def _crowd(people: int) -> list["User"]:
     from allauth.account.models import EmailAddress
 
-    from blog import demo
+    from blog.management import demo_data as demo
     from blog.models import Post, User
 
     names = [f"person{number}" for number in range(people)]
@@ -122,7 +150,9 @@ def _crowd(people: int) -> list["User"]:
     )
     for owner in owners:
         texts = demo.texts(owner.username, POSTS, seed=1)
-        Post.objects.bulk_create(Post(author=owner, body=text.body, created_at=text.created_at) for text in texts)
+        Post.objects.bulk_create(
+            Post(author=owner, body=text.body, created_at=text.created_at) for text in texts
+        )
     return owners
 
 
@@ -135,7 +165,10 @@ def _pages() -> list[Page]:
     names = [f"visitor{number}" for number in range(5)]
     visitors = accounts.make(names, "", Random(1), (POSTS, POSTS))
     return [
-        (path, f"{settings.SESSION_COOKIE_NAME}={one.person.session.cookies[settings.SESSION_COOKIE_NAME]}")
+        (
+            path,
+            f"{settings.SESSION_COOKIE_NAME}={one.person.session.cookies[settings.SESSION_COOKIE_NAME]}",
+        )
         for one in visitors
         for path in ("/", "/explore/", f"/@{one.user.username}/")
     ]
@@ -157,7 +190,12 @@ def _keep_model(stack: Stack) -> None:
     bodies = {part.get_content_subtype(): part.get_content() for part in texts}
     [attached] = mail.iter_attachments()
     headers = {name: mail[name] for name in ("Message-ID", "Auto-Submitted")}
-    model = {"subject": mail["subject"], "text": bodies["plain"], "html": bodies["html"], "headers": headers}
+    model = {
+        "subject": mail["subject"],
+        "text": bodies["plain"],
+        "html": bodies["html"],
+        "headers": headers,
+    }
     posts = attached.get_content().decode()
     (stack.var / plain_jobs.MODEL).write_text(json.dumps(model | {"posts": posts}))
     _clear(stack)
@@ -220,7 +258,9 @@ def _is_going_on(stack: Stack, expected: int) -> bool:
 
 def _await(is_going_on: partial[bool]) -> None:
     while is_going_on():
-        time.sleep(0.2)  # files alone tell of the mails; to look at them more often takes time from the workers
+        time.sleep(
+            0.2
+        )  # files alone tell of the mails; to look at them more often takes time from the workers
 
 
 def _await_sent() -> None:
@@ -232,7 +272,9 @@ def _await_sent() -> None:
 
 def _arrivals(stack: Stack) -> list[float]:
     """Seconds from the first mail to each, by the mail server's clock; the mailbox is empty afterwards."""
-    moments = sorted(int(path.name.partition("-")[0]) for path in stack.mailbox.folder.glob("*.eml"))
+    moments = sorted(
+        int(path.name.partition("-")[0]) for path in stack.mailbox.folder.glob("*.eml")
+    )
     _clear(stack)
     return [(moment - moments[0]) / 1e9 for moment in moments]
 
@@ -250,8 +292,12 @@ def main() -> None:
     parser = ArgumentParser(prog="python -m benchmarks.queue_drain", description=__doc__)
     parser.add_argument("--people", type=int, default=PEOPLE, help=f"who ask at once ({PEOPLE})")
     parser.add_argument("--database", choices=DATABASES, default="postgres")
-    parser.add_argument("--seconds", type=float, default=IDLE_SECONDS, help=f"of visits only ({IDLE_SECONDS})")
-    parser.add_argument("--measure", action="store_true", help="measure in this process and print JSON")
+    parser.add_argument(
+        "--seconds", type=float, default=IDLE_SECONDS, help=f"of visits only ({IDLE_SECONDS})"
+    )
+    parser.add_argument(
+        "--measure", action="store_true", help="measure in this process and print JSON"
+    )
     options = parser.parse_args()
     if options.measure:
         print(json.dumps(_measure(options.database, options.people, options.seconds)))

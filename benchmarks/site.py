@@ -52,14 +52,22 @@ def production(database: str) -> Iterator[Stack]:
             django.setup()
             stack.run("migrate", "--verbosity=0")
             # The admin's files are many, and no page that is measured names one.
-            stack.run("collectstatic", "--no-input", "--verbosity=0", "--ignore=admin", "--ignore=django_rq")
+            stack.run(
+                "collectstatic",
+                "--no-input",
+                "--verbosity=0",
+                "--ignore=admin",
+                "--ignore=django_rq",
+            )
             yield stack
 
 
 def in_process(module: str, *arguments: str) -> str:
     """What `python -m module` prints in a process of its own, because Django takes one database a process."""
     command = [sys.executable, "-m", module, *arguments]
-    return subprocess.run(command, cwd=BASE_DIR, stdout=subprocess.PIPE, text=True, check=True).stdout
+    return subprocess.run(
+        command, cwd=BASE_DIR, stdout=subprocess.PIPE, text=True, check=True
+    ).stdout
 
 
 class Visitors:
@@ -96,7 +104,9 @@ class Visitors:
         began = time.perf_counter() if due is None else due
         try:
             status = self._ask(page)
-        except ConnectionError:  # the site has just ended one that was idle; a proxy asks again, too
+        except (
+            ConnectionError
+        ):  # the site has just ended one that was idle; a proxy asks again, too
             self._connection().close()
             status = self._ask(page)
         if status != 200:

@@ -24,14 +24,31 @@ WORKER_SECONDS = 2
 def run(rounds: int = ROUNDS) -> dict[str, Any]:
     """Seconds of each round."""
     print(f"start: {rounds} times ...", file=sys.stderr)
-    return {"worker": [_worker() for _ in range(rounds + 2)], "demo": [_demo() for _ in range(rounds)]}
+    return {
+        "worker": [_worker() for _ in range(rounds + 2)],
+        "demo": [_demo() for _ in range(rounds)],
+    }
 
 
 def goals(result: dict[str, Any]) -> list[Goal]:
     demo, worker = median(result["demo"]), median(result["worker"])
     return [
-        Goal(8, "`make demo`, again", f"{demo:.1f} s", "", f"under {DEMO_SECONDS} s", demo < DEMO_SECONDS),
-        Goal(8, "`rqworker`, ready", f"{worker:.1f} s", "", f"under {WORKER_SECONDS} s", worker < WORKER_SECONDS),
+        Goal(
+            8,
+            "`make demo`, again",
+            f"{demo:.1f} s",
+            "",
+            f"under {DEMO_SECONDS} s",
+            demo < DEMO_SECONDS,
+        ),
+        Goal(
+            8,
+            "`rqworker`, ready",
+            f"{worker:.1f} s",
+            "",
+            f"under {WORKER_SECONDS} s",
+            worker < WORKER_SECONDS,
+        ),
     ]
 
 
@@ -45,7 +62,10 @@ def _demo() -> float:
 
 def _worker() -> float:
     """From the command to the worker's name in RQ's register."""
-    with TemporaryDirectory(prefix="microblog-bench-") as folder, Stack(Path(folder), DEBUG="false") as stack:
+    with (
+        TemporaryDirectory(prefix="microblog-bench-") as folder,
+        Stack(Path(folder), DEBUG="false") as stack,
+    ):
         stack.start("broker")
         began = time.perf_counter()
         stack.start("worker")

@@ -50,8 +50,12 @@ def rows(result: dict[str, Any]) -> list[tuple[str, str, str, str]]:
             label = f"timeline of the {reader} reader among {result['posts']:,} posts, first / last page, {database}"
             table.append((label, f"{first:.1f} ms", f"{last:.1f} ms", f"{ratio:.2f}"))
         for name, text in SEARCHES.items():
-            table.append((f"search for {text}, {database}", f"{pages[f'search {name}']:.1f} ms", "", ""))
-        table.append((f"counts of the busiest profile, {database}", f"{pages['counts']:.1f} ms", "", ""))
+            table.append(
+                (f"search for {text}, {database}", f"{pages[f'search {name}']:.1f} ms", "", "")
+            )
+        table.append(
+            (f"counts of the busiest profile, {database}", f"{pages['counts']:.1f} ms", "", "")
+        )
     return table
 
 
@@ -59,7 +63,9 @@ def _run_on(database: str, posts: int, people: int) -> dict[str, float]:
     print(f"{posts:,} posts by {people:,} people on {database} ...", file=sys.stderr)
     with installation(database=database) as place:
         arguments = (f"--posts={posts}", f"--people={people}")
-        measured: dict[str, float] = json.loads(place.python("-m", "benchmarks.timeline", "--measure", *arguments))
+        measured: dict[str, float] = json.loads(
+            place.python("-m", "benchmarks.timeline", "--measure", *arguments)
+        )
         return measured
 
 
@@ -79,10 +85,16 @@ def _fill(posts: int, people: int) -> None:
     Follow.objects.bulk_create(Follow(follower=quiet, followed=person) for person in silent)
     Follow.objects.bulk_create(Follow(follower=person, followed=loud) for person in writers)
     slow = [(person, BEGINNING + SPAN * random.random()) for person in silent for _ in range(10)]
-    Post.objects.bulk_create(Post(author=author, body="Hello", created_at=moment) for author, moment in slow)
+    Post.objects.bulk_create(
+        Post(author=author, body="Hello", created_at=moment) for author, moment in slow
+    )
     step = SPAN / posts
     stream = (
-        Post(author=random.choice(writers) if number % 10 else loud, body=body, created_at=BEGINNING + step * number)
+        Post(
+            author=random.choice(writers) if number % 10 else loud,
+            body=body,
+            created_at=BEGINNING + step * number,
+        )
         for number, body in enumerate(_bodies(posts))
     )
     while chunk := list(islice(stream, CHUNK)):
@@ -93,7 +105,7 @@ def _fill(posts: int, people: int) -> None:
 
 
 def _bodies(posts: int) -> Iterator[str]:
-    from blog import demo
+    from blog.management import demo_data as demo
 
     for number, text in enumerate(demo.texts("benchmark", posts, seed=1)):
         yield RARE if number % 100_000 == min(posts, 100_000) // 2 else text.body
@@ -101,7 +113,7 @@ def _bodies(posts: int) -> Iterator[str]:
 
 def _measure() -> dict[str, float]:
     from blog.models import Post, User
-    from blog.paging import Page, first_page
+    from blog.pagination import Page, first_page
 
     def page(reader: User, before: str | None) -> Page[Post]:
         return first_page(Post.objects.followed_by(reader, before).select_related("author"), before)
@@ -120,7 +132,7 @@ def _measure() -> dict[str, float]:
 
 def _search(text: str, reader: Any) -> None:
     from blog.models import Post
-    from blog.search import Question
+    from blog.search.query import Question
 
     if not Question(text).posts(Post.objects.offered_to(reader)).keys:
         raise RuntimeError(f"The search for {text} finds nothing.")
@@ -129,7 +141,7 @@ def _search(text: str, reader: Any) -> None:
 def _last_cursor(reader: Any) -> str:
     """The cursor of the page with the twenty oldest posts."""
     from blog.models import Post
-    from blog.paging import PAGE_SIZE, cursor_of
+    from blog.pagination import PAGE_SIZE, cursor_of
 
     theirs = Post.objects.filter(author__followers__follower=reader).oldest_first()
     return cursor_of(theirs[PAGE_SIZE])
@@ -150,7 +162,9 @@ def main() -> None:
     parser = ArgumentParser(prog="python -m benchmarks.timeline", description=__doc__)
     parser.add_argument("--posts", type=int, default=POSTS)
     parser.add_argument("--people", type=int, default=PEOPLE)
-    parser.add_argument("--measure", action="store_true", help="fill and measure the database of the environment")
+    parser.add_argument(
+        "--measure", action="store_true", help="fill and measure the database of the environment"
+    )
     options = parser.parse_args()
     if not options.measure:
         print(json.dumps(run(options.posts, options.people), indent=2))

@@ -25,7 +25,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
 from . import moderation
-from .deletion import delete_account
+from .accounts.deletion import delete_account
 from .forms import HideForm, PersonChangeForm, PersonCreationForm, PostAdminForm
 from .http import PersonRequest
 from .models import Follow, Post, Report, User
@@ -58,7 +58,9 @@ class Moderated(admin.ModelAdmin[Any]):
         name = f"{self.opts.app_label}_{self.opts.model_name}_decide"
         return [path("<int:pk>/decide/<slug:decision>/", view, name=name), *super().get_urls()]
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         title = capfirst(self.opts.verbose_name_plural)
         return super().changelist_view(request, {"title": title} | (extra_context or {}))
 
@@ -69,12 +71,20 @@ class Moderated(admin.ModelAdmin[Any]):
         """Those that these staff can take about the row, as it now is."""
         if row is None or not staff.has_perm("blog.change_report"):
             return {}
-        return {name: decision for name, decision in self.decisions.items() if decision.is_open(row, staff)}
+        return {
+            name: decision
+            for name, decision in self.decisions.items()
+            if decision.is_open(row, staff)
+        }
 
-    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
         row: Any = kwargs.get("obj")
         decisions = self.open_decisions(request.user, row).items()
-        context["decisions"] = [(self.url("decide", row.pk, name), decision.label) for name, decision in decisions]
+        context["decisions"] = [
+            (self.url("decide", row.pk, name), decision.label) for name, decision in decisions
+        ]
         return super().render_change_form(request, context, *args, **kwargs)
 
     def decide(self, request: PersonRequest, pk: int, decision: str) -> HttpResponse:
@@ -82,14 +92,20 @@ class Moderated(admin.ModelAdmin[Any]):
         row = self.get_object(request, str(pk))
         if row is None or decision not in self.decisions:
             raise Http404
-        if not (request.user.has_perm("blog.change_report") and self.has_view_permission(request, row)):
+        if not (
+            request.user.has_perm("blog.change_report") and self.has_view_permission(request, row)
+        ):
             raise PermissionDenied
         page = self.url("change", pk)
         chosen = self.open_decisions(request.user, row).get(decision)
         if chosen is None:
-            self.message_user(request, _("This cannot be done, or is done already."), messages.WARNING)
+            self.message_user(
+                request, _("This cannot be done, or is done already."), messages.WARNING
+            )
             return redirect(page)
-        form = chosen.form(request.POST if request.method == "POST" else None, initial=chosen.initial(row))
+        form = chosen.form(
+            request.POST if request.method == "POST" else None, initial=chosen.initial(row)
+        )
         if request.method == "POST" and form.is_valid():
             chosen.carry_out(row, request.user, form.cleaned_data)
             self.message_user(request, chosen.done, messages.SUCCESS)
@@ -102,12 +118,19 @@ class Moderated(admin.ModelAdmin[Any]):
             "form": form,
             "page": page,
         }
-        return render(request, "admin/decision_confirmation.html", context, status=422 if form.is_bound else 200)
+        return render(
+            request,
+            "admin/decision_confirmation.html",
+            context,
+            status=422 if form.is_bound else 200,
+        )
 
 
 HIDE = Decision(
     _("Hide the post"),
-    _("Nobody but its author sees the post any more. They are told the reason. All reports of it are closed."),
+    _(
+        "Nobody but its author sees the post any more. They are told the reason. All reports of it are closed."
+    ),
     _("The post is hidden."),
     lambda post, staff, said: moderation.hide(post, staff, said["reason"]),
     lambda post, _staff: post is not None,
@@ -157,7 +180,10 @@ class PersonAdmin(Moderated, UserAdmin[User]):
     fieldsets = [
         (None, {"fields": ["username", "password"]}),
         (_("Person"), {"fields": ["email", "about_me", "language", "time_zone"]}),
-        (_("Rights"), {"fields": ["is_active", "is_staff", "is_superuser", "groups", "user_permissions"]}),
+        (
+            _("Rights"),
+            {"fields": ["is_active", "is_staff", "is_superuser", "groups", "user_permissions"]},
+        ),
         (_("Dates"), {"fields": ["date_joined", "last_login", "last_seen_at"]}),
     ]
     add_fieldsets = [
@@ -166,7 +192,9 @@ class PersonAdmin(Moderated, UserAdmin[User]):
             {
                 "classes": ["wide"],
                 "fields": ["username", "email", "usable_password", "password1", "password2"],
-                "description": _("The address counts as confirmed: enter one that you know to be theirs."),
+                "description": _(
+                    "The address counts as confirmed: enter one that you know to be theirs."
+                ),
             },
         )
     ]
@@ -294,7 +322,9 @@ class ReportAdmin(Moderated):
     decisions = {
         "dismiss": Decision(
             _("Dismiss"),
-            _("All open reports of the same are closed as unfounded. Whoever reported it is told so in a general way."),
+            _(
+                "All open reports of the same are closed as unfounded. Whoever reported it is told so in a general way."
+            ),
             _("The report is dismissed."),
             lambda report, staff, _said: moderation.dismiss(report, staff),
             lambda report, _staff: report.handled_at is None,
@@ -360,12 +390,20 @@ class ReportAdmin(Moderated):
         if report.post is None:
             return str(_("Deleted")) if report.excerpt else "–"
         url = reverse("admin:blog_post_change", args=[report.post_id])
-        state = _("hidden: %(reason)s") % {"reason": report.post.hidden_reason} if report.post.hidden_at else _("shown")
+        state = (
+            _("hidden: %(reason)s") % {"reason": report.post.hidden_reason}
+            if report.post.hidden_at
+            else _("shown")
+        )
         return format_html('<a href="{}">{}</a> ({})', url, report.post.body, state)
 
     @admin.display(description=_("other reports about the person"))
     def earlier(self, report: Report) -> SafeString | str:
-        others = Report.objects.filter(person=report.person_id).exclude(pk=report.pk).order_by("-created_at", "-pk")
+        others = (
+            Report.objects.filter(person=report.person_id)
+            .exclude(pk=report.pk)
+            .order_by("-created_at", "-pk")
+        )
         rows = (
             (
                 reverse("admin:blog_report_change", args=[other.pk]),

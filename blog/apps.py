@@ -10,7 +10,9 @@ class BlogConfig(AppConfig):
     def ready(self) -> None:
         from django.contrib.auth.signals import user_logged_in
 
-        from . import conversations, moderation, news, search_index, sessions
+        from . import conversations, moderation, news
+        from .accounts import sessions
+        from .search import index as search_index
 
         conversations.register()
         news.register()

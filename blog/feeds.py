@@ -16,10 +16,10 @@ from django.utils.xmlutils import SimplerXMLGenerator
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import conditional_page, require_safe
 
-from .mentions import attach, with_links
+from .linkify import attach, with_links
 from .models import Post, User
 from .models.post import PostQuerySet
-from .paging import EPOCH, PAGE_SIZE
+from .pagination import EPOCH, PAGE_SIZE
 
 TITLE_LENGTH = 80
 NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -61,10 +61,14 @@ def _feed(title: str, path: str, feed_path: str, posts: PostQuerySet) -> HttpRes
     newest = list(posts.select_related("author").newest_first()[:PAGE_SIZE])
     attach(newest, AnonymousUser())
     site = settings.SITE_URL
-    feed = Feed(title=title, link=site + path, description=None, feed_url=site + feed_path, language=None)
+    feed = Feed(
+        title=title, link=site + path, description=None, feed_url=site + feed_path, language=None
+    )
     for post in newest:
         feed.add_item(**_entry(post))
-    return HttpResponse(feed.writeString("utf-8"), content_type="application/atom+xml; charset=utf-8")
+    return HttpResponse(
+        feed.writeString("utf-8"), content_type="application/atom+xml; charset=utf-8"
+    )
 
 
 def _entry(post: Post) -> dict[str, Any]:

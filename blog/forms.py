@@ -35,13 +35,16 @@ REGIONS = {
 def validate_visible(text: str) -> None:
     """Refuse a text of nothing but spaces and invisible characters."""
     if all(unicodedata.category(character) in {"Cc", "Cf", "Zl", "Zp", "Zs"} for character in text):
-        raise ValidationError(_("Your post has nothing to see in it. Write a few words first."), code="blank")
+        raise ValidationError(
+            _("Your post has nothing to see in it. Write a few words first."), code="blank"
+        )
 
 
 def validate_storable(text: str) -> None:
     if "\0" in text:
         raise ValidationError(
-            _("Your post holds a NUL character, which cannot be stored. Please take it out."), code="nul"
+            _("Your post holds a NUL character, which cannot be stored. Please take it out."),
+            code="nul",
         )
 
 
@@ -75,7 +78,9 @@ class WordsField(forms.CharField):
 class PostForm(forms.ModelForm[Post]):
     body = WordsField(
         label=_("What would you like to say?"),
-        widget=forms.Textarea(attrs=TEXT_ATTRIBUTES | {"rows": 3, "aria-describedby": "post-limit post-error"}),
+        widget=forms.Textarea(
+            attrs=TEXT_ATTRIBUTES | {"rows": 3, "aria-describedby": "post-limit post-error"}
+        ),
     )
 
     class Meta:
@@ -85,9 +90,13 @@ class PostForm(forms.ModelForm[Post]):
     def save(self, commit: bool = True) -> Post:
         """A new post; or where the author has just written these very words, that one: the form was sent twice."""
         with transaction.atomic():
-            author = User.objects.select_for_update(no_key=True).get(pk=self.instance.author_id)  # one after the other
+            author = User.objects.select_for_update(no_key=True).get(
+                pk=self.instance.author_id
+            )  # one after the other
             lately = author.posts.filter(created_at__gt=timezone.now() - SENT_TWICE)
-            return lately.filter(body=self.instance.body).newest_first().first() or super().save(commit)
+            return lately.filter(body=self.instance.body).newest_first().first() or super().save(
+                commit
+            )
 
 
 class PostEditForm(forms.ModelForm[Post]):
@@ -110,12 +119,18 @@ class MessageForm(forms.Form):
         limit=MESSAGE_LENGTH,
         widget=forms.Textarea(
             attrs=TEXT_ATTRIBUTES
-            | {"data-limit": MESSAGE_LENGTH, "rows": 2, "aria-describedby": "message-limit message-error"}
+            | {
+                "data-limit": MESSAGE_LENGTH,
+                "rows": 2,
+                "aria-describedby": "message-limit message-error",
+            }
         ),
         error_messages={
             "required": _("Your message is empty. Write a few words first."),
             "blank": _("Your message has nothing to see in it. Write a few words first."),
-            "nul": _("Your message holds a NUL character, which cannot be stored. Please take it out."),
+            "nul": _(
+                "Your message holds a NUL character, which cannot be stored. Please take it out."
+            ),
             "too_long": _("Your message has %(length)d characters; %(limit)d are allowed."),
         },
     )
@@ -178,11 +193,17 @@ class ProfileForm(SettingsForm):
     about_me = WordsField(
         label=_("About me"),
         required=False,
-        widget=forms.Textarea(attrs=TEXT_ATTRIBUTES | {"rows": 4, "aria-describedby": "about-hint about-error"}),
+        widget=forms.Textarea(
+            attrs=TEXT_ATTRIBUTES | {"rows": 4, "aria-describedby": "about-hint about-error"}
+        ),
         error_messages=SHORT_ERRORS,
     )
-    language = LanguageField(label=_("Language"), widget=forms.Select(attrs={"class": "form-select"}))
-    time_zone = TimeZoneField(label=_("Time zone"), widget=forms.Select(attrs={"class": "form-select"}))
+    language = LanguageField(
+        label=_("Language"), widget=forms.Select(attrs={"class": "form-select"})
+    )
+    time_zone = TimeZoneField(
+        label=_("Time zone"), widget=forms.Select(attrs={"class": "form-select"})
+    )
 
     class Meta:
         model = User
@@ -214,7 +235,11 @@ class ReportForm(forms.Form):
         required=False,
         widget=forms.Textarea(
             attrs=TEXT_ATTRIBUTES
-            | {"rows": 4, "data-limit": COMMENT_LENGTH, "aria-describedby": "comment-hint comment-error"}
+            | {
+                "rows": 4,
+                "data-limit": COMMENT_LENGTH,
+                "aria-describedby": "comment-hint comment-error",
+            }
         ),
         error_messages=SHORT_ERRORS,
     )

@@ -19,7 +19,9 @@ def wants_fragment(request: HttpRequest) -> bool:
 
 def is_ours(request: HttpRequest, url: str) -> bool:
     """Whether it is a path of this site; anything without a slash `redirect` would take for the name of a view."""
-    is_here = url_has_allowed_host_and_scheme(url, {request.get_host()}, require_https=request.is_secure())
+    is_here = url_has_allowed_host_and_scheme(
+        url, {request.get_host()}, require_https=request.is_secure()
+    )
     return url.startswith("/") and is_here
 
 

@@ -16,7 +16,15 @@ from django.utils.cache import add_never_cache_headers, patch_cache_control
 from .models import User, time_zones
 
 # No browser keeps these pages: they show addresses, codes, sessions, and what people write to one another or to staff.
-PRIVATE = ("/accounts/", "/settings/", "/messages/", "/notifications/", "/exports/", "/reports/", "/admin/")
+PRIVATE = (
+    "/accounts/",
+    "/settings/",
+    "/messages/",
+    "/notifications/",
+    "/exports/",
+    "/reports/",
+    "/admin/",
+)
 # No session is read for what is the same for everyone, nor for the API, which has its own way of knowing people.
 IMPERSONAL = re.compile(r"/avatars/|/api/v1/|.*/feed/$")
 POLLS = {"notifications", "conversation-news"}
@@ -62,7 +70,9 @@ class WrongMethodMiddleware:
 
 def is_here(request: HttpRequest) -> bool:
     """Whether somebody who is signed in asks: a page that is merely open polls for ever, which is not them."""
-    is_poll = "X-Poll" in request.headers or getattr(request.resolver_match, "url_name", "") in POLLS
+    is_poll = (
+        "X-Poll" in request.headers or getattr(request.resolver_match, "url_name", "") in POLLS
+    )
     return request.user.is_authenticated and not is_poll
 
 

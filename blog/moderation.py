@@ -91,10 +91,16 @@ def _tell_author(post: Post) -> None:
 def describe_hidden(facts: dict[str, Any]) -> dict[str, Any]:
     """To the author of a post."""
     if facts["is_hidden"]:
-        text = _("Staff have hidden a post of yours. Reason: %(reason)s") % {"reason": facts["reason"]}
+        text = _("Staff have hidden a post of yours. Reason: %(reason)s") % {
+            "reason": facts["reason"]
+        }
     else:
         text = _("Staff show a post of yours again that they had hidden.")
-    return _toast("warning" if facts["is_hidden"] else "success", text, reverse("post-detail", args=[facts["post"]]))
+    return _toast(
+        "warning" if facts["is_hidden"] else "success",
+        text,
+        reverse("post-detail", args=[facts["post"]]),
+    )
 
 
 def describe_report(facts: dict[str, Any]) -> dict[str, Any]:

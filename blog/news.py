@@ -7,7 +7,8 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from . import mentions, notifications
+from . import linkify as mentions
+from . import notifications
 from .models import Follow, Message, Notification, Post, User
 
 MOST_MENTIONED = 10  # people whom one post can call
@@ -23,7 +24,11 @@ def followed(follow: Follow) -> None:
 def mentioned(post: Post) -> None:
     """Tell those whom a post names, unless it has told them before, or they could not read it."""
     names = [] if post.hidden_at else list(dict.fromkeys(mentions.names_in(post.body)))
-    people = User.objects.visible_to(post.author).filter(username__lower__in=names).exclude(pk=post.author_id)
+    people = (
+        User.objects.visible_to(post.author)
+        .filter(username__lower__in=names)
+        .exclude(pk=post.author_id)
+    )
     called = list(people.order_by("pk")[:MOST_MENTIONED]) if names else []
     for person in called:
         if _tell_once(person, f"mention:{post.pk}", post.author, post) and person.has_mention_mail:
@@ -36,9 +41,17 @@ def wrote(message: Message) -> None:
     They have a minute to read it on the site, and then no mail comes.
     """
     person, sender = message.recipient, message.sender
-    waiting = Message.objects.unread().filter(conversation=message.conversation_id, recipient=person)
-    if person.has_message_mail and not waiting.exclude(pk=message.pk).exists() and not _is_muted(person, sender):
-        _mail("wrote", person, sender, reverse("conversation-detail", args=[sender.username]), message)
+    waiting = Message.objects.unread().filter(
+        conversation=message.conversation_id, recipient=person
+    )
+    if (
+        person.has_message_mail
+        and not waiting.exclude(pk=message.pk).exists()
+        and not _is_muted(person, sender)
+    ):
+        _mail(
+            "wrote", person, sender, reverse("conversation-detail", args=[sender.username]), message
+        )
 
 
 def _tell_once(person: User, name: str, actor: User, post: Post | None = None) -> bool:
@@ -55,18 +68,31 @@ def _is_muted(person: User, actor: User) -> bool:
 def _mail(what: str, person: User, actor: User, path: str, message: Message | None = None) -> None:
     address = person.confirmed_email
     if address and person.is_active:
-        context = {"user": person, "actor": actor, "url": settings.SITE_URL + path, "message": message}
+        context = {
+            "user": person,
+            "actor": actor,
+            "url": settings.SITE_URL + path,
+            "message": message,
+        }
         get_adapter().send_mail(f"email/{what}", address, context)
 
 
 def describe_follow(facts: dict[str, Any]) -> dict[str, Any]:
     text = _("%(name)s follows you now") % facts
-    return {"toast": {"level": "info", "text": text, "url": reverse("profile", args=[facts["name"]])}}
+    return {
+        "toast": {"level": "info", "text": text, "url": reverse("profile", args=[facts["name"]])}
+    }
 
 
 def describe_mention(facts: dict[str, Any]) -> dict[str, Any]:
     text = _("%(name)s mentioned you") % facts
-    return {"toast": {"level": "info", "text": text, "url": reverse("post-detail", args=[facts["post"]])}}
+    return {
+        "toast": {
+            "level": "info",
+            "text": text,
+            "url": reverse("post-detail", args=[facts["post"]]),
+        }
+    }
 
 
 def register() -> None:

@@ -38,9 +38,15 @@ urlpatterns = [
     path("@<username:username>/report/", reports.person_report, name="person-report"),
     path("avatars/<username:username>.svg", people.avatar, name="avatar"),
     path("messages/", messages.conversation_list, name="conversation-list"),
-    path("messages/@<username:username>/", messages.conversation_detail, name="conversation-detail"),
-    path("messages/@<username:username>/news/", messages.conversation_news, name="conversation-news"),
-    path("messages/@<username:username>/read/", messages.conversation_read, name="conversation-read"),
+    path(
+        "messages/@<username:username>/", messages.conversation_detail, name="conversation-detail"
+    ),
+    path(
+        "messages/@<username:username>/news/", messages.conversation_news, name="conversation-news"
+    ),
+    path(
+        "messages/@<username:username>/read/", messages.conversation_read, name="conversation-read"
+    ),
     path("notifications/", notifications.notification_poll, name="notifications"),
     path("notifications/all/", notifications.notification_list, name="notification-list"),
     path("notifications/read/", notifications.notification_read, name="notification-read"),

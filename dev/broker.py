@@ -78,7 +78,9 @@ def main(arguments: list[str]) -> None:
         os.execvp(arguments[1], arguments[1:])
     socket = socket_of(url)
     if socket is None:
-        raise SystemExit("REDIS_URL names a server on the network: there is no embedded broker to start.")
+        raise SystemExit(
+            "REDIS_URL names a server on the network: there is no embedded broker to start."
+        )
     make_private(socket.parent)
     server = command(socket, Path(os.environ["VAR_DIR"]))
     os.execv(server[0], server)

@@ -31,7 +31,11 @@ def extract(copy: Path, names: list[str]) -> None:
     """Let makemessages merge what the source says into a copy of the catalogues."""
     for source in SOURCES:
         if (ROOT / source).is_dir():
-            shutil.copytree(ROOT / source, copy / source, ignore=shutil.ignore_patterns("tests", "*.mo", "__pycache__"))
+            shutil.copytree(
+                ROOT / source,
+                copy / source,
+                ignore=shutil.ignore_patterns("tests", "*.mo", "__pycache__"),
+            )
         else:
             shutil.copy(ROOT / source, copy / source)
     chosen = [word for name in names for word in ("--locale", name)]
@@ -81,10 +85,15 @@ def _place(message: Message) -> str:
 
 def complaints() -> Iterator[str]:
     names = locales()
-    absent = [name for name in names if not (ROOT / "locale" / name / "LC_MESSAGES" / "django.po").exists()]
+    absent = [
+        name
+        for name in names
+        if not (ROOT / "locale" / name / "LC_MESSAGES" / "django.po").exists()
+    ]
     if absent:
         yield from (
-            f"locale/{name}/LC_MESSAGES/django.po is not there: `manage.py makemessages -l {name}`." for name in absent
+            f"locale/{name}/LC_MESSAGES/django.po is not there: `manage.py makemessages -l {name}`."
+            for name in absent
         )
         return
     with tempfile.TemporaryDirectory() as folder:
@@ -97,7 +106,10 @@ def complaints() -> Iterator[str]:
 
 def main() -> int:
     if shutil.which("xgettext") is None or shutil.which("msgmerge") is None:
-        print("Translations are not checked: GNU gettext is not installed. `make tools` installs it.", file=sys.stderr)
+        print(
+            "Translations are not checked: GNU gettext is not installed. `make tools` installs it.",
+            file=sys.stderr,
+        )
         return 1 if os.environ.get("CI") == "true" else 0
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "microblog.settings")
     os.environ.setdefault("DEBUG", "true")

@@ -65,7 +65,9 @@ def watch(person: Person, task: str, stack: Stack) -> None:
             stack.check()
             answer = person.notifications(since)
             since = answer["since"]
-            for data in [item["data"] for item in answer["notifications"] if item["data"].get("task") == task]:
+            for data in [
+                item["data"] for item in answer["notifications"] if item["data"].get("task") == task
+            ]:
                 display.show(data)
                 toast = data["toast"]
             time.sleep(0.25)

@@ -34,7 +34,10 @@ class FolderHandler:
         part.write_bytes(content)
         part.replace(path)
         subject = message_from_bytes(content, policy=policy.default)["subject"]
-        print(f"{path.name}: to {', '.join(envelope.rcpt_tos)}: {subject} ({len(content):,} bytes)", flush=True)
+        print(
+            f"{path.name}: to {', '.join(envelope.rcpt_tos)}: {subject} ({len(content):,} bytes)",
+            flush=True,
+        )
         return "250 Message accepted"
 
 
@@ -46,9 +49,16 @@ async def serve(port: int, folder: Path) -> None:
         loop.add_signal_handler(signum, stop.set)
     handler = FolderHandler(folder)
     server = await loop.create_server(
-        lambda: SMTP(handler, hostname="localhost", data_size_limit=SIZE_LIMIT, enable_SMTPUTF8=True), "127.0.0.1", port
+        lambda: SMTP(
+            handler, hostname="localhost", data_size_limit=SIZE_LIMIT, enable_SMTPUTF8=True
+        ),
+        "127.0.0.1",
+        port,
     )
-    print(f"Mail server on 127.0.0.1:{server.sockets[0].getsockname()[1]}, mails in {folder}", flush=True)
+    print(
+        f"Mail server on 127.0.0.1:{server.sockets[0].getsockname()[1]}, mails in {folder}",
+        flush=True,
+    )
     await stop.wait()
     server.close()
 

@@ -27,7 +27,10 @@ class Mailbox:
     def mails(self, to: str, after: str = "") -> list[Mail]:
         """The mails to that address, oldest first; `after` is a file name that they come later than."""
         paths = sorted(path for path in self.folder.glob("*.eml") if path.name > after)
-        mails = [Mail(path, message_from_bytes(path.read_bytes(), policy=policy.default)) for path in paths]
+        mails = [
+            Mail(path, message_from_bytes(path.read_bytes(), policy=policy.default))
+            for path in paths
+        ]
         return [mail for mail in mails if to in str(mail.message["to"])]
 
     def newest(self) -> str:

@@ -67,5 +67,7 @@ class ObjectStore:
                 return
             except BotoCoreError as error:
                 if time.monotonic() > deadline or not self._child.is_running:
-                    raise StackError(f"The object store did not start:\n{self._child.last_lines()}") from error
+                    raise StackError(
+                        f"The object store did not start:\n{self._child.last_lines()}"
+                    ) from error
                 time.sleep(0.05)

@@ -36,10 +36,21 @@ TLS_HANDSHAKE = 0x16
 
 def install(folder: Path) -> None:
     """The scanner, without the scripts of its packages: they would fetch lists that it does without."""
-    command = ["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-save", "--prefix", str(folder)]
+    command = [
+        "npm",
+        "install",
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
+        "--no-save",
+        "--prefix",
+        str(folder),
+    ]
     subprocess.run([*command, SCANNER], check=True, capture_output=True, text=True)
     conf = folder / "node_modules" / "@mdn" / "mdn-http-observatory" / "conf"
-    (conf / "hsts-preload.json").write_text("{}")  # the list of preloaded hosts: ours is none of them
+    (conf / "hsts-preload.json").write_text(
+        "{}"
+    )  # the list of preloaded hosts: ours is none of them
 
 
 def make_certificate(folder: Path) -> Path:
@@ -58,7 +69,9 @@ def make_certificate(folder: Path) -> Path:
     )
     pem, secret = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
     path = folder / "site.pem"
-    path.write_bytes(key.private_bytes(pem, secret, serialization.NoEncryption()) + certificate.public_bytes(pem))
+    path.write_bytes(
+        key.private_bytes(pem, secret, serialization.NoEncryption()) + certificate.public_bytes(pem)
+    )
     return path
 
 
@@ -87,14 +100,23 @@ def site(folder: Path, certificate: Path) -> Iterator[str]:
     """A running site as in production; gives its host and port."""
     port, tls_port = free_port(), free_port()
     host = f"localhost:{port}"
-    changes = {"DEBUG": "false", "HTTPS": "true", "STATIC_COLLECTED": "false", "ALLOWED_HOSTS": "localhost,127.0.0.1"}
+    changes = {
+        "DEBUG": "false",
+        "HTTPS": "true",
+        "STATIC_COLLECTED": "false",
+        "ALLOWED_HOSTS": "localhost,127.0.0.1",
+    }
     with Stack(folder, **changes) as stack:
         stack.run("migrate", "--verbosity", "0")
         stack.start("broker", "site")
         plain = urlsplit(stack.site_url).netloc
-        command = [part.replace(plain, f"127.0.0.1:{tls_port}") for part in commands(stack.env)["site"]]
+        command = [
+            part.replace(plain, f"127.0.0.1:{tls_port}") for part in commands(stack.env)["site"]
+        ]
         log = stack.log_dir / "tls.log"
-        stack.children["tls"] = Child("tls", [*command, "--certfile", str(certificate)], stack.env, log)
+        stack.children["tls"] = Child(
+            "tls", [*command, "--certfile", str(certificate)], stack.env, log
+        )
         door = _door(port, int(plain.rpartition(":")[2]), tls_port)
         Thread(target=asyncio.run, args=[door], daemon=True).start()
         for listening in (tls_port, port):

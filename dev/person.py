@@ -52,11 +52,15 @@ class Person:
 
     def notifications(self, since: str = "") -> dict[str, Any]:
         """What is new: `since`, to be sent with the next call, and `notifications`."""
-        answer: dict[str, Any] = self.get("/notifications/", **({"since": since} if since else {})).json()
+        answer: dict[str, Any] = self.get(
+            "/notifications/", **({"since": since} if since else {})
+        ).json()
         return answer
 
     def _ask(self, method: str, path: str, **arguments: Any) -> requests.Response:
         answer = self.session.request(method, self.site_url + path, timeout=TIMEOUT, **arguments)
         if not answer.ok:
-            raise Refused(f"{method} {path} was answered with {answer.status_code} {answer.reason}.")
+            raise Refused(
+                f"{method} {path} was answered with {answer.status_code} {answer.reason}."
+            )
         return answer

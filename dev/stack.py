@@ -94,11 +94,26 @@ def commands(env: Mapping[str, str]) -> dict[str, list[str]]:
     mail_port = urlsplit(env["EMAIL_URL"]).port
     return {
         "broker": [sys.executable, "-m", "dev.broker"],
-        "mail": [sys.executable, "-m", "dev.mail_server", "--port", str(mail_port), "--dir", env["MAIL_DIR"]],
+        "mail": [
+            sys.executable,
+            "-m",
+            "dev.mail_server",
+            "--port",
+            str(mail_port),
+            "--dir",
+            env["MAIL_DIR"],
+        ],
         "worker": [*after_broker, *manage("rqworker")],
-        "sweeper": manage("tend_exports"),
+        "sweeper": manage("sweeper"),
         "site": [
-            *(sys.executable, "-m", "gunicorn", "microblog.wsgi", "--bind", urlsplit(env["SITE_URL"]).netloc),
+            *(
+                sys.executable,
+                "-m",
+                "gunicorn",
+                "microblog.wsgi",
+                "--bind",
+                urlsplit(env["SITE_URL"]).netloc,
+            ),
             *("--threads", "4", "--graceful-timeout", "2", "--no-control-socket"),
         ],
     }
@@ -122,7 +137,9 @@ def kill_session(session: int) -> None:
 
 def die_with_parent(signum: int = signal.SIGKILL) -> None:
     if sys.platform == "linux":
-        _libc.prctl(1, signum)  # PR_SET_PDEATHSIG: nothing is left even where the parent gets a kill -9
+        _libc.prctl(
+            1, signum
+        )  # PR_SET_PDEATHSIG: nothing is left even where the parent gets a kill -9
 
 
 class Child:
@@ -197,7 +214,10 @@ class Stack:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.stop()
 
@@ -229,7 +249,9 @@ class Stack:
 
     def run(self, *arguments: str) -> None:
         """Run a management command of the stack to its end. StackError, with what it printed, if it fails."""
-        done = subprocess.run(manage(*arguments), cwd=ROOT, env=self.env, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            manage(*arguments), cwd=ROOT, env=self.env, capture_output=True, text=True, check=False
+        )
         if done.returncode:
             raise StackError(f"manage.py {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
 
@@ -237,7 +259,9 @@ class Stack:
         """StackError if one of the processes has ended by itself."""
         for child in self.children.values():
             if not child.is_running:
-                raise StackError(f"The {child.name} has ended. The end of {child.log}:\n{child.last_lines()}")
+                raise StackError(
+                    f"The {child.name} has ended. The end of {child.log}:\n{child.last_lines()}"
+                )
 
     def _await(self, name: str) -> None:
         child, is_ready = self.children[name], self._readiness(name)
@@ -274,7 +298,9 @@ class Stack:
         try:
             with redis.Redis.from_url(self.env["REDIS_URL"], decode_responses=True) as connection:
                 keys = connection.smembers("rq:workers")
-                return str(self.children["worker"].pid) in [connection.hget(key, "pid") for key in keys]
+                return str(self.children["worker"].pid) in [
+                    connection.hget(key, "pid") for key in keys
+                ]
         except redis.RedisError:
             return False
 

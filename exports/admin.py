@@ -29,12 +29,13 @@ from django_stubs_ext import StrOrPromise
 
 from blog.http import PersonRequest
 
-from .dashboard import GuardedQueueAdmin
-from .desk import live, queue
-from .desk.actions import ACTIONS, MOST, Action, Rest
-from .desk.permissions import DASHBOARD
-from .kinds import KINDS
+from .archive.kinds import KINDS
 from .models import ErrorCode, ExportMail, ExportTask, MailStatus
+from .staff import live_list as live
+from .staff import queue
+from .staff.actions import ACTIONS, MOST, Action, Rest
+from .staff.permissions import DASHBOARD
+from .staff.rq_dashboard import GuardedQueueAdmin
 
 Lookups = list[tuple[str, StrOrPromise]]
 
@@ -83,12 +84,16 @@ class FailureFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, tasks: QuerySet[ExportTask]) -> QuerySet[ExportTask]:
         value = self.value() or ""
         if value == "mail":
-            return tasks.filter(pk__in=ExportMail.objects.filter(status=MailStatus.GAVE_UP).values("task"))
+            return tasks.filter(
+                pk__in=ExportMail.objects.filter(status=MailStatus.GAVE_UP).values("task")
+            )
         if value == "late":
             late = ExportMail.objects.filter(status=MailStatus.PENDING, tries__gt=0)
             return tasks.filter(pk__in=late.values("task"))
         if value == "bounced":
-            return tasks.filter(pk__in=ExportMail.objects.filter(bounced_at__isnull=False).values("task"))
+            return tasks.filter(
+                pk__in=ExportMail.objects.filter(bounced_at__isnull=False).values("task")
+            )
         return tasks.filter(error_code=value.upper()) if value.upper() in ErrorCode else tasks
 
 
@@ -109,7 +114,11 @@ class AgeFilter(admin.SimpleListFilter):
         value = self.value() or ""
         if value == "older":
             return tasks.filter(created_at__lt=timezone.now() - self.AGES["week"])
-        return tasks.filter(created_at__gte=timezone.now() - self.AGES[value]) if value in self.AGES else tasks
+        return (
+            tasks.filter(created_at__gte=timezone.now() - self.AGES[value])
+            if value in self.AGES
+            else tasks
+        )
 
 
 class MovingList(ChangeList):
@@ -178,7 +187,9 @@ class ExportTaskAdmin(ReadOnly, admin.ModelAdmin[ExportTask]):
             key = UUID(search_term.strip().lstrip("<").partition("@")[0])
         except ValueError:
             return super().get_search_results(request, queryset, search_term)
-        return queryset.filter(Q(pk=key) | Q(pk__in=ExportMail.objects.filter(pk=key).values("task"))), False
+        return queryset.filter(
+            Q(pk=key) | Q(pk__in=ExportMail.objects.filter(pk=key).values("task"))
+        ), False
 
     # Actions
 
@@ -198,10 +209,14 @@ class ExportTaskAdmin(ReadOnly, admin.ModelAdmin[ExportTask]):
         }
 
     @staticmethod
-    def _choose(action: Action, model_admin: Any, request: HttpRequest, tasks: QuerySet[ExportTask]) -> HttpResponse:
+    def _choose(
+        action: Action, model_admin: Any, request: HttpRequest, tasks: QuerySet[ExportTask]
+    ) -> HttpResponse:
         """From the list to the page that asks whether it is meant."""
         chosen = [("task", str(pk)) for pk in tasks.values_list("pk", flat=True)[:MOST]]
-        return redirect(f"{reverse('admin:exports_exporttask_act', args=[action.name])}?{urlencode(chosen)}")
+        return redirect(
+            f"{reverse('admin:exports_exporttask_act', args=[action.name])}?{urlencode(chosen)}"
+        )
 
     def act_view(self, request: PersonRequest, name: str) -> HttpResponse:
         action = ACTIONS.get(name)
@@ -229,7 +244,11 @@ class ExportTaskAdmin(ReadOnly, admin.ModelAdmin[ExportTask]):
                 done.append(rest)
         all(rest() for rest in done)  # until one fails: a broker that hangs takes seconds a call
         if done:
-            words = ngettext("%(action)s: done for %(n)d export.", "%(action)s: done for %(n)d exports.", len(done))
+            words = ngettext(
+                "%(action)s: done for %(n)d export.",
+                "%(action)s: done for %(n)d exports.",
+                len(done),
+            )
             messages.success(request, words % {"action": action.label, "n": len(done)})
         if left := len(tasks) - len(done):
             words = ngettext(
@@ -247,7 +266,12 @@ class ExportTaskAdmin(ReadOnly, admin.ModelAdmin[ExportTask]):
             keys = [UUID(key) for key in data.getlist("task")[:MOST]]
         except ValueError as error:
             raise Http404 from error
-        tasks = list(self.get_queryset(request).select_related("owner").filter(pk__in=keys).order_by("-created_at"))
+        tasks = list(
+            self.get_queryset(request)
+            .select_related("owner")
+            .filter(pk__in=keys)
+            .order_by("-created_at")
+        )
         if not tasks:
             raise Http404
         return tasks
@@ -265,16 +289,26 @@ class ExportTaskAdmin(ReadOnly, admin.ModelAdmin[ExportTask]):
         tasks = list(self.get_queryset(request).filter(pk__in=keys))
         cells = live.describe(tasks, queue.read())
         newest = ExportTask.objects.order_by("-created_at").values_list("pk", flat=True).first()
-        return JsonResponse({"newest": newest, "tasks": {str(pk): row for pk, row in cells.items()}})
+        return JsonResponse(
+            {"newest": newest, "tasks": {str(pk): row for pk, row in cells.items()}}
+        )
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         newest = ExportTask.objects.order_by("-created_at").values_list("pk", flat=True).first()
-        return super().changelist_view(request, {"newest": newest, "title": gettext("Exports")} | (extra_context or {}))
+        return super().changelist_view(
+            request, {"newest": newest, "title": gettext("Exports")} | (extra_context or {})
+        )
 
     # One export
 
     def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         if request.method not in ("GET", "HEAD") or not self.has_view_permission(request):
             raise PermissionDenied
@@ -284,10 +318,16 @@ class ExportTaskAdmin(ReadOnly, admin.ModelAdmin[ExportTask]):
         context = self.admin_site.each_context(request) | {
             "title": gettext("Export of %(owner)s") % {"owner": task.owner.username},
             "task": task,
-            "facts": self._facts(task, self.job(task, is_operator=request.user.has_perm(DASHBOARD))),
+            "facts": self._facts(
+                task, self.job(task, is_operator=request.user.has_perm(DASHBOARD))
+            ),
             "events": task.events.select_related("actor"),
             "mails": task.mails.all(),
-            "actions": [a for a in ACTIONS.values() if request.user.has_perm(a.permission) and a.applies(task)],
+            "actions": [
+                a
+                for a in ACTIONS.values()
+                if request.user.has_perm(a.permission) and a.applies(task)
+            ],
         }
         return TemplateResponse(request, "admin/exporttask_detail.html", context)
 
@@ -307,7 +347,10 @@ class ExportTaskAdmin(ReadOnly, admin.ModelAdmin[ExportTask]):
             (_("started at"), _moment(task.started_at)),
             (_("finished at"), _moment(task.finished_at)),
             (_("duration"), f"{task.duration.total_seconds():.1f} s" if task.duration else ""),
-            (_("size"), filesizeformat(task.archive_bytes) if task.archive_bytes is not None else ""),
+            (
+                _("size"),
+                filesizeformat(task.archive_bytes) if task.archive_bytes is not None else "",
+            ),
             (_("kept until"), _moment(task.archive_expires_at)),
             (_("RQ job"), job),
             ("SHA-256", task.archive_sha256),
@@ -342,7 +385,10 @@ class ExportTaskAdmin(ReadOnly, admin.ModelAdmin[ExportTask]):
         cells = cells_of(task)
         bar = '<progress max="100" value="{}" aria-label="{}" data-live="value"{}></progress> '
         shown = format_html(
-            bar, cells["value"] or 0, gettext("Progress"), "" if cells["value"] is not None else " hidden"
+            bar,
+            cells["value"] or 0,
+            gettext("Progress"),
+            "" if cells["value"] is not None else " hidden",
         )
         return format_html('{}<span data-live="rows">{}</span>', shown, cells["rows"])
 

@@ -11,11 +11,12 @@ class ExportsConfig(AppConfig):
         from allauth.mfa.signals import authenticator_added
         from anymail.signals import tracking
 
-        from blog import deletion, notifications
+        from blog import notifications
+        from blog.accounts import deletion
 
         from . import bounces, checks, progress
         from .deletion import withdraw_exports
-        from .desk.second_factor import note_set_up
+        from .staff.second_factor import note_set_up
 
         notifications.register("export", progress.describe)
         deletion.before_delete(withdraw_exports)

@@ -20,7 +20,9 @@ def note(sender: Any, event: AnymailTrackingEvent, esp_name: str, **more: Any) -
     if mail is None:
         logger.info("%s refused a mail that is no export's.", esp_name)
     elif mail.bounce(_reason(event)):
-        logger.warning("Mail %s of export %s was refused (%s).", mail.pk, mail.task_id, event.event_type)
+        logger.warning(
+            "Mail %s of export %s was refused (%s).", mail.pk, mail.task_id, event.event_type
+        )
 
 
 def _reason(event: AnymailTrackingEvent) -> str:

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
 from django.core.mail import get_connection
 
-from . import coverage
+from .archive import coverage
 from .heartbeat import BEAT_SECONDS
 
 
@@ -21,7 +21,10 @@ def timings(**options: Any) -> list[CheckMessage]:
                 id="exports.E004",
             )
         )
-    if min(settings.EXPORT_TICK_SECONDS, settings.EXPORT_MAX_RATE + 1, settings.EXPORT_JOB_TIMEOUT) <= 0:
+    if (
+        min(settings.EXPORT_TICK_SECONDS, settings.EXPORT_MAX_RATE + 1, settings.EXPORT_JOB_TIMEOUT)
+        <= 0
+    ):
         errors.append(
             Error(
                 "EXPORT_TICK_SECONDS and EXPORT_JOB_TIMEOUT must be positive, EXPORT_MAX_RATE not negative.",
@@ -34,7 +37,7 @@ def timings(**options: Any) -> list[CheckMessage]:
 
 def account_coverage(**options: Any) -> list[CheckMessage]:
     """Fields about people that the archive of an account neither has nor leaves out for a reason."""
-    hint = "Add it to a part in exports/parts.py, or to what exports/coverage.py leaves out."
+    hint = "Add it to a part in exports/archive/sections.py, or to what exports/archive/coverage.py leaves out."
     return [Error(gap, hint=hint, id="exports.E010") for gap in coverage.gaps()]
 
 
@@ -88,7 +91,11 @@ def watching(**options: Any) -> list[CheckMessage]:
         )
     if any("@" not in address for _, address in settings.ADMINS):
         errors.append(
-            Error("ADMINS holds what is no address.", hint="Separate addresses with commas.", id="exports.E007")
+            Error(
+                "ADMINS holds what is no address.",
+                hint="Separate addresses with commas.",
+                id="exports.E007",
+            )
         )
     if 0 < len(settings.METRICS_TOKEN) < SECRET_LENGTH:
         errors.append(

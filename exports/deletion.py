@@ -6,7 +6,8 @@ from django.db import transaction
 
 from blog.models import User
 
-from . import archive, jobs
+from . import jobs
+from .archive import build as archive
 from .models import ExportTask
 
 

@@ -9,8 +9,8 @@ from django.utils import timezone, translation
 from blog.models import User, confirmed_emails
 from microblog import request_ids
 
-from . import archive
-from .kinds import KINDS
+from .archive import build as archive
+from .archive.kinds import KINDS
 from .models import ExportMail, ExportTask, Purpose
 
 BODIES_BYTES = 32 * 1024  # more than headers and both bodies ever take
@@ -22,7 +22,9 @@ class Undeliverable(Exception):
 
 def warm_up() -> None:
     """Compose a mail of each purpose in each language, to nobody: templates, words and addresses are loaded then."""
-    task = ExportTask(owner=User(), archive="-.zip", archive_bytes=0, archive_expires_at=timezone.now())
+    task = ExportTask(
+        owner=User(), archive="-.zip", archive_bytes=0, archive_expires_at=timezone.now()
+    )
     for language, _ in settings.LANGUAGES:
         with translation.override(language):
             for purpose in Purpose:
@@ -54,7 +56,11 @@ def send(mail: ExportMail) -> str:
 def compose(mail: ExportMail, address: str) -> EmailMultiAlternatives:
     """The message in the active language, with the archive attached where it fits."""
     task, kind = mail.task, KINDS[mail.task.kind]
-    attached = mail.purpose == Purpose.ARCHIVE and not archive.is_packed(task) and fits(task.archive_bytes or 0)
+    attached = (
+        mail.purpose == Purpose.ARCHIVE
+        and not archive.is_packed(task)
+        and fits(task.archive_bytes or 0)
+    )
     context = {
         "task": task,
         "owner": task.owner,
@@ -68,7 +74,8 @@ def compose(mail: ExportMail, address: str) -> EmailMultiAlternatives:
         subject=settings.EMAIL_SUBJECT_PREFIX + subject(mail),
         body=render_to_string(f"{template}.txt", context),
         to=[address],
-        headers={"Message-ID": mail.message_id, "Auto-Submitted": "auto-generated"} | request_ids.as_headers(),
+        headers={"Message-ID": mail.message_id, "Auto-Submitted": "auto-generated"}
+        | request_ids.as_headers(),
     )
     message.attach_alternative(render_to_string(f"{template}.html", context), "text/html")
     if attached:

@@ -34,7 +34,9 @@ class Heartbeat:
     about `rows_total`, in the queue's dashboard.
     """
 
-    def __init__(self, renew: Callable[[int], bool], job: Job | None = None, rows_total: int = 0) -> None:
+    def __init__(
+        self, renew: Callable[[int], bool], job: Job | None = None, rows_total: int = 0
+    ) -> None:
         self._renew = renew
         self._rows_done = 0
         self._rows_total = rows_total
@@ -44,14 +46,19 @@ class Heartbeat:
         self._job = job
         self._shown: Job | None = None
         in_context = contextvars.copy_context().run  # the request's id, for the log
-        self._thread = threading.Thread(target=in_context, args=(self._run,), name="heartbeat", daemon=True)
+        self._thread = threading.Thread(
+            target=in_context, args=(self._run,), name="heartbeat", daemon=True
+        )
 
     def __enter__(self) -> "Heartbeat":
         self._thread.start()
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
     ) -> None:
         self._stopping = True
         self._woken.set()
@@ -102,7 +109,9 @@ class Heartbeat:
             return
         if self._shown is None:
             # Through a connection of our own: RQ's waits 25 seconds for an answer, longer than a lease.
-            self._shown = Job(self._job.id, get_connection("default"), serializer=self._job.serializer)
+            self._shown = Job(
+                self._job.id, get_connection("default"), serializer=self._job.serializer
+            )
             self._shown.meta = dict(self._job.meta)  # `save_meta` writes all of it
         self._shown.meta["progress"] = {"done": rows, "total": max(rows, self._rows_total)}
         try:

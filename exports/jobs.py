@@ -21,7 +21,8 @@ from rq.timeouts import JobTimeoutException
 
 from microblog import request_ids
 
-from . import archive, delivery
+from . import delivery
+from .archive import build as archive
 from .heartbeat import Heartbeat, LeaseLost
 from .models import ErrorCode, ExportMail, ExportTask, Status
 
@@ -111,7 +112,9 @@ def withdraw(job_id: str) -> bool:
     try:
         django_rq.get_queue("default").remove(job_id)
     except RedisError as error:
-        logger.warning("Job %s is still on the queue, where it will find nothing to do: %s", job_id, error)
+        logger.warning(
+            "Job %s is still on the queue, where it will find nothing to do: %s", job_id, error
+        )
         return False
     return True
 
@@ -163,7 +166,12 @@ def _sender_died(mail: ExportMail, tries: int) -> None:
 def log_crash(task: ExportTask) -> None:
     """At ERROR, which mails ADMINS, once the task is FAILED; never inside a transaction, because mailing takes long."""
     if task.status == Status.FAILED:
-        logger.error("Export %s failed: its workers died %d times.\n%s", task.pk, task.crashes, task.traceback)
+        logger.error(
+            "Export %s failed: its workers died %d times.\n%s",
+            task.pk,
+            task.crashes,
+            task.traceback,
+        )
     else:
         logger.warning("Export %s: its worker died (crash %d).", task.pk, task.crashes)
 

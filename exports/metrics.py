@@ -24,7 +24,7 @@ from redis.exceptions import RedisError
 
 from blog.models import AccountMail
 
-from . import waiting
+from . import queue_position as waiting
 from .models import Event, ExportEvent, ExportMail, ExportTask, MailStatus, Status, SweeperSign
 from .models.clock import from_now
 
@@ -41,10 +41,16 @@ class ExportCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         yield from _guarded("database", _from_database, DatabaseError)
         yield from _guarded("broker", _from_broker, RedisError)
-        yield _gauge("microblog_disk_free_bytes", "Room under VAR_DIR.", shutil.disk_usage(settings.VAR_DIR).free)
+        yield _gauge(
+            "microblog_disk_free_bytes",
+            "Room under VAR_DIR.",
+            shutil.disk_usage(settings.VAR_DIR).free,
+        )
 
 
-def _guarded(name: str, collect: Callable[[], Iterable[Metric]], away: type[Exception]) -> list[Metric]:
+def _guarded(
+    name: str, collect: Callable[[], Iterable[Metric]], away: type[Exception]
+) -> list[Metric]:
     try:
         metrics = list(collect())
     except away as error:
@@ -62,18 +68,35 @@ def _from_database() -> Iterator[Metric]:
 def _states() -> Iterator[Metric]:
     """Of all rows, which an index alone can count: at most a year's, as long as they are kept."""
     by_status = dict(ExportTask.objects.order_by().values_list("status").annotate(count=Count("*")))
-    yield _by_label("microblog_exports", "Exports by state.", "state", {s: by_status.get(s, 0) for s in Status})
+    yield _by_label(
+        "microblog_exports", "Exports by state.", "state", {s: by_status.get(s, 0) for s in Status}
+    )
     mails = dict(ExportMail.objects.order_by().values_list("status").annotate(count=Count("*")))
-    yield _by_label("microblog_mails", "Mails of exports by state.", "state", {s: mails.get(s, 0) for s in MailStatus})
-    yield _gauge("microblog_account_mails", "Mails about accounts that wait.", AccountMail.objects.waiting().count())
+    yield _by_label(
+        "microblog_mails",
+        "Mails of exports by state.",
+        "state",
+        {s: mails.get(s, 0) for s in MailStatus},
+    )
+    yield _gauge(
+        "microblog_account_mails",
+        "Mails about accounts that wait.",
+        AccountMail.objects.waiting().count(),
+    )
 
 
 def _ages() -> Iterator[Metric]:
     """Seconds since the oldest of what waits, 0 where nothing does."""
     waits = ExportTask.objects.filter(status=Status.READY)
-    yield _gauge("microblog_queue_age_seconds", "The longest wait for a worker.", _age(waits, "queued_at"))
+    yield _gauge(
+        "microblog_queue_age_seconds", "The longest wait for a worker.", _age(waits, "queued_at")
+    )
     mails = ExportMail.objects.unsettled()
-    yield _gauge("microblog_mail_age_seconds", "The longest that a mail has been owed.", _age(mails, "created_at"))
+    yield _gauge(
+        "microblog_mail_age_seconds",
+        "The longest that a mail has been owed.",
+        _age(mails, "created_at"),
+    )
     silence = _age(SweeperSign.objects.all(), "seen_at", where_none=math.inf)
     yield _gauge("microblog_sweeper_silence_seconds", "Time since a sweeper's last round.", silence)
 
@@ -87,21 +110,37 @@ def _last_hour() -> Iterator[Metric]:
     recent = ExportEvent.objects.filter(created_at__gt=from_now(-WINDOW_SECONDS)).order_by()
     by_kind = dict(recent.values_list("kind").annotate(Count("pk")))
     counts = {kind: by_kind.get(kind, 0) for kind in Event}
-    yield _by_label("microblog_events_last_hour", "What happened to exports in the last hour.", "event", counts)
+    yield _by_label(
+        "microblog_events_last_hour", "What happened to exports in the last hour.", "event", counts
+    )
 
     built, mailed = recent.filter(kind=Event.BUILT), recent.filter(kind=Event.MAILED)
     written = built.aggregate(rows=Sum("task__rows_done"), size=Sum("task__archive_bytes"))
     yield _gauge("microblog_rows_last_hour", "Rows written in the last hour.", written["rows"] or 0)
-    yield _gauge("microblog_archive_bytes_last_hour", "Bytes of the last hour's archives.", written["size"] or 0)
+    yield _gauge(
+        "microblog_archive_bytes_last_hour",
+        "Bytes of the last hour's archives.",
+        written["size"] or 0,
+    )
     durations = built.values_list(F("task__finished_at") - F("task__started_at"), flat=True)
-    yield _quantiles("microblog_build_seconds", "Durations of the last hour's builds.", durations[:MOST_ROWS])
+    yield _quantiles(
+        "microblog_build_seconds", "Durations of the last hour's builds.", durations[:MOST_ROWS]
+    )
     delays = mailed.values_list(F("created_at") - F("task__finished_at"), flat=True)
-    yield _quantiles("microblog_mail_seconds", "From a build's end to its mail, in the last hour.", delays[:MOST_ROWS])
+    yield _quantiles(
+        "microblog_mail_seconds",
+        "From a build's end to its mail, in the last hour.",
+        delays[:MOST_ROWS],
+    )
 
 
 def _from_broker() -> Iterator[Metric]:
     yield _gauge("microblog_queue_jobs", "Jobs in the queue.", django_rq.get_queue("default").count)
-    yield _gauge("microblog_workers", "Workers heard from in the last minute.", waiting.worker_count(heard_within=60))
+    yield _gauge(
+        "microblog_workers",
+        "Workers heard from in the last minute.",
+        waiting.worker_count(heard_within=60),
+    )
 
 
 def _gauge(name: str, help_text: str, value: float) -> Metric:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from blog.models import User
 
-from .kinds import KINDS, Kind
+from .archive.kinds import KINDS, Kind
 from .models import ExportTask
 
 
@@ -25,4 +25,6 @@ def offers(owner: User) -> dict[str, Offer]:
     """By name of the kind, in the order in which they are shown."""
     under_way = {task.kind: task for task in owner.export_tasks.unfinished()}
     cooling = {task.kind: task for task in owner.export_tasks.cooling()}
-    return {name: Offer(kind, under_way.get(name), cooling.get(name)) for name, kind in KINDS.items()}
+    return {
+        name: Offer(kind, under_way.get(name), cooling.get(name)) for name, kind in KINDS.items()
+    }

@@ -6,7 +6,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from .kinds import KINDS
+from .archive.kinds import KINDS
 from .models import ErrorCode, MailStatus, Status
 from .models.task import MAX_CRASHES
 
@@ -48,7 +48,9 @@ def _title(facts: dict[str, Any]) -> str:
 
 def _state(facts: dict[str, Any], status: Status) -> str:
     if status == Status.READY and facts.get("paused"):
-        return _("Paused: nothing is being built at the moment. Your request is kept, and goes on by itself")
+        return _(
+            "Paused: nothing is being built at the moment. Your request is kept, and goes on by itself"
+        )
     if facts["crashes"] and status in (Status.READY, Status.RUNNING):
         numbers = {"try": facts["crashes"] + 1, "tries": MAX_CRASHES}
         return _("Interrupted; trying again (%(try)d of %(tries)d)") % numbers
@@ -67,7 +69,10 @@ def _waiting(facts: dict[str, Any]) -> str:
         return _("Your archive is waiting for its turn")
     if facts["wait"] is None:
         return _("Number %(place)s in line") % {"place": place}
-    return _("Number %(place)s in line, ready in %(time)s") % {"place": place, "time": minutes(*facts["wait"])}
+    return _("Number %(place)s in line, ready in %(time)s") % {
+        "place": place,
+        "time": minutes(*facts["wait"]),
+    }
 
 
 def minutes(least: int, most: int) -> str:
@@ -98,7 +103,11 @@ def _toast(facts: dict[str, Any], status: Status) -> dict[str, str] | None:
         reason = ErrorCode(facts["error_code"]).label
         text = _("%(state)s. %(reason)s") % {"state": _state(facts, status), "reason": reason}
         return last | {"level": "danger", "text": text}
-    if status == Status.SUCCESSFUL and facts["mail"] == MailStatus.SENT and not facts.get("bounced"):
+    if (
+        status == Status.SUCCESSFUL
+        and facts["mail"] == MailStatus.SENT
+        and not facts.get("bounced")
+    ):
         return last | {"level": "success", "text": _ended(facts)}
     if status == Status.SUCCESSFUL and facts["mail"] in (MailStatus.SENT, MailStatus.GAVE_UP):
         return last | {"level": "warning", "text": _ended(facts)}

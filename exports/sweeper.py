@@ -19,13 +19,15 @@ from redis.exceptions import RedisError
 from rq.job import Job
 from rq.registry import StartedJobRegistry
 
-from blog import jobs as account_jobs
-from blog import sessions
+from blog.accounts import jobs as account_jobs
+from blog.accounts import sessions
 from blog.models import AccountMail, Notification, User
 from microblog import request_ids
 
-from . import archive, jobs, waiting
-from .kinds import KINDS
+from . import jobs
+from . import queue_position as waiting
+from .archive import build as archive
+from .archive.kinds import KINDS
 from .models import ExportEvent, ExportMail, ExportTask, Status, SweeperSign
 from .models.clock import from_now
 from .models.rows import BATCH, one_by_one
@@ -90,7 +92,10 @@ def cancel_abandoned() -> None:
 def requeue_builds() -> None:
     """Give those that no queue knows of a new attempt. The oldest is put in front last, and so comes first."""
     overlooked = ExportTask.objects.overlooked()
-    ids = {f"{pk}-{attempt}": pk for pk, attempt in overlooked.order_by("queued_at").values_list("pk", "attempt")}
+    ids = {
+        f"{pk}-{attempt}": pk
+        for pk, attempt in overlooked.order_by("queued_at").values_list("pk", "attempt")
+    }
     lost = overlooked.filter(pk__in=_unknown(ids)).order_by("-queued_at")
     requeued = [task for task in one_by_one(lost) if task.requeue()]
     for task in requeued:
@@ -161,7 +166,9 @@ def remove_orphans() -> None:
 def _wanted(paths: dict[str, tuple[UUID, int] | None]) -> set[str]:
     """Those of the archives, each with the build that its name tells of, that are a task's or are being stored."""
     builds = {build for build in paths.values() if build}
-    near = ExportTask.objects.filter(Q(archive__in=paths) | Q(pk__in={pk for pk, _ in builds}, status=Status.RUNNING))
+    near = ExportTask.objects.filter(
+        Q(archive__in=paths) | Q(pk__in={pk for pk, _ in builds}, status=Status.RUNNING)
+    )
     rows = list(near.values_list("pk", "attempt", "status", "archive"))
     running = {(pk, attempt) for pk, attempt, status, _ in rows if status == Status.RUNNING}
     return {name for *_, name in rows} | {path for path, build in paths.items() if build in running}
@@ -171,16 +178,18 @@ def prune_rows() -> None:
     old = from_now(-KEEP_DETAILS_DAYS * 86400)
     ExportEvent.objects.filter(created_at__lt=old).delete()
     ExportTask.objects.filter(created_at__lt=old).exclude(traceback="").update(traceback="")
-    ExportTask.objects.filter(created_at__lt=from_now(-KEEP_TASKS_DAYS * 86400), archive="").exclude(
-        pk__in=ExportTask.objects.unfinished().values("pk")
-    ).delete()
+    ExportTask.objects.filter(
+        created_at__lt=from_now(-KEEP_TASKS_DAYS * 86400), archive=""
+    ).exclude(pk__in=ExportTask.objects.unfinished().values("pk")).delete()
     ExportMail.objects.filter(created_at__lt=old).exclude(error="", bounce_reason="").update(
         error="", bounce_reason=""
     )  # may hold an address
     Notification.objects.filter(name__startswith="export:", updated_at__lt=old).delete()
     given_up, _ = AccountMail.objects.stale().delete()
     if given_up:
-        logger.error("%d mails about accounts could not be sent for a day and are given up.", given_up)
+        logger.error(
+            "%d mails about accounts could not be sent for a day and are given up.", given_up
+        )
 
 
 def prune_people() -> None:
@@ -211,7 +220,9 @@ def _jobs_in_hand() -> set[str]:
     """
     queue = django_rq.get_queue("default")
     started = Job.fetch_many(
-        StartedJobRegistry(queue=queue).get_job_ids(cleanup=False), queue.connection, serializer=queue.serializer
+        StartedJobRegistry(queue=queue).get_job_ids(cleanup=False),
+        queue.connection,
+        serializer=queue.serializer,
     )
     return {*queue.get_job_ids(), *(job.id for job in started if job and _just_started(job))}
 

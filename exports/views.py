@@ -10,14 +10,21 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
+from django.views.decorators.http import (
+    require_GET,
+    require_http_methods,
+    require_POST,
+    require_safe,
+)
 
-from blog import limits
+from blog import rate_limits as limits
 from blog.http import PersonRequest
-from blog.paging import paginate
+from blog.pagination import paginate
 
-from . import archive, asking, jobs
-from .kinds import KINDS, POSTS
+from . import jobs
+from . import requests as asking
+from .archive import build as archive
+from .archive.kinds import KINDS, POSTS
 from .models import Event, ExportTask
 from .models.task import archive_storage
 from .offers import offers
@@ -60,7 +67,9 @@ def _task_request(request: PersonRequest) -> HttpResponse:
         messages.error(request, refusal.words)
         return redirect("exports:task-list")
     if is_new:
-        messages.success(request, _("Your archive is requested. You can go on; the e-mail comes by itself."))
+        messages.success(
+            request, _("Your archive is requested. You can go on; the e-mail comes by itself.")
+        )
     else:
         messages.info(request, _("Your archive is under way already. Here is how far it is."))
     return redirect(task)

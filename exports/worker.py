@@ -25,7 +25,10 @@ class Worker(RQWorker):
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs | {"serializer": JSONSerializer, "worker_ttl": 30, "maintenance_interval": 60})
+        super().__init__(
+            *args,
+            **kwargs | {"serializer": JSONSerializer, "worker_ttl": 30, "maintenance_interval": 60},
+        )
 
     def bootstrap(self, *args: Any, **kwargs: Any) -> None:
         """Load before the first fork what each work-horse would load anew, and keep the collector's hands off it."""
@@ -46,6 +49,8 @@ class Worker(RQWorker):
         try:
             jobs.work_horse_died(job)
         except Exception:
-            logger.exception("Job %s: its death could not be recorded; the sweeper will find it.", job.id)
+            logger.exception(
+                "Job %s: its death could not be recorded; the sweeper will find it.", job.id
+            )
         finally:
             connections.close_all()  # or every later work-horse would inherit this process's connection

@@ -24,7 +24,9 @@ def _fail_open(name: str, answer: Any) -> Callable[..., Any]:
             try:
                 return original(self, *args, **kwargs)
             except RedisError as error:
-                logger.warning("Cache is away, and is left alone for %d s: %s", RESPITE_SECONDS, error)
+                logger.warning(
+                    "Cache is away, and is left alone for %d s: %s", RESPITE_SECONDS, error
+                )
                 type(self).away_until = monotonic() + RESPITE_SECONDS
         default = kwargs.get("default", args[1] if len(args) > 1 else None)
         return default if name == "get" else answer

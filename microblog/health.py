@@ -13,7 +13,7 @@ from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from exports import waiting
+from exports import queue_position as waiting
 from exports.models import SweeperSign
 from exports.models.task import archive_storage
 
@@ -37,7 +37,9 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> HttpResponse:
     """Each thing that is needed, by name, and why it is not there; 503 where one is not."""
     reasons = reasons_by_check()
-    checks = {name: {"ok": why is None, **({"why": why} if why else {})} for name, why in reasons.items()}
+    checks = {
+        name: {"ok": why is None, **({"why": why} if why else {})} for name, why in reasons.items()
+    }
     is_ready = not any(reasons.values())
     return JsonResponse({"ready": is_ready, "checks": checks}, status=200 if is_ready else 503)
 
@@ -62,7 +64,9 @@ def _begin(name: str) -> Future[None]:
         future = _under_way.get(name)
         if future is None or future.done():
             future = _under_way[name] = Future()
-            Thread(target=_run, args=(future, CHECKS[name]), name=f"check-{name}", daemon=True).start()
+            Thread(
+                target=_run, args=(future, CHECKS[name]), name=f"check-{name}", daemon=True
+            ).start()
         return future
 
 
@@ -85,7 +89,9 @@ def _reason(name: str, future: Future[None], deadline: float) -> str | None:
     except NotReady as error:
         why = str(error)
     except Exception as error:
-        why = type(error).__name__  # its words may hold an address or a password: they are for the log
+        why = type(
+            error
+        ).__name__  # its words may hold an address or a password: they are for the log
         logger.warning("Not ready, %s: %s", name, error)
     else:
         return None

@@ -84,8 +84,15 @@ class AccessLogMiddleware:
         response = self.get_response(request)
         took = round(1000 * (time.monotonic() - began))
         route = f"/{request.resolver_match.route}" if request.resolver_match else "-"
-        facts = {"method": request.method, "route": route, "status": response.status_code, "milliseconds": took}
-        access_logger.info("%(method)s %(route)s %(status)d in %(milliseconds)d ms", facts, extra=facts)
+        facts = {
+            "method": request.method,
+            "route": route,
+            "status": response.status_code,
+            "milliseconds": took,
+        }
+        access_logger.info(
+            "%(method)s %(route)s %(status)d in %(milliseconds)d ms", facts, extra=facts
+        )
         return response
 
 
@@ -101,7 +108,9 @@ class AdminMailHandler(AdminEmailHandler):
             return
         try:
             first_line, _, _ = redact(record.getMessage()).partition("\n")
-            self.send_mail(self.format_subject(f"{record.levelname}: {first_line}"), self.format(record))
+            self.send_mail(
+                self.format_subject(f"{record.levelname}: {first_line}"), self.format(record)
+            )
         except Exception:
             self.handleError(record)
 
@@ -124,5 +133,8 @@ def fingerprint(record: LogRecord) -> str:
     parts = [record.name, str(record.msg)]
     if record.exc_info and record.exc_info[0]:
         where = extract_tb(record.exc_info[2])[-1:]
-        parts = [record.exc_info[0].__qualname__, *(f"{frame.filename}:{frame.lineno}" for frame in where)]
+        parts = [
+            record.exc_info[0].__qualname__,
+            *(f"{frame.filename}:{frame.lineno}" for frame in where),
+        ]
     return sha256("\n".join(parts).encode(errors="replace")).hexdigest()[:32]

@@ -9,7 +9,11 @@ PREFIX = "ANYMAIL_"
 
 def anymail_settings(environment: Mapping[str, str]) -> dict[str, Any]:
     """Each ANYMAIL_<NAME> as <NAME>."""
-    return {name[len(PREFIX) :]: _read(value) for name, value in environment.items() if name.startswith(PREFIX)}
+    return {
+        name[len(PREFIX) :]: _read(value)
+        for name, value in environment.items()
+        if name.startswith(PREFIX)
+    }
 
 
 def _read(value: str) -> Any:

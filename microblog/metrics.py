@@ -7,7 +7,13 @@ from collections.abc import Callable, Iterator
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import constant_time_compare
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    generate_latest,
+)
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
@@ -18,7 +24,10 @@ METHODS = ("GET", "HEAD", "POST")
 
 own_registry = CollectorRegistry()
 requests_total = Counter(
-    "microblog_requests", "Requests by view and status.", ["view", "method", "status"], registry=own_registry
+    "microblog_requests",
+    "Requests by view and status.",
+    ["view", "method", "status"],
+    registry=own_registry,
 )
 request_seconds = Histogram(
     "microblog_request_seconds",
@@ -49,7 +58,9 @@ def metrics(request: HttpRequest) -> HttpResponse:
     """Everything, for whoever has METRICS_TOKEN; 404 where there is none, 401 without it."""
     if not settings.METRICS_TOKEN:
         return HttpResponse(status=404)
-    if not constant_time_compare(request.headers.get("Authorization", ""), f"Bearer {settings.METRICS_TOKEN}"):
+    if not constant_time_compare(
+        request.headers.get("Authorization", ""), f"Bearer {settings.METRICS_TOKEN}"
+    ):
         return HttpResponse(status=401, headers={"WWW-Authenticate": "Bearer"})
     registry = CollectorRegistry()
     registry.register(RequestCollector())

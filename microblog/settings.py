@@ -35,7 +35,9 @@ SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 
 SITE_URL = env.str("SITE_URL", default="http://localhost:8000").rstrip("/")
 SITE_HOST = urlsplit(SITE_URL).hostname or "localhost"
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[SITE_HOST, "localhost", "127.0.0.1"] if DEBUG else [SITE_HOST])
+ALLOWED_HOSTS = env.list(
+    "ALLOWED_HOSTS", default=[SITE_HOST, "localhost", "127.0.0.1"] if DEBUG else [SITE_HOST]
+)
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
 
 # Where the embedded database, broker, mails and archives live.
@@ -49,7 +51,7 @@ INSTALLED_APPS = [
     "blog",
     "exports",
     "api",
-    "exports.desk.apps.DeskConfig",
+    "exports.staff.apps.DeskConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -81,7 +83,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "api.middleware.ApiMiddleware",
-    "blog.sessions.SessionLimitMiddleware",
+    "blog.accounts.sessions.SessionLimitMiddleware",
     "blog.middleware.PersonMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -110,7 +112,9 @@ TEMPLATES = [
 
 # Database: SQLite unless told otherwise
 
-DATABASES: dict[str, dict[str, Any]] = {"default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR}/db.sqlite3")}
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR}/db.sqlite3")
+}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # IMMEDIATE, because a DEFERRED transaction that reads and then writes fails with "database is locked"
     # whatever the timeout; FULL, because the record that a mail went out must survive a power cut.
@@ -179,15 +183,21 @@ EXPORT_TICK_SECONDS = env.float("EXPORT_TICK_SECONDS", default=5)
 EXPORT_MAX_RATE = env.int("EXPORT_MAX_RATE", default=0)  # rows a second; 0 is no limit
 EXPORT_MAIL_LIMIT = env.int("EXPORT_MAIL_LIMIT", default=10_000_000)  # bytes of the encoded mail
 EXPORT_KEEP_DAYS = env.float("EXPORT_KEEP_DAYS", default=7)
-EXPORT_COOLDOWN = env.float("EXPORT_COOLDOWN", default=600)  # seconds from one success to the next request
-EXPORT_MIN_FREE = env.int("EXPORT_MIN_FREE", default=200_000_000)  # bytes of disk below which no build begins
-EXPORT_ACCEL_PREFIX = env.str("EXPORT_ACCEL_PREFIX", default="")  # nginx's internal location for the archives
+EXPORT_COOLDOWN = env.float(
+    "EXPORT_COOLDOWN", default=600
+)  # seconds from one success to the next request
+EXPORT_MIN_FREE = env.int(
+    "EXPORT_MIN_FREE", default=200_000_000
+)  # bytes of disk below which no build begins
+EXPORT_ACCEL_PREFIX = env.str(
+    "EXPORT_ACCEL_PREFIX", default=""
+)  # nginx's internal location for the archives
 
 
 # People
 
 AUTH_USER_MODEL = "blog.User"
-AUTHENTICATION_BACKENDS = ["blog.accounts.AccountBackend"]
+AUTHENTICATION_BACKENDS = ["blog.accounts.adapter.AccountBackend"]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 
@@ -197,24 +207,35 @@ SESSION_IDLE_SECONDS = 12 * 3600
 SESSION_COOKIE_AGE = 30 * 86_400  # since it was last used, with "Keep me signed in"
 SESSION_LONGEST_SECONDS = 90 * 86_400
 
-ACCOUNT_ADAPTER = "blog.accounts.AccountAdapter"
+ACCOUNT_ADAPTER = "blog.accounts.adapter.AccountAdapter"
 ACCOUNT_FORMS = {
-    "login": "blog.account_forms.LoginForm",
-    "signup": "blog.account_forms.SignupForm",
-    "add_email": "blog.account_forms.AddEmailForm",
-    "change_password": "blog.account_forms.ChangePasswordForm",
-    "set_password": "blog.account_forms.SetPasswordForm",
-    "reset_password": "blog.account_forms.ResetPasswordForm",
-    "reset_password_from_key": "blog.account_forms.ResetPasswordKeyForm",
-    "reauthenticate": "blog.account_forms.ReauthenticateForm",
+    "login": "blog.accounts.forms.LoginForm",
+    "signup": "blog.accounts.forms.SignupForm",
+    "add_email": "blog.accounts.forms.AddEmailForm",
+    "change_password": "blog.accounts.forms.ChangePasswordForm",
+    "set_password": "blog.accounts.forms.SetPasswordForm",
+    "reset_password": "blog.accounts.forms.ResetPasswordForm",
+    "reset_password_from_key": "blog.accounts.forms.ResetPasswordKeyForm",
+    "reauthenticate": "blog.accounts.forms.ReauthenticateForm",
 }
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
 ACCOUNT_USERNAME_VALIDATORS = "blog.models.USERNAME_VALIDATORS"
-ACCOUNT_USERNAME_BLACKLIST = ["admin", "administrator", "microblog", "moderator", "root", "staff", "support", "system"]
+ACCOUNT_USERNAME_BLACKLIST = [
+    "admin",
+    "administrator",
+    "microblog",
+    "moderator",
+    "root",
+    "staff",
+    "support",
+    "system",
+]
 ACCOUNT_PRESERVE_USERNAME_CASING = True
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
-ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True  # in the browser that signed up; elsewhere the password is asked for
+ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = (
+    True  # in the browser that signed up; elsewhere the password is asked for
+)
 ACCOUNT_CHANGE_EMAIL = True  # one address, and another in its place once that is confirmed
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Microblog] "
@@ -228,23 +249,30 @@ ACCOUNT_RATE_LIMITS = {
 
 RATE_LIMITS = env.bool("RATE_LIMITS", default=True)  # blog.limits
 
-MFA_ADAPTER = "blog.accounts.SecondFactorAdapter"
+MFA_ADAPTER = "blog.accounts.adapter.SecondFactorAdapter"
 MFA_FORMS = {
-    "authenticate": "blog.account_forms.CodeForm",
-    "reauthenticate": "blog.account_forms.CodeAgainForm",
-    "activate_totp": "blog.account_forms.FirstCodeForm",
+    "authenticate": "blog.accounts.forms.CodeForm",
+    "reauthenticate": "blog.accounts.forms.CodeAgainForm",
+    "activate_totp": "blog.accounts.forms.FirstCodeForm",
 }
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Microblog"
-MFA_TOTP_TOLERANCE = 1  # a code counts for a minute and a half: clocks of telephones are not all right
-STAFF_SECOND_FACTOR = env.bool("STAFF_SECOND_FACTOR", default=not DEBUG)  # whether the admin opens to no others
+MFA_TOTP_TOLERANCE = (
+    1  # a code counts for a minute and a half: clocks of telephones are not all right
+)
+STAFF_SECOND_FACTOR = env.bool(
+    "STAFF_SECOND_FACTOR", default=not DEBUG
+)  # whether the admin opens to no others
 
-PASSWORD_HASHERS = ["blog.hashers.Argon2idHasher", "django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+PASSWORD_HASHERS = [
+    "blog.accounts.hashers.Argon2idHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "blog.passwords.UserAttributeSimilarityValidator"},
-    {"NAME": "blog.passwords.MinimumLengthValidator"},
-    {"NAME": "blog.passwords.MaximumLengthValidator"},
-    {"NAME": "blog.passwords.CommonPasswordValidator"},
+    {"NAME": "blog.accounts.passwords.UserAttributeSimilarityValidator"},
+    {"NAME": "blog.accounts.passwords.MinimumLengthValidator"},
+    {"NAME": "blog.accounts.passwords.MaximumLengthValidator"},
+    {"NAME": "blog.accounts.passwords.CommonPasswordValidator"},
 ]
 
 
@@ -274,7 +302,10 @@ WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = not STATIC_COLLECTED
 
 EXPORT_BUCKET = env.str("EXPORT_BUCKET", default="")
 STORAGES: dict[str, dict[str, Any]] = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": VAR_DIR / "media"}},
+    "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": VAR_DIR / "media"},
+    },
     "staticfiles": {
         "BACKEND": "microblog.storage.StaticFiles"
         if STATIC_COLLECTED
@@ -322,8 +353,8 @@ USE_THOUSAND_SEPARATOR = True
 
 # Safety
 
-SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = env.bool(
-    "HTTPS", default=not DEBUG
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = (
+    env.bool("HTTPS", default=not DEBUG)
 )
 if SECURE_SSL_REDIRECT:
     SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=31_536_000)
@@ -363,7 +394,9 @@ CONTENT_SECURITY_POLICY = {
 LOG_FORMAT = env.str("LOG_FORMAT", default="plain" if DEBUG else "json")
 if LOG_FORMAT not in ("json", "plain"):
     raise ImproperlyConfigured("LOG_FORMAT is either json or plain.")
-ADMIN_MAIL_PAUSE = env.int("ADMIN_MAIL_PAUSE", default=600)  # seconds until the same error is mailed again
+ADMIN_MAIL_PAUSE = env.int(
+    "ADMIN_MAIL_PAUSE", default=600
+)  # seconds until the same error is mailed again
 ADMIN_MAIL_HOURLY = env.int("ADMIN_MAIL_HOURLY", default=20)  # mails about errors in an hour
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
@@ -376,7 +409,11 @@ LOGGING = {
         "plain": {"()": "microblog.logs.PlainFormatter"},
     },
     "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["request_id"]},
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": LOG_FORMAT,
+            "filters": ["request_id"],
+        },
         "mail_admins": {
             "class": "microblog.logs.AdminMailHandler",
             "level": "ERROR",
@@ -400,4 +437,8 @@ LOGGING = {
 if SENTRY_DSN := env.str("SENTRY_DSN", default=""):
     from . import sentry
 
-    sentry.start(SENTRY_DSN, env.str("SENTRY_ENVIRONMENT", default="production"), env.str("SENTRY_RELEASE", default=""))
+    sentry.start(
+        SENTRY_DSN,
+        env.str("SENTRY_ENVIRONMENT", default="production"),
+        env.str("SENTRY_RELEASE", default=""),
+    )

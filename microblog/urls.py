@@ -10,7 +10,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("exports/", include("exports.urls")),
     path("settings/tokens/", include("api.token_urls")),
-    path("settings/", include("blog.account_urls")),
+    path("settings/", include("blog.accounts.urls")),
     path("", include("blog.urls")),
     path("api/", include("api.urls")),  # after those whose converter it uses
 ]

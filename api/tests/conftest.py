@@ -15,7 +15,9 @@ def program() -> Callable[..., Client]:
 
     def make(owner: User, is_read_only: bool = False, **more: Any) -> Client:
         _, secret = ApiToken.objects.make(owner, "A program", is_read_only)
-        return Client(headers={"authorization": f"Bearer {secret}"}, enforce_csrf_checks=True, **more)
+        return Client(
+            headers={"authorization": f"Bearer {secret}"}, enforce_csrf_checks=True, **more
+        )
 
     return make
 

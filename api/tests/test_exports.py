@@ -3,7 +3,7 @@ from contextlib import closing
 
 import pytest
 
-from blog import limits
+from blog import rate_limits as limits
 from exports import jobs
 from exports.models import ErrorCode, Event, ExportTask, Status
 from exports.models.clock import from_now
@@ -23,7 +23,9 @@ def task(alice):
     return ExportTask.objects.request(alice.pk)[0]
 
 
-def test_an_archive_is_asked_for_and_handed_out(ask, alice, monkeypatch, django_capture_on_commit_callbacks):
+def test_an_archive_is_asked_for_and_handed_out(
+    ask, alice, monkeypatch, django_capture_on_commit_callbacks
+):
     handed_out: list[ExportTask] = []
     monkeypatch.setattr(jobs, "enqueue_export", handed_out.append)
     with django_capture_on_commit_callbacks(execute=True):
@@ -77,14 +79,22 @@ def test_it_tells_how_far_it_is(api, task):
     task.claim()
     task.renew(100)
     shown = api.get(f"{EXPORTS}{task.pk}/").json()
-    assert (shown["status"], shown["percent"], shown["rows_done"], shown["rows_total"]) == ("RUNNING", 50, 100, 200)
+    assert (shown["status"], shown["percent"], shown["rows_done"], shown["rows_total"]) == (
+        "RUNNING",
+        50,
+        100,
+        200,
+    )
 
 
 def test_it_tells_why_it_failed(api, task):
     task.claim()
     task.fail(ErrorCode.TIMEOUT, "")
     shown = api.get(f"{EXPORTS}{task.pk}/").json()
-    assert (shown["status"], shown["error"]) == ("FAILED", "It took longer than an export may take.")
+    assert (shown["status"], shown["error"]) == (
+        "FAILED",
+        "It took longer than an export may take.",
+    )
 
 
 def test_it_is_cancelled_once(api, task):
@@ -98,7 +108,9 @@ def test_the_list_costs_the_same_however_long_it_is(api, alice, task, django_ass
     api.get(EXPORTS)
     with django_assert_num_queries(3):
         assert [row["id"] for row in api.get(EXPORTS).json()["items"]] == [str(task.pk)]
-    ExportTask.objects.bulk_create([ExportTask(owner=alice, status=Status.CANCELLED) for _ in range(25)])
+    ExportTask.objects.bulk_create(
+        [ExportTask(owner=alice, status=Status.CANCELLED) for _ in range(25)]
+    )
     with django_assert_num_queries(3):
         page = api.get(EXPORTS).json()
     assert len(page["items"]) == 20

@@ -1,6 +1,6 @@
 import pytest
 
-from blog import limits
+from blog import rate_limits as limits
 from blog.models import Block, Follow, Notification, User
 
 pytestmark = pytest.mark.django_db
@@ -15,7 +15,10 @@ def test_somebody_is_followed_once_and_told(api, alice, bob):
     assert alice.following.get().followed == bob
     assert Notification.objects.get().user == bob
     (row,) = api.get(FOLLOWING).json()["items"]
-    assert (row["username"], row["followed_at"]) == ("bob", alice.following.get().created_at.isoformat()[:-6] + "Z")
+    assert (row["username"], row["followed_at"]) == (
+        "bob",
+        alice.following.get().created_at.isoformat()[:-6] + "Z",
+    )
 
 
 def test_somebody_is_followed_no_more(api, alice, bob):

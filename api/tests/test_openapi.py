@@ -23,9 +23,16 @@ from exports.models import ExportTask
 from microblog.wsgi import application
 
 DOCUMENT = "/api/v1/openapi.json"
-CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
 
-schema = schemathesis.openapi.from_dict(json.loads(json.dumps(api.get_openapi_schema(), cls=DjangoJSONEncoder)))
+schema = schemathesis.openapi.from_dict(
+    json.loads(json.dumps(api.get_openapi_schema(), cls=DjangoJSONEncoder))
+)
 schema.app = application
 
 
@@ -51,7 +58,9 @@ def test_every_answer_is_as_described(case, headers, alice):
     case.call_and_validate(headers=headers, checks=CHECKS)
     if "pk" in case.path_parameters:  # what nobody would guess
         is_export = "/exports/" in case.path
-        there = ExportTask.objects.request(alice.pk)[0] if is_export else baker.make(Post, author=alice)
+        there = (
+            ExportTask.objects.request(alice.pk)[0] if is_export else baker.make(Post, author=alice)
+        )
         case.path_parameters["pk"] = there.pk
         case.call_and_validate(headers=headers, checks=CHECKS)
 
@@ -72,7 +81,10 @@ def test_its_words_are_translated_each_time_anew(client, db, monkeypatch):
     operation = shouted["paths"]["/api/v1/posts/"]["get"]
     assert operation["summary"] == "YOUR POSTS, NEWEST FIRST"
     assert operation["parameters"][0]["description"].startswith("WHERE THE PAGE BEGINS")
-    assert shouted["components"]["schemas"]["PostOut"]["properties"]["url"]["description"] == "THE POST'S PAGE."
+    assert (
+        shouted["components"]["schemas"]["PostOut"]["properties"]["url"]["description"]
+        == "THE POST'S PAGE."
+    )
     assert client.get(DOCUMENT).json() == original
 
 

@@ -4,7 +4,7 @@ import pytest
 from django.contrib.sessions.models import Session
 
 from api.schemas import ProfileOut
-from blog import limits
+from blog import rate_limits as limits
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
@@ -25,7 +25,17 @@ def check(answer, status, **more):
 
 @pytest.mark.parametrize(
     "authorization",
-    [None, "", "Bearer", "Bearer ", "Bearer mb_", "Bearer mb_" + "x" * 43, "Basic YTpi", "Bearer é", "mb_x"],
+    [
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer mb_",
+        "Bearer mb_" + "x" * 43,
+        "Basic YTpi",
+        "Bearer é",
+        "mb_x",
+    ],
 )
 def test_without_a_token_that_counts_nothing_is_told(client, authorization):
     headers = {"authorization": authorization} if authorization is not None else {}
@@ -70,7 +80,9 @@ def test_a_token_that_may_only_read_changes_nothing(program, alice, bob, method,
     check(getattr(reader, method)(path), 403, detail="This token may only read.")
 
 
-@pytest.mark.parametrize("path", ["/api/v1/", "/api/v1/nothing/", "/api/v1/posts", "/api/v2/posts/", "/api/nothing"])
+@pytest.mark.parametrize(
+    "path", ["/api/v1/", "/api/v1/nothing/", "/api/v1/posts", "/api/v2/posts/", "/api/nothing"]
+)
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_an_unknown_address_is_a_problem_too(api, method, path):
     check(getattr(api, method)(path), 404)
@@ -116,7 +128,10 @@ def test_too_often_says_when_to_go_on(api, alice, settings, monkeypatch):
 def test_guesses_count_for_the_address(client, settings, monkeypatch):
     settings.RATE_LIMITS = True
     monkeypatch.setitem(limits.RATES, "api", limits.Rate(9, 2, 3600))
-    guesses = [client.get(PROFILE, headers={"authorization": f"Bearer mb_{n}"}).status_code for n in range(3)]
+    guesses = [
+        client.get(PROFILE, headers={"authorization": f"Bearer mb_{n}"}).status_code
+        for n in range(3)
+    ]
     assert guesses == [401, 401, 429]
 
 

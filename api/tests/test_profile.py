@@ -39,7 +39,13 @@ def test_what_is_left_out_stays_as_it_is(change, alice):
 
 
 @pytest.mark.parametrize(
-    "fields", [{"about_me": "x" * 281}, {"language": "xx"}, {"time_zone": "Mars/Olympus"}, {"about_me": "a\0b"}]
+    "fields",
+    [
+        {"about_me": "x" * 281},
+        {"language": "xx"},
+        {"time_zone": "Mars/Olympus"},
+        {"about_me": "a\0b"},
+    ],
 )
 def test_what_the_form_refuses_changes_nothing(change, alice, fields):
     answer = change(**fields)
@@ -54,4 +60,6 @@ def test_what_the_form_refuses_changes_nothing(change, alice, fields):
 
 @pytest.mark.parametrize("field", ["username", "email", "is_staff", "password"])
 def test_nothing_else_can_be_changed(change, alice, field):
-    assert change(**{field: "x"}).json()["errors"] == [{"field": field, "detail": "There is no such field."}]
+    assert change(**{field: "x"}).json()["errors"] == [
+        {"field": field, "detail": "There is no such field."}
+    ]

@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from blog.models import ApiToken, token
+from blog.models import ApiToken
+from blog.models import api_token as token
 from conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -64,9 +65,13 @@ def test_a_token_that_was_revoked_meanwhile_is_not_shown(careful, alice):
     assert careful.get(f"{TOKENS}made/").url == TOKENS
 
 
-@pytest.mark.parametrize(("typed", "words"), [({"is_read_only": "on"}, "change nothing"), ({}, "in your name")])
+@pytest.mark.parametrize(
+    ("typed", "words"), [({"is_read_only": "on"}, "change nothing"), ({}, "in your name")]
+)
 def test_the_page_says_what_it_may(careful, typed, words):
-    assert f"can {words}" in show(careful, **typed).content.decode().replace("can read and write", "can")
+    assert f"can {words}" in show(careful, **typed).content.decode().replace(
+        "can read and write", "can"
+    )
 
 
 def test_the_owner_is_told_by_mail(careful, alice, new_mails):
@@ -83,7 +88,9 @@ def test_the_owner_is_told_by_mail(careful, alice, new_mails):
 def test_the_password_is_asked_for_again(client, alice):
     client.post("/accounts/login/", {"login": "alice", "password": PASSWORD})
     session = client.session
-    session["account_authentication_methods"] = [{"method": "password", "at": 0, "username": "alice"}]
+    session["account_authentication_methods"] = [
+        {"method": "password", "at": 0, "username": "alice"}
+    ]
     session.save()
     assert client.get(f"{TOKENS}new/").url.startswith("/accounts/reauthenticate/")
     assert make(client).url.startswith("/accounts/reauthenticate/")
@@ -151,7 +158,9 @@ def test_a_program_at_work_is_not_the_person_being_here(alice, api):
     assert alice.last_seen_at is None
 
 
-@pytest.mark.parametrize(("path", "wrong"), [("", "post"), ("new/", "put"), ("made/", "post"), ("1/revoke/", "get")])
+@pytest.mark.parametrize(
+    ("path", "wrong"), [("", "post"), ("new/", "put"), ("made/", "post"), ("1/revoke/", "get")]
+)
 def test_pages_refuse_the_wrong_method_and_visitors(client, careful, path, wrong):
     assert getattr(careful, wrong)(TOKENS + path).status_code == 405
     right = "post" if path.endswith("revoke/") else "get"

@@ -15,9 +15,10 @@ from api.auth import count
 from api.problems import Refusal
 from api.schemas import Before, ExportIn, ExportOut, ExportPage, problems, site
 from blog.http import PersonRequest
-from blog.paging import paginate
-from exports import asking, jobs
-from exports.kinds import KINDS
+from blog.pagination import paginate
+from exports import jobs
+from exports import requests as asking
+from exports.archive.kinds import KINDS
 from exports.models import ExportTask
 from exports.views import download
 
@@ -25,18 +26,26 @@ router = Router(tags=[gettext_noop("Exports")])
 
 
 @router.get(
-    "/exports/", summary=gettext_noop("Your exports, newest first"), response={200: ExportPage, **problems(404)}
+    "/exports/",
+    summary=gettext_noop("Your exports, newest first"),
+    response={200: ExportPage, **problems(404)},
 )
 def export_list(request: PersonRequest, before: Before = None) -> ExportPage:
-    return ExportPage.of(request, paginate(request.user.export_tasks.prefetch_related("mails"), before))
+    return ExportPage.of(
+        request, paginate(request.user.export_tasks.prefetch_related("mails"), before)
+    )
 
 
 @router.post(
     "/exports/",
-    summary=gettext_noop("Ask for an archive, or for the one of that kind that is under way already"),
+    summary=gettext_noop(
+        "Ask for an archive, or for the one of that kind that is under way already"
+    ),
     response={200: ExportOut, 201: ExportOut, **problems(400, 403, 422, 503)},
 )
-def export_create(request: PersonRequest, data: ExportIn, response: HttpResponse) -> Status[ExportOut]:
+def export_create(
+    request: PersonRequest, data: ExportIn, response: HttpResponse
+) -> Status[ExportOut]:
     if data.kind not in KINDS:
         raise Refusal(422, errors=[("kind", _("There is no such kind of archive."))])
     count(request, "export")
@@ -44,7 +53,9 @@ def export_create(request: PersonRequest, data: ExportIn, response: HttpResponse
         task, is_new = asking.ask(request.user, data.kind)
     except asking.Cooling as refusal:
         seconds = math.ceil((refusal.last.next_request_at - timezone.now()).total_seconds())
-        raise Refusal(429, refusal.words, headers={"Retry-After": str(max(1, seconds))}) from refusal
+        raise Refusal(
+            429, refusal.words, headers={"Retry-After": str(max(1, seconds))}
+        ) from refusal
     except asking.NoRoom as refusal:
         raise Refusal(503, refusal.words) from refusal
     response["Location"] = site(reverse("api-1:export_detail", args=[task.pk]))
@@ -52,7 +63,9 @@ def export_create(request: PersonRequest, data: ExportIn, response: HttpResponse
 
 
 @router.get(
-    "/exports/{uuid:pk}/", summary=gettext_noop("How an export stands"), response={200: ExportOut, **problems(404)}
+    "/exports/{uuid:pk}/",
+    summary=gettext_noop("How an export stands"),
+    response={200: ExportOut, **problems(404)},
 )
 def export_detail(request: PersonRequest, pk: UUID) -> ExportOut:
     return _shown(get_object_or_404(request.user.export_tasks, pk=pk))
@@ -77,7 +90,9 @@ def export_cancel(request: PersonRequest, pk: UUID) -> ExportOut:
     response={200: None, **problems(404)},
     openapi_extra={
         "responses": {
-            200: {"content": {"application/json": {"schema": {}}, "application/zip": {"schema": {}}}},
+            200: {
+                "content": {"application/json": {"schema": {}}, "application/zip": {"schema": {}}}
+            },
             302: {"description": gettext_noop("To the object store, where archives lie in one")},
         }
     },

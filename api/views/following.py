@@ -8,12 +8,16 @@ from api.schemas import Before, FollowPage, PersonOut, problems
 from blog import deeds
 from blog.http import PersonRequest
 from blog.models import User, unblocked
-from blog.paging import paginate
+from blog.pagination import paginate
 
 router = Router(tags=[_("Following")])
 
 
-@router.get("/following/", summary=_("Whom you follow, newest first"), response={200: FollowPage, **problems(404)})
+@router.get(
+    "/following/",
+    summary=_("Whom you follow, newest first"),
+    response={200: FollowPage, **problems(404)},
+)
 def following_list(request: PersonRequest, before: Before = None) -> FollowPage:
     follows = request.user.following.select_related("followed")
     seen = follows.filter(unblocked(request.user, "followed"), followed__is_active=True)

@@ -12,18 +12,22 @@ from blog import deeds
 from blog.forms import PostEditForm, PostForm
 from blog.http import PersonRequest
 from blog.models import Post
-from blog.paging import first_page, paginate
+from blog.pagination import first_page, paginate
 
 router = Router(tags=[_("Posts")])
 
 
-@router.get("/posts/", summary=_("Your posts, newest first"), response={200: PostPage, **problems(404)})
+@router.get(
+    "/posts/", summary=_("Your posts, newest first"), response={200: PostPage, **problems(404)}
+)
 def post_list(request: PersonRequest, before: Before = None) -> PostPage:
     posts = request.user.posts.visible_to(request.user).select_related("author")
     return PostPage.of(request, paginate(posts, before))
 
 
-@router.post("/posts/", summary=_("Write a post"), response={201: PostOut, **problems(400, 403, 422)})
+@router.post(
+    "/posts/", summary=_("Write a post"), response={201: PostOut, **problems(400, 403, 422)}
+)
 def post_create(request: PersonRequest, data: PostIn, response: HttpResponse) -> Status[PostOut]:
     form = PostForm(data.dict(), instance=Post(author=request.user))
     check(form)
@@ -40,7 +44,9 @@ def post_detail(request: PersonRequest, pk: int) -> PostOut:
 
 
 @router.patch(
-    "/posts/{int:pk}/", summary=_("Change a post of yours"), response={200: PostOut, **problems(400, 403, 404, 422)}
+    "/posts/{int:pk}/",
+    summary=_("Change a post of yours"),
+    response={200: PostOut, **problems(400, 403, 404, 422)},
 )
 def post_edit(request: PersonRequest, pk: int, data: PostIn) -> PostOut:
     post = get_object_or_404(request.user.posts.select_related("author"), pk=pk)
@@ -50,7 +56,11 @@ def post_edit(request: PersonRequest, pk: int, data: PostIn) -> PostOut:
     return PostOut.of(deeds.publish(form))
 
 
-@router.delete("/posts/{int:pk}/", summary=_("Delete a post of yours"), response={204: None, **problems(403, 404)})
+@router.delete(
+    "/posts/{int:pk}/",
+    summary=_("Delete a post of yours"),
+    response={204: None, **problems(403, 404)},
+)
 def post_delete(request: PersonRequest, pk: int) -> Status[None]:
     get_object_or_404(request.user.posts, pk=pk).delete()
     return Status(204, None)
@@ -67,7 +77,9 @@ def timeline(request: PersonRequest, before: Before = None) -> PostPage:
 
 
 @router.get(
-    "/explore/", summary=_("What everyone has written, newest first"), response={200: PostPage, **problems(404)}
+    "/explore/",
+    summary=_("What everyone has written, newest first"),
+    response={200: PostPage, **problems(404)},
 )
 def explore(request: PersonRequest, before: Before = None) -> PostPage:
     posts = Post.objects.offered_to(request.user).select_related("author")

@@ -16,7 +16,11 @@ def profile_detail(request: PersonRequest) -> ProfileOut:
     return ProfileOut.of_described(User.objects.described(request.user).get(pk=request.user.pk))
 
 
-@router.patch("/profile/", summary=_("Change your profile"), response={200: ProfileOut, **problems(400, 403, 422)})
+@router.patch(
+    "/profile/",
+    summary=_("Change your profile"),
+    response={200: ProfileOut, **problems(400, 403, 422)},
+)
 def profile_edit(request: PersonRequest, data: ProfileIn) -> ProfileOut:
     fields = model_to_dict(request.user, ProfileForm.Meta.fields) | data.dict(exclude_unset=True)
     form = ProfileForm(fields, instance=request.user)

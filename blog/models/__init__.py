@@ -1,11 +1,15 @@
 """People, what they write, whom they read, and what the site has to tell them."""
 
 from .account_mail import MAIL_LEASE, AccountMail, a_lease_from_now
+from .api_token import MOST_TOKENS, TOKEN_NAME_LENGTH, ApiToken, TooManyTokens
 from .block import Block, Mute, unblocked, unmuted
+from .compiled_query import Prepared
 from .follow import Follow
 from .message import MESSAGE_LENGTH, Conversation, Message, Participant
 from .notification import Notification
-from .person import (
+from .post import HIDDEN_REASON_LENGTH, POST_LENGTH, Post
+from .report import COMMENT_LENGTH, Outcome, Reason, Report
+from .user import (
     NOBODY,
     SIGN_UP_KEPT,
     USERNAME_VALIDATORS,
@@ -15,10 +19,6 @@ from .person import (
     time_zones,
     validate_time_zone,
 )
-from .post import HIDDEN_REASON_LENGTH, POST_LENGTH, Post
-from .prepared import Prepared
-from .report import COMMENT_LENGTH, Outcome, Reason, Report
-from .token import MOST_TOKENS, TOKEN_NAME_LENGTH, ApiToken, TooManyTokens
 
 __all__ = [
     "COMMENT_LENGTH",

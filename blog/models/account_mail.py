@@ -11,7 +11,7 @@ from django.db import models
 from django.utils import timezone
 
 from .message import Message
-from .person import User
+from .user import User
 
 MAIL_LEASE = timedelta(minutes=1)  # longer than a mail server is waited for
 MAIL_LONGEST_PAUSE = timedelta(hours=1)
@@ -77,7 +77,9 @@ class AccountMail(models.Model):
         """Whether the person has read the message meanwhile, and all that came after it."""
         if self.about is None:
             return False
-        said = Message.objects.filter(conversation=self.about.conversation_id, recipient=self.about.recipient_id)
+        said = Message.objects.filter(
+            conversation=self.about.conversation_id, recipient=self.about.recipient_id
+        )
         return not said.unread().exists()
 
     def claim(self) -> bool:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from .follow import Follow
-from .person import User
+from .user import User
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -41,7 +41,9 @@ class BlockQuerySet(models.QuerySet["Block"]):
         """Let neither see the other from now on; neither follows the other any more."""
         with transaction.atomic():
             people = User.objects.filter(pk__in=[blocker.pk, blocked.pk]).order_by("pk")
-            list(people.select_for_update(no_key=True))  # whoever follows one of them meanwhile waits
+            list(
+                people.select_for_update(no_key=True)
+            )  # whoever follows one of them meanwhile waits
             self.get_or_create(blocker=blocker, blocked=blocked)
             between = Q(follower=blocker, followed=blocked) | Q(follower=blocked, followed=blocker)
             Follow.objects.filter(between).delete()
@@ -50,9 +52,15 @@ class BlockQuerySet(models.QuerySet["Block"]):
 class Block(models.Model):
     """Neither of two people sees the other; one of them wanted it so."""
 
-    blocker = models.ForeignKey(User, models.CASCADE, related_name="blocks", db_index=False, verbose_name=_("by"))
+    blocker = models.ForeignKey(
+        User, models.CASCADE, related_name="blocks", db_index=False, verbose_name=_("by")
+    )
     blocked = models.ForeignKey(
-        User, models.CASCADE, related_name="blocked_by", db_index=False, verbose_name=_("blocked person")
+        User,
+        models.CASCADE,
+        related_name="blocked_by",
+        db_index=False,
+        verbose_name=_("blocked person"),
     )
     created_at = models.DateTimeField(_("since"), default=timezone.now, editable=False)
 
@@ -63,7 +71,9 @@ class Block(models.Model):
         verbose_name_plural = _("blocks")
         constraints = [
             models.UniqueConstraint(fields=["blocker", "blocked"], name="blog_block_once"),
-            models.CheckConstraint(condition=~Q(blocker=models.F("blocked")), name="blog_block_not_self"),
+            models.CheckConstraint(
+                condition=~Q(blocker=models.F("blocked")), name="blog_block_not_self"
+            ),
         ]
         indexes = [
             # Whether somebody has blocked the reader: asked for every row of a list.
@@ -79,8 +89,12 @@ class Block(models.Model):
 class Mute(models.Model):
     """One person comes across another no more, who is not told."""
 
-    muter = models.ForeignKey(User, models.CASCADE, related_name="mutes", db_index=False, verbose_name=_("by"))
-    muted = models.ForeignKey(User, models.CASCADE, related_name="muted_by", verbose_name=_("muted person"))
+    muter = models.ForeignKey(
+        User, models.CASCADE, related_name="mutes", db_index=False, verbose_name=_("by")
+    )
+    muted = models.ForeignKey(
+        User, models.CASCADE, related_name="muted_by", verbose_name=_("muted person")
+    )
     created_at = models.DateTimeField(_("since"), default=timezone.now, editable=False)
 
     class Meta:
@@ -88,7 +102,9 @@ class Mute(models.Model):
         verbose_name_plural = _("mutes")
         constraints = [
             models.UniqueConstraint(fields=["muter", "muted"], name="blog_mute_once"),
-            models.CheckConstraint(condition=~Q(muter=models.F("muted")), name="blog_mute_not_self"),
+            models.CheckConstraint(
+                condition=~Q(muter=models.F("muted")), name="blog_mute_not_self"
+            ),
         ]
         indexes = [
             # Whom somebody has muted, newest first.

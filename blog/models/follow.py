@@ -4,7 +4,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from .person import User
+from .user import User
 
 
 class Follow(models.Model):
@@ -24,7 +24,9 @@ class Follow(models.Model):
         constraints = [
             # Its index also says whom somebody follows: the timeline reads nothing else of this table.
             models.UniqueConstraint(fields=["follower", "followed"], name="blog_follow_once"),
-            models.CheckConstraint(condition=~models.Q(follower=models.F("followed")), name="blog_follow_not_self"),
+            models.CheckConstraint(
+                condition=~models.Q(follower=models.F("followed")), name="blog_follow_not_self"
+            ),
         ]
         indexes = [
             # Whom somebody follows, newest first, and how many they are.

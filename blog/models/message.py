@@ -13,10 +13,10 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
-from ..paging import Cursor, rows_since
+from ..pagination import Cursor, rows_since
 from .block import Block, unblocked, unmuted
 from .notification import Notification
-from .person import User
+from .user import User
 
 MESSAGE_LENGTH = 2000  # characters as Python counts them: Unicode code points
 
@@ -30,7 +30,9 @@ class ConversationManager(models.Manager["Conversation"]):
             with transaction.atomic():
                 made = self.create()
                 # In one order, whoever begins: otherwise each of two would wait for the row that the other has made.
-                for person, partner in sorted([(one, other), (other, one)], key=lambda pair: pair[0].pk):
+                for person, partner in sorted(
+                    [(one, other), (other, one)], key=lambda pair: pair[0].pk
+                ):
                     Participant.objects.create(conversation=made, person=person, other=partner)
                 return made
         except IntegrityError:  # the two began it at the same moment
@@ -51,7 +53,9 @@ class Conversation(models.Model):
     def __str__(self) -> str:
         return str(self.pk)
 
-    def say(self, sender: User, recipient: User, body: str, after: Cursor | None = None) -> Message | None:
+    def say(
+        self, sender: User, recipient: User, body: str, after: Cursor | None = None
+    ) -> Message | None:
         """Add a message, bring the conversation to the top of both people's lists, and tell the recipient.
 
         What the sender has said in the same words since `after`, the last that their page showed, was sent twice, and
@@ -62,10 +66,16 @@ class Conversation(models.Model):
             if after and rows_since(self.messages.filter(sender=sender, body=body), after).exists():
                 return None
             message = Message.objects.create(
-                conversation=self, sender=sender, recipient=recipient, body=body, created_at=_after_all(places)
+                conversation=self,
+                sender=sender,
+                recipient=recipient,
+                body=body,
+                created_at=_after_all(places),
             )
             self.participants.update(last_message_at=message.created_at)
-            Notification.objects.put(recipient.pk, self.news_name, {"name": sender.username}, actor=sender)
+            Notification.objects.put(
+                recipient.pk, self.news_name, {"name": sender.username}, actor=sender
+            )
         return message
 
     @property
@@ -83,7 +93,9 @@ def _after_all(places: Iterable[Participant]) -> datetime:
 class ParticipantQuerySet(models.QuerySet["Participant"]):
     def listed_for(self, person: User) -> ParticipantQuerySet:
         """Those with something in them and nobody blocked, and how many messages in each are `unread`."""
-        unread = Message.objects.unread().filter(recipient=person, conversation=models.OuterRef("conversation"))
+        unread = Message.objects.unread().filter(
+            recipient=person, conversation=models.OuterRef("conversation")
+        )
         counted = unread.order_by().values("conversation").values(count=models.Count("pk"))
         return self.filter(unblocked(person, "other"), last_message_at__isnull=False).annotate(
             unread=Coalesce(models.Subquery(counted), 0)
@@ -106,7 +118,9 @@ class Participant(models.Model):
         constraints = [
             # One conversation a pair: its index also finds it.
             models.UniqueConstraint(fields=["person", "other"], name="blog_participant_once"),
-            models.CheckConstraint(condition=~models.Q(person=models.F("other")), name="blog_participant_not_self"),
+            models.CheckConstraint(
+                condition=~models.Q(person=models.F("other")), name="blog_participant_not_self"
+            ),
         ]
         indexes = [
             # Somebody's conversations, the liveliest first.
@@ -144,7 +158,11 @@ class MessageQuerySet(models.QuerySet["Message"]):
 
     def last_of(self, places: Iterable[Participant]) -> dict[int, Message]:
         """The last message of each of the conversations, by its key: the one that gave it its time."""
-        wanted = {place.conversation_id: place.last_message_at for place in places if place.last_message_at}
+        wanted = {
+            place.conversation_id: place.last_message_at
+            for place in places
+            if place.last_message_at
+        }
         found = self.filter(conversation__in=wanted, created_at__in=wanted.values())
         return {
             message.conversation_id: message
@@ -157,18 +175,25 @@ class MessageQuerySet(models.QuerySet["Message"]):
 
     def announced_to(self, person: User) -> MessageQuerySet:
         """Those that they have not read, without what blocked, muted or closed accounts wrote."""
-        senders = unblocked(person, "sender") & unmuted(person, "sender") & models.Q(sender__is_active=True)
+        senders = (
+            unblocked(person, "sender")
+            & unmuted(person, "sender")
+            & models.Q(sender__is_active=True)
+        )
         return self.unread().filter(senders, recipient=person)
 
 
 class Message(models.Model):
     """What one person has written to another."""
 
-    conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="messages", db_index=False)
+    conversation = models.ForeignKey(
+        Conversation, models.CASCADE, related_name="messages", db_index=False
+    )
     sender = models.ForeignKey(User, models.CASCADE, related_name="sent_messages")
     recipient = models.ForeignKey(User, models.CASCADE, related_name="received_messages")
     body = models.TextField(
-        _("text"), validators=[MaxLengthValidator(MESSAGE_LENGTH), ProhibitNullCharactersValidator()]
+        _("text"),
+        validators=[MaxLengthValidator(MESSAGE_LENGTH), ProhibitNullCharactersValidator()],
     )
     # Python's clock, because SQLite's own has milliseconds only.
     created_at = models.DateTimeField(_("written at"), default=timezone.now, editable=False)
@@ -187,7 +212,9 @@ class Message(models.Model):
             models.Index(fields=["conversation", "created_at", "id"], name="blog_message_pages"),
             # The number of unread ones, in all and by conversation, on every page.
             models.Index(
-                fields=["recipient", "conversation"], condition=models.Q(read_at=None), name="blog_message_unread"
+                fields=["recipient", "conversation"],
+                condition=models.Q(read_at=None),
+                name="blog_message_unread",
             ),
         ]
 

@@ -10,9 +10,9 @@ from django.db.models.functions import Now
 
 from .block import unblocked, unmuted
 from .clock import Moment
-from .person import NOBODY, User
+from .compiled_query import Prepared
 from .post import Post
-from .prepared import Prepared
+from .user import NOBODY, User
 
 NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -30,7 +30,13 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
     ) -> None:
         """Tell the person; what they were told before under the same name is replaced, and unread again."""
         told = Notification(
-            user_id=user_id, name=name, payload=payload, actor=actor, post=post, is_news=is_news, updated_at=Moment()
+            user_id=user_id,
+            name=name,
+            payload=payload,
+            actor=actor,
+            post=post,
+            is_news=is_news,
+            updated_at=Moment(),
         )
         self.bulk_create(
             [told],
@@ -40,7 +46,13 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
         )
 
     def put_once(
-        self, user_id: int, name: str, payload: dict[str, Any], *, actor: User | None = None, post: Post | None = None
+        self,
+        user_id: int,
+        name: str,
+        payload: dict[str, Any],
+        *,
+        actor: User | None = None,
+        post: Post | None = None,
     ) -> bool:
         """Tell the person, unless they were told under the same name before: then False."""
         told = {"payload": payload, "actor": actor, "post": post, "updated_at": Moment()}
@@ -49,7 +61,9 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
     def visible_to(self, reader: User) -> NotificationQuerySet:
         """Without what blocked, muted or closed accounts did, and without posts of others that staff hid."""
         nobody = models.Q(actor=None)
-        somebody = models.Q(actor__is_active=True) & unblocked(reader, "actor") & unmuted(reader, "actor")
+        somebody = (
+            models.Q(actor__is_active=True) & unblocked(reader, "actor") & unmuted(reader, "actor")
+        )
         shown = models.Q(post__hidden_at=None) | models.Q(post__author=reader.pk)
         return self.filter(nobody | somebody, shown)
 
@@ -63,7 +77,13 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
 
     def announced_to(self, reader: User) -> NotificationQuerySet:
         """The unread news; not that there are messages, which have a number of their own."""
-        return self.filter(user=reader.pk).news().unread().visible_to(reader).exclude(name__startswith="message:")
+        return (
+            self.filter(user=reader.pk)
+            .news()
+            .unread()
+            .visible_to(reader)
+            .exclude(name__startswith="message:")
+        )
 
     def unread(self) -> NotificationQuerySet:
         return self.filter(read_at=None)
@@ -90,13 +110,17 @@ class Notification(models.Model):
     objects = NotificationQuerySet.as_manager()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["user", "name"], name="blog_notification_name")]
+        constraints = [
+            models.UniqueConstraint(fields=["user", "name"], name="blog_notification_name")
+        ]
         indexes = [
             # What changed for this person since they last asked, and the pages of all of it.
             models.Index(fields=["user", "updated_at", "id"], name="blog_notification_recent"),
             # The number of unread ones, on every page.
             models.Index(
-                fields=["user"], condition=models.Q(read_at=None, is_news=True), name="blog_notification_unread"
+                fields=["user"],
+                condition=models.Q(read_at=None, is_news=True),
+                name="blog_notification_unread",
             ),
         ]
 
@@ -105,7 +129,11 @@ class Notification(models.Model):
 
 
 def _told_to(pk: int, since: datetime) -> NotificationQuerySet:
-    return Notification.objects.filter(user=pk, updated_at__gte=since).visible_to(User(pk=pk)).order_by("updated_at")
+    return (
+        Notification.objects.filter(user=pk, updated_at__gte=since)
+        .visible_to(User(pk=pk))
+        .order_by("updated_at")
+    )
 
 
 _told = Prepared(_told_to, NOBODY, NEVER)

@@ -12,11 +12,11 @@ from django.db.models.expressions import RawSQL
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from .. import timeline
-from ..paging import PAGE_SIZE, read_cursor
+from ..pagination import PAGE_SIZE, read_cursor
 from ..paths import path_to
+from . import timeline
 from .block import Mute, unblocked, unmuted
-from .person import User
+from .user import User
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -60,17 +60,29 @@ class PostQuerySet(models.QuerySet["Post"]):
 class Post(models.Model):
     """A short text by one person."""
 
-    author = models.ForeignKey(User, models.CASCADE, related_name="posts", db_index=False, verbose_name=_("author"))
-    body = models.CharField(_("text"), max_length=POST_LENGTH, validators=[ProhibitNullCharactersValidator()])
+    author = models.ForeignKey(
+        User, models.CASCADE, related_name="posts", db_index=False, verbose_name=_("author")
+    )
+    body = models.CharField(
+        _("text"), max_length=POST_LENGTH, validators=[ProhibitNullCharactersValidator()]
+    )
     # Python's clock, because SQLite's own has milliseconds only.
     created_at = models.DateTimeField(_("written at"), default=timezone.now, editable=False)
     edited_at = models.DateTimeField(_("edited at"), null=True, blank=True, editable=False)
 
     hidden_at = models.DateTimeField(_("hidden at"), null=True, blank=True, editable=False)
     hidden_by = models.ForeignKey(
-        User, models.SET_NULL, related_name="+", null=True, blank=True, editable=False, verbose_name=_("hidden by")
+        User,
+        models.SET_NULL,
+        related_name="+",
+        null=True,
+        blank=True,
+        editable=False,
+        verbose_name=_("hidden by"),
     )
-    hidden_reason = models.CharField(_("reason for hiding"), max_length=HIDDEN_REASON_LENGTH, blank=True, db_default="")
+    hidden_reason = models.CharField(
+        _("reason for hiding"), max_length=HIDDEN_REASON_LENGTH, blank=True, db_default=""
+    )
 
     mentions: Mapping[str, str] = MappingProxyType({})
     """Names that the text may mention and that exist, once `mentions.attach` has looked."""
@@ -83,7 +95,9 @@ class Post(models.Model):
         indexes = [
             # One author's posts: the archive reads it forwards, the profile and the timeline backwards. With
             # `hidden_at`, the timeline and the count on a profile read nothing else.
-            models.Index(fields=["author", "created_at", "id", "hidden_at"], name="blog_post_author"),
+            models.Index(
+                fields=["author", "created_at", "id", "hidden_at"], name="blog_post_author"
+            ),
             # Everyone's newest posts: the explore page.
             models.Index(fields=["-created_at", "-id"], name="blog_post_newest"),
         ]

@@ -9,8 +9,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from .person import User
 from .post import POST_LENGTH, Post
+from .user import User
 
 COMMENT_LENGTH = 500
 
@@ -40,7 +40,9 @@ class ReportQuerySet(models.QuerySet["Report"]):
             return self.filter(post=report.post_id)
         return self.filter(person=report.person_id, post=None, excerpt=report.excerpt)
 
-    def put(self, reporter: User, person: User, post: Post | None, reason: str, comment: str) -> tuple[Report, bool]:
+    def put(
+        self, reporter: User, person: User, post: Post | None, reason: str, comment: str
+    ) -> tuple[Report, bool]:
         """The reporter's open report about the post, or else the person, and whether it is new."""
         target: dict[str, Any] = {"post": post} if post else {"excerpt": ""}
         said = {"reason": reason, "comment": comment, "excerpt": post.body if post else ""}
@@ -51,17 +53,28 @@ class ReportQuerySet(models.QuerySet["Report"]):
         with transaction.atomic():
             reports = list(self.open().order_by("pk").select_for_update())
             keys = [report.pk for report in reports]
-            Report.objects.filter(pk__in=keys).update(handled_at=timezone.now(), handled_by=staff, outcome=outcome)
+            Report.objects.filter(pk__in=keys).update(
+                handled_at=timezone.now(), handled_by=staff, outcome=outcome
+            )
         return reports
 
 
 class Report(models.Model):
     """What one person holds against another, or against one of their posts."""
 
-    reporter = models.ForeignKey(User, models.CASCADE, related_name="reports", verbose_name=_("reporter"))
-    person = models.ForeignKey(User, models.CASCADE, related_name="reports_about", verbose_name=_("reported person"))
+    reporter = models.ForeignKey(
+        User, models.CASCADE, related_name="reports", verbose_name=_("reporter")
+    )
+    person = models.ForeignKey(
+        User, models.CASCADE, related_name="reports_about", verbose_name=_("reported person")
+    )
     post = models.ForeignKey(
-        Post, models.SET_NULL, related_name="reports", null=True, blank=True, verbose_name=_("reported post")
+        Post,
+        models.SET_NULL,
+        related_name="reports",
+        null=True,
+        blank=True,
+        verbose_name=_("reported post"),
     )
     # As it was: its author may change or delete the post.
     excerpt = models.CharField(_("text of the post"), max_length=POST_LENGTH, blank=True)
@@ -70,9 +83,17 @@ class Report(models.Model):
     created_at = models.DateTimeField(_("reported at"), default=timezone.now, editable=False)
     handled_at = models.DateTimeField(_("handled at"), null=True, blank=True, editable=False)
     handled_by = models.ForeignKey(
-        User, models.SET_NULL, related_name="+", null=True, blank=True, editable=False, verbose_name=_("handled by")
+        User,
+        models.SET_NULL,
+        related_name="+",
+        null=True,
+        blank=True,
+        editable=False,
+        verbose_name=_("handled by"),
     )
-    outcome = models.CharField(_("outcome"), max_length=16, choices=Outcome.choices, blank=True, editable=False)
+    outcome = models.CharField(
+        _("outcome"), max_length=16, choices=Outcome.choices, blank=True, editable=False
+    )
 
     objects = ReportQuerySet.as_manager()
 
@@ -81,7 +102,9 @@ class Report(models.Model):
         verbose_name_plural = _("reports")
         constraints = [
             models.UniqueConstraint(
-                fields=["reporter", "post"], condition=models.Q(handled_at=None), name="blog_report_post_once"
+                fields=["reporter", "post"],
+                condition=models.Q(handled_at=None),
+                name="blog_report_post_once",
             ),
             models.UniqueConstraint(
                 fields=["reporter", "person"],
@@ -91,7 +114,11 @@ class Report(models.Model):
         ]
         indexes = [
             # The queue of staff: what waits longest first.
-            models.Index(fields=["created_at", "id"], condition=models.Q(handled_at=None), name="blog_report_open")
+            models.Index(
+                fields=["created_at", "id"],
+                condition=models.Q(handled_at=None),
+                name="blog_report_open",
+            )
         ]
 
     def __str__(self) -> str:

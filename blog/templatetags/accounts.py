@@ -10,7 +10,13 @@ from django.utils.translation import gettext as _
 register = template.Library()
 
 # The first that a browser's own description names: each also names those below it.
-BROWSERS = {"Edg": "Edge", "OPR": "Opera", "Firefox": "Firefox", "Chrom": "Chrome", "Safari": "Safari"}
+BROWSERS = {
+    "Edg": "Edge",
+    "OPR": "Opera",
+    "Firefox": "Firefox",
+    "Chrom": "Chrome",
+    "Safari": "Safari",
+}
 SYSTEMS = {
     "Android": "Android",
     "iPhone|iPad": "iOS",

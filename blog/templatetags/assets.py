@@ -49,7 +49,11 @@ def _made_once(make: Callable[[str], SafeString], name: str, _url: str) -> SafeS
 
 
 def _style(name: str) -> SafeString:
-    return format_html('<link rel="stylesheet" href="{}" integrity="{}">', static(name), asset(served(name)).integrity)
+    return format_html(
+        '<link rel="stylesheet" href="{}" integrity="{}">',
+        static(name),
+        asset(served(name)).integrity,
+    )
 
 
 def _script(name: str) -> SafeString:
@@ -60,7 +64,9 @@ def _script(name: str) -> SafeString:
     preloads = format_html_join(
         "", preload, ((folder, part, asset(path.with_name(part)).integrity) for part in imports)
     )
-    return preloads + format_html('<script type="module" src="{}" integrity="{}"></script>', url, integrity)
+    return preloads + format_html(
+        '<script type="module" src="{}" integrity="{}"></script>', url, integrity
+    )
 
 
 def served(name: str) -> Path:

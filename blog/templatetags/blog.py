@@ -17,10 +17,10 @@ from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
 from blog import badges
-from blog.mentions import with_links
-from blog.paging import cursor_of
+from blog.linkify import with_links
+from blog.pagination import cursor_of
 from blog.paths import path_to
-from blog.search import Question
+from blog.search.query import Question
 
 register = template.Library()
 register.simple_tag(path_to)
@@ -81,6 +81,8 @@ def time_taken(span: timedelta) -> str:
     seconds = span.total_seconds()
     if seconds < 60:
         shown = round(seconds, 1) if seconds < 10 else round(seconds)
-        return ngettext("%(count)s second", "%(count)s seconds", 1 if shown == 1 else 2) % {"count": localize(shown)}
+        return ngettext("%(count)s second", "%(count)s seconds", 1 if shown == 1 else 2) % {
+            "count": localize(shown)
+        }
     minutes, rest = divmod(round(seconds), 60)
     return _("%(minutes)d min %(seconds)d s") % {"minutes": minutes, "seconds": rest}

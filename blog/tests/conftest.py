@@ -21,4 +21,6 @@ def without_scripts(page):
     """Another page with the same sessions, in which no script runs."""
     browser, state = page.context.browser, page.context.storage_state()
     size = {"width": 360, "height": 740}
-    return browser.new_context(java_script_enabled=False, storage_state=state, viewport=size, locale="en").new_page()
+    return browser.new_context(
+        java_script_enabled=False, storage_state=state, viewport=size, locale="en"
+    ).new_page()

@@ -4,7 +4,7 @@ from django.contrib.admin.models import DELETION, LogEntry
 from django.urls import reverse
 from model_bakery import baker
 
-from blog import deletion
+from blog.accounts import deletion
 from blog.models import Post, User
 
 pytestmark = pytest.mark.django_db
@@ -17,14 +17,22 @@ def desk(client, staff):
 
 
 def person_form(user, **changed):
-    fields = {"username": user.username, "email": user.email, "about_me": "", "language": "", "is_active": "on"}
+    fields = {
+        "username": user.username,
+        "email": user.email,
+        "about_me": "",
+        "language": "",
+        "is_active": "on",
+    }
     return fields | changed
 
 
 def test_staff_add_a_person_whose_address_counts_as_confirmed(desk):
     secret = "a boat across the lake"
     fields = {"username": "carol", "email": "carol@microblog.example", "usable_password": "true"}
-    response = desk.post(reverse("admin:blog_user_add"), fields | {"password1": secret, "password2": secret})
+    response = desk.post(
+        reverse("admin:blog_user_add"), fields | {"password1": secret, "password2": secret}
+    )
     assert response.status_code == 302
     carol = User.objects.get(username="carol")
     assert carol.check_password(secret)
@@ -33,8 +41,16 @@ def test_staff_add_a_person_whose_address_counts_as_confirmed(desk):
 
 def test_a_name_that_differs_in_case_only_is_refused(desk, alice):
     secret = "a boat across the lake"
-    fields = {"username": "ALICE", "email": "", "usable_password": "true", "password1": secret, "password2": secret}
-    assert "This name is taken." in desk.post(reverse("admin:blog_user_add"), fields).content.decode()
+    fields = {
+        "username": "ALICE",
+        "email": "",
+        "usable_password": "true",
+        "password1": secret,
+        "password2": secret,
+    }
+    assert (
+        "This name is taken." in desk.post(reverse("admin:blog_user_add"), fields).content.decode()
+    )
 
 
 def test_an_address_that_staff_enter_replaces_the_old_one(desk, alice):
@@ -53,8 +69,12 @@ def test_an_unchanged_address_is_left_alone(desk, alice):
 
 
 @pytest.mark.parametrize("name", ["blog_user", "blog_post"])
-def test_the_lists_can_be_searched_without_a_query_for_each_row(desk, name, django_assert_max_num_queries):
-    baker.make(Post, author__username=iter(f"person{i}" for i in range(9)), author__email="", _quantity=9)
+def test_the_lists_can_be_searched_without_a_query_for_each_row(
+    desk, name, django_assert_max_num_queries
+):
+    baker.make(
+        Post, author__username=iter(f"person{i}" for i in range(9)), author__email="", _quantity=9
+    )
     with django_assert_max_num_queries(10):
         assert desk.get(reverse(f"admin:{name}_changelist"), {"q": "person"}).status_code == 200
 
@@ -74,11 +94,18 @@ def test_people_without_rights_stay_outside(client, alice):
     assert client.get(reverse("admin:blog_user_changelist")).status_code == 302
 
 
-def test_deleting_a_person_tells_them_and_whoever_keeps_things_of_theirs(desk, alice, new_mails, monkeypatch):
+def test_deleting_a_person_tells_them_and_whoever_keeps_things_of_theirs(
+    desk, alice, new_mails, monkeypatch
+):
     told: list[User] = []
     monkeypatch.setattr(deletion, "_callbacks", [told.append])
     with new_mails() as mails:
-        assert desk.post(reverse("admin:blog_user_delete", args=[alice.pk]), {"post": "yes"}).status_code == 302
+        assert (
+            desk.post(
+                reverse("admin:blog_user_delete", args=[alice.pk]), {"post": "yes"}
+            ).status_code
+            == 302
+        )
     assert [user.username for user in told] == ["alice"]
     assert not User.objects.filter(username="alice").exists()
     assert "The people who run this site have deleted the account alice" in mails[0].body

@@ -68,7 +68,13 @@ def test_collected_files_import_each_other_under_their_hashed_names(collected):
     assert len(tags) == 3
     for url, rest in tags.items():
         assert re.fullmatch(r"/static/\w+/\w+\.[0-9a-f]{12}\.(?:js|css)", url)
-        assert f'integrity="{integrity((collected / Path(url).relative_to("/static")).read_bytes())}"' in rest
+        assert (
+            f'integrity="{integrity((collected / Path(url).relative_to("/static")).read_bytes())}"'
+            in rest
+        )
     [people] = [url for url in tags if "people" in url]
     [fragment] = [url for url in tags if "fragment" in url]
-    assert f'from "./{Path(fragment).name}"' in (collected / Path(people).relative_to("/static")).read_text()
+    assert (
+        f'from "./{Path(fragment).name}"'
+        in (collected / Path(people).relative_to("/static")).read_text()
+    )

@@ -14,7 +14,9 @@ pytestmark = pytest.mark.django_db
 def badge(client):
     """Whether it is shown, and what it says."""
     page = client.get("/").content.decode()
-    hidden, count = re.search(r'data-badge="messages"( hidden)?><span data-count>(.*?)</span>', page).groups()
+    hidden, count = re.search(
+        r'data-badge="messages"( hidden)?><span data-count>(.*?)</span>', page
+    ).groups()
     return not hidden, count
 
 
@@ -48,7 +50,8 @@ def test_the_navigation_shows_it_where_there_is_anything(client, alice, bob, say
     message = say(bob, alice)
     assert badge(client) == (True, "1")
     Message.objects.bulk_create(
-        Message(conversation=message.conversation, sender=bob, recipient=alice, body="x") for _ in range(99)
+        Message(conversation=message.conversation, sender=bob, recipient=alice, body="x")
+        for _ in range(99)
     )
     assert badge(client) == (True, "99+")
 
@@ -57,7 +60,9 @@ def test_a_visitor_has_none(client):
     assert "data-badge" not in client.get("/").content.decode()
 
 
-def test_the_poll_tells_it_and_who_wrote_in_three_queries(client, alice, bob, say, django_assert_num_queries):
+def test_the_poll_tells_it_and_who_wrote_in_three_queries(
+    client, alice, bob, say, django_assert_num_queries
+):
     client.force_login(alice)
     for _ in range(2):
         say(bob, alice, "our secret")
@@ -66,7 +71,9 @@ def test_the_poll_tells_it_and_who_wrote_in_three_queries(client, alice, bob, sa
     assert all(query["sql"].startswith("SELECT") for query in queries.captured_queries)
     assert response.json()["unread"] == {"messages": 2, "notifications": 0}
     (told,) = response.json()["notifications"]
-    assert told["data"] == {"toast": {"level": "info", "text": "bob wrote to you", "url": "/messages/@bob/"}}
+    assert told["data"] == {
+        "toast": {"level": "info", "text": "bob wrote to you", "url": "/messages/@bob/"}
+    }
     assert "our secret" not in response.content.decode()
 
 

@@ -51,7 +51,9 @@ def test_the_blocked_one_meets_what_nobody_meets(client, alice, bob, make_user):
 def without_names(response):
     """The page without its address, and without the token and the moment, which differ each time."""
     lines = response.content.decode().replace("alice", "nobody").splitlines()
-    return [line for line in lines if "csrfmiddlewaretoken" not in line and "data-since" not in line]
+    return [
+        line for line in lines if "csrfmiddlewaretoken" not in line and "data-since" not in line
+    ]
 
 
 def test_unblocking_leads_to_the_profile_and_can_be_repeated(as_alice, alice, bob):

@@ -8,7 +8,9 @@ URL = "/settings/blocks/"
 
 
 def people(start, count):
-    return baker.make(User, username=iter(f"{start}{n}" for n in range(count)), email="", _quantity=count)
+    return baker.make(
+        User, username=iter(f"{start}{n}" for n in range(count)), email="", _quantity=count
+    )
 
 
 def test_it_lists_both_with_the_way_back(client, alice, bob, make_user):
@@ -36,8 +38,12 @@ def test_both_are_paged_and_cost_the_same_for_many(client, alice, django_assert_
     client.force_login(alice)
     client.get("/")
     for start, count in (("few", 1), ("more", 21)):
-        Block.objects.bulk_create(Block(blocker=alice, blocked=person) for person in people(f"b{start}", count))
-        Mute.objects.bulk_create(Mute(muter=alice, muted=person) for person in people(f"m{start}", count))
+        Block.objects.bulk_create(
+            Block(blocker=alice, blocked=person) for person in people(f"b{start}", count)
+        )
+        Mute.objects.bulk_create(
+            Mute(muter=alice, muted=person) for person in people(f"m{start}", count)
+        )
         with django_assert_num_queries(6):  # session, reader, blocks, mutes, news, bars
             first = client.get(URL)
     older = client.get(URL, {"blocked": first.context["blocks"].older})

@@ -24,7 +24,9 @@ def together():
     post_save.disconnect(wait, sender=Participant)
 
 
-def test_two_who_write_to_each_other_at_the_same_moment_share_one_conversation(alice, bob, together):
+def test_two_who_write_to_each_other_at_the_same_moment_share_one_conversation(
+    alice, bob, together
+):
     begun = []
 
     def begin(one, other):

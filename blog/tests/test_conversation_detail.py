@@ -5,11 +5,11 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from blog import limits
-from blog.deletion import delete_account
-from blog.limits import Rate
+from blog import rate_limits as limits
+from blog.accounts.deletion import delete_account
 from blog.models import MESSAGE_LENGTH, Block, Conversation, Message, Notification, User
-from blog.paging import PAGE_SIZE, cursor_of, rows_after
+from blog.pagination import PAGE_SIZE, cursor_of, rows_after
+from blog.rate_limits import Rate
 from conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -38,7 +38,9 @@ def test_the_first_message_begins_the_conversation(write, alice, bob):
     message = Message.objects.get()
     assert (message.sender, message.recipient) == (alice, bob)
     assert message.body == "Hello, <b>bob</b>!\n\nHow are you?"
-    assert set(message.conversation.participants.values_list("person", "other", "last_message_at")) == {
+    assert set(
+        message.conversation.participants.values_list("person", "other", "last_message_at")
+    ) == {
         (alice.pk, bob.pk, message.created_at),
         (bob.pk, alice.pk, message.created_at),
     }
@@ -216,7 +218,9 @@ def test_the_sender_sees_which_was_read_last(as_alice, alice, bob, say):
 
 
 @pytest.mark.parametrize("blocker", ["alice", "bob"])
-def test_a_block_hides_what_was_said_and_keeps_the_text_that_comes_too_late(as_alice, write, alice, bob, say, blocker):
+def test_a_block_hides_what_was_said_and_keeps_the_text_that_comes_too_late(
+    as_alice, write, alice, bob, say, blocker
+):
     say(bob, alice, "Bob was here")
     Block.objects.put(*((alice, bob) if blocker == "alice" else (bob, alice)))
     response = as_alice.get(URL)
@@ -256,7 +260,9 @@ def test_a_name_in_another_case_leads_to_the_one_address(as_alice):
     assert as_alice.get("/messages/@BOB/").url == URL
 
 
-def test_a_stranger_reads_and_writes_in_no_conversation_but_their_own(client, alice, bob, make_user, say):
+def test_a_stranger_reads_and_writes_in_no_conversation_but_their_own(
+    client, alice, bob, make_user, say
+):
     say(alice, bob, "Between us")
     client.force_login(make_user("carol"))
     assert "Between us" not in client.get(URL).content.decode()
@@ -276,7 +282,9 @@ def test_it_goes_for_both_with_either_account(alice, bob, say):
 
 
 def test_the_account_page_says_so(as_alice):
-    assert "Your conversations go for both sides" in as_alice.get("/settings/delete/").content.decode()
+    assert (
+        "Your conversations go for both sides" in as_alice.get("/settings/delete/").content.decode()
+    )
 
 
 def test_a_script_gets_what_is_new_alone(as_alice, alice, bob, say):
@@ -288,9 +296,13 @@ def test_a_script_gets_what_is_new_alone(as_alice, alice, bob, say):
     assert "<html" not in response.content.decode()
 
 
-def test_it_takes_as_many_queries_for_many_as_for_one(as_alice, alice, bob, say, django_assert_num_queries):
+def test_it_takes_as_many_queries_for_many_as_for_one(
+    as_alice, alice, bob, say, django_assert_num_queries
+):
     say(bob, alice)
-    with django_assert_num_queries(7) as queries:  # session, person, conversation, block, messages, news, bars
+    with django_assert_num_queries(
+        7
+    ) as queries:  # session, person, conversation, block, messages, news, bars
         as_alice.get(URL)
     for _ in range(PAGE_SIZE):
         say(bob, alice)

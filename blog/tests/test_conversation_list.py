@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 
 from blog.models import Block, Conversation, Message, Mute, User
-from blog.paging import PAGE_SIZE, paginate
+from blog.pagination import PAGE_SIZE, paginate
 
 pytestmark = pytest.mark.django_db
 URL = "/messages/"
@@ -56,7 +56,9 @@ def test_pages_lead_to_the_oldest(as_alice, alice, people, say):
         say(person, alice)
     response = as_alice.get(URL)
     older = as_alice.get(URL, {"before": response.context["page"].older})
-    assert names(response) + names(older) == [f"p{number:02}" for number in reversed(range(PAGE_SIZE + 5))]
+    assert names(response) + names(older) == [
+        f"p{number:02}" for number in reversed(range(PAGE_SIZE + 5))
+    ]
     assert older.context["page"].older is None
 
 
@@ -70,7 +72,9 @@ def test_a_conversation_is_hidden_while_a_block_stands(as_alice, alice, bob, say
 
 
 @pytest.mark.parametrize("silence", ["mute", "closed account"])
-def test_it_stays_through_a_mute_and_the_closing_of_the_other_account(as_alice, alice, bob, say, silence):
+def test_it_stays_through_a_mute_and_the_closing_of_the_other_account(
+    as_alice, alice, bob, say, silence
+):
     say(bob, alice)
     if silence == "mute":
         Mute.objects.create(muter=alice, muted=bob)
@@ -85,10 +89,14 @@ def test_one_that_was_never_begun_is_not_there(as_alice, alice, bob):
     assert "No messages yet." in as_alice.get(URL).content.decode()
 
 
-def test_it_takes_as_many_queries_for_many_as_for_one(as_alice, alice, people, say, django_assert_num_queries):
+def test_it_takes_as_many_queries_for_many_as_for_one(
+    as_alice, alice, people, say, django_assert_num_queries
+):
     first, *others = people(PAGE_SIZE)
     say(first, alice)
-    with django_assert_num_queries(6) as queries:  # session, person, conversations, last messages, news, bars
+    with django_assert_num_queries(
+        6
+    ) as queries:  # session, person, conversations, last messages, news, bars
         as_alice.get(URL)
     for person in others:
         for _ in range(3):

@@ -5,7 +5,7 @@ from django.db import connection
 from django.utils import timezone
 
 from blog.models import Block, Message
-from blog.paging import BEGINNING, cursor_of, read_cursor, rows_since
+from blog.pagination import BEGINNING, cursor_of, read_cursor, rows_since
 
 pytestmark = pytest.mark.django_db
 NEWS = "/messages/@bob/news/"
@@ -61,11 +61,15 @@ def test_what_others_say_is_theirs(client, alice, bob, make_user, say):
     assert shown(client.get(NEWS)) == []
 
 
-def test_it_takes_six_queries_and_writes_nothing(as_alice, alice, bob, say, django_assert_num_queries):
+def test_it_takes_six_queries_and_writes_nothing(
+    as_alice, alice, bob, say, django_assert_num_queries
+):
     for _ in range(10):
         say(bob, alice)
         say(alice, bob)
-    with django_assert_num_queries(6) as queries:  # session, person, conversation, block, messages, seen
+    with django_assert_num_queries(
+        6
+    ) as queries:  # session, person, conversation, block, messages, seen
         as_alice.get(NEWS)
     assert all(query["sql"].startswith("SELECT") for query in queries.captured_queries)
 

@@ -27,7 +27,9 @@ def test_a_page_that_is_not_ones_own_is_refused(rf, alice):
     assert "This is not yours to see" in response.content.decode()
 
 
-@pytest.mark.parametrize("url", ["/language/", "/posts/", "/@bob/follow/", "/settings/sessions/1/end/"])
+@pytest.mark.parametrize(
+    "url", ["/language/", "/posts/", "/@bob/follow/", "/settings/sessions/1/end/"]
+)
 def test_what_only_a_form_may_ask_for_is_explained(client, alice, url):
     client.force_login(alice)
     response = client.get(url)

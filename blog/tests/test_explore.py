@@ -27,7 +27,10 @@ def test_a_visitor_costs_one_query_and_one_for_names(client, alice, django_asser
 def test_it_puts_as_many_paths_together_for_many_posts_as_for_one(client, alice, monkeypatch):
     client.force_login(alice)
     paths = []
-    monkeypatch.setattr("django.urls.reverse", lambda *args, **kwargs: paths.append(args) or reverse(*args, **kwargs))
+    monkeypatch.setattr(
+        "django.urls.reverse",
+        lambda *args, **kwargs: paths.append(args) or reverse(*args, **kwargs),
+    )
     baker.make(Post)
     client.get(URL)
     for_one = len(paths)

@@ -61,7 +61,12 @@ def test_an_entry_has_all_that_a_reader_needs(client, alice, bob, settings):
 
 def test_the_newest_twenty_come_newest_first(feed, bob):
     for number in range(22):
-        baker.make(Post, author=bob, body=f"Number {number}", created_at=datetime(2026, 1, 1, 0, number, tzinfo=UTC))
+        baker.make(
+            Post,
+            author=bob,
+            body=f"Number {number}",
+            created_at=datetime(2026, 1, 1, 0, number, tzinfo=UTC),
+        )
     assert texts(feed()) == [f"Number {number}" for number in range(21, 1, -1)]
 
 
@@ -71,7 +76,9 @@ def test_one_persons_feed_has_their_posts_alone(client, alice, bob):
     assert texts(client.get("/explore/feed/")) == ["by alice"]
 
 
-@pytest.mark.parametrize("body", ["\x01\x0b\x1f", "\ufffe\uffff", "]]>", "</content>", "🦉\u2028", "<script>"])
+@pytest.mark.parametrize(
+    "body", ["\x01\x0b\x1f", "\ufffe\uffff", "]]>", "</content>", "🦉\u2028", "<script>"]
+)
 def test_a_nasty_post_leaves_the_feed_well_formed(feed, bob, body):
     baker.make(Post, author=bob, body=f"a{body}b")
     (text,) = texts(feed())
@@ -103,7 +110,9 @@ def test_an_empty_feed_does_not_change_by_being_read(feed):
     assert feed()["ETag"] == feed()["ETag"]
 
 
-def test_it_is_the_same_for_everyone_at_a_fixed_number_of_queries(client, alice, bob, django_assert_num_queries):
+def test_it_is_the_same_for_everyone_at_a_fixed_number_of_queries(
+    client, alice, bob, django_assert_num_queries
+):
     for author in (alice, bob):
         baker.make(Post, author=author, body="for @alice", _quantity=5)
     as_visitor = client.get("/explore/feed/")
@@ -124,7 +133,9 @@ def test_it_can_only_be_read(client, feed, bob):
     assert {client.post(path).status_code for path in FEEDS} == {405}
 
 
-@pytest.mark.parametrize(("page", "address"), [("/explore/", "/explore/feed/"), ("/@bob/", "/@bob/feed/")])
+@pytest.mark.parametrize(
+    ("page", "address"), [("/explore/", "/explore/feed/"), ("/@bob/", "/@bob/feed/")]
+)
 def test_a_page_names_its_feed_to_readers_and_people(client, bob, page, address):
     text = client.get(page).content.decode()
     assert '<link rel="alternate" type="application/atom+xml"' in text

@@ -51,7 +51,9 @@ def test_a_list_is_where_its_button_leads(as_alice, bob, verb):
     assert as_alice.post(f"/@bob/{verb}/", {"next": "/@bob/followers/"}).url == "/@bob/followers/"
 
 
-@pytest.mark.parametrize("elsewhere", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:x"])
+@pytest.mark.parametrize(
+    "elsewhere", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:x"]
+)
 def test_it_leads_to_no_other_site(as_alice, bob, elsewhere):
     assert as_alice.post("/@bob/follow/", {"next": elsewhere}).url == "/@bob/"
 

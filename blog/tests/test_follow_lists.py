@@ -8,7 +8,9 @@ LISTS = [("followers", "followed", "follower"), ("following", "follower", "follo
 
 
 def follows(person, mine, theirs, count):
-    people = baker.make(User, username=iter(f"{mine}{n}" for n in range(count)), email="", _quantity=count)
+    people = baker.make(
+        User, username=iter(f"{mine}{n}" for n in range(count)), email="", _quantity=count
+    )
     Follow.objects.bulk_create(Follow(**{mine: person, theirs: other}) for other in people)
     return people
 
@@ -32,11 +34,15 @@ def test_it_says_whom_the_reader_follows(client, alice, bob, path, mine, theirs)
 
 
 @pytest.mark.parametrize(("path", "mine", "theirs"), LISTS)
-def test_it_is_paged_and_costs_the_same_for_many(client, alice, bob, path, mine, theirs, django_assert_num_queries):
+def test_it_is_paged_and_costs_the_same_for_many(
+    client, alice, bob, path, mine, theirs, django_assert_num_queries
+):
     client.force_login(bob)
     client.get("/")
     follows(alice, mine, theirs, 1)
-    with django_assert_num_queries(7):  # session, reader, person, page, whom the reader follows, news, bars
+    with django_assert_num_queries(
+        7
+    ):  # session, reader, person, page, whom the reader follows, news, bars
         client.get(f"/@alice/{path}/")
     more = baker.make(User, username=iter(f"more{n}" for n in range(21)), email="", _quantity=21)
     Follow.objects.bulk_create(Follow(**{mine: alice, theirs: other}) for other in more)

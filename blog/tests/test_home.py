@@ -32,7 +32,9 @@ def test_what_people_write_is_escaped(client):
     assert "<script>alert" not in client.get("/").content.decode()
 
 
-def test_it_takes_as_many_queries_for_many_posts_as_for_one(client, alice, django_assert_num_queries):
+def test_it_takes_as_many_queries_for_many_posts_as_for_one(
+    client, alice, django_assert_num_queries
+):
     client.force_login(alice)
     client.get("/")
     baker.make(Post)
@@ -47,7 +49,9 @@ def test_it_takes_as_many_for_many_followed(client, alice, django_assert_num_que
     client.force_login(alice)
     client.get("/")
     for number in range(3):
-        people = baker.make(User, username=iter(f"p{number}-{n}" for n in range(30)), email="", _quantity=30)
+        people = baker.make(
+            User, username=iter(f"p{number}-{n}" for n in range(30)), email="", _quantity=30
+        )
         Follow.objects.bulk_create(Follow(follower=alice, followed=person) for person in people)
         baker.make(Post, author=people[0], body="hello", _quantity=25)
         with django_assert_num_queries(5) as queries:

@@ -28,10 +28,14 @@ def test_an_unknown_language_changes_nothing(client, alice, code):
 
 
 @pytest.mark.parametrize(
-    "elsewhere", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)"]
+    "elsewhere",
+    ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)"],
 )
 def test_it_leads_to_no_other_site(client, elsewhere):
-    assert client.post(URL, {"language": "es", "next": elsewhere}, headers={"accept": "text/html"}).url == "/"
+    assert (
+        client.post(URL, {"language": "es", "next": elsewhere}, headers={"accept": "text/html"}).url
+        == "/"
+    )
 
 
 def test_every_page_offers_the_languages_in_their_own_words(client):

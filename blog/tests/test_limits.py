@@ -2,8 +2,8 @@ import math
 
 import pytest
 
-from blog import limits
-from blog.limits import Rate
+from blog import rate_limits as limits
+from blog.rate_limits import Rate
 from conftest import PASSWORD
 from microblog.cache import FailOpenRedisCache
 
@@ -40,7 +40,10 @@ def test_it_says_when_to_come_back_and_keeps_what_was_typed(write, alice):
 def test_changing_a_post_counts_as_writing_one(client, write, alice):
     write(alice)
     url = f"/posts/{alice.posts.get().pk}/edit/"
-    assert [client.post(url, {"body": text}).status_code for text in ("Changed", "Once more")] == [302, 429]
+    assert [client.post(url, {"body": text}).status_code for text in ("Changed", "Once more")] == [
+        302,
+        429,
+    ]
     assert "Once more</textarea>" in client.post(url, {"body": "Once more"}).content.decode()
     assert alice.posts.get().body == "Changed"
 
@@ -52,8 +55,16 @@ def test_people_are_counted_each_for_themselves_up_to_what_an_address_may(write,
 
 
 def test_what_was_refused_for_the_address_leaves_the_person_their_share(write, alice, bob):
-    assert [write(person).status_code for person in (alice, bob, alice, bob)] == [302, 302, 302, 429]
-    assert [write(bob, "Again", REMOTE_ADDR="192.0.2.9").status_code for _ in range(2)] == [302, 429]
+    assert [write(person).status_code for person in (alice, bob, alice, bob)] == [
+        302,
+        302,
+        302,
+        429,
+    ]
+    assert [write(bob, "Again", REMOTE_ADDR="192.0.2.9").status_code for _ in range(2)] == [
+        302,
+        429,
+    ]
 
 
 def test_what_was_refused_for_the_person_leaves_the_address_its_share(write, alice, bob):
@@ -63,7 +74,7 @@ def test_what_was_refused_for_the_person_leaves_the_address_its_share(write, ali
 
 def test_the_next_window_begins_anew(write, alice, monkeypatch):
     assert [write(alice).status_code for _ in range(3)] == [302, 302, 429]
-    monkeypatch.setattr("blog.limits.time.time", lambda: 3601.0)
+    monkeypatch.setattr("blog.rate_limits.time.time", lambda: 3601.0)
     assert write(alice).status_code == 302
 
 
@@ -83,7 +94,9 @@ def test_nobody_is_held_up_while_the_cache_is_away(write, alice, monkeypatch):
 
 
 @pytest.mark.parametrize("address", ["", "unix:", None])
-def test_without_an_address_people_are_counted_each_for_themselves(write, alice, bob, client, address):
+def test_without_an_address_people_are_counted_each_for_themselves(
+    write, alice, bob, client, address
+):
     """As behind a proxy on a unix socket that names none."""
     for person in (alice, bob):
         assert [write(person, REMOTE_ADDR=address).status_code for _ in range(3)] == [302, 302, 429]
@@ -92,7 +105,12 @@ def test_without_an_address_people_are_counted_each_for_themselves(write, alice,
 
 
 def test_without_an_address_people_still_sign_in(client, alice):
-    assert client.post("/accounts/login/", {"login": "alice", "password": PASSWORD}, REMOTE_ADDR="").url == "/"
+    assert (
+        client.post(
+            "/accounts/login/", {"login": "alice", "password": PASSWORD}, REMOTE_ADDR=""
+        ).url
+        == "/"
+    )
     assert client.session["_auth_user_id"] == str(alice.pk)
 
 

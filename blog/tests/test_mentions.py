@@ -2,8 +2,8 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 from model_bakery import baker
 
-from blog import mentions
-from blog.mentions import with_links
+from blog import linkify as mentions
+from blog.linkify import with_links
 from blog.models import Post
 
 KNOWN = {"ada": "Ada", "dot.": "dot."}
@@ -31,13 +31,21 @@ def test_a_web_address_becomes_a_link(text, url):
     assert 'rel="nofollow ugc noopener"' in html
 
 
-@pytest.mark.parametrize("text", ["javascript:alert(1)", "https://", "http://.", "ftp://example.com", "example.com"])
+@pytest.mark.parametrize(
+    "text", ["javascript:alert(1)", "https://", "http://.", "ftp://example.com", "example.com"]
+)
 def test_anything_else_does_not(text):
     assert with_links(text, KNOWN) == text
 
 
 @pytest.mark.parametrize(
-    "text", ["<script>alert(1)</script>", "https://x.com/<b>", 'https://x.com/" onclick="alert(1)', "'&@ada<b>"]
+    "text",
+    [
+        "<script>alert(1)</script>",
+        "https://x.com/<b>",
+        'https://x.com/" onclick="alert(1)',
+        "'&@ada<b>",
+    ],
 )
 def test_everything_is_escaped(text):
     html = with_links(text, KNOWN)
@@ -51,7 +59,9 @@ def test_a_name_leads_to_the_person_as_they_write_it():
     assert ">@ADA</a>!" in with_links("hello @ADA!", KNOWN)
 
 
-@pytest.mark.parametrize(("text", "rest"), [("@ada.", "</a>."), ("@ada-", "</a>-"), ("@dot.", "@dot.</a>")])
+@pytest.mark.parametrize(
+    ("text", "rest"), [("@ada.", "</a>."), ("@ada-", "</a>-"), ("@dot.", "@dot.</a>")]
+)
 def test_a_full_stop_belongs_to_the_name_only_where_there_is_such_a_person(text, rest):
     assert with_links(text, KNOWN).endswith(rest)
 

@@ -53,7 +53,10 @@ def test_the_site_speaks_the_language_of_the_person(client, alice):
     alice.language = "es"
     alice.save()
     client.force_login(alice)
-    assert '<html lang="es"' in client.get("/", headers={"accept-language": "zh-hans"}).content.decode()
+    assert (
+        '<html lang="es"'
+        in client.get("/", headers={"accept-language": "zh-hans"}).content.decode()
+    )
 
 
 @pytest.mark.parametrize("language", ["", "xx"])

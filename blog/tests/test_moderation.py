@@ -31,7 +31,9 @@ def others(make_user, post, bob):
     """Open reports by others: of the same post, of another of its author's, and of the author."""
     carol, dora = make_user("carol"), make_user("dora")
     same = baker.make(Report, reporter=carol, person=bob, post=post, excerpt=post.body)
-    other = baker.make(Report, reporter=carol, person=bob, post=baker.make(Post, author=bob), excerpt="more")
+    other = baker.make(
+        Report, reporter=carol, person=bob, post=baker.make(Post, author=bob), excerpt="more"
+    )
     return same, other, baker.make(Report, reporter=dora, person=bob, excerpt="")
 
 
@@ -44,7 +46,9 @@ def toasts(client, person):
     return [item["data"]["toast"] for item in client.get("/notifications/").json()["notifications"]]
 
 
-def test_a_dismissal_closes_all_reports_of_the_same_post(report, others, staff, post, client, alice):
+def test_a_dismissal_closes_all_reports_of_the_same_post(
+    report, others, staff, post, client, alice
+):
     moderation.dismiss(report, staff)
     assert outcomes(report, *others) == [Outcome.DISMISSED, Outcome.DISMISSED, "", ""]
     report.refresh_from_db()
@@ -57,10 +61,17 @@ def test_a_dismissal_closes_all_reports_of_the_same_post(report, others, staff, 
     assert client.get(f"/posts/{post.pk}/").status_code == 200
 
 
-def test_reports_of_a_person_are_dismissed_together_but_not_those_of_posts(report, others, staff, alice, bob):
+def test_reports_of_a_person_are_dismissed_together_but_not_those_of_posts(
+    report, others, staff, alice, bob
+):
     more = baker.make(Report, reporter=alice, person=bob, excerpt="")
     moderation.dismiss(more, staff)
-    assert outcomes(more, others[2], report, others[1]) == [Outcome.DISMISSED, Outcome.DISMISSED, "", ""]
+    assert outcomes(more, others[2], report, others[1]) == [
+        Outcome.DISMISSED,
+        Outcome.DISMISSED,
+        "",
+        "",
+    ]
 
 
 def test_a_report_of_a_deleted_post_can_be_dismissed(report, others, staff, post):
@@ -70,15 +81,21 @@ def test_a_report_of_a_deleted_post_can_be_dismissed(report, others, staff, post
     assert outcomes(report, *others) == [Outcome.DISMISSED, Outcome.DISMISSED, "", ""]
 
 
-def test_a_hidden_post_is_its_authors_alone_who_reads_why(client, report, others, staff, alice, bob, post):
+def test_a_hidden_post_is_its_authors_alone_who_reads_why(
+    client, report, others, staff, alice, bob, post
+):
     moderation.hide(post, staff, "Advertising <b>")
     assert outcomes(report, *others) == [Outcome.HIDDEN, Outcome.HIDDEN, "", ""]
-    assert LogEntry.objects.get(content_type__model="post").change_message == "Hidden: Advertising <b>"
+    assert (
+        LogEntry.objects.get(content_type__model="post").change_message == "Hidden: Advertising <b>"
+    )
     assert "did something about it" in toasts(client, alice)[0]["text"]
     assert client.get(f"/posts/{post.pk}/").status_code == 404
     assert "Buy my boats" not in client.get("/@bob/").content.decode()
     toast = {"level": "warning", "url": f"/posts/{post.pk}/"}
-    assert toasts(client, bob) == [toast | {"text": "Staff have hidden a post of yours. Reason: Advertising <b>"}]
+    assert toasts(client, bob) == [
+        toast | {"text": "Staff have hidden a post of yours. Reason: Advertising <b>"}
+    ]
     for page in ("/@bob/", f"/posts/{post.pk}/"):
         shown = client.get(page).content.decode()
         assert "Hidden by staff on" in shown
@@ -110,7 +127,9 @@ def test_a_post_that_is_shown_again_is_everyones(client, staff, alice, bob, post
     assert client.get(f"/posts/{post.pk}/").status_code == 200
 
 
-def test_a_deactivation_ends_sessions_and_closes_every_report_of_the_person(client, report, others, staff, bob):
+def test_a_deactivation_ends_sessions_and_closes_every_report_of_the_person(
+    client, report, others, staff, bob
+):
     client.post("/accounts/login/", {"login": "bob", "password": PASSWORD})
     assert client.get("/settings/").status_code == 200
     assert UserSession.objects.filter(user=bob).exists()

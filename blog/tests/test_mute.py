@@ -25,8 +25,13 @@ def test_and_so_does_the_end_of_it(as_alice, alice, bob, make_user):
     Mute.objects.create(muter=bob, muted=alice)
     Mute.objects.create(muter=alice, muted=make_user("carol"))
     for _ in range(2):
-        assert as_alice.post("/@BOB/unmute/", {"next": "https://elsewhere.example/"}).url == "/@BOB/"
-    assert set(Mute.objects.values_list("muter__username", "muted__username")) == {("bob", "alice"), ("alice", "carol")}
+        assert (
+            as_alice.post("/@BOB/unmute/", {"next": "https://elsewhere.example/"}).url == "/@BOB/"
+        )
+    assert set(Mute.objects.values_list("muter__username", "muted__username")) == {
+        ("bob", "alice"),
+        ("alice", "carol"),
+    }
 
 
 def test_the_menu_knows_who_is_muted(as_alice, alice, bob):

@@ -6,7 +6,7 @@ import json
 import pytest
 from model_bakery import baker
 
-from blog.demo import NASTY
+from blog.management.demo_data import NASTY
 from blog.models import ApiToken, Post
 
 pytestmark = pytest.mark.django_db
@@ -21,7 +21,10 @@ REFUSED = ["a\0b", "\u202e\u200b", "\ud800"]
 
 
 def encoded(text):
-    return {"data": b"body=" + "".join(f"%{byte:02x}" for byte in text.encode("utf-8", "surrogatepass")).encode()}
+    return {
+        "data": b"body="
+        + "".join(f"%{byte:02x}" for byte in text.encode("utf-8", "surrogatepass")).encode()
+    }
 
 
 @pytest.mark.parametrize("body", [*SCRIPTS, *NASTY])
@@ -45,7 +48,9 @@ def test_every_page_escapes_it(client, alice, say, bob, body):
         assert "<script>alert" not in page, path
         assert "<img src=x" not in page, path
         assert '" onmouseover' not in page, path
-    assert body.replace("\r\n", "\n").split("\n")[0][:20] in html.unescape(client.get(pages[4]).content.decode())
+    assert body.replace("\r\n", "\n").split("\n")[0][:20] in html.unescape(
+        client.get(pages[4]).content.decode()
+    )
 
 
 @pytest.mark.parametrize("body", [*SCRIPTS, *NASTY])
@@ -59,7 +64,9 @@ def test_json_brings_it_back(client, alice, body):
 @pytest.mark.parametrize("body", REFUSED)
 def test_what_cannot_be_seen_or_stored_is_refused(client, alice, body):
     client.force_login(alice)
-    sent = client.generic("POST", "/posts/", **encoded(body), content_type="application/x-www-form-urlencoded")
+    sent = client.generic(
+        "POST", "/posts/", **encoded(body), content_type="application/x-www-form-urlencoded"
+    )
     _, secret = ApiToken.objects.make(alice, "A program", False)
     by_program = client.post(
         "/api/v1/posts/",

@@ -2,7 +2,7 @@ import pytest
 from django.utils import timezone
 from model_bakery import baker
 
-from blog.jobs import send_account_mail
+from blog.accounts.jobs import send_account_mail
 from blog.models import MAIL_LEASE, AccountMail, Block, Mute, Notification, Post, User
 
 pytestmark = pytest.mark.django_db
@@ -33,7 +33,10 @@ def test_whom_a_post_names_is_told_once(as_alice, alice, bob, make_user):
     post = alice.posts.get()
     assert told(bob) == [f"mention:{post.pk}"]
     as_alice.post(f"/posts/{post.pk}/edit/", {"body": "@bob and @carol"})
-    assert [told(person) for person in User.objects.order_by("pk")] == [[], *[[f"mention:{post.pk}"]] * 2]
+    assert [told(person) for person in User.objects.order_by("pk")] == [
+        [],
+        *[[f"mention:{post.pk}"]] * 2,
+    ]
 
 
 def test_a_post_that_staff_hid_calls_nobody(as_alice, alice, bob):
@@ -67,7 +70,11 @@ def test_nothing_is_told_across_a_block(as_alice, alice, bob, blocker):
 @pytest.mark.parametrize(
     ("choice", "deed", "subject"),
     [
-        ("has_follow_mail", lambda client: client.post("/@bob/follow/"), "[Microblog] alice follows you now"),
+        (
+            "has_follow_mail",
+            lambda client: client.post("/@bob/follow/"),
+            "[Microblog] alice follows you now",
+        ),
         (
             "has_mention_mail",
             lambda client: client.post("/posts/", {"body": "@bob"}),
@@ -75,7 +82,9 @@ def test_nothing_is_told_across_a_block(as_alice, alice, bob, blocker):
         ),
     ],
 )
-def test_it_comes_by_mail_where_it_is_wished(as_alice, alice, bob, new_mails, choice, deed, subject):
+def test_it_comes_by_mail_where_it_is_wished(
+    as_alice, alice, bob, new_mails, choice, deed, subject
+):
     User.objects.filter(pk=bob.pk).update(**{choice: True})
     with new_mails() as mails:
         deed(as_alice)
@@ -112,7 +121,9 @@ def test_of_messages_the_first_unread_one_is_mailed_and_nothing_of_its_words(
             as_alice.post("/messages/@bob/", {"body": body})
     assert not mails
     mails = a_minute_later(mailoutbox)
-    assert [(mail.subject, mail.to) for mail in mails] == [("[Microblog] alice wrote to you", [bob.email])]
+    assert [(mail.subject, mail.to) for mail in mails] == [
+        ("[Microblog] alice wrote to you", [bob.email])
+    ]
     assert "/messages/@alice/" in mails[0].body
     assert "secret" not in str(mails[0].message())
     bob.received_messages.update(read_at=timezone.now())

@@ -73,7 +73,15 @@ TRICKS = [
     "home",  # the name of a view, which is no address
     "nothing",
 ]
-FORMS = ["/language/", "/theme/", "/@bob/follow/", "/@bob/unfollow/", "/@bob/mute/", "/@bob/unmute/", "/@bob/unblock/"]
+FORMS = [
+    "/language/",
+    "/theme/",
+    "/@bob/follow/",
+    "/@bob/unfollow/",
+    "/@bob/mute/",
+    "/@bob/unmute/",
+    "/@bob/unblock/",
+]
 
 
 def leads_away(url):
@@ -84,7 +92,12 @@ def leads_away(url):
 
 
 def test_the_judge_knows_what_leads_away():
-    assert all(map(leads_away, [f"https://{EVIL}", f"//{EVIL}", f"/\t/{EVIL}", f" /\\{EVIL}", "javascript:alert(1)"]))
+    assert all(
+        map(
+            leads_away,
+            [f"https://{EVIL}", f"//{EVIL}", f"/\t/{EVIL}", f" /\\{EVIL}", "javascript:alert(1)"],
+        )
+    )
     assert leads_away(f"http://testserver.{EVIL}/")
     assert not any(map(leads_away, ["/", "/posts/?x=//y", "http://testserver/x", "", "relative"]))
     assert len(TRICKS) >= 50
@@ -93,7 +106,9 @@ def test_the_judge_knows_what_leads_away():
 @pytest.fixture
 def unlimited(settings):
     settings.RATE_LIMITS, settings.ACCOUNT_RATE_LIMITS = False, False
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # hundreds of times
+    settings.PASSWORD_HASHERS = [
+        "django.contrib.auth.hashers.MD5PasswordHasher"
+    ]  # hundreds of times
 
 
 def test_our_own_forms(client, alice, bob, unlimited):
@@ -118,7 +133,10 @@ def test_whoever_is_signed_in_already(client, unlimited, staff, path):
 def test_signing_in_and_out(client, unlimited, alice, place):
     for trick in TRICKS[::5]:
         query, form = ({"next": trick}, {}) if place == "query" else ({}, {"next": trick})
-        for path, typed in (("/accounts/login/", {"login": "alice", "password": PASSWORD}), ("/accounts/logout/", {})):
+        for path, typed in (
+            ("/accounts/login/", {"login": "alice", "password": PASSWORD}),
+            ("/accounts/logout/", {}),
+        ):
             response = client.post(path, typed | form, query_params=query)
             assert response.status_code == 302, (path, trick)
             assert not leads_away(response.url), (path, trick)

@@ -7,7 +7,7 @@ from django.utils import timezone
 from model_bakery import baker
 
 from blog.models import Block, Mute, Notification, Post
-from blog.paging import rows_after
+from blog.pagination import rows_after
 from exports.models import ExportTask
 
 pytestmark = pytest.mark.django_db
@@ -41,7 +41,9 @@ def test_an_export_is_news_once_it_is_over_and_says_which_it_was(as_alice, alice
     assert "Nothing yet." in as_alice.get(URL).content.decode()
     task.claim()
     task.fail("ERROR", "")
-    assert re.search(r"<b>Your account\.</b> [^<]*could not be built", as_alice.get(URL).content.decode())
+    assert re.search(
+        r"<b>Your account\.</b> [^<]*could not be built", as_alice.get(URL).content.decode()
+    )
 
 
 def read(client, **more):
@@ -61,7 +63,9 @@ def test_looking_marks_nothing_and_the_button_marks_all(as_alice, alice, followe
 def test_what_came_after_the_page_stays_unread(as_alice, alice, bob, followed):
     mark = read(as_alice)
     alice.notifications.put(alice.pk, "mention:7", {"name": "bob", "post": 7}, actor=bob)
-    alice.notifications.filter(name="mention:7").update(updated_at=timezone.now() + timedelta(seconds=1))
+    alice.notifications.filter(name="mention:7").update(
+        updated_at=timezone.now() + timedelta(seconds=1)
+    )
     mark()
     assert [row.name for row in alice.notifications.unread()] == ["mention:7"]
 
@@ -75,7 +79,9 @@ def test_a_bad_moment_is_a_404_and_marks_nothing(as_alice, alice, followed, unti
 def test_a_post_that_staff_hid_is_news_to_its_author_alone(as_alice, alice, bob):
     for author in (alice, bob):
         post = baker.make(Post, author=author, hidden_at=timezone.now())
-        alice.notifications.put(alice.pk, f"mention:{post.pk}", {"name": author.username, "post": post.pk}, post=post)
+        alice.notifications.put(
+            alice.pk, f"mention:{post.pk}", {"name": author.username, "post": post.pk}, post=post
+        )
     page = as_alice.get(URL).content.decode()
     assert "alice mentioned you" in page
     assert "bob mentioned you" not in page
@@ -108,10 +114,14 @@ def test_what_unwanted_people_did_is_no_news(as_alice, alice, bob, followed, why
 
 
 @pytest.mark.parametrize("number", [0, 45])
-def test_it_is_paged_by_key_at_a_fixed_number_of_queries(as_alice, alice, make_user, django_assert_num_queries, number):
+def test_it_is_paged_by_key_at_a_fixed_number_of_queries(
+    as_alice, alice, make_user, django_assert_num_queries, number
+):
     for place in range(number):
         actor = make_user(f"p{place}")
-        alice.notifications.put(alice.pk, f"follow:{actor.pk}", {"name": actor.username}, actor=actor)
+        alice.notifications.put(
+            alice.pk, f"follow:{actor.pk}", {"name": actor.username}, actor=actor
+        )
     as_alice.get(URL)
     with django_assert_num_queries(5):  # session, person, news, two of the exports' bars
         response = as_alice.get(URL)
@@ -128,7 +138,9 @@ def test_it_is_paged_by_key_at_a_fixed_number_of_queries(as_alice, alice, make_u
 
 def test_the_pages_are_read_from_their_index(alice, followed):
     if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:  # few are told of anything here: reading it all is as good
+        with (
+            connection.cursor() as cursor
+        ):  # few are told of anything here: reading it all is as good
             cursor.execute(
                 "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off"
             )

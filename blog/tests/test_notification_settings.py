@@ -9,7 +9,11 @@ def test_each_kind_of_mail_is_chosen(client, alice):
     assert "mentions me in a post" in client.get(URL).content.decode()
     assert client.post(URL, {"has_follow_mail": "on"}).status_code == 302
     alice.refresh_from_db()
-    assert (alice.has_follow_mail, alice.has_mention_mail, alice.has_message_mail) == (True, False, False)
+    assert (alice.has_follow_mail, alice.has_mention_mail, alice.has_message_mail) == (
+        True,
+        False,
+        False,
+    )
     client.post(URL, {})
     alice.refresh_from_db()
     assert not alice.has_follow_mail

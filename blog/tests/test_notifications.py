@@ -14,7 +14,9 @@ NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
 @pytest.fixture(autouse=True)
 def greeting(monkeypatch):
     """Words for a kind of notification of our own."""
-    monkeypatch.setitem(notifications._renderers, "greeting", lambda facts: {"text": f"Hello {facts['name']}"})
+    monkeypatch.setitem(
+        notifications._renderers, "greeting", lambda facts: {"text": f"Hello {facts['name']}"}
+    )
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from django.http import Http404
 from model_bakery import baker
 
 from blog.models import Post
-from blog.paging import paginate, rows_after
+from blog.pagination import paginate, rows_after
 
 pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 11, 23, 12, 0, 0, 123456, tzinfo=UTC)
@@ -18,7 +18,10 @@ NOON = datetime(2026, 11, 23, 12, 0, 0, 123456, tzinfo=UTC)
 def posts(alice):
     """Seven posts, newest first; the middle three were written in the same microsecond."""
     minutes = [3, 2, 0, 0, 0, -2, -3]
-    made = [baker.make(Post, author=alice, created_at=NOON + timedelta(minutes=m)) for m in reversed(minutes)]
+    made = [
+        baker.make(Post, author=alice, created_at=NOON + timedelta(minutes=m))
+        for m in reversed(minutes)
+    ]
     return made[::-1]
 
 
@@ -58,7 +61,19 @@ def test_nothing_is_a_page_too():
 
 @pytest.mark.parametrize(
     "cursor",
-    ["", "-", "1", "1-", "-1", "x-1", "1-x", "1-\0", f"1-{UUID(int=1)}", "9" * 30 + "-1", "9" * 5000 + "-1"],
+    [
+        "",
+        "-",
+        "1",
+        "1-",
+        "-1",
+        "x-1",
+        "1-x",
+        "1-\0",
+        f"1-{UUID(int=1)}",
+        "9" * 30 + "-1",
+        "9" * 5000 + "-1",
+    ],
 )
 def test_a_bad_cursor_is_not_found(cursor):
     with pytest.raises(Http404):
@@ -81,7 +96,9 @@ def plan(crowd):
 
 
 @pytest.mark.parametrize(
-    ("of_author", "index"), [(False, "blog_post_newest"), (True, "blog_post_author")], ids=["home", "profile"]
+    ("of_author", "index"),
+    [(False, "blog_post_newest"), (True, "blog_post_author")],
+    ids=["home", "profile"],
 )
 def test_a_page_is_read_from_its_index(posts, alice, plan, of_author, index):
     rows = alice.posts.all() if of_author else Post.objects.all()

@@ -27,7 +27,9 @@ def test_a_good_name_is_taken(name):
     User(username=name, password="!").full_clean()
 
 
-@pytest.mark.parametrize("name", ["", "al ice", "álice", "аlice", "alice\n", "alice@home", "x" * 65, "a/b", "a\0b"])
+@pytest.mark.parametrize(
+    "name", ["", "al ice", "álice", "аlice", "alice\n", "alice@home", "x" * 65, "a/b", "a\0b"]
+)
 def test_a_bad_name_is_refused(name):
     with pytest.raises(ValidationError) as refused:
         User(username=name, password="!").full_clean()
@@ -70,9 +72,13 @@ def test_a_superuser_is_confirmed_by_whoever_has_the_shell():
     assert root.confirmed_email == "root@microblog.example"
 
 
-@pytest.mark.parametrize("login", ["alice", "ALICE", "alice@microblog.example", "Alice@Microblog.example"])
+@pytest.mark.parametrize(
+    "login", ["alice", "ALICE", "alice@microblog.example", "Alice@Microblog.example"]
+)
 def test_one_signs_in_by_name_or_address(client, alice, login):
-    response = client.post("/accounts/login/", {"login": login, "password": "a walk beside the river"})
+    response = client.post(
+        "/accounts/login/", {"login": login, "password": "a walk beside the river"}
+    )
     assert response.status_code == 302
     assert response.url == "/"
 

@@ -26,7 +26,9 @@ def test_a_post_is_stored_and_leads_home(write, alice):
     assert post.body == "Hello, <b>sea</b>!"
 
 
-@pytest.mark.parametrize("body", ["שלום", "line\n\n  indented", "👩‍👩‍👧‍👦", "be\u2028tween", "a\u200bb"])
+@pytest.mark.parametrize(
+    "body", ["שלום", "line\n\n  indented", "👩‍👩‍👧‍👦", "be\u2028tween", "a\u200bb"]
+)
 def test_any_text_stays_as_it_was_written(write, body):
     write(body)
     assert Post.objects.get().body == body

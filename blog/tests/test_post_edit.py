@@ -74,7 +74,9 @@ def test_what_was_typed_survives_an_expired_session(client, alice, url, post):
     sign_in = client.post(url, {"body": "long and careful words"}).url
     assert sign_in == f"/accounts/login/?next={url}"
     assert "What you wrote is kept." in client.get(sign_in).content.decode()
-    client.post("/accounts/login/", {"login": "alice", "password": "a walk beside the river", "next": url})
+    client.post(
+        "/accounts/login/", {"login": "alice", "password": "a walk beside the river", "next": url}
+    )
     assert "long and careful words</textarea>" in client.get(url).content.decode()
     assert "first\nwords</textarea>" in client.get(url).content.decode()
     assert Post.objects.get().body == "first\nwords"

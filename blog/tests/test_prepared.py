@@ -11,13 +11,20 @@ pytestmark = pytest.mark.django_db
 
 def test_each_call_has_values_of_its_own(alice, bob):
     by_name = Prepared(lambda name: User.objects.filter(username=name), "")
-    assert [list(by_name(name)) for name in ("alice", "bob", "carol", "")] == [[alice], [bob], [], []]
+    assert [list(by_name(name)) for name in ("alice", "bob", "carol", "")] == [
+        [alice],
+        [bob],
+        [],
+        [],
+    ]
 
 
 def test_a_moment_is_a_value_like_any(alice):
     Notification.objects.put(alice.pk, "welcome", {})
     since = Prepared(
-        lambda pk, then: Notification.objects.filter(user=pk, updated_at__gte=then), NOBODY, timezone.now()
+        lambda pk, then: Notification.objects.filter(user=pk, updated_at__gte=then),
+        NOBODY,
+        timezone.now(),
     )
     hour = timedelta(hours=1)
     assert len(since(alice.pk, timezone.now() - hour)) == 1
@@ -33,7 +40,10 @@ def test_it_is_put_together_once(alice, bob):
         return User.objects.filter(pk=pk)
 
     prepared = Prepared(rows, NOBODY)
-    assert [person.username for pk in (alice.pk, bob.pk) for person in prepared(pk)] == ["alice", "bob"]
+    assert [person.username for pk in (alice.pk, bob.pk) for person in prepared(pk)] == [
+        "alice",
+        "bob",
+    ]
     assert made == [NOBODY]
 
 
@@ -55,4 +65,6 @@ def test_who_is_shown_is_described_for_the_viewer(alice, bob, make_user):
 
 def _facts(person):
     """All that was read of somebody."""
-    return person and {name: value for name, value in vars(person).items() if not name.startswith("_")}
+    return person and {
+        name: value for name, value in vars(person).items() if not name.startswith("_")
+    }

@@ -41,7 +41,9 @@ def test_the_export_is_offered_on_ones_own_profile_only(client, alice, bob):
     assert "Export your posts" in client.get("/@alice/").content.decode()
 
 
-def test_it_takes_as_many_queries_for_many_posts_as_for_one(client, alice, django_assert_num_queries):
+def test_it_takes_as_many_queries_for_many_posts_as_for_one(
+    client, alice, django_assert_num_queries
+):
     baker.make(Post, author=alice, _quantity=21)
     with django_assert_num_queries(2):  # the person, the posts
         client.get("/@alice/")
@@ -65,7 +67,11 @@ def test_the_counts_are_read_from_indexes(alice, crowd):
             cursor.execute("SET LOCAL enable_seqscan = off")
             cursor.execute("SET LOCAL enable_bitmapscan = off")
     plan = User.objects.described(alice).filter(username__lower="alice").explain()
-    whole = r"SCAN (blog_|U\d)(?! USING INDEX blog_user_closed)" if connection.vendor == "sqlite" else "Seq Scan"
+    whole = (
+        r"SCAN (blog_|U\d)(?! USING INDEX blog_user_closed)"
+        if connection.vendor == "sqlite"
+        else "Seq Scan"
+    )
     assert not re.search(whole, plan)
     assert len(re.findall("COVERING INDEX|Index Only Scan", plan)) >= 3
 

@@ -14,7 +14,11 @@ def as_alice(client, alice):
 
 
 def test_what_was_entered_is_stored(as_alice, alice):
-    data = {"about_me": " Trains\r\n& soup ", "language": "es", "time_zone": "America/Argentina/Buenos_Aires"}
+    data = {
+        "about_me": " Trains\r\n& soup ",
+        "language": "es",
+        "time_zone": "America/Argentina/Buenos_Aires",
+    }
     assert as_alice.post(URL, data).url == "/@alice/"
     alice.refresh_from_db()
     assert alice.about_me == "Trains\n& soup"
@@ -52,7 +56,11 @@ def test_bad_input_is_refused_and_kept(as_alice, alice, data):
 def test_nothing_else_can_be_set(as_alice, alice):
     as_alice.post(URL, {"username": "root", "is_staff": "on", "email": "x@microblog.example"})
     alice.refresh_from_db()
-    assert (alice.username, alice.is_staff, alice.email) == ("alice", False, "alice@microblog.example")
+    assert (alice.username, alice.is_staff, alice.email) == (
+        "alice",
+        False,
+        "alice@microblog.example",
+    )
 
 
 def test_an_account_that_is_closed_meanwhile_stays_closed(alice):

@@ -4,9 +4,9 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from model_bakery import baker
 
-from blog import limits
-from blog.limits import Rate
+from blog import rate_limits as limits
 from blog.models import Block, Outcome, Post, Reason, Report
+from blog.rate_limits import Rate
 
 pytestmark = pytest.mark.django_db
 
@@ -28,11 +28,22 @@ def url(request, bob, post):
 
 
 def test_a_report_of_a_post_keeps_its_text(as_alice, alice, bob, post):
-    response = as_alice.post(f"/posts/{post.pk}/report/", {"reason": "SPAM", "comment": "The same\r\nevery day"})
+    response = as_alice.post(
+        f"/posts/{post.pk}/report/", {"reason": "SPAM", "comment": "The same\r\nevery day"}
+    )
     report = Report.objects.get()
     assert response.url == f"/reports/{report.pk}/"
-    assert (report.reporter, report.person, report.post, report.excerpt) == (alice, bob, post, "Buy my boats")
-    assert (report.reason, report.comment, report.handled_at) == (Reason.SPAM, "The same\nevery day", None)
+    assert (report.reporter, report.person, report.post, report.excerpt) == (
+        alice,
+        bob,
+        post,
+        "Buy my boats",
+    )
+    assert (report.reason, report.comment, report.handled_at) == (
+        Reason.SPAM,
+        "The same\nevery day",
+        None,
+    )
 
 
 def test_a_person_is_reported_without_a_post(as_alice, bob):
@@ -117,7 +128,12 @@ def test_the_form_shows_the_post(as_alice, post):
 def test_what_cannot_be_seen_cannot_be_reported(as_alice, alice, post):
     own = baker.make(Post, author=alice)
     hidden = baker.make(Post, author=post.author, hidden_at=timezone.now())
-    for url in ("/@alice/report/", "/@nobody/report/", f"/posts/{own.pk}/report/", f"/posts/{hidden.pk}/report/"):
+    for url in (
+        "/@alice/report/",
+        "/@nobody/report/",
+        f"/posts/{own.pk}/report/",
+        f"/posts/{hidden.pk}/report/",
+    ):
         assert as_alice.get(url).status_code == 404
         assert as_alice.post(url, {"reason": "SPAM"}).status_code == 404
 

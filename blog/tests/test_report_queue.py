@@ -39,7 +39,13 @@ def post(bob):
 @pytest.fixture
 def report(alice, post):
     return baker.make(
-        Report, reporter=alice, person=post.author, post=post, excerpt=post.body, reason="SPAM", comment="Every day"
+        Report,
+        reporter=alice,
+        person=post.author,
+        post=post,
+        excerpt=post.body,
+        reason="SPAM",
+        comment="Every day",
     )
 
 
@@ -145,7 +151,10 @@ def test_a_post_is_shown_again_from_its_own_page(desk, report, post):
     desk.post(decide(post, "hide"), {"reason": "Advertising"})
     report.refresh_from_db()
     assert report.outcome == Outcome.HIDDEN
-    assert f'href="{decide(post, "unhide")}"' in desk.get(f"/admin/blog/post/{post.pk}/change/").content.decode()
+    assert (
+        f'href="{decide(post, "unhide")}"'
+        in desk.get(f"/admin/blog/post/{post.pk}/change/").content.decode()
+    )
     desk.post(decide(post, "unhide"))
     post.refresh_from_db()
     assert post.hidden_at is None
@@ -162,9 +171,14 @@ def test_an_account_is_closed_and_opened_from_its_own_page(desk, bob):
 
 def test_superusers_and_oneself_are_out_of_reach(desk, staff, moderator):
     for person in (staff, moderator):
-        assert decide(person, "deactivate") not in desk.get(f"/admin/blog/user/{person.pk}/change/").content.decode()
+        assert (
+            decide(person, "deactivate")
+            not in desk.get(f"/admin/blog/user/{person.pk}/change/").content.decode()
+        )
         desk.post(decide(person, "deactivate"))
-        report = baker.make(Report, reporter=baker.make(User, username=f"r{person}", email=""), person=person)
+        report = baker.make(
+            Report, reporter=baker.make(User, username=f"r{person}", email=""), person=person
+        )
         desk.post(decide(report, "deactivate"))
         person.refresh_from_db()
         assert person.is_active
@@ -187,7 +201,9 @@ def test_whoever_may_only_look_decides_nothing(client, make_user, moderator, rep
     group = Group.objects.get(name="Moderators")
     group.permissions.remove(group.permissions.get(codename="change_report"))
     client.force_login(moderator)
-    assert decide(report, "dismiss") not in client.get(f"{QUEUE}{report.pk}/change/").content.decode()
+    assert (
+        decide(report, "dismiss") not in client.get(f"{QUEUE}{report.pk}/change/").content.decode()
+    )
     for url in (decide(report, "dismiss"), decide(post, "hide"), decide(bob, "deactivate")):
         assert client.post(url, {"reason": "x"}).status_code == 403
     report.refresh_from_db()

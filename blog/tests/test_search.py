@@ -4,9 +4,10 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from blog import limits, search_index
+from blog import rate_limits as limits
 from blog.models import Block, Mute, Post, User
-from blog.search import Question, fold, tokens
+from blog.search import index as search_index
+from blog.search.query import Question, fold, tokens
 
 pytestmark = pytest.mark.django_db
 URL = "/search/"
@@ -66,7 +67,25 @@ def test_it_does_not_find(write, text, body):
 
 
 @pytest.mark.parametrize(
-    "text", ["", " ", "!!!", '"', "'", "*", "-", "\\", "a' | 'b", "NEAR(a b)", "{", "%s %%", "😀", "\0", "a\0b", "OR"]
+    "text",
+    [
+        "",
+        " ",
+        "!!!",
+        '"',
+        "'",
+        "*",
+        "-",
+        "\\",
+        "a' | 'b",
+        "NEAR(a b)",
+        "{",
+        "%s %%",
+        "😀",
+        "\0",
+        "a\0b",
+        "OR",
+    ],
 )
 def test_no_question_is_an_error(client, write, text):
     write("plain")
@@ -107,7 +126,9 @@ def test_nobody_is_found_who_is_not_to_be_seen(client, alice, bob, why):
 
 
 def test_people_without_a_match_are_said_to_be_missing(client):
-    assert "Nobody is called “zzz”" in client.get(URL, {"q": "zzz", "in": "people"}).content.decode()
+    assert (
+        "Nobody is called “zzz”" in client.get(URL, {"q": "zzz", "in": "people"}).content.decode()
+    )
 
 
 def test_what_is_found_is_marked_and_escaped(client, write):
@@ -128,7 +149,9 @@ def test_the_best_come_first_and_the_newest_of_equals(write):
     assert twins == sorted(twins, reverse=True)
 
 
-def test_there_are_two_hundred_in_pages_and_it_says_that_there_were_more(client, bob, django_assert_num_queries):
+def test_there_are_two_hundred_in_pages_and_it_says_that_there_were_more(
+    client, bob, django_assert_num_queries
+):
     Post.objects.bulk_create([Post(author=bob, body=f"train {number}") for number in range(205)])
     seen = set()
     for start in range(0, 200, 20):
@@ -187,7 +210,9 @@ def test_folding_keeps_every_place():
 @pytest.mark.postgres
 def test_the_index_can_answer():
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off")  # on a table as small as this one it is as good
+        cursor.execute(
+            "SET LOCAL enable_seqscan = off"
+        )  # on a table as small as this one it is as good
         cursor.execute("EXPLAIN SELECT id FROM blog_post_words WHERE words @@ 'rare'::tsquery")
         assert "blog_post_words_search" in str(cursor.fetchall())
 

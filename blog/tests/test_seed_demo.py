@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from blog import demo
+from blog.management import demo_data as demo
 from blog.models import POST_LENGTH, Follow, Message, Post, User
 
 pytestmark = pytest.mark.django_db
@@ -27,7 +27,9 @@ def test_it_makes_the_people_who_sign_in() -> None:
     assert all(user.check_password("microblog-demo") for user in User.objects.all())
     assert all(user.confirmed_email == user.email for user in User.objects.all())
     assert not User.objects.get(username="empty").posts.exists()
-    assert list(User.objects.filter(is_superuser=True).values_list("username", flat=True)) == ["staff"]
+    assert list(User.objects.filter(is_superuser=True).values_list("username", flat=True)) == [
+        "staff"
+    ]
 
 
 def test_one_user_writes_every_post() -> None:
@@ -56,7 +58,10 @@ def test_a_second_run_changes_nothing_and_says_so() -> None:
     seed(users=2, posts=30)
     before = written(), *(list(model.objects.values()) for model in (User, Follow, Message))
     assert "Nothing to add" in seed(users=2, posts=30)
-    assert (written(), *(list(model.objects.values()) for model in (User, Follow, Message))) == before
+    assert (
+        written(),
+        *(list(model.objects.values()) for model in (User, Follow, Message)),
+    ) == before
 
 
 def test_people_follow_each_other() -> None:

@@ -23,5 +23,7 @@ def test_each_rule_is_closed_before_the_next_begins(css):
 
 def test_no_rule_is_written_twice(css):
     everywhere = re.sub(r"@media[^{]*\{(?:[^{}]*\{[^{}]*\})*\s*\}", "", css)
-    written = Counter(" ".join(selector.split()) for selector in re.findall(r"([^{}]+)\{", everywhere))
+    written = Counter(
+        " ".join(selector.split()) for selector in re.findall(r"([^{}]+)\{", everywhere)
+    )
     assert [selector for selector, times in written.items() if times > 1] == []

@@ -9,7 +9,13 @@ from blog.templatetags.blog import exact, moment, time_taken, when
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(0, "0.0 seconds"), (0.44, "0.4 seconds"), (1, "1.0 second"), (12.4, "12 seconds"), (200, "3 min 20 s")],
+    [
+        (0, "0.0 seconds"),
+        (0.44, "0.4 seconds"),
+        (1, "1.0 second"),
+        (12.4, "12 seconds"),
+        (200, "3 min 20 s"),
+    ],
 )
 def test_a_time_taken_is_said_as_precisely_as_it_matters(seconds, words):
     assert time_taken(timedelta(seconds=seconds)) == words
@@ -46,4 +52,7 @@ def test_a_moment_is_said_to_people_and_to_programs():
     with timezone.override("Asia/Tokyo"):
         said = moment(datetime(2026, 1, 2, 15, 4, 5, 678, tzinfo=UTC))
     title = "Jan. 3, 2026, 12:04 a.m. JST"
-    assert said == f'<time datetime="2026-01-03T00:04:05.000678+09:00" title="{title}">Jan. 3, 2026</time>'
+    assert (
+        said
+        == f'<time datetime="2026-01-03T00:04:05.000678+09:00" title="{title}">Jan. 3, 2026</time>'
+    )

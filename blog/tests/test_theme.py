@@ -21,7 +21,11 @@ def test_the_systems_wish_counts_until_then(client):
 
 def test_the_cookie_is_for_the_server_alone_and_lasts_a_year(client):
     cookie = client.post(URL, {"theme": "dark"}).cookies["theme"]
-    assert (cookie["httponly"], cookie["samesite"], cookie["max-age"]) == (True, "Lax", 365 * 24 * 3600)
+    assert (cookie["httponly"], cookie["samesite"], cookie["max-age"]) == (
+        True,
+        "Lax",
+        365 * 24 * 3600,
+    )
 
 
 @pytest.mark.parametrize("theme", ["", "pink", "dark\0"])

@@ -5,9 +5,8 @@ import pytest
 from django.db import connection
 from model_bakery import baker
 
-from blog import timeline
-from blog.models import Follow, Post, User
-from blog.paging import cursor_of, first_page
+from blog.models import Follow, Post, User, timeline
+from blog.pagination import cursor_of, first_page
 
 pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 11, 23, 12, 0, 0, 123456, tzinfo=UTC)
@@ -23,7 +22,10 @@ def authors(alice):
 
 def posts_at(minutes):
     """A post for each pair of an author and so many minutes after noon."""
-    rows = [Post(author=author, body="x", created_at=NOON + timedelta(minutes=m)) for author, m in minutes]
+    rows = [
+        Post(author=author, body="x", created_at=NOON + timedelta(minutes=m))
+        for author, m in minutes
+    ]
     return Post.objects.bulk_create(rows)
 
 
@@ -74,11 +76,17 @@ def test_no_table_is_read_as_a_whole(alice, authors, crowd, is_first):
             cursor.execute("ANALYZE blog_post, blog_follow")
     before = None if is_first else cursor_of(posts[50])
     plan = Post.objects.followed_by(alice, before).select_related("author")[:21].explain()
-    walk = "USING INDEX blog_post_newest" if connection.vendor == "sqlite" else "using blog_post_newest"
+    walk = (
+        "USING INDEX blog_post_newest"
+        if connection.vendor == "sqlite"
+        else "using blog_post_newest"
+    )
     assert plan.count(walk) == 1
     if connection.vendor == "sqlite":
         assert plan.count(f"SCAN blog_post {walk}") == (1 if is_first else 0)
-        assert not re.search(r"SCAN (blog_\w+|theirs|newest)\b", plan.replace(f"SCAN blog_post {walk}", ""))
+        assert not re.search(
+            r"SCAN (blog_\w+|theirs|newest)\b", plan.replace(f"SCAN blog_post {walk}", "")
+        )
         assert plan.count("COVERING INDEX blog_post_author (author_id=?") == 2
         assert plan.count("(author_id=? AND created_at<?)") == (0 if is_first else 2)
     else:

@@ -34,7 +34,9 @@ PAGES = [
 def shows_bob(client, post, page):
     response = client.get(page.format(pk=post.pk))
     # A whole word: the three letters turn up by chance in tokens and nonces.
-    return response.status_code == 200 and bool(re.search(r"\bbob\b", response.content.decode(), re.IGNORECASE))
+    return response.status_code == 200 and bool(
+        re.search(r"\bbob\b", response.content.decode(), re.IGNORECASE)
+    )
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -79,7 +81,11 @@ def test_who_is_muted_is_met_no_more_but_can_be_visited(client, alice, bob, post
     Follow.objects.create(follower=alice, followed=bob)
     Mute.objects.create(muter=alice, muted=bob)
     client.force_login(alice)
-    shown = {page for page in ["/", "/explore/", "/@bob/", f"/posts/{post.pk}/"] if shows_bob(client, post, page)}
+    shown = {
+        page
+        for page in ["/", "/explore/", "/@bob/", f"/posts/{post.pk}/"]
+        if shows_bob(client, post, page)
+    }
     assert shown == {"/@bob/", f"/posts/{post.pk}/"}
     client.force_login(bob)
     assert shows_bob(client, post, "/explore/")

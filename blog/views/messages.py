@@ -11,11 +11,13 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from .. import drafts, limits, mentions, news
+from .. import drafts, news
+from .. import linkify as mentions
+from .. import rate_limits as limits
 from ..forms import MessageForm
 from ..http import PersonRequest, wants_fragment
 from ..models import Conversation, Message, Participant, User
-from ..paging import BEGINNING, PAGE_SIZE, Cursor, cursor_of, paginate, read_cursor, rows_since
+from ..pagination import BEGINNING, PAGE_SIZE, Cursor, cursor_of, paginate, read_cursor, rows_since
 
 
 @require_safe
@@ -80,14 +82,24 @@ def _silence(place: Participant) -> str:
     """Why the two cannot write to each other; empty where they can."""
     if place.is_blocked:
         # Not why: who is blocked is not told.
-        return _("You and %(name)s cannot write to each other any more.") % {"name": place.other.username}
+        return _("You and %(name)s cannot write to each other any more.") % {
+            "name": place.other.username
+        }
     if not place.other.is_active:
-        return _("%(name)s has closed their account, and reads no messages any more.") % {"name": place.other.username}
+        return _("%(name)s has closed their account, and reads no messages any more.") % {
+            "name": place.other.username
+        }
     return ""
 
 
-def _conversation(request: PersonRequest, place: Participant, form: MessageForm, status: int) -> HttpResponse:
-    said = Message.objects.none() if place.is_blocked else Message.objects.filter(conversation=place.conversation_id)
+def _conversation(
+    request: PersonRequest, place: Participant, form: MessageForm, status: int
+) -> HttpResponse:
+    said = (
+        Message.objects.none()
+        if place.is_blocked
+        else Message.objects.filter(conversation=place.conversation_id)
+    )
     page = paginate(said, request.GET.get("before"))
     mentions.attach(page.items, request.user)
     context = {
@@ -96,7 +108,10 @@ def _conversation(request: PersonRequest, place: Participant, form: MessageForm,
         "said": page.items[::-1],
         "seen": _last_seen(request.user, page.items) if page.is_newest else None,
         "newest": cursor_of(page.items[0]) if page.items else "0-0",
-        "has_unread": any(message.recipient_id == request.user.pk and not message.read_at for message in page.items),
+        "has_unread": any(
+            message.recipient_id == request.user.pk and not message.read_at
+            for message in page.items
+        ),
         "form": form,
         "silence": _silence(place),
     }
@@ -105,7 +120,10 @@ def _conversation(request: PersonRequest, place: Participant, form: MessageForm,
 
 def _last_seen(person: User, newest_first: Iterable[Message]) -> Message | None:
     """The newest of the person's messages that the other has read, where it is among these."""
-    return next((message for message in newest_first if message.sender_id == person.pk and message.read_at), None)
+    return next(
+        (message for message in newest_first if message.sender_id == person.pk and message.read_at),
+        None,
+    )
 
 
 @require_safe
@@ -119,7 +137,9 @@ def conversation_news(request: PersonRequest, username: str) -> HttpResponse:
     return _news(request, place.conversation_id, after or BEGINNING)
 
 
-def _news(request: PersonRequest, conversation: int | None, after: Cursor, status: int = 200) -> HttpResponse:
+def _news(
+    request: PersonRequest, conversation: int | None, after: Cursor, status: int = 200
+) -> HttpResponse:
     messages = Message.objects.filter(conversation=conversation)
     said = list(rows_since(messages, after)[:PAGE_SIZE])
     mentions.attach(said, request.user)

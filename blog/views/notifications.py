@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from .. import badges, notifications
 from ..http import PersonRequest, wants_fragment
 from ..models import Notification
-from ..paging import paginate
+from ..pagination import paginate
 
 # A row may be stamped before, and committed after, a row that the browser has already seen.
 OVERLAP = timedelta(seconds=2)
@@ -27,8 +27,14 @@ def notification_list(request: PersonRequest) -> HttpResponse:
     """All the news, what is unread marked. Looking at it changes nothing: the page's script or a button says "read"."""
     rows = request.user.notifications.news().visible_to(request.user).select_related("actor")
     page = paginate(rows, request.GET.get("before"), by="updated_at")
-    news = [(row, notifications.render(row.name, row.payload)["toast"]) for row in page.items if _is_known(row)]
-    has_unread = bool(badges.unread(request.user)["notifications"]) or any(not row.read_at for row in page.items)
+    news = [
+        (row, notifications.render(row.name, row.payload)["toast"])
+        for row in page.items
+        if _is_known(row)
+    ]
+    has_unread = bool(badges.unread(request.user)["notifications"]) or any(
+        not row.read_at for row in page.items
+    )
     context = {"page": page, "news": [item for item in news if item[1]], "has_unread": has_unread}
     return render(request, "blog/notification_list.html", context)
 

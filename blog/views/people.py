@@ -16,9 +16,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from .. import avatars, deeds, drafts
 from ..forms import ProfileForm
 from ..http import PersonRequest, next_url, wants_fragment
-from ..limits import limited
 from ..models import Block, Follow, User, unblocked
-from ..paging import Page, paginate
+from ..pagination import Page, paginate
+from ..rate_limits import limited
 from .posts import page_of
 
 
@@ -35,7 +35,9 @@ def profile(request: HttpRequest, username: str) -> HttpResponse:
 
 def _blocked(request: HttpRequest, username: str) -> HttpResponse:
     """The name and the way back, for whoever blocked the person; Http404 for everyone else."""
-    mine = Block.objects.filter(blocker=request.user.pk, blocked__is_active=True).select_related("blocked")
+    mine = Block.objects.filter(blocker=request.user.pk, blocked__is_active=True).select_related(
+        "blocked"
+    )
     block = get_object_or_404(mine, blocked__username__lower=username.lower())
     return render(request, "blog/block_detail.html", {"person": block.blocked})
 
@@ -75,25 +77,33 @@ def person_card(request: HttpRequest, username: str) -> HttpResponse:
 def follower_list(request: HttpRequest, username: str) -> HttpResponse:
     person = _person(request, username)
     page = paginate(
-        _visible(request, person.followers.select_related("follower"), "follower"), request.GET.get("before")
+        _visible(request, person.followers.select_related("follower"), "follower"),
+        request.GET.get("before"),
     )
-    return _people(request, person, page, [row.follower for row in page.items], "blog/follower_list.html")
+    return _people(
+        request, person, page, [row.follower for row in page.items], "blog/follower_list.html"
+    )
 
 
 @require_safe
 def following_list(request: HttpRequest, username: str) -> HttpResponse:
     person = _person(request, username)
     page = paginate(
-        _visible(request, person.following.select_related("followed"), "followed"), request.GET.get("before")
+        _visible(request, person.following.select_related("followed"), "followed"),
+        request.GET.get("before"),
     )
-    return _people(request, person, page, [row.followed for row in page.items], "blog/following_list.html")
+    return _people(
+        request, person, page, [row.followed for row in page.items], "blog/following_list.html"
+    )
 
 
 def _visible(request: HttpRequest, follows: QuerySet[Follow], person: str) -> QuerySet[Follow]:
     return follows.filter(unblocked(request.user, person), **{f"{person}__is_active": True})
 
 
-def _people(request: HttpRequest, person: User, page: Page[Follow], people: list[User], template: str) -> HttpResponse:
+def _people(
+    request: HttpRequest, person: User, page: Page[Follow], people: list[User], template: str
+) -> HttpResponse:
     followed: set[int] = set()
     if request.user.is_authenticated:
         rows = request.user.following.filter(followed__in=people)
@@ -114,12 +124,15 @@ def follow_delete(request: HttpRequest, username: str) -> HttpResponse:
     return _set_follow(request, username, deeds.unfollow)
 
 
-def _set_follow(request: HttpRequest, username: str, change: Callable[[User, User], object]) -> HttpResponse:
+def _set_follow(
+    request: HttpRequest, username: str, change: Callable[[User, User], object]
+) -> HttpResponse:
     """Both ways can be repeated; the answer is the page that the button was on, or the button's new state."""
     if not request.user.is_authenticated:
         return redirect_to_login(reverse("profile", args=[username]))
     person = get_object_or_404(
-        User.objects.visible_to(request.user).exclude(pk=request.user.pk), username__lower=username.lower()
+        User.objects.visible_to(request.user).exclude(pk=request.user.pk),
+        username__lower=username.lower(),
     )
     change(request.user, person)
     if wants_fragment(request):

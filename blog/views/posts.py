@@ -8,12 +8,14 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from .. import deeds, drafts, limits, mentions
+from .. import deeds, drafts
+from .. import linkify as mentions
+from .. import rate_limits as limits
 from ..forms import PostEditForm, PostForm
 from ..http import PersonRequest, wants_fragment
 from ..models import Post
 from ..models.post import PostQuerySet
-from ..paging import Page, first_page, paginate
+from ..pagination import Page, first_page, paginate
 
 
 @require_safe
@@ -76,7 +78,9 @@ def post_detail(request: HttpRequest, pk: int) -> HttpResponse:
 def post_edit(request: PersonRequest, pk: int) -> HttpResponse:
     post = get_object_or_404(request.user.posts, pk=pk)
     if request.method != "POST":
-        return _edit(request, post, PostEditForm(instance=post, initial=drafts.take(request, request.path)))
+        return _edit(
+            request, post, PostEditForm(instance=post, initial=drafts.take(request, request.path))
+        )
     form = PostEditForm(request.POST, instance=post)
     if not form.is_valid():
         return _edit(request, post, form, status=422)

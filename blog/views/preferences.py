@@ -32,5 +32,7 @@ def theme(request: HttpRequest) -> HttpResponse:
     chosen = request.POST.get("theme", "")
     if chosen in THEMES:
         secure = settings.LANGUAGE_COOKIE_SECURE
-        response.set_cookie("theme", chosen, max_age=YEAR, secure=secure, httponly=True, samesite="Lax")
+        response.set_cookie(
+            "theme", chosen, max_age=YEAR, secure=secure, httponly=True, samesite="Lax"
+        )
     return response

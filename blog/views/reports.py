@@ -8,7 +8,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from .. import drafts, limits
+from .. import drafts
+from .. import rate_limits as limits
 from ..forms import ReportForm
 from ..http import PersonRequest
 from ..models import Post, Report, User, unblocked
@@ -26,7 +27,9 @@ def person_report(request: PersonRequest, username: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @drafts.keeps_draft("reason", "comment", leads_back=True)
 def post_report(request: PersonRequest, pk: int) -> HttpResponse:
-    posts = Post.objects.visible_to(request.user).exclude(author=request.user).described(request.user)
+    posts = (
+        Post.objects.visible_to(request.user).exclude(author=request.user).described(request.user)
+    )
     post = get_object_or_404(posts, pk=pk)
     return _report(request, post.author, post)
 
@@ -46,8 +49,15 @@ def _report(request: PersonRequest, person: User, post: Post | None) -> HttpResp
     return redirect(report)
 
 
-def _form(request: PersonRequest, form: ReportForm, person: User, post: Post | None, status: int = 200) -> HttpResponse:
-    return render(request, "blog/report_create.html", {"form": form, "person": person, "post": post}, status=status)
+def _form(
+    request: PersonRequest, form: ReportForm, person: User, post: Post | None, status: int = 200
+) -> HttpResponse:
+    return render(
+        request,
+        "blog/report_create.html",
+        {"form": form, "person": person, "post": post},
+        status=status,
+    )
 
 
 @require_safe

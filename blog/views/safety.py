@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from ..http import PersonRequest, next_url
 from ..models import Block, User, unblocked
-from ..paging import paginate
+from ..pagination import paginate
 
 
 def _another(request: PersonRequest, username: str) -> User:
@@ -24,7 +24,9 @@ def _another(request: PersonRequest, username: str) -> User:
 def mute_create(request: PersonRequest, username: str) -> HttpResponse:
     person = _another(request, username)
     request.user.mutes.get_or_create(muted=person)
-    messages.success(request, _("You will not come across %(name)s any more.") % {"name": person.username})
+    messages.success(
+        request, _("You will not come across %(name)s any more.") % {"name": person.username}
+    )
     return redirect(next_url(request, person.get_absolute_url()))
 
 
@@ -59,7 +61,9 @@ def block_delete(request: PersonRequest, username: str) -> HttpResponse:
 @login_required
 def block_list(request: PersonRequest) -> HttpResponse:
     blocks = request.user.blocks.filter(blocked__is_active=True).select_related("blocked")
-    mutes = request.user.mutes.filter(unblocked(request.user, "muted"), muted__is_active=True).select_related("muted")
+    mutes = request.user.mutes.filter(
+        unblocked(request.user, "muted"), muted__is_active=True
+    ).select_related("muted")
     pages = {
         "blocks": paginate(blocks, request.GET.get("blocked")),
         "mutes": paginate(mutes, request.GET.get("muted")),

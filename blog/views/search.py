@@ -4,10 +4,11 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from .. import limits, mentions
+from .. import linkify as mentions
+from .. import rate_limits as limits
 from ..models import Post, User
-from ..paging import PAGE_SIZE
-from ..search import Found, Question
+from ..pagination import PAGE_SIZE
+from ..search.query import Found, Question
 
 PEOPLE = "people"
 

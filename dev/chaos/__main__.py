@@ -23,15 +23,28 @@ SABOTAGES = ("lease", "fence", "sweeper")
 
 
 def options(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m dev.chaos", description="Break everything; lose nothing.")
+    parser = argparse.ArgumentParser(
+        prog="python -m dev.chaos", description="Break everything; lose nothing."
+    )
     parser.add_argument("--database", choices=("sqlite", "postgres"), help="only that one")
-    parser.add_argument("--kills", type=int, default=int(os.environ.get("CHAOS_KILLS") or 60), help="faults in a run")
+    parser.add_argument(
+        "--kills",
+        type=int,
+        default=int(os.environ.get("CHAOS_KILLS") or 60),
+        help="faults in a run",
+    )
     full = int(os.environ.get("CHAOS_FULL") or 20)
-    parser.add_argument("--full", type=int, default=full, help="faults in a further run, at full lease")
-    parser.add_argument("--seed", type=int, default=None, help="repeat a run: the same faults in the same order")
+    parser.add_argument(
+        "--full", type=int, default=full, help="faults in a further run, at full lease"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=None, help="repeat a run: the same faults in the same order"
+    )
     parser.add_argument("--lease", type=float, default=4, help="seconds; a tick is a quarter of it")
     parser.add_argument("--only", nargs="+", metavar="KIND", help="only these kinds of fault")
-    parser.add_argument("--without", choices=SABOTAGES, help="take a protection away: the suite must fail")
+    parser.add_argument(
+        "--without", choices=SABOTAGES, help="take a protection away: the suite must fail"
+    )
     parser.add_argument("--accounts", type=int, default=32, help="people who keep asking")
     parser.add_argument("--keep", action="store_true", help="keep the folder with logs and mails")
     return parser.parse_args(arguments)
@@ -115,10 +128,15 @@ def judged(var: Path, database: Database, chosen: argparse.Namespace) -> int:
     with World(var, database, lease=chosen.lease, without=chosen.without or "") as world:
         run = Run(world, chosen.seed, lambda text: print(text, flush=True))
         verdict = run.go(chosen.kills, kinds, chosen.accounts)
-        lines = [*report.lines(world, run.injections, verdict, run.watcher), *report.details(verdict)]
+        lines = [
+            *report.lines(world, run.injections, verdict, run.watcher),
+            *report.details(verdict),
+        ]
     reasons = list(report.faults_of_the_run(run.injections, verdict, run.planned))
     print("\n".join(lines))
-    print(f"\n{database.name}, {time.monotonic() - began:.0f} s: {'; '.join(reasons) or 'every promise was kept'}")
+    print(
+        f"\n{database.name}, {time.monotonic() - began:.0f} s: {'; '.join(reasons) or 'every promise was kept'}"
+    )
     if reasons:
         print(f"To repeat it: python -m dev.chaos {again_with}", flush=True)
     return 1 if reasons else 0

@@ -11,7 +11,8 @@ import requests
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 
-from blog import demo, sessions
+from blog.accounts import sessions
+from blog.management import demo_data as demo
 from blog.models import Conversation, Follow, Post, User
 from dev.person import TASK_URL, TOKEN, Person, Refused
 from exports.models import ExportTask
@@ -62,14 +63,18 @@ def _sign_in(user: User) -> str:
     return str(session.session_key)
 
 
-def make(names: Iterable[str], site_url: str, rng: random.Random, posts: tuple[int, int] = (150, 450)) -> list[Account]:
+def make(
+    names: Iterable[str], site_url: str, rng: random.Random, posts: tuple[int, int] = (150, 450)
+) -> list[Account]:
     """People with confirmed addresses, and as many posts each as lies in that range."""
     accounts = []
     for name in names:
         user = User.objects.create_user(name, f"{name.lower()}@microblog.example")
         user.confirm_email()
         texts = demo.texts(name, rng.randint(*posts), seed=rng.randrange(1_000_000))
-        Post.objects.bulk_create(Post(author=user, body=text.body, created_at=text.created_at) for text in texts)
+        Post.objects.bulk_create(
+            Post(author=user, body=text.body, created_at=text.created_at) for text in texts
+        )
         accounts.append(Account(user, site_url))
     _acquaint([account.user for account in accounts])
     return accounts
@@ -88,8 +93,12 @@ class Crowd:
     """Asks for exports all the time, from threads; remembers what the site accepted."""
 
     def __init__(self, accounts: list[Account], seed: int) -> None:
-        self.ordinary = [account for account in accounts if not account.user.username.startswith(POISON)]
-        self.poisoned = [account for account in accounts if account.user.username.startswith(POISON)]
+        self.ordinary = [
+            account for account in accounts if not account.user.username.startswith(POISON)
+        ]
+        self.poisoned = [
+            account for account in accounts if account.user.username.startswith(POISON)
+        ]
         self.accepted: set[str] = set()
         self.refused = 0
         self.unfinished = 0
@@ -131,7 +140,11 @@ class Crowd:
 
     def _next(self) -> Account | None:
         """Somebody whose last export is over."""
-        busy = set(patient(lambda: list(ExportTask.objects.unfinished().values_list("owner_id", flat=True))))  # type: ignore[call-overload]
+        busy = set(
+            patient(
+                lambda: list(ExportTask.objects.unfinished().values_list("owner_id", flat=True))
+            )
+        )  # type: ignore[call-overload]
         with self._lock:
             busy |= self._asking
             if len(busy) >= AT_A_TIME:

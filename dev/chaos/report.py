@@ -15,7 +15,9 @@ LEAST_BUILDING, LEAST_MAILING = 1 / 3, 1 / 10
 ENOUGH = 20  # fewer kills, or requests, say nothing about shares
 
 
-def lines(world: World, injections: list[Injection], verdict: Verdict, watcher: Watcher) -> Iterator[str]:
+def lines(
+    world: World, injections: list[Injection], verdict: Verdict, watcher: Watcher
+) -> Iterator[str]:
     counts = Counter(one.kind for one in injections)
     yield f"{'fault':<62}{'count':>6}"
     for name, kind in KINDS.items():
@@ -41,13 +43,19 @@ def lines(world: World, injections: list[Injection], verdict: Verdict, watcher: 
 def details(verdict: Verdict) -> Iterator[str]:
     reasons = Counter(one.partition(" ")[2] for one in verdict.duplicates)
     duplicates = [f"{count:>3} {reason}" for reason, count in reasons.most_common()]
-    for title, found in (("Failed", verdict.failed), ("Duplicates", duplicates), *verdict.forbidden.items()):
+    for title, found in (
+        ("Failed", verdict.failed),
+        ("Duplicates", duplicates),
+        *verdict.forbidden.items(),
+    ):
         if found:
             yield f"\n{title.capitalize()}:"
             yield from (f"  {one}" for one in found)
 
 
-def faults_of_the_run(injections: list[Injection], verdict: Verdict, expected: set[str]) -> Iterator[str]:
+def faults_of_the_run(
+    injections: list[Injection], verdict: Verdict, expected: set[str]
+) -> Iterator[str]:
     """Why the run as a whole does not count as passed."""
     for what, found in verdict.forbidden.items():
         if found:

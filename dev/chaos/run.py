@@ -19,7 +19,12 @@ from .watch import Watcher
 from .world import World
 
 POISONED = 6
-BREATHS = {"kills": (3, 9), "zombies": (1, 4), "ground": (4, 8), "mail": (1, 4)}  # seconds before each fault of a lane
+BREATHS = {
+    "kills": (3, 9),
+    "zombies": (1, 4),
+    "ground": (4, 8),
+    "mail": (1, 4),
+}  # seconds before each fault of a lane
 TRIES = 5  # to find somebody in the middle of work
 
 logger = logging.getLogger(__name__)
@@ -54,9 +59,13 @@ class Run:
     def go(self, number: int, kinds: list[str], accounts: int) -> Verdict:
         lanes = plan(number, kinds, self.rng)
         self.planned = {name for names in lanes.values() for name in names}
-        names = [f"chaos{n:02}" for n in range(accounts)] + [f"{POISON}{n}" for n in range(POISONED)]
+        names = [f"chaos{n:02}" for n in range(accounts)] + [
+            f"{POISON}{n}" for n in range(POISONED)
+        ]
         self.crowd = Crowd(make(names, self.world.env["SITE_URL"], self.rng), self.seed)
-        threads = [threading.Thread(target=self._lane, args=lane, daemon=True) for lane in lanes.items()]
+        threads = [
+            threading.Thread(target=self._lane, args=lane, daemon=True) for lane in lanes.items()
+        ]
         self.watcher.start()
         self.crowd.start()
         try:
@@ -71,7 +80,7 @@ class Run:
         return self.judge()
 
     def judge(self) -> Verdict:
-        patient(lambda: self.world.stack.run("tend_exports", "--once"))
+        patient(lambda: self.world.stack.run("sweeper", "--once"))
         return Oracle(self.world, self.crowd.accepted, self.injections, self.watcher).judge()
 
     def _await(self, threads: list[threading.Thread], number: int) -> None:
@@ -83,7 +92,9 @@ class Run:
             if len(self.injections) >= told + 20:
                 told = len(self.injections)
                 accepted = len(self.crowd.accepted)
-                self.say(f"  {told} of {number} faults, {accepted} requests accepted, {len(self.watcher.stuck)} stuck")
+                self.say(
+                    f"  {told} of {number} faults, {accepted} requests accepted, {len(self.watcher.stuck)} stuck"
+                )
 
     def _lane(self, lane: str, names: list[str]) -> None:
         rng = random.Random(f"{self.seed} {lane}")  # noqa: S311

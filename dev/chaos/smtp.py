@@ -99,7 +99,9 @@ async def serve(port: int, handler: Moody) -> None:
     while not stop.is_set():
         if listener is None and handler.mode != "refuse":
             listener = await loop.create_server(
-                lambda: SMTP(handler, hostname="localhost", data_size_limit=SIZE_LIMIT, enable_SMTPUTF8=True),
+                lambda: SMTP(
+                    handler, hostname="localhost", data_size_limit=SIZE_LIMIT, enable_SMTPUTF8=True
+                ),
                 "127.0.0.1",
                 port,
             )
@@ -114,7 +116,9 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description="Take mail over SMTP, or misbehave.")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--dir", type=Path, required=True)
-    parser.add_argument("--slowness", type=float, default=0.3, help="seconds before a message is answered")
+    parser.add_argument(
+        "--slowness", type=float, default=0.3, help="seconds before a message is answered"
+    )
     options = parser.parse_args(arguments)
     options.dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     asyncio.run(serve(options.port, Moody(options.dir, options.slowness)))

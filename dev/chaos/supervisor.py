@@ -56,13 +56,26 @@ class Supervisor:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._ending.set()
         self._thread.join()
 
-    def add(self, name: str, command: list[str], env: Mapping[str, str], says: str, *, wanted: bool = True) -> None:
-        service = Service(name, command, {**env, "CHAOS_PROCESS": name.rstrip("12")}, says, wanted=wanted)
+    def add(
+        self,
+        name: str,
+        command: list[str],
+        env: Mapping[str, str],
+        says: str,
+        *,
+        wanted: bool = True,
+    ) -> None:
+        service = Service(
+            name, command, {**env, "CHAOS_PROCESS": name.rstrip("12")}, says, wanted=wanted
+        )
         self.services = {**self.services, name: service}
 
     def __getitem__(self, name: str) -> Service:
@@ -77,7 +90,9 @@ class Supervisor:
         for name in names or [name for name, service in self.services.items() if service.wanted]:
             while not self.is_up(name):
                 if time.monotonic() > deadline:
-                    raise TimeoutError(f"{name} is not up after {seconds:g} seconds; see {self.log_dir}/{name}.log")
+                    raise TimeoutError(
+                        f"{name} is not up after {seconds:g} seconds; see {self.log_dir}/{name}.log"
+                    )
                 time.sleep(POLL_SECONDS)
 
     def wait_down(self, name: str) -> None:
@@ -88,7 +103,9 @@ class Supervisor:
         while not self._ending.wait(POLL_SECONDS):
             for service in self.services.values():
                 self._tend(service)
-        children = [service.child for service in self.services.values() if service.child is not None]
+        children = [
+            service.child for service in self.services.values() if service.child is not None
+        ]
         for child in [*children, *self.orphaned]:
             child.kill()
 
@@ -104,11 +121,15 @@ class Supervisor:
     def _start(self, service: Service) -> None:
         log = self.log_dir / f"{service.name}.log"
         service.log_from = log.stat().st_size if log.exists() else 0
-        service.child = Child(service.name, service.command, {**service.env, **service.more_env}, log)
+        service.child = Child(
+            service.name, service.command, {**service.env, **service.more_env}, log
+        )
 
     def _bury(self, service: Service, child: Child) -> None:
         if service.keeps_orphans:
-            self.orphaned.append(child)  # not reaped: as long as it is there, nobody else gets its session's number
+            self.orphaned.append(
+                child
+            )  # not reaped: as long as it is there, nobody else gets its session's number
         else:
             child.kill()
         service.child, service.is_up, service.keeps_orphans = None, False, False

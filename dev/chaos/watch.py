@@ -15,7 +15,9 @@ from .world import World
 
 POLL_SECONDS = 0.1
 STUCK_LEASES = 1.5  # 30 seconds at the product's lease of 20
-SLACK_SECONDS = 4  # what does not shrink with the lease: starting a process, waiting for a busy machine
+SLACK_SECONDS = (
+    4  # what does not shrink with the lease: starting a process, waiting for a busy machine
+)
 
 
 @dataclass
@@ -87,10 +89,16 @@ class Watcher:
             self._end(pk, self._lives.pop(pk))
         self.unfinished = len(seen)
 
-    def _see_whether_anything_moves(self, tasks: list[ExportTask], mails: list[ExportMail], passed: float) -> None:
+    def _see_whether_anything_moves(
+        self, tasks: list[ExportTask], mails: list[ExportMail], passed: float
+    ) -> None:
         last = ExportEvent.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-        leases = frozenset([*(task.lease_expires_at for task in tasks), *(mail.lease_expires_at for mail in mails)])
-        if (last, leases) != (self._last_event, self._leases) or not self._have("worker", "broker", "database"):
+        leases = frozenset(
+            [*(task.lease_expires_at for task in tasks), *(mail.lease_expires_at for mail in mails)]
+        )
+        if (last, leases) != (self._last_event, self._leases) or not self._have(
+            "worker", "broker", "database"
+        ):
             self._last_event, self._leases, self._queue_silent = last, leases, 0.0
         else:
             self._queue_silent += passed
@@ -109,13 +117,17 @@ class Watcher:
             life.silent += passed
             if life.silent > self.limit:
                 if pk not in self.stuck:
-                    self.tell(f"  stuck since {datetime.now(UTC):%H:%M:%S}: {row._meta.model_name} {pk}, {row.status}")
+                    self.tell(
+                        f"  stuck since {datetime.now(UTC):%H:%M:%S}: {row._meta.model_name} {pk}, {row.status}"
+                    )
                 self.stuck[pk] = Stuck(pk, f"{row._meta.model_name} {row.status}", life.silent)
 
     def _is_excused(self, row: ExportTask | ExportMail, queued: set[str] | None) -> bool:
         """Whether the suite itself keeps away what this row needs."""
         if row.status in (Status.RUNNING, MailStatus.SENDING):
-            return not self._have("database", "sweeper", "broker")  # a broker that hangs holds the sweeper up
+            return not self._have(
+                "database", "sweeper", "broker"
+            )  # a broker that hangs holds the sweeper up
         return queued is None or not self._have("database", "sweeper", "broker", "worker")
 
     def _is_in_order(self, row: ExportTask | ExportMail, queued: set[str] | None) -> bool:

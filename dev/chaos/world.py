@@ -39,7 +39,9 @@ class Holder:
 
     @property
     def row(self) -> ExportTask | ExportMail | None:
-        model: type[ExportTask] | type[ExportMail] = ExportTask if self.state == Status.RUNNING else ExportMail
+        model: type[ExportTask] | type[ExportMail] = (
+            ExportTask if self.state == Status.RUNNING else ExportMail
+        )
         row: ExportTask | ExportMail | None = model._default_manager.filter(pk=self.id).first()
         return row
 
@@ -55,7 +57,14 @@ class World:
     """Use it as a context manager: at its end no process, no mount and no server remains."""
 
     def __init__(
-        self, var: Path, database: Database, *, lease: float = 4, rate: int = 300, without: str = "", **changes: str
+        self,
+        var: Path,
+        database: Database,
+        *,
+        lease: float = 4,
+        rate: int = 300,
+        without: str = "",
+        **changes: str,
     ) -> None:
         self.var = var.resolve()
         self.database = database
@@ -103,7 +112,10 @@ class World:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if self.supervisor._thread.is_alive():
             self.supervisor.__exit__(kind, error, trace)
@@ -114,9 +126,19 @@ class World:
 
     def _mount(self) -> None:
         """Put unfinished and finished archives on a small disk of their own, where we may mount one."""
-        command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES},mode=700", "tmpfs", str(self.disk)]
+        command = [
+            "mount",
+            "-t",
+            "tmpfs",
+            "-o",
+            f"size={DISK_BYTES},mode=700",
+            "tmpfs",
+            str(self.disk),
+        ]
         with suppress(FileNotFoundError):
-            self.is_mounted = subprocess.run(command, check=False, capture_output=True).returncode == 0
+            self.is_mounted = (
+                subprocess.run(command, check=False, capture_output=True).returncode == 0
+            )
         for name in ("parts", "archives"):
             (self.disk / name).mkdir(exist_ok=True)
             (self.var / name).symlink_to(self.disk / name)
@@ -129,7 +151,9 @@ class World:
             self.supervisor.add(name, run["worker"], self.env, "Listening on")
         self.supervisor.add("site", run["site"], self.env, "Booting worker")
         has_sweeper = self.without != "sweeper"
-        self.supervisor.add("sweeper", run["sweeper"], self.env, "Looking after", wanted=has_sweeper)
+        self.supervisor.add(
+            "sweeper", run["sweeper"], self.env, "Looking after", wanted=has_sweeper
+        )
         self.supervisor.add("sweeper2", run["sweeper"], self.env, "Looking after", wanted=False)
 
     def _mail_command(self) -> list[str]:
@@ -150,10 +174,14 @@ class World:
     def works(self, name: str) -> bool:
         """Whether `broker`, `database`, `sweeper` or a `worker` is there for those that need it."""
         if name == "worker":
-            return any(self.supervisor.is_up(worker) and worker not in self.frozen for worker in WORKERS)
+            return any(
+                self.supervisor.is_up(worker) and worker not in self.frozen for worker in WORKERS
+            )
         if name == "sweeper":
             # Where the suite itself leaves it out, it is not excused.
-            return self.without == "sweeper" or any(map(self.supervisor.is_up, ("sweeper", "sweeper2")))
+            return self.without == "sweeper" or any(
+                map(self.supervisor.is_up, ("sweeper", "sweeper2"))
+            )
         if name == "broker" and not self.supervisor.is_up("broker"):
             return False
         return self._outages[name] == 0
@@ -171,7 +199,11 @@ class World:
             if path.name.isdigit() and int(path.name) in of_pid:
                 facts = json.loads(path.read_text())
                 found.append(Holder(int(path.name), of_pid[int(path.name)], **facts))
-        return [holder for holder in found if holder.state == state and patient(lambda h=holder: h.is_current)]  # type: ignore[misc]
+        return [
+            holder
+            for holder in found
+            if holder.state == state and patient(lambda h=holder: h.is_current)
+        ]  # type: ignore[misc]
 
     def aim(self, rng: random.Random, state: str = "", seconds: float = 20) -> Holder:
         """A process in the middle of a build, or of a mail, at a random moment of it. LookupError if there is none."""
@@ -180,13 +212,17 @@ class World:
             wish = state or rng.choices([Status.RUNNING, MailStatus.SENDING], [6, 4])[0]
             give_up = min(deadline, time.monotonic() + 3)
             while time.monotonic() < give_up:
-                if found := [holder for holder in self.holders(wish) if holder.worker not in self.frozen]:
+                if found := [
+                    holder for holder in self.holders(wish) if holder.worker not in self.frozen
+                ]:
                     holder = rng.choice(found)
                     time.sleep(rng.uniform(0, 0.5 if wish == Status.RUNNING else 0.15))
                     if patient(lambda h=holder: h.is_current):  # type: ignore[misc]
                         return holder
                 time.sleep(0.02)
-        raise LookupError(f"Nobody was in the middle of {state or 'anything'} for {seconds:g} seconds.")
+        raise LookupError(
+            f"Nobody was in the middle of {state or 'anything'} for {seconds:g} seconds."
+        )
 
     def service_of(self, holder: Holder) -> Service:
         return self.supervisor[holder.worker]
@@ -199,7 +235,9 @@ class World:
 
     @contextmanager
     def connect(self) -> Iterator["redis.Redis"]:
-        with redis.Redis(unix_socket_path=str(self.stack.socket), socket_timeout=0.5, decode_responses=True) as broker:
+        with redis.Redis(
+            unix_socket_path=str(self.stack.socket), socket_timeout=0.5, decode_responses=True
+        ) as broker:
             yield broker
 
     def queued(self) -> set[str] | None:

@@ -44,7 +44,11 @@ def test_the_page_keeps_what_is_written_by_hand(tmp_path, monkeypatch):
     for figure in ("0.5", "0.9"):
         goal = Goal(1, "Build", figure, "1", "at least 0.8", figure == "0.9")
         page.write([goal], [("a", "b", "c", "d")], [("page", "ms"), ("home", "3.0")], path)
-    before, measured, after = path.read_text().partition(page.BEGIN)[0], path.read_text(), path.read_text()[-8:]
+    before, measured, after = (
+        path.read_text().partition(page.BEGIN)[0],
+        path.read_text(),
+        path.read_text()[-8:],
+    )
     assert before == "# Before\n\n"
     assert after == "\n\nAfter\n"
     assert "| 1 | Build | 0.9 | 1 | at least 0.8 | met |" in measured

@@ -40,7 +40,9 @@ def test_a_url_on_the_network_has_no_socket():
 
 
 def test_waiting_for_a_broker_that_never_comes_ends(tmp_path):
-    with pytest.raises(TimeoutError, match=r"No broker answers at .*valkey\.sock after 0\.1 seconds"):
+    with pytest.raises(
+        TimeoutError, match=r"No broker answers at .*valkey\.sock after 0\.1 seconds"
+    ):
         broker.wait(f"unix://{tmp_path}/valkey.sock", seconds=0.1)
 
 

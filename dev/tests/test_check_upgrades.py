@@ -8,7 +8,9 @@ def check(first_release: str = "check_upgrades.FIRST_RELEASE") -> subprocess.Com
     """The check, as if the first release had come with these migrations."""
     code = f"from dev import check_upgrades; check_upgrades.FIRST_RELEASE = {first_release}; "
     code += "raise SystemExit(check_upgrades.main())"
-    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
 
 
 def test_the_migrations_that_are_there_pass():

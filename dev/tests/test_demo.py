@@ -13,7 +13,9 @@ def mail(posts: int | None) -> Mail:
     message.set_content("Hello.")
     if posts is not None:
         content = json.dumps({"posts": [{"body": "Hello"}] * posts}).encode()
-        message.add_attachment(content, maintype="application", subtype="json", filename="posts.json")
+        message.add_attachment(
+            content, maintype="application", subtype="json", filename="posts.json"
+        )
     return Mail(Path("1.eml"), message)
 
 
@@ -47,7 +49,9 @@ def test_a_failure_is_one_line_and_exit_status_1(monkeypatch, capsys):
 def test_without_a_terminal_the_bar_is_a_line_for_each_tenth(capsys):
     display = demo.Display()
     for value in range(0, 100, 5):
-        display.show({"value": value, "max": 100, "label": f"{value} of 100 posts", "text": "Under way"})
+        display.show(
+            {"value": value, "max": 100, "label": f"{value} of 100 posts", "text": "Under way"}
+        )
     display.end()
 
     lines = capsys.readouterr().out.splitlines()

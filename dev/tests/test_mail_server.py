@@ -31,13 +31,18 @@ def mail(to: str, **headers: str) -> EmailMessage:
 
 def test_a_message_arrives_byte_for_byte(mail_server):
     message = mail("alice@microblog.example")
-    message.add_attachment(b'{"posts": []}' * 1000, maintype="application", subtype="json", filename="posts.json")
+    message.add_attachment(
+        b'{"posts": []}' * 1000, maintype="application", subtype="json", filename="posts.json"
+    )
 
     send(mail_server, message)
 
     arrived = mail_server.mailbox.wait("alice@microblog.example", seconds=5)
     assert arrived.message["subject"] == "Grüße"
-    assert arrived.message.get_body().get_content().splitlines() == ["Hello.", ".a line that begins with a dot"]
+    assert arrived.message.get_body().get_content().splitlines() == [
+        "Hello.",
+        ".a line that begins with a dot",
+    ]
     assert arrived.attachment("posts.json").get_content() == b'{"posts": []}' * 1000
     assert arrived.attachment("other.json") is None
 
@@ -49,13 +54,18 @@ def test_names_sort_by_arrival_and_nothing_half_written_stays(mail_server):
     folder = Path(mail_server.env["MAIL_DIR"])
     first = mail_server.mailbox.wait("0@microblog.example", seconds=5)
     assert [path.suffix for path in folder.iterdir()] == [".eml"] * 3
-    assert mail_server.mailbox.mails("2@microblog.example")[0].path.name == mail_server.mailbox.newest()
+    assert (
+        mail_server.mailbox.mails("2@microblog.example")[0].path.name
+        == mail_server.mailbox.newest()
+    )
     assert mail_server.mailbox.mails("0@microblog.example", after=first.path.name) == []
 
 
 def test_a_message_over_the_limit_is_refused(mail_server):
     message = mail("alice@microblog.example")
-    message.add_attachment(b"x" * SIZE_LIMIT, maintype="application", subtype="octet-stream", filename="large")
+    message.add_attachment(
+        b"x" * SIZE_LIMIT, maintype="application", subtype="octet-stream", filename="large"
+    )
 
     with pytest.raises(smtplib.SMTPException):
         send(mail_server, message)

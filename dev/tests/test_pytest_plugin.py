@@ -75,7 +75,9 @@ def start(tmp_path, temporary):
         module = tmp_path / "test_inner.py"
         module.write_text(code)
         env = {
-            name: value for name, value in os.environ.items() if not name.startswith(("TEST_DATABASE", "PYTEST_", "CI"))
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("TEST_DATABASE", "PYTEST_", "CI"))
         }
         run = subprocess.Popen(
             [sys.executable, "-m", "pytest", "-c", "pytest.ini", *LEAN, *arguments, str(module)],
@@ -128,7 +130,10 @@ def test_what_is_missing_is_named_once_with_its_cure(start, tmp_path, workers, c
 
     assert run.returncode == status, output
     assert counts in output
-    assert output.count("The browser tests cannot run here. The cure: `make tools` installs Chromium.") == 1
+    assert (
+        output.count("The browser tests cannot run here. The cure: `make tools` installs Chromium.")
+        == 1
+    )
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

@@ -10,9 +10,7 @@ import pytest
 from conftest import wait_until
 from dev.stack import ROOT, Child, Stack, StackError, session_members
 
-STUBBORN = (
-    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)"
-)
+STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)"
 PARENT = """
 import os, time
 if os.fork() == 0:
@@ -77,7 +75,10 @@ def test_nothing_remains_after_the_block_whatever_ended_it(tmp_path):
 
 def test_a_process_that_does_not_start_is_named_with_the_end_of_its_log(tmp_path):
     reason = r"(?s)The broker has ended\..*REDIS_URL names a server on the network"
-    with Stack(tmp_path, REDIS_URL="redis://broker.example") as stack, pytest.raises(StackError, match=reason):
+    with (
+        Stack(tmp_path, REDIS_URL="redis://broker.example") as stack,
+        pytest.raises(StackError, match=reason),
+    ):
         stack.start("broker")
 
 
@@ -125,15 +126,23 @@ def test_kill_9_of_the_parent_leaves_nothing_behind(tmp_path):
 
 
 def test_a_management_command_that_fails_says_why(tmp_path):
-    with Stack(tmp_path) as stack, pytest.raises(StackError, match=r"(?s)manage.py no_such failed:.*Unknown command"):
+    with (
+        Stack(tmp_path) as stack,
+        pytest.raises(StackError, match=r"(?s)manage.py no_such failed:.*Unknown command"),
+    ):
         stack.run("no_such")
 
 
 def test_a_port_is_given_to_one_alone_and_a_server_may_have_it():
     command = [sys.executable, "-c", MANY_PORTS]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
         port = int(holder.stdout.readline())
-        with socket.create_server(("127.0.0.1", port)), socket.create_connection(("127.0.0.1", port)):
+        with (
+            socket.create_server(("127.0.0.1", port)),
+            socket.create_connection(("127.0.0.1", port)),
+        ):
             pass
         holder.communicate("\n")
     assert holder.returncode == 0

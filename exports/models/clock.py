@@ -9,7 +9,9 @@ from django.db.models.functions import Now
 
 def from_now(seconds: float) -> Expression:
     """The moment `seconds` from now; negative ones lie in the past."""
-    return ExpressionWrapper(Now() + Value(timedelta(seconds=seconds)), output_field=DateTimeField())
+    return ExpressionWrapper(
+        Now() + Value(timedelta(seconds=seconds)), output_field=DateTimeField()
+    )
 
 
 def lease() -> Expression:

@@ -25,7 +25,9 @@ class Event(models.TextChoices):
 class ExportEvent(models.Model):
     """Something that happened to an export. Rows are added, never changed."""
 
-    task = models.ForeignKey("exports.ExportTask", models.CASCADE, related_name="events", db_index=False)
+    task = models.ForeignKey(
+        "exports.ExportTask", models.CASCADE, related_name="events", db_index=False
+    )
     kind = models.CharField(_("event"), max_length=16, choices=Event)
     attempt = models.PositiveIntegerField(_("attempt"))
     created_at = models.DateTimeField(_("time"), db_default=Now())
@@ -49,7 +51,11 @@ class ExportEvent(models.Model):
             # What the sweeper prunes.
             models.Index(fields=["created_at"], name="exports_exportevent_age"),
             # What an account that is deleted leaves behind.
-            models.Index(fields=["actor"], condition=models.Q(actor__isnull=False), name="exports_exportevent_actor"),
+            models.Index(
+                fields=["actor"],
+                condition=models.Q(actor__isnull=False),
+                name="exports_exportevent_actor",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -65,7 +65,9 @@ class ExportMail(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     task = models.ForeignKey("exports.ExportTask", models.CASCADE, related_name="mails")
     purpose = models.CharField(_("purpose"), max_length=8, choices=Purpose)
-    status = models.CharField(_("status"), max_length=8, choices=MailStatus, default=MailStatus.PENDING)
+    status = models.CharField(
+        _("status"), max_length=8, choices=MailStatus, default=MailStatus.PENDING
+    )
     tries = models.PositiveIntegerField(_("tries"), default=0)
     next_try_at = models.DateTimeField(_("next try"), db_default=Now())
     lease_expires_at = models.DateTimeField(_("lease until"), null=True)
@@ -88,7 +90,11 @@ class ExportMail(models.Model):
             # The sweeper: mails that are due, or whose sender fell silent.
             models.Index(fields=["status", "next_try_at"], name="exports_exportmail_sweep"),
             # The mail that a provider tells us of.
-            models.Index(fields=["provider_id"], condition=~Q(provider_id=""), name="exports_exportmail_provider"),
+            models.Index(
+                fields=["provider_id"],
+                condition=~Q(provider_id=""),
+                name="exports_exportmail_provider",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -105,14 +111,21 @@ class ExportMail(models.Model):
 
     def claim(self) -> bool:
         """Move PENDING to SENDING; False if another worker has it, or it is settled."""
-        return self._move(MailStatus.PENDING, status=MailStatus.SENDING, tries=self.tries + 1, lease_expires_at=lease())
+        return self._move(
+            MailStatus.PENDING,
+            status=MailStatus.SENDING,
+            tries=self.tries + 1,
+            lease_expires_at=lease(),
+        )
 
     def renew(self) -> bool:
         """Keep the claim for another lease; False if it was taken away."""
         return self._held(MailStatus.SENDING).update(lease_expires_at=lease()) == 1
 
     def mark_sent(self, provider_id: str = "") -> bool:
-        return self._settle(MailStatus.SENT, Event.MAILED, sent_at=Now(), error="", provider_id=provider_id[:255])
+        return self._settle(
+            MailStatus.SENT, Event.MAILED, sent_at=Now(), error="", provider_id=provider_id[:255]
+        )
 
     def bounce(self, reason: str) -> bool:
         """Note that the mail was refused after it had been sent, and tell the owner; False if that is known.
@@ -134,17 +147,23 @@ class ExportMail(models.Model):
 
     def postpone(self, error: str) -> bool:
         """Try again after a pause that doubles each time; give up when the mail is a day old."""
-        return self._try_again(error, min(settings.EXPORT_TICK_SECONDS * 2**self.tries, LONGEST_PAUSE_SECONDS))
+        return self._try_again(
+            error, min(settings.EXPORT_TICK_SECONDS * 2**self.tries, LONGEST_PAUSE_SECONDS)
+        )
 
     def interrupt(self, error: str) -> bool:
         """Try again at once, because the sender has died; with pauses if senders keep dying of it."""
         return self._try_again(error, 0) if self.tries < QUICK_TRIES else self.postpone(error)
 
     def _try_again(self, error: str, pause: float) -> bool:
-        too_old = type(self).objects.filter(pk=self.pk, created_at__lt=from_now(-KEEP_TRYING_SECONDS))
+        too_old = type(self).objects.filter(
+            pk=self.pk, created_at__lt=from_now(-KEEP_TRYING_SECONDS)
+        )
         if too_old.exists():
             return self.give_up(error)
-        return self._settle(MailStatus.PENDING, Event.MAIL_FAILED, error=error, next_try_at=from_now(pause))
+        return self._settle(
+            MailStatus.PENDING, Event.MAIL_FAILED, error=error, next_try_at=from_now(pause)
+        )
 
     def put_off(self) -> bool:
         """Let the sweeper leave a mail alone that it has just put on the queue."""

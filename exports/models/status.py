@@ -18,5 +18,8 @@ class ErrorCode(TextChoices):
 
     CRASHED = "CRASHED", _("The work was interrupted three times. We are looking into it.")
     TIMEOUT = "TIMEOUT", _("It took longer than an export may take.")
-    DISK_FULL = "DISK_FULL", _("We are short of disk space. We have been told; please try again later.")
+    DISK_FULL = (
+        "DISK_FULL",
+        _("We are short of disk space. We have been told; please try again later."),
+    )
     ERROR = "ERROR", _("Something went wrong on our side. We have been told about it.")

@@ -39,7 +39,9 @@ class ExportTaskQuerySet(models.QuerySet["ExportTask"]):
 
     def overlooked(self) -> ExportTaskQuerySet:
         """READY for so long that a worker should have them, unless they wait in the queue."""
-        return self.filter(status=Status.READY, queued_at__lt=from_now(-2 * settings.EXPORT_TICK_SECONDS))
+        return self.filter(
+            status=Status.READY, queued_at__lt=from_now(-2 * settings.EXPORT_TICK_SECONDS)
+        )
 
     def lapsed(self) -> ExportTaskQuerySet:
         """RUNNING, but the worker has not been heard from for a lease."""
@@ -77,13 +79,19 @@ class ExportTaskQuerySet(models.QuerySet["ExportTask"]):
         """A new task, or the one that is under way already, and whether it is new."""
         try:
             with transaction.atomic():
-                task = self.create(owner_id=owner_id, kind=kind, language=language, rows_total=rows_total)
+                task = self.create(
+                    owner_id=owner_id, kind=kind, language=language, rows_total=rows_total
+                )
                 task.record(Event.REQUESTED, actor)
                 task.announce()
         except IntegrityError:
             under_way = self.unfinished().filter(owner_id=owner_id, kind=kind).first()
             # None if it has ended in this very moment: then there is room for a new one.
-            return (under_way, False) if under_way else self.request(owner_id, kind, language, rows_total, actor)
+            return (
+                (under_way, False)
+                if under_way
+                else self.request(owner_id, kind, language, rows_total, actor)
+            )
         return task, True
 
 
@@ -96,7 +104,11 @@ class ExportTask(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.CASCADE, related_name="export_tasks", db_index=False, verbose_name=_("owner")
+        settings.AUTH_USER_MODEL,
+        models.CASCADE,
+        related_name="export_tasks",
+        db_index=False,
+        verbose_name=_("owner"),
     )
     kind = models.CharField(_("kind"), max_length=16, default="posts")
     # What the owner was reading when they asked: for mails to those who have not chosen a language.
@@ -131,7 +143,9 @@ class ExportTask(models.Model):
         ]
         constraints = [
             models.UniqueConstraint(
-                fields=["owner", "kind"], condition=Q(status__in=UNFINISHED), name="exports_exporttask_unfinished"
+                fields=["owner", "kind"],
+                condition=Q(status__in=UNFINISHED),
+                name="exports_exporttask_unfinished",
             )
         ]
         indexes = [
@@ -140,7 +154,11 @@ class ExportTask(models.Model):
             # The sweeper: lapsed and overlooked tasks.
             models.Index(fields=["status", "lease_expires_at"], name="exports_exporttask_sweep"),
             # The sweeper: archives to remove.
-            models.Index(fields=["archive_expires_at"], condition=~Q(archive=""), name="exports_exporttask_expiry"),
+            models.Index(
+                fields=["archive_expires_at"],
+                condition=~Q(archive=""),
+                name="exports_exporttask_expiry",
+            ),
             # The admin's list and its date hierarchy.
             models.Index(fields=["-created_at"], name="exports_exporttask_newest"),
         ]
@@ -167,7 +185,11 @@ class ExportTask(models.Model):
 
     @property
     def is_downloadable(self) -> bool:
-        return bool(self.archive) and self.archive_expires_at is not None and self.archive_expires_at > timezone.now()
+        return (
+            bool(self.archive)
+            and self.archive_expires_at is not None
+            and self.archive_expires_at > timezone.now()
+        )
 
     @property
     def duration(self) -> timedelta | None:
@@ -182,13 +204,19 @@ class ExportTask(models.Model):
     @property
     def can_be_mailed(self) -> bool:
         """Whether staff may have it mailed once more."""
-        has_news = self.is_downloadable if self.status == Status.SUCCESSFUL else self.status == Status.FAILED
+        has_news = (
+            self.is_downloadable
+            if self.status == Status.SUCCESSFUL
+            else self.status == Status.FAILED
+        )
         return has_news and self.owed_mail is None
 
     @property
     def heard_from_at(self) -> datetime | None:
         """When whoever builds it renewed the lease last."""
-        return self.lease_expires_at and self.lease_expires_at - timedelta(seconds=settings.EXPORT_LEASE_SECONDS)
+        return self.lease_expires_at and self.lease_expires_at - timedelta(
+            seconds=settings.EXPORT_LEASE_SECONDS
+        )
 
     @property
     def owed_mail(self) -> ExportMail | None:
@@ -211,7 +239,10 @@ class ExportTask(models.Model):
 
     def renew(self, rows_done: int) -> bool:
         """Keep the claim for another lease and note progress, which never goes back; False if it was taken away."""
-        changes = {"lease_expires_at": lease(), "rows_done": Greatest(F("rows_done"), Value(rows_done))}
+        changes = {
+            "lease_expires_at": lease(),
+            "rows_done": Greatest(F("rows_done"), Value(rows_done)),
+        }
         with transaction.atomic():
             if self._held(Status.RUNNING).of_active_owners().update(**changes) != 1:
                 return False
@@ -259,7 +290,13 @@ class ExportTask(models.Model):
 
     def requeue(self, actor: User | None = None) -> bool:
         """Give a READY task, whose job was lost, a new attempt."""
-        return self._move(self._held(Status.READY), Event.REQUEUED, actor, attempt=self.attempt + 1, queued_at=Now())
+        return self._move(
+            self._held(Status.READY),
+            Event.REQUEUED,
+            actor,
+            attempt=self.attempt + 1,
+            queued_at=Now(),
+        )
 
     def take_back(self, actor: User) -> bool:
         """Hand a RUNNING build out anew, lease or no lease; it counts for no crash."""
@@ -284,11 +321,15 @@ class ExportTask(models.Model):
             if actor is None:
                 forgotten = rows.expired().update(archive="")
             else:
-                forgotten = rows.update(archive="", archive_expires_at=Least(F("archive_expires_at"), Now()))
+                forgotten = rows.update(
+                    archive="", archive_expires_at=Least(F("archive_expires_at"), Now())
+                )
             if forgotten != 1:
                 return False
             self.archive = ""
-            self.record(Event.EXPIRED, actor)  # no news: it was said from the beginning how long it lasts
+            self.record(
+                Event.EXPIRED, actor
+            )  # no news: it was said from the beginning how long it lasts
         return True
 
     def record(self, event: Event, actor: User | None = None) -> None:
@@ -302,7 +343,9 @@ class ExportTask(models.Model):
     def announce(self, mail: ExportMail | None = None, **more: Any) -> None:
         """Tell the owner's pages how things stand, and what else is known of it."""
         is_news = not self.is_unfinished
-        Notification.objects.put(self.owner_id, self.notification_name, self.facts(mail) | more, is_news=is_news)
+        Notification.objects.put(
+            self.owner_id, self.notification_name, self.facts(mail) | more, is_news=is_news
+        )
 
     def facts(self, mail: ExportMail | None = None) -> dict[str, Any]:
         """What `progress.describe` needs to put this task into words; JSON-ready. `mail` is its last, if at hand."""
@@ -352,7 +395,9 @@ class ExportTask(models.Model):
             self.announce()
         return True
 
-    def _end(self, row: ExportTaskQuerySet, event: Event, purpose: Purpose, **changes: Any) -> ExportMail | None:
+    def _end(
+        self, row: ExportTaskQuerySet, event: Event, purpose: Purpose, **changes: Any
+    ) -> ExportMail | None:
         changes |= {"finished_at": Now(), "lease_expires_at": None}
         with transaction.atomic(savepoint=False):
             if row.update(**changes) != 1:
@@ -364,7 +409,10 @@ class ExportTask(models.Model):
         return mail
 
     def _fail(self, row: ExportTaskQuerySet, **changes: Any) -> bool:
-        return self._end(row, Event.FAILED, Purpose.FAILURE, status=Status.FAILED, **changes) is not None
+        return (
+            self._end(row, Event.FAILED, Purpose.FAILURE, status=Status.FAILED, **changes)
+            is not None
+        )
 
     def _crash(self, row: ExportTaskQuerySet, traceback: str) -> bool:
         crashes = self.crashes + 1
@@ -373,7 +421,9 @@ class ExportTask(models.Model):
             return self._fail(row, error_code=ErrorCode.CRASHED, **changes)
         return self._take_back(row, **changes)
 
-    def _take_back(self, row: ExportTaskQuerySet, actor: User | None = None, **changes: Any) -> bool:
+    def _take_back(
+        self, row: ExportTaskQuerySet, actor: User | None = None, **changes: Any
+    ) -> bool:
         return self._move(
             row,
             Event.RESCUED,

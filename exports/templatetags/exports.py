@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.template import RequestContext
 
 from blog.models import NOBODY, Notification, Prepared, User
-from exports.kinds import KINDS, Kind
+from exports.archive.kinds import KINDS, Kind
 from exports.models import ExportTask
 from exports.offers import Offer, offers
 from exports.progress import describe
@@ -17,11 +17,15 @@ register = template.Library()
 
 def _news_of(pk: int) -> QuerySet[Notification]:
     """The last there was of each kind."""
-    return Notification.objects.filter(user=pk, name__startswith="export:").order_by("-updated_at")[: len(KINDS)]
+    return Notification.objects.filter(user=pk, name__startswith="export:").order_by("-updated_at")[
+        : len(KINDS)
+    ]
 
 
 _news = Prepared(_news_of, NOBODY)
-_bars = Prepared(lambda pk: ExportTask.objects.in_progress().filter(owner=pk).order_by("created_at"), NOBODY)
+_bars = Prepared(
+    lambda pk: ExportTask.objects.in_progress().filter(owner=pk).order_by("created_at"), NOBODY
+)
 
 
 @register.filter

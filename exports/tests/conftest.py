@@ -13,7 +13,8 @@ from django.core import mail
 from rq.job import Job
 
 from blog.models import Post, User
-from exports import archive, jobs
+from exports import jobs
+from exports.archive import build as archive
 from exports.models import ExportTask
 from exports.worker import Worker
 
@@ -52,7 +53,9 @@ def read_archive(onlooker: Onlooker) -> Callable[[User], bytes]:
 @pytest.fixture
 def write_posts() -> Callable[..., list[Post]]:
     def write(author: User, number: int) -> list[Post]:
-        return Post.objects.bulk_create([Post(author=author, body=f"Post {n}") for n in range(number)])
+        return Post.objects.bulk_create(
+            [Post(author=author, body=f"Post {n}") for n in range(number)]
+        )
 
     return write
 
@@ -103,7 +106,9 @@ def take(worker: Worker) -> Callable[[ExportTask], None]:
         queue = django_rq.get_queue("default")
         jobs.enqueue_export(task)
         queue.connection.lrem(queue.key, 0, task.job_id)
-        worker.prepare_execution(Job.fetch(task.job_id, queue.connection, serializer=queue.serializer))
+        worker.prepare_execution(
+            Job.fetch(task.job_id, queue.connection, serializer=queue.serializer)
+        )
 
     return begin
 

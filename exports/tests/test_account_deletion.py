@@ -3,9 +3,10 @@
 import django_rq
 import pytest
 
-from blog import deletion
+from blog.accounts import deletion
 from blog.models import AccountMail
-from exports import archive, jobs, sweeper
+from exports import jobs, sweeper
+from exports.archive import build as archive
 from exports.models import ExportEvent, ExportTask
 from exports.models.task import archive_storage
 
@@ -47,7 +48,9 @@ def test_one_that_runs_stops_and_leaves_no_file(alice, task, write_posts, monkey
 
 
 def test_a_mail_about_an_account_that_got_lost_is_queued_again(alice, monkeypatch):
-    mail = AccountMail.objects.create(user=alice, to=alice.email, subject="Hello", text="words", html="words")
+    mail = AccountMail.objects.create(
+        user=alice, to=alice.email, subject="Hello", text="words", html="words"
+    )
     queue = django_rq.get_queue("default")
     sweeper.sweep()
     assert queue.get_job_ids() == []
@@ -57,7 +60,9 @@ def test_a_mail_about_an_account_that_got_lost_is_queued_again(alice, monkeypatc
     assert queue.get_job_ids() == [mail.job_id]
 
 
-def test_archives_and_builds_of_people_whom_staff_delete_go_too(client, staff, alice, bob, finished):
+def test_archives_and_builds_of_people_whom_staff_delete_go_too(
+    client, staff, alice, bob, finished
+):
     name = finished.archive.name
     waiting, _ = ExportTask.objects.request(bob.pk)
     jobs.enqueue_export(waiting)

@@ -55,14 +55,24 @@ def test_and_by_our_own_message_id(mailed):
     assert bounced(mailed)
 
 
-@pytest.mark.parametrize("event_type", [EventType.DELIVERED, EventType.DEFERRED, EventType.OPENED, EventType.QUEUED])
+@pytest.mark.parametrize(
+    "event_type", [EventType.DELIVERED, EventType.DEFERRED, EventType.OPENED, EventType.QUEUED]
+)
 def test_other_news_changes_nothing(mailed, event_type):
     tell("esp-7", event_type)
     assert not bounced(mailed)
 
 
 @pytest.mark.parametrize(
-    "other", ["esp-8", "", None, "<00000000-0000-4000-8000-000000000000@testserver>", "<x@testserver>", "<>"]
+    "other",
+    [
+        "esp-8",
+        "",
+        None,
+        "<00000000-0000-4000-8000-000000000000@testserver>",
+        "<x@testserver>",
+        "<>",
+    ],
 )
 def test_news_of_another_mail_changes_nothing(mailed, other):
     tell(other)
@@ -117,14 +127,19 @@ def test_staff_see_it_and_can_look_for_it(client, staff, finished, bob, mailed):
     other = ExportTask.objects.request(bob.pk)[0]
     tell("esp-7", description="550 No such user")
     client.force_login(staff)
-    assert "550 No such user" in client.get(f"/admin/exports/exporttask/{finished.pk}/change/").content.decode()
+    assert (
+        "550 No such user"
+        in client.get(f"/admin/exports/exporttask/{finished.pk}/change/").content.decode()
+    )
     found = client.get("/admin/exports/exporttask/?failure=bounced").content.decode()
     assert f'data-task="{finished.pk}"' in found
     assert f'data-task="{other.pk}"' not in found
 
 
 def test_a_refused_mail_about_a_failure_is_for_staff(task):
-    owed = ExportMail.objects.create(task=task, purpose=Purpose.FAILURE, status=MailStatus.SENT, provider_id="esp-9")
+    owed = ExportMail.objects.create(
+        task=task, purpose=Purpose.FAILURE, status=MailStatus.SENT, provider_id="esp-9"
+    )
     Notification.objects.all().delete()
     tell("esp-9")
     assert bounced(owed)
@@ -168,7 +183,10 @@ def webhooks(settings):
 def post(payload, secret=SECRET, esp="postmark"):
     authorization = "Basic " + base64.b64encode(secret.encode()).decode()
     return Client(enforce_csrf_checks=True).post(
-        f"/anymail/{esp}/tracking/", payload, "application/json", headers={"Authorization": authorization}
+        f"/anymail/{esp}/tracking/",
+        payload,
+        "application/json",
+        headers={"Authorization": authorization},
     )
 
 

@@ -78,7 +78,9 @@ def commands() -> Callable[[], int]:
 @pytest.fixture
 def many_posts(alice):
     moments = (BEGINNING + timedelta(seconds=number) for number in range(POSTS))
-    Post.objects.bulk_create(Post(author=alice, body="Ein Käfer, 一只虫", created_at=moment) for moment in moments)
+    Post.objects.bulk_create(
+        Post(author=alice, body="Ein Käfer, 一只虫", created_at=moment) for moment in moments
+    )
 
 
 @pytest.mark.django_db(transaction=True)
@@ -88,7 +90,11 @@ def test_an_export_of_many_posts_costs_as_much_as_one_of_few(many_posts, alice, 
     with counted() as statements:
         jobs.run_export(str(task.pk), task.attempt)
     task.refresh_from_db()
-    assert (task.status, task.rows_done, task.archive_bytes) == (Status.SUCCESSFUL, POSTS, BYTES[connection.vendor])
+    assert (task.status, task.rows_done, task.archive_bytes) == (
+        Status.SUCCESSFUL,
+        POSTS,
+        BYTES[connection.vendor],
+    )
     # The task with its owner, the posts; and, just before it is mailed, all that the mail depends on.
     assert len(statements.reads()) == 3
     # Claimed, built, the mail claimed, sent; three events, three pieces of news and a mail.
@@ -135,7 +141,12 @@ PAGES = [
     ("/settings/blocks/", 6, 0),
     ("/accounts/sessions/", 5, 0),
 ]
-STRANGERS_PAGES = [("/accounts/login/", 0, 0), ("/accounts/signup/", 0, 0), ("/explore/", 1, 0), ("/@alice/", 2, 0)]
+STRANGERS_PAGES = [
+    ("/accounts/login/", 0, 0),
+    ("/accounts/signup/", 0, 0),
+    ("/explore/", 1, 0),
+    ("/@alice/", 2, 0),
+]
 
 
 @pytest.fixture
@@ -152,7 +163,9 @@ def busy(alice, bob, say, write_posts):
 
 
 @pytest.mark.parametrize(("path", "reads", "most_commands"), PAGES)
-def test_a_page_asks_no_more_than_it_must_and_writes_nothing(client, busy, commands, path, reads, most_commands):
+def test_a_page_asks_no_more_than_it_must_and_writes_nothing(
+    client, busy, commands, path, reads, most_commands
+):
     client.force_login(busy)
     assert_costs(client, commands, path, reads, most_commands)
 

@@ -4,7 +4,8 @@ import pytest
 from django.core import mail
 
 from blog import moderation
-from exports import archive, jobs, sweeper
+from exports import jobs, sweeper
+from exports.archive import build as archive
 from exports.models import ExportMail, ExportTask, MailStatus, Purpose, Status
 
 pytestmark = pytest.mark.django_db
@@ -50,7 +51,9 @@ def test_its_lease_is_not_renewed(alice, task, close):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_nothing_is_sent_when_the_account_is_closed_after_the_build(alice, task, close, monkeypatch):
+def test_nothing_is_sent_when_the_account_is_closed_after_the_build(
+    alice, task, close, monkeypatch
+):
     deliver = jobs.deliver
 
     def closed_meanwhile(owed):
@@ -65,7 +68,9 @@ def test_nothing_is_sent_when_the_account_is_closed_after_the_build(alice, task,
 
 @pytest.mark.django_db(transaction=True)
 def test_a_mail_that_is_still_owed_is_not_sent(alice, task, close):
-    owed = ExportMail.objects.create(task=ExportTask.objects.get(pk=task.pk), purpose=Purpose.FAILURE)
+    owed = ExportMail.objects.create(
+        task=ExportTask.objects.get(pk=task.pk), purpose=Purpose.FAILURE
+    )
     close(alice)
     jobs.deliver_mail(str(owed.pk))
     owed.refresh_from_db()

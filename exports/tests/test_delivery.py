@@ -45,7 +45,9 @@ def test_it_says_until_when_in_the_owners_zone(alice, task):
     alice.save()
     message = sent(task)
     task.refresh_from_db()
-    day = date_format(task.archive_expires_at.astimezone(ZoneInfo("Asia/Shanghai")), "DATETIME_FORMAT")
+    day = date_format(
+        task.archive_expires_at.astimezone(ZoneInfo("Asia/Shanghai")), "DATETIME_FORMAT"
+    )
     assert f"until {day} CST:" in message.body
     assert f"until {day} CST:" in message.alternatives[0].content
 
@@ -70,7 +72,9 @@ def test_the_encoded_size_is_counted_not_the_files(size, settings):
     from email.message import EmailMessage
 
     message = EmailMessage()
-    message.add_attachment(b"x" * size, maintype="application", subtype="json", filename="posts.json")
+    message.add_attachment(
+        b"x" * size, maintype="application", subtype="json", filename="posts.json"
+    )
     encoded = len(message.as_bytes().replace(b"\n", b"\r\n"))
     settings.EXPORT_MAIL_LIMIT = encoded - 1000
     assert not delivery.fits(size)

@@ -6,11 +6,11 @@ import pytest
 from django.core import mail
 from django.urls import NoReverseMatch, reverse
 
-from blog.jobs import send_account_mail
+from blog.accounts.jobs import send_account_mail
 from blog.models import AccountMail, User
-from blog.tests.test_account_signup import CAROL
+from blog.tests.accounts.test_signup import CAROL
 from exports import delivery, jobs
-from exports.archive import download_name
+from exports.archive.build import download_name
 from exports.models import ExportMail, MailStatus, Purpose
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
@@ -29,14 +29,21 @@ def test_nobody_signs_up_with_one(client, field, line_break):
 
 @pytest.mark.parametrize("line_break", BREAKS)
 def test_no_mail_is_owed_to_one(client, careful, alice, line_break):
-    careful.post("/accounts/email/", {"email": f"new@microblog.example{line_break}{BCC}", "action_add": ""})
+    careful.post(
+        "/accounts/email/", {"email": f"new@microblog.example{line_break}{BCC}", "action_add": ""}
+    )
     client.post("/accounts/password/reset/", {"email": f"{alice.email}{line_break}{BCC}"})
     assert not AccountMail.objects.exists()
 
 
 @pytest.mark.parametrize("field", ["to", "subject"])
 def test_a_mail_about_an_account_that_has_one_is_not_sent(field):
-    fields = {"to": "alice@microblog.example", "subject": "Hello", "text": "Hello", "html": "<p>Hello"}
+    fields = {
+        "to": "alice@microblog.example",
+        "subject": "Hello",
+        "text": "Hello",
+        "html": "<p>Hello",
+    }
     owed = AccountMail.objects.create(**fields | {field: f"{fields[field]}\r\n{BCC}"})
     send_account_mail(str(owed.pk), owed.tries)
     assert mail.outbox == []

@@ -12,7 +12,8 @@ from rq import SimpleWorker
 from rq.timeouts import JobTimeoutException
 
 from conftest import wait_until
-from exports import archive, delivery, heartbeat, jobs
+from exports import delivery, heartbeat, jobs
+from exports.archive import build as archive
 from exports.heartbeat import Heartbeat
 from exports.models import ErrorCode, Event, ExportMail, ExportTask, MailStatus, Purpose, Status
 from exports.models.task import archive_storage
@@ -100,7 +101,9 @@ def test_the_owner_may_ask_again_after_a_failure(alice, task, broken_build):
     assert ExportTask.objects.request(alice.pk)[1]
 
 
-def test_a_worker_that_was_overtaken_stops_and_leaves_no_file(task, write_posts, alice, monkeypatch):
+def test_a_worker_that_was_overtaken_stops_and_leaves_no_file(
+    task, write_posts, alice, monkeypatch
+):
     write_posts(alice, 3)
     store = archive.store
 
@@ -141,7 +144,9 @@ def test_a_mail_without_an_address_is_given_up(alice, task):
 
 
 def test_a_killed_work_horse_hands_its_task_out_at_once(task):
-    job = django_rq.get_queue("default").enqueue(jobs.run_export, str(task.pk), 1, job_id=task.job_id)
+    job = django_rq.get_queue("default").enqueue(
+        jobs.run_export, str(task.pk), 1, job_id=task.job_id
+    )
     task.claim()
     jobs.work_horse_died(job)
     task.refresh_from_db()
@@ -174,7 +179,9 @@ def test_a_mail_that_another_sender_has_is_left_to_it(task):
 
 
 def test_a_build_that_died_while_mailing_has_its_mail_sent_again(task):
-    job = django_rq.get_queue("default").enqueue(jobs.run_export, str(task.pk), 1, job_id=task.job_id)
+    job = django_rq.get_queue("default").enqueue(
+        jobs.run_export, str(task.pk), 1, job_id=task.job_id
+    )
     task.claim()
     task.finish("posts/x.json", 0, 0, "0" * 64)
     task.owed_mail.claim()
@@ -189,16 +196,22 @@ def test_the_third_death_of_a_work_horse_mails_admins(task, caplog):
         jobs.work_horse_died(job)
         task.refresh_from_db()
     assert task.status == Status.FAILED
-    assert [record.levelname for record in caplog.records if record.name == "exports.jobs"][-1] == "ERROR"
+    assert [record.levelname for record in caplog.records if record.name == "exports.jobs"][
+        -1
+    ] == "ERROR"
 
 
-def test_an_error_in_the_midst_of_reading_is_recorded_although_others_write(task, alice, write_posts, monkeypatch):
+def test_an_error_in_the_midst_of_reading_is_recorded_although_others_write(
+    task, alice, write_posts, monkeypatch
+):
     monkeypatch.setattr(archive, "CHUNK_ROWS", 10)
     write_posts(alice, 50)
 
     def report(heartbeat, rows_done):
         if rows_done:
-            writer = threading.Thread(target=lambda: (alice.posts.create(body="meanwhile"), connections.close_all()))
+            writer = threading.Thread(
+                target=lambda: (alice.posts.create(body="meanwhile"), connections.close_all())
+            )
             writer.start()
             writer.join()
             raise ValueError("in the midst")
@@ -229,7 +242,8 @@ def test_a_broker_that_is_away_is_logged_and_nothing_else(task, settings, monkey
     from redis import Redis
 
     monkeypatch.setattr(
-        "django_rq.queues.get_connection", lambda name: Redis.from_url("unix:///nowhere.sock?socket_timeout=1")
+        "django_rq.queues.get_connection",
+        lambda name: Redis.from_url("unix:///nowhere.sock?socket_timeout=1"),
     )
     assert not jobs.enqueue_export(task)
     assert "sweeper" in caplog.text
@@ -246,7 +260,9 @@ def test_rq_sees_the_failure_and_admins_are_mailed(task, broken_build, settings,
     assert queue.failed_job_registry.get_job_ids() == [task.job_id]
     subjects = {message.to[0]: message.subject for message in mail.outbox}
     assert "admin@microblog.example" in subjects
-    assert subjects["alice@microblog.example"] == "[Microblog] Your blog posts could not be exported"
+    assert (
+        subjects["alice@microblog.example"] == "[Microblog] Your blog posts could not be exported"
+    )
 
 
 def test_what_work_horses_need_is_loaded_before_and_no_connection_with_it(task):

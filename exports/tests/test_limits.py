@@ -2,8 +2,9 @@
 
 import pytest
 
-from blog import limits
-from exports import archive, jobs
+from blog import rate_limits as limits
+from exports import jobs
+from exports.archive import build as archive
 from exports.models import ErrorCode, ExportTask, Status
 from exports.models.clock import from_now
 
@@ -23,7 +24,9 @@ def cooldown(settings):
 
 def end(task, status):
     task.claim()
-    ExportTask.objects.filter(pk=task.pk).update(status=status, finished_at=from_now(-60), error_code=ErrorCode.ERROR)
+    ExportTask.objects.filter(pk=task.pk).update(
+        status=status, finished_at=from_now(-60), error_code=ErrorCode.ERROR
+    )
 
 
 def test_after_a_success_the_next_allowed_time_is_shown(ask, alice, task, cooldown, client):
@@ -73,7 +76,9 @@ def test_a_disk_that_has_filled_up_since_fails_the_build_with_its_reason(task, s
     assert list(archive.parts_folder().iterdir()) == []
 
 
-def test_asking_without_end_gets_a_page_that_says_when_to_go_on(client, alice, settings, monkeypatch):
+def test_asking_without_end_gets_a_page_that_says_when_to_go_on(
+    client, alice, settings, monkeypatch
+):
     settings.RATE_LIMITS = True
     monkeypatch.setitem(limits.RATES, "export", limits.Rate(1, 9, 3600))
     client.force_login(alice)

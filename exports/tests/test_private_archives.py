@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from blog.deletion import delete_account
+from blog.accounts.deletion import delete_account
 from exports.models import ExportTask
 from exports.models.clock import from_now
 
@@ -56,4 +56,8 @@ def test_visitors_sign_in_whatever_there_is(client, archived, page):
 def told(response):
     """The page without the address that was asked for and the form's token."""
     page = response.content.decode().replace(response.wsgi_request.path, "")
-    return page.replace(response.wsgi_request.META.get("CSRF_COOKIE", "-"), "").split("<main")[1].split("</main>")[0]
+    return (
+        page.replace(response.wsgi_request.META.get("CSRF_COOKIE", "-"), "")
+        .split("<main")[1]
+        .split("</main>")[0]
+    )

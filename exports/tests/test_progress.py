@@ -15,7 +15,8 @@ FACTS = {
 
 
 @pytest.mark.parametrize(
-    ("done", "total", "shown"), [(0, 0, 0), (0, 10, 0), (1, 3, 33), (10, 10, 99), (11, 10, 99), (999, 1000, 99)]
+    ("done", "total", "shown"),
+    [(0, 0, 0), (0, 10, 0), (1, 3, 33), (10, 10, 99), (11, 10, 99), (999, 1000, 99)],
 )
 def test_the_bar_never_says_100(done, total, shown):
     assert percent("RUNNING", done, total) == shown

@@ -82,7 +82,9 @@ class Exports(RuleBasedStateMachine):
     def finish(self, worker: int) -> None:
         if task := self.builders[worker]:
             held = self._holds(task)
-            assert (task.finish(f"posts/{task.job_id}.json", 100, 1000, "0" * 64) is not None) == held
+            assert (
+                task.finish(f"posts/{task.job_id}.json", 100, 1000, "0" * 64) is not None
+            ) == held
             self.builders[worker] = None
 
     @precondition(lambda self: any(self.builders))

@@ -16,8 +16,17 @@ from rq.executions import Execution
 
 from blog.models import Notification, User
 from conftest import PASSWORD
-from exports import archive, jobs, sweeper
-from exports.models import ExportEvent, ExportMail, ExportTask, MailStatus, Purpose, Status, SweeperSign
+from exports import jobs, sweeper
+from exports.archive import build as archive
+from exports.models import (
+    ExportEvent,
+    ExportMail,
+    ExportTask,
+    MailStatus,
+    Purpose,
+    Status,
+    SweeperSign,
+)
 from exports.models.clock import from_now
 from exports.models.task import archive_storage
 
@@ -30,7 +39,9 @@ def queue(empty_broker):
 
 
 def age(row, **fields):
-    type(row).objects.filter(pk=row.pk).update(**{name: from_now(-seconds) for name, seconds in fields.items()})
+    type(row).objects.filter(pk=row.pk).update(
+        **{name: from_now(-seconds) for name, seconds in fields.items()}
+    )
     row.refresh_from_db()
 
 
@@ -76,14 +87,18 @@ def test_a_job_hash_alone_proves_nothing(task, queue):
 def test_a_job_that_was_taken_and_never_begun_is_queued_again(task, queue):
     jobs.enqueue_export(task)
     with queue.connection.pipeline() as pipeline:
-        Execution.create(queue.fetch_job(task.job_id), ttl=3600, pipeline=pipeline)  # and then the work-horse died
+        Execution.create(
+            queue.fetch_job(task.job_id), ttl=3600, pipeline=pipeline
+        )  # and then the work-horse died
         pipeline.delete(queue.key)
         pipeline.execute()
     age(task, queued_at=60)
     assert swept(task).attempt == 2
 
 
-def test_those_that_wait_in_the_queue_do_not_keep_others_from_being_found(task, make_user, queue, monkeypatch):
+def test_those_that_wait_in_the_queue_do_not_keep_others_from_being_found(
+    task, make_user, queue, monkeypatch
+):
     monkeypatch.setattr(sweeper, "BATCH", 2)
     for number in range(4):
         waiting = ExportTask.objects.request(make_user(f"person{number}").pk)[0]
@@ -145,7 +160,9 @@ def test_a_mail_is_not_queued_twice(task, queue):
 
 def test_mails_go_before_builds(task, bob, queue):
     jobs.enqueue_export(task)
-    owed = ExportMail.objects.create(task=ExportTask.objects.request(bob.pk)[0], purpose=Purpose.FAILURE)
+    owed = ExportMail.objects.create(
+        task=ExportTask.objects.request(bob.pk)[0], purpose=Purpose.FAILURE
+    )
     sweeper.sweep()
     assert queue.get_job_ids() == [owed.job_id, task.job_id]
 
@@ -189,12 +206,14 @@ def test_a_sign_up_that_nobody_confirmed_is_pruned_after_a_week(task, bob):
 
 
 def test_sessions_that_have_run_out_are_removed(task, client, monkeypatch):
-    monkeypatch.setattr("blog.sessions.BATCH", 2)
+    monkeypatch.setattr("blog.accounts.sessions.BATCH", 2)
     client.post("/accounts/login/", {"login": "alice", "password": PASSWORD})
     begun = Session.objects.get()
     yesterday = timezone.now() - timedelta(days=1)
     baker.make(Session, expire_date=yesterday, session_key=iter("abc"), _quantity=3)
-    baker.make(UserSession, user=task.owner, session_key=iter("xyz"), created_at=yesterday, _quantity=3)
+    baker.make(
+        UserSession, user=task.owner, session_key=iter("xyz"), created_at=yesterday, _quantity=3
+    )
     just_now = baker.make(UserSession, user=task.owner, session_key="soon there")
     sweeper.prune()
     assert Session.objects.get() == begun
@@ -223,7 +242,11 @@ def test_part_files_of_builds_that_do_not_run_are_removed(task):
     task.claim()
     running = archive.parts_folder() / f"{task.job_id}.json.part"
     running.touch()
-    for name in (f"{task.pk}-7.json.part", "00000000-0000-0000-0000-000000000000-1.zip.part", "stray.part"):
+    for name in (
+        f"{task.pk}-7.json.part",
+        "00000000-0000-0000-0000-000000000000-1.zip.part",
+        "stray.part",
+    ):
         (archive.parts_folder() / name).touch()
     sweeper.sweep()
     assert list(archive.parts_folder().iterdir()) == [running]
@@ -310,6 +333,6 @@ def test_two_at_once_do_things_once(task, bob, queue):
 
 def test_one_round_by_hand(task, queue):
     age(task, queued_at=60)
-    call_command("tend_exports", "--once")
+    call_command("sweeper", "--once")
     task.refresh_from_db()
     assert queue.get_job_ids() == [task.job_id]

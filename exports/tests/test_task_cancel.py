@@ -7,7 +7,8 @@ from django.core import mail
 from django.db import connections
 
 from conftest import wait_until
-from exports import archive, jobs
+from exports import jobs
+from exports.archive import build as archive
 from exports.models import Event, ExportTask, Status
 
 pytestmark = pytest.mark.django_db
@@ -37,10 +38,14 @@ def test_its_job_finds_nothing_to_do(cancel, task):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_running_build_stops_at_once_without_file_or_mail(cancel, task, alice, write_posts, settings):
+def test_a_running_build_stops_at_once_without_file_or_mail(
+    cancel, task, alice, write_posts, settings
+):
     settings.EXPORT_MAX_RATE = 20
     write_posts(alice, 2000)
-    worker = threading.Thread(target=lambda: (jobs.run_export(str(task.pk), 1), connections.close_all()))
+    worker = threading.Thread(
+        target=lambda: (jobs.run_export(str(task.pk), 1), connections.close_all())
+    )
     worker.start()
     wait_until(ExportTask.objects.filter(status=Status.RUNNING, rows_done__gt=0).exists)
     cancel(task)
@@ -61,7 +66,9 @@ def test_what_has_ended_cannot_be_cancelled(cancel, task):
 def test_a_broker_that_is_away_does_not_matter(cancel, task, monkeypatch):
     from redis import Redis
 
-    monkeypatch.setattr("django_rq.queues.get_connection", lambda name: Redis.from_url("unix:///nowhere.sock"))
+    monkeypatch.setattr(
+        "django_rq.queues.get_connection", lambda name: Redis.from_url("unix:///nowhere.sock")
+    )
     assert "Cancelled" in cancel(task)
 
 

@@ -64,7 +64,9 @@ def test_the_second_click_finds_the_first_ones_task(alice, ask):
 
 
 def test_the_request_stands_while_the_broker_is_away(alice, ask, monkeypatch):
-    monkeypatch.setattr("django_rq.queues.get_connection", lambda name: Redis.from_url("unix:///nowhere.sock"))
+    monkeypatch.setattr(
+        "django_rq.queues.get_connection", lambda name: Redis.from_url("unix:///nowhere.sock")
+    )
     assert "Your archive is requested" in ask().content.decode()
     assert alice.export_tasks.get().status == Status.READY
 
@@ -120,10 +122,15 @@ def test_a_mail_that_was_given_up_is_said_so(client, page, task):
 
 def test_nothing_is_shown_twice_across_pages(client, alice):
     client.force_login(alice)
-    ExportTask.objects.bulk_create([ExportTask(owner=alice, status=Status.CANCELLED) for _ in range(25)])
+    ExportTask.objects.bulk_create(
+        [ExportTask(owner=alice, status=Status.CANCELLED) for _ in range(25)]
+    )
     first = client.get(URL)
     second = client.get(f"{URL}?before={first.context['page'].older}")
-    assert len({task.pk for task in [*first.context["page"].items, *second.context["page"].items]}) == 25
+    assert (
+        len({task.pk for task in [*first.context["page"].items, *second.context["page"].items]})
+        == 25
+    )
 
 
 def test_a_cursor_from_nowhere_is_a_404(client, alice):

@@ -1,10 +1,10 @@
 import pytest
 from django.urls import reverse
 
-from exports.coverage import LEFT_OUT
+from exports.archive.coverage import LEFT_OUT
+from exports.archive.sections import PARTS
 from exports.models import ExportTask, Status
 from exports.models.clock import from_now
-from exports.parts import PARTS
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 URL = "/exports/new/account/"
@@ -33,7 +33,9 @@ def test_a_kind_that_there_is_not_is_a_404(client, alice):
 def test_it_lists_what_is_in_the_archive_and_what_is_not(page):
     text = page()
     assert not [part.file_name for part in PARTS if part.file_name not in text]
-    assert not [left.what for left in LEFT_OUT if str(left.what) not in text or str(left.why) not in text]
+    assert not [
+        left.what for left in LEFT_OUT if str(left.what) not in text or str(left.why) not in text
+    ]
     assert 'name="kind" value="account"' in text
     assert "Export your account" in text
 
@@ -53,7 +55,9 @@ def test_while_one_is_under_way_it_shows_how_far(page, alice):
 
 def test_while_the_last_is_new_it_says_when_to_come_back(page, alice, settings):
     settings.EXPORT_COOLDOWN = 600
-    ExportTask.objects.create(owner=alice, kind="account", status=Status.SUCCESSFUL, finished_at=from_now(-60))
+    ExportTask.objects.create(
+        owner=alice, kind="account", status=Status.SUCCESSFUL, finished_at=from_now(-60)
+    )
     text = page()
     assert "You can ask for another at" in text
     assert "Export your account</button>" not in text

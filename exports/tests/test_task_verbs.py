@@ -90,7 +90,12 @@ def test_a_rescue_waits_until_the_lease_has_run_out(task):
 def test_finishing_owes_one_mail_and_keeps_the_archive_a_week(task, settings):
     task.claim()
     assert task.finish("posts/x.json", 7, 70, "a" * 64)
-    assert (task.status, task.rows_done, task.rows_total, task.archive_bytes) == (Status.SUCCESSFUL, 7, 7, 70)
+    assert (task.status, task.rows_done, task.rows_total, task.archive_bytes) == (
+        Status.SUCCESSFUL,
+        7,
+        7,
+        70,
+    )
     assert (task.archive_expires_at - task.finished_at).days in (6, 7)
     assert task.owed_mail == task.mails.get()
     assert task.owed_mail.purpose == Purpose.ARCHIVE
@@ -101,7 +106,9 @@ def test_leases_are_on_the_databases_clock(task, settings):
     settings.EXPORT_LEASE_SECONDS = 100
     task.renew(1)
     held = ExportTask.objects.filter(pk=task.pk)
-    assert held.filter(lease_expires_at__gt=from_now(90), lease_expires_at__lt=from_now(101)).exists()
+    assert held.filter(
+        lease_expires_at__gt=from_now(90), lease_expires_at__lt=from_now(101)
+    ).exists()
 
 
 def test_the_timeline_tells_what_happened(task):
@@ -165,7 +172,9 @@ def test_a_mail_is_postponed_with_growing_pauses_and_keeps_its_message_id(task, 
 
 
 def test_a_mail_is_given_up_after_a_day(task):
-    mail = ExportMail.objects.create(task=task, purpose=Purpose.ARCHIVE, created_at=from_now(-25 * 3600))
+    mail = ExportMail.objects.create(
+        task=task, purpose=Purpose.ARCHIVE, created_at=from_now(-25 * 3600)
+    )
     mail.claim()
     mail.postpone("refused")
     assert mail.status == MailStatus.GAVE_UP

@@ -10,15 +10,26 @@ pytestmark = pytest.mark.sqlite
 SPACE = "\N{NO-BREAK SPACE}"  # between thousands in Spanish
 
 MAILS = {
-    "es": ("[Microblog] Tus publicaciones del blog", "Hola, carol:", f"tus 1{SPACE}200 publicaciones"),
+    "es": (
+        "[Microblog] Tus publicaciones del blog",
+        "Hola, carol:",
+        f"tus 1{SPACE}200 publicaciones",
+    ),
     "zh-hans": ("[Microblog] 你的博客帖子", "carol，你好：", "你的全部 1200 条帖子"),
 }
 FAILURES = {
-    "es": ("[Microblog] No se pudieron exportar tus publicaciones del blog", "Tardó más de lo que puede tardar"),
+    "es": (
+        "[Microblog] No se pudieron exportar tus publicaciones del blog",
+        "Tardó más de lo que puede tardar",
+    ),
     "zh-hans": ("[Microblog] 你的博客帖子未能导出", "用时超过了一次导出允许的时间"),
 }
 PAGES = {
-    "es": ("Tus exportaciones", f"300 de 1{SPACE}200 publicaciones", "Estamos preparando tu archivo"),
+    "es": (
+        "Tus exportaciones",
+        f"300 de 1{SPACE}200 publicaciones",
+        "Estamos preparando tu archivo",
+    ),
     "zh-hans": ("你的导出记录", "300 / 1200 条帖子", "正在生成你的存档"),
 }
 LINES = {
@@ -45,7 +56,9 @@ def test_the_archive_is_mailed_in_the_owners_language(make_user, write_posts, ma
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("language", FAILURES)
-def test_a_failure_is_mailed_in_the_language_that_the_request_was_made_in(alice, mailoutbox, language):
+def test_a_failure_is_mailed_in_the_language_that_the_request_was_made_in(
+    alice, mailoutbox, language
+):
     task = ExportTask.objects.request(alice.pk, language=language)[0]
     task.claim()
     task.fail(ErrorCode.TIMEOUT, "")
@@ -57,14 +70,18 @@ def test_a_failure_is_mailed_in_the_language_that_the_request_was_made_in(alice,
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("language", PAGES)
-def test_the_bar_has_the_readers_words_on_the_page_and_in_what_the_browser_polls(client, make_user, language):
+def test_the_bar_has_the_readers_words_on_the_page_and_in_what_the_browser_polls(
+    client, make_user, language
+):
     carol = make_user("carol", language=language)
     task = ExportTask.objects.request(carol.pk, rows_total=1200)[0]
     task.claim()
     task.renew(300)
     client.force_login(carol)
     page = client.get("/exports/", headers={"accept-language": "en"}).content.decode()
-    polled = client.get("/notifications/", headers={"accept-language": "en"}).json()["notifications"][0]["data"]
+    polled = client.get("/notifications/", headers={"accept-language": "en"}).json()[
+        "notifications"
+    ][0]["data"]
     title, label, text = PAGES[language]
     assert title in page
     assert label in page

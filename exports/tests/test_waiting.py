@@ -4,7 +4,7 @@ import pytest
 from django_rq import get_queue
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from exports import waiting
+from exports import queue_position as waiting
 from exports.models import ExportTask, Status
 from exports.models.clock import from_now
 from exports.progress import describe
@@ -16,7 +16,9 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def line(make_user):
     """Three who wait, the first longest."""
-    tasks = [ExportTask.objects.request(make_user(f"person{n}").pk, rows_total=6000)[0] for n in range(3)]
+    tasks = [
+        ExportTask.objects.request(make_user(f"person{n}").pk, rows_total=6000)[0] for n in range(3)
+    ]
     for seconds, task in zip((30, 20, 10), tasks, strict=True):
         ExportTask.objects.filter(pk=task.pk).update(created_at=from_now(-seconds))
     return tasks

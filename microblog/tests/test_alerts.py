@@ -22,7 +22,9 @@ def test_each_has_its_cure(alert):
 
 
 def test_no_cure_is_for_an_alert_that_is_gone():
-    cures = re.findall(r"^### (Microblog\w+)$", (ROOT / "docs" / "operations.md").read_text(), re.MULTILINE)
+    cures = re.findall(
+        r"^### (Microblog\w+)$", (ROOT / "docs" / "operations.md").read_text(), re.MULTILINE
+    )
     assert cures == ALERTS
 
 
@@ -30,8 +32,12 @@ def test_no_cure_is_for_an_alert_that_is_gone():
 def scraped(client, settings, transactional_db, empty_broker):
     settings.METRICS_TOKEN = "a-token-of-some-length"
     client.get("/explore/")
-    answer = client.get("/metrics", headers={"Authorization": f"Bearer {settings.METRICS_TOKEN}"}).content.decode()
-    return [sample for family in text_string_to_metric_families(answer) for sample in family.samples]
+    answer = client.get(
+        "/metrics", headers={"Authorization": f"Bearer {settings.METRICS_TOKEN}"}
+    ).content.decode()
+    return [
+        sample for family in text_string_to_metric_families(answer) for sample in family.samples
+    ]
 
 
 def test_each_metric_of_a_rule_is_in_a_real_scrape(scraped):
@@ -40,9 +46,13 @@ def test_each_metric_of_a_rule_is_in_a_real_scrape(scraped):
 
 
 def test_each_label_of_a_rule_is_in_a_real_scrape(scraped):
-    events = {sample.labels["event"] for sample in scraped if sample.name == "microblog_events_last_hour"}
+    events = {
+        sample.labels["event"] for sample in scraped if sample.name == "microblog_events_last_hour"
+    }
     assert set(re.findall(r'event="(\w+)"', RULES)) <= events
-    assert {"view", "method", "status"} in [set(each.labels) for each in scraped if "requests_total" in each.name]
+    assert {"view", "method", "status"} in [
+        set(each.labels) for each in scraped if "requests_total" in each.name
+    ]
 
 
 def test_each_metric_is_documented(scraped):
@@ -52,7 +62,11 @@ def test_each_metric_is_documented(scraped):
 
 
 @pytest.mark.needs("promtool")
-@pytest.mark.parametrize("command", [["check", "rules", "alerts.yml"], ["test", "rules", "alerts_test.yml"]])
+@pytest.mark.parametrize(
+    "command", [["check", "rules", "alerts.yml"], ["test", "rules", "alerts_test.yml"]]
+)
 def test_prometheus_takes_them(command):
-    done = subprocess.run(["promtool", *command], cwd=FOLDER, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["promtool", *command], cwd=FOLDER, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -42,7 +42,13 @@ NAMES = (
 )
 WRITE = re.compile(r'^(?:INSERT INTO|UPDATE|DELETE FROM) "(\w+)"(?: SET "(\w+)")?')
 # What reading writes: that somebody was here, saw a notification, fetched an archive; how a self-test ended.
-NOTES = {"django_session", "usersessions_usersession", "blog_notification", "exports_exportevent", "exports_selftest"}
+NOTES = {
+    "django_session",
+    "usersessions_usersession",
+    "blog_notification",
+    "exports_exportevent",
+    "exports_selftest",
+}
 
 
 def routes(resolver, before=""):
@@ -60,7 +66,11 @@ def people(make_user, alice):
     import_module("exports.migrations.0005_roles").make_roles(apps, None)
     import_module("blog.migrations.0012_moderators").make(apps, None)
     made = {"visitor": None, "stranger": make_user("bob"), "owner": alice}
-    for role, group in (("support", "Support"), ("operator", "Operators"), ("moderator", "Moderators")):
+    for role, group in (
+        ("support", "Support"),
+        ("operator", "Operators"),
+        ("moderator", "Moderators"),
+    ):
         made[role] = make_user(role, is_staff=True)
         made[role].groups.add(Group.objects.get(name=group))
     return made | {"superuser": make_user("root", is_staff=True, is_superuser=True)}
@@ -136,7 +146,11 @@ def test_every_url_has_its_row():
 
 # Who owns everything and who may do everything come by every query.
 @pytest.mark.parametrize(
-    "role", [pytest.param(role, marks=[] if role in ("owner", "superuser") else pytest.mark.sqlite) for role in ROLES]
+    "role",
+    [
+        pytest.param(role, marks=[] if role in ("owner", "superuser") else pytest.mark.sqlite)
+        for role in ROLES
+    ],
 )
 def test_reading(people, names, browser, role):
     """A GET answers as the table says, and changes nothing."""
@@ -176,7 +190,9 @@ def test_nothing_changes_without_the_forms_token(people, names, browser, role):
     client = browser(role)
     for url in DOORS:
         answer, writes = ask(client.post, url.format(**names))
-        assert answer in ({"401", "404", "405"} if url.startswith("/api/v1/") and "openapi" not in url else {"403"}), (
-            url
-        )
+        assert answer in (
+            {"401", "404", "405"}
+            if url.startswith("/api/v1/") and "openapi" not in url
+            else {"403"}
+        ), url
         assert not writes, url

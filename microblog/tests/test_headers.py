@@ -3,9 +3,9 @@
 import pytest
 from django.test import Client
 
-from blog import limits
-from blog.limits import Rate
+from blog import rate_limits as limits
 from blog.models import ApiToken
+from blog.rate_limits import Rate
 from conftest import PASSWORD
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
@@ -27,7 +27,15 @@ VISITORS = [
     "/@alice/",
     "/avatars/alice.svg",
 ]
-SIGNED_IN = ["/", "/settings/", "/exports/", "/messages/", "/notifications/", "/notifications/all/", "/search/?q=x"]
+SIGNED_IN = [
+    "/",
+    "/settings/",
+    "/exports/",
+    "/messages/",
+    "/notifications/",
+    "/notifications/all/",
+    "/search/?q=x",
+]
 STAFFS = ["/admin/", "/admin/blog/user/", "/admin/stuck/", "/admin/django_rq/dashboard/"]
 STATIC = ["/static/css/microblog.css", "/static/js/zone.js", "/static/img/mark.svg"]
 
@@ -35,7 +43,9 @@ STATIC = ["/static/css/microblog.css", "/static/js/zone.js", "/static/img/mark.s
 @pytest.fixture(autouse=True)
 def as_in_production(settings):
     settings.SECURE_HSTS_SECONDS, settings.SECURE_HSTS_INCLUDE_SUBDOMAINS = 31_536_000, True
-    settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = settings.LANGUAGE_COOKIE_SECURE = True
+    settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = (
+        settings.LANGUAGE_COOKIE_SECURE
+    ) = True
     settings.RATE_LIMITS = True
 
 
@@ -51,7 +61,10 @@ def check(response, status=200):
     assert {name: response.headers.get(name) for name in EXPECTED} == EXPECTED
     assert "camera=()" in response.headers["Permissions-Policy"]
     assert "Access-Control-Allow-Origin" not in response.headers
-    rules = dict(rule.strip().partition(" ")[::2] for rule in response.headers["Content-Security-Policy"].split(";"))
+    rules = dict(
+        rule.strip().partition(" ")[::2]
+        for rule in response.headers["Content-Security-Policy"].split(";")
+    )
     assert rules["default-src"] == rules["frame-ancestors"] == rules["base-uri"] == "'none'"
     assert rules["script-src"] == rules["style-src"] == rules["form-action"] == "'self'"
     assert "unsafe" not in str(rules)
@@ -77,7 +90,9 @@ def test_what_staff_get(browser, staff, path):
 
 def test_what_programs_get(browser, alice):
     _, secret = ApiToken.objects.make(alice, "A program", False)
-    check(browser.get("/api/v1/profile/", secure=True, headers={"authorization": f"Bearer {secret}"}))
+    check(
+        browser.get("/api/v1/profile/", secure=True, headers={"authorization": f"Bearer {secret}"})
+    )
     check(browser.get("/api/v1/profile/", secure=True), 401)
 
 
@@ -115,12 +130,21 @@ def test_cookies_are_for_this_site_and_not_for_scripts(browser, alice):
     browser.post("/accounts/login/", {"login": "alice", "password": PASSWORD}, secure=True)
     assert {"csrftoken", "django_language", "theme", "sessionid"} <= set(browser.cookies)
     for name, cookie in browser.cookies.items():
-        assert (cookie["secure"], cookie["httponly"], cookie["samesite"]) == (True, True, "Lax"), name
+        assert (cookie["secure"], cookie["httponly"], cookie["samesite"]) == (True, True, "Lax"), (
+            name
+        )
 
 
 def test_no_browser_keeps_what_is_private(browser, alice):
     browser.force_login(alice)
-    for path in ["/settings/", "/exports/", "/messages/", "/notifications/", "/notifications/all/", "/accounts/email/"]:
+    for path in [
+        "/settings/",
+        "/exports/",
+        "/messages/",
+        "/notifications/",
+        "/notifications/all/",
+        "/accounts/email/",
+    ]:
         assert "no-store" in browser.get(path, secure=True)["Cache-Control"], path
     for path in ["/", "/explore/", "/@alice/"]:
         assert "private" in browser.get(path, secure=True)["Cache-Control"], path

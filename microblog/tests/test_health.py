@@ -63,7 +63,9 @@ def test_a_living_process_says_so_without_asking_anyone(client, monkeypatch):
 def test_probes_come_to_any_host_and_are_not_sent_to_https(path, all_well, settings):
     settings.SECURE_SSL_REDIRECT = True
     settings.METRICS_TOKEN = "a-token-of-some-length"
-    response = Client(SERVER_NAME="10.0.0.7").get(path, headers={"Authorization": f"Bearer {settings.METRICS_TOKEN}"})
+    response = Client(SERVER_NAME="10.0.0.7").get(
+        path, headers={"Authorization": f"Bearer {settings.METRICS_TOKEN}"}
+    )
     assert response.status_code == 200
     assert Client(SERVER_NAME="10.0.0.7").get("/").status_code in (301, 400)
 
@@ -87,7 +89,9 @@ def test_a_database_that_is_away_is_named_without_its_words(all_well, look, monk
 
 
 def test_a_migration_that_is_missing_is_named(all_well, look, monkeypatch):
-    monkeypatch.setattr("microblog.health.MigrationExecutor.migration_plan", lambda *args: ["one", "two"])
+    monkeypatch.setattr(
+        "microblog.health.MigrationExecutor.migration_plan", lambda *args: ["one", "two"]
+    )
     assert look() == (503, {"migrations": "not applied: 2"})
     monkeypatch.undo()
     assert look() == (200, {})

@@ -48,14 +48,22 @@ def test_what_opens_an_account_is_in_no_line(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["/exports/0b9f/", "Export 1 failed: DISK_FULL", "3 of 7 tokens", "http://testserver:8000/@alice/"]
+    "text",
+    [
+        "/exports/0b9f/",
+        "Export 1 failed: DISK_FULL",
+        "3 of 7 tokens",
+        "http://testserver:8000/@alice/",
+    ],
 )
 def test_what_opens_nothing_stays(text):
     assert logs.redact(text) == text
 
 
 def test_a_line_is_one_json_object_whatever_is_in_it():
-    line = logs.JsonFormatter().format(record('A "quoted"\nline \u2028 %s', "名", exc_info=caught(ValueError("no"))))
+    line = logs.JsonFormatter().format(
+        record('A "quoted"\nline \u2028 %s', "名", exc_info=caught(ValueError("no")))
+    )
     assert "\n" not in line
     read = json.loads(line)
     assert read["message"] == 'A "quoted"\nline \u2028 名'
@@ -88,7 +96,10 @@ def fail(request):
     raise RuntimeError("a stone in the works")
 
 
-urlpatterns = [path("fail/", fail), path("fail/<int:number>/", lambda request, number: 1 // (number - number))]
+urlpatterns = [
+    path("fail/", fail),
+    path("fail/<int:number>/", lambda request, number: 1 // (number - number)),
+]
 
 
 @pytest.fixture
@@ -163,7 +174,11 @@ def test_without_a_cache_each_error_is_mailed(storm, monkeypatch):
 def test_a_mail_holds_no_form_no_cookie_and_no_variable(storm, admins):
     browser = Client(raise_request_exception=False)
     browser.cookies["sessionid"] = "a-very-secret-session"
-    browser.post("/fail/?token=very-secret", {"password": "very-secret"}, headers={"Authorization": "Bearer secret"})
+    browser.post(
+        "/fail/?token=very-secret",
+        {"password": "very-secret"},
+        headers={"Authorization": "Bearer secret"},
+    )
     [message] = mail.outbox
     assert "secret" not in message.body
     assert "secret" not in message.subject

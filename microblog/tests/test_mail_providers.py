@@ -12,10 +12,21 @@ from django.core.mail import get_connection
 from dev.stack import ROOT
 from microblog.mail_providers import anymail_settings
 
-pytestmark = [pytest.mark.filterwarnings("ignore:django-anymail has dropped official support"), pytest.mark.sqlite]
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:django-anymail has dropped official support"),
+    pytest.mark.sqlite,
+]
 
-NOT_PROVIDERS = {"base", "base_requests", "console", "test", "sendinblue"}  # the last is Brevo's old name
-ROW = re.compile(r"^\| `anymail\.backends\.(\w+)\.EmailBackend` \| ([^|]*) \| ([^|]*) \|", re.MULTILINE)
+NOT_PROVIDERS = {
+    "base",
+    "base_requests",
+    "console",
+    "test",
+    "sendinblue",
+}  # the last is Brevo's old name
+ROW = re.compile(
+    r"^\| `anymail\.backends\.(\w+)\.EmailBackend` \| ([^|]*) \| ([^|]*) \|", re.MULTILINE
+)
 VARIABLE = re.compile(r"`(ANYMAIL_\w+)`")
 
 DOCUMENTED = {
@@ -25,7 +36,10 @@ DOCUMENTED = {
 
 
 def environment(variables):
-    return {name: "https://mail.example/api/" if name.endswith("_URL") else "0123456789" for name in variables}
+    return {
+        name: "https://mail.example/api/" if name.endswith("_URL") else "0123456789"
+        for name in variables
+    }
 
 
 def connect(settings, provider, variables):
@@ -34,7 +48,9 @@ def connect(settings, provider, variables):
 
 
 def test_each_is_documented():
-    known = {module.name for module in pkgutil.iter_modules(anymail.backends.__path__)} - NOT_PROVIDERS
+    known = {
+        module.name for module in pkgutil.iter_modules(anymail.backends.__path__)
+    } - NOT_PROVIDERS
     assert DOCUMENTED.keys() == known
 
 
@@ -44,7 +60,8 @@ def test_what_is_documented_is_enough(settings, provider):
 
 
 @pytest.mark.parametrize(
-    ("provider", "left_out"), [(name, each) for name, (needed, _) in sorted(DOCUMENTED.items()) for each in needed]
+    ("provider", "left_out"),
+    [(name, each) for name, (needed, _) in sorted(DOCUMENTED.items()) for each in needed],
 )
 def test_and_nothing_of_it_is_too_much(settings, provider, left_out):
     others = [name for name in DOCUMENTED[provider][0] if name != left_out]
@@ -55,10 +72,14 @@ def test_and_nothing_of_it_is_too_much(settings, provider, left_out):
 @pytest.mark.parametrize("provider", sorted(DOCUMENTED))
 def test_its_webhook_is_there_if_it_has_one(provider):
     routes = {
-        f"`/anymail/{pattern.pattern}`" for pattern in anymail.urls.urlpatterns if "tracking" in str(pattern.pattern)
+        f"`/anymail/{pattern.pattern}`"
+        for pattern in anymail.urls.urlpatterns
+        if "tracking" in str(pattern.pattern)
     }
     webhook = DOCUMENTED[provider][1]
-    assert webhook in routes or (webhook == "none" and not any(provider in route for route in routes))
+    assert webhook in routes or (
+        webhook == "none" and not any(provider in route for route in routes)
+    )
 
 
 def test_values_become_what_anymail_expects():

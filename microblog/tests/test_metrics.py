@@ -31,7 +31,9 @@ def scrape(client):
         assert response.status_code == 200
         families = text_string_to_metric_families(response.content.decode())
         return {
-            (sample.name, *sample.labels.values()): sample.value for family in families for sample in family.samples
+            (sample.name, *sample.labels.values()): sample.value
+            for family in families
+            for sample in family.samples
         }
 
     return scrape
@@ -49,7 +51,9 @@ def test_without_a_token_there_are_none(client, settings):
         assert (response.status_code, response.content) == (404, b"")
 
 
-@pytest.mark.parametrize("given", ["", TOKEN, f"Bearer {TOKEN}x", f"bearer {TOKEN}", f"Basic {TOKEN}", "Bearer ä"])
+@pytest.mark.parametrize(
+    "given", ["", TOKEN, f"Bearer {TOKEN}x", f"bearer {TOKEN}", f"Basic {TOKEN}", "Bearer ä"]
+)
 def test_another_token_gets_nothing(client, given):
     response = client.get("/metrics", headers={"Authorization": given})
     assert (response.status_code, response.content) == (401, b"")
@@ -103,7 +107,9 @@ def finish(task, seconds, rows, size):
     task.claim()
     task.archive.save("posts/x", ContentFile(b"x"), save=False)
     task.finish(task.archive.name, rows, size, "0" * 64)
-    ExportTask.objects.filter(pk=task.pk).update(started_at=F("finished_at") - timedelta(seconds=seconds))
+    ExportTask.objects.filter(pk=task.pk).update(
+        started_at=F("finished_at") - timedelta(seconds=seconds)
+    )
 
 
 def test_builds_and_mails_are_measured(task, bob, scrape):
@@ -112,7 +118,9 @@ def test_builds_and_mails_are_measured(task, bob, scrape):
     owed = task.owed_mail
     owed.claim()
     owed.mark_sent()
-    ExportTask.objects.filter(pk=task.pk).update(finished_at=from_now(-30), started_at=from_now(-40))
+    ExportTask.objects.filter(pk=task.pk).update(
+        finished_at=from_now(-30), started_at=from_now(-40)
+    )
     seen = scrape()
     assert seen["microblog_rows_last_hour",] == 600
     assert seen["microblog_archive_bytes_last_hour",] == 8000

@@ -13,22 +13,94 @@ from blog.models import Post
 pytestmark = pytest.mark.django_db
 
 PAGES = [
-    *("/", "/explore/", "/search/?q=x", "/search/?q=x&in=people", "/@alice/", "/@bob/", "/@bob/followers/"),
-    *("/messages/", "/messages/@bob/", "/messages/@bob/news/", "/notifications/", "/notifications/all/"),
-    *("/exports/", "/exports/new/account/", "/@bob/block/", "/@bob/report/", "/@bob/feed/", "/avatars/bob.svg"),
-    *("/settings/", "/settings/profile/", "/settings/notifications/", "/settings/blocks/", "/settings/delete/"),
-    *("/settings/tokens/", "/settings/tokens/new/", "/accounts/email/", "/accounts/sessions/", "/accounts/logout/"),
-    *("/accounts/password/change/", "/accounts/reauthenticate/", "/accounts/2fa/", "/accounts/2fa/totp/activate/"),
+    *(
+        "/",
+        "/explore/",
+        "/search/?q=x",
+        "/search/?q=x&in=people",
+        "/@alice/",
+        "/@bob/",
+        "/@bob/followers/",
+    ),
+    *(
+        "/messages/",
+        "/messages/@bob/",
+        "/messages/@bob/news/",
+        "/notifications/",
+        "/notifications/all/",
+    ),
+    *(
+        "/exports/",
+        "/exports/new/account/",
+        "/@bob/block/",
+        "/@bob/report/",
+        "/@bob/feed/",
+        "/avatars/bob.svg",
+    ),
+    *(
+        "/settings/",
+        "/settings/profile/",
+        "/settings/notifications/",
+        "/settings/blocks/",
+        "/settings/delete/",
+    ),
+    *(
+        "/settings/tokens/",
+        "/settings/tokens/new/",
+        "/accounts/email/",
+        "/accounts/sessions/",
+        "/accounts/logout/",
+    ),
+    *(
+        "/accounts/password/change/",
+        "/accounts/reauthenticate/",
+        "/accounts/2fa/",
+        "/accounts/2fa/totp/activate/",
+    ),
     *("/posts/{post}/", "/posts/{post}/edit/", "/posts/{post}/delete/", "/posts/{other}/report/"),
-    *("/admin/", "/admin/stuck/", "/admin/selftest/", "/admin/exports/exporttask/", "/admin/exports/exporttask/live/"),
-    *("/admin/exports/exporttask/act/cancel/", "/admin/blog/user/", "/admin/blog/user/add/", "/admin/blog/post/"),
-    *("/admin/blog/post/{post}/change/", "/admin/blog/post/{post}/decide/hide/", "/admin/blog/report/"),
-    *("/admin/blog/follow/add/", "/admin/auth/group/add/", "/admin/mfa/authenticator/", "/admin/autocomplete/"),
+    *(
+        "/admin/",
+        "/admin/stuck/",
+        "/admin/selftest/",
+        "/admin/exports/exporttask/",
+        "/admin/exports/exporttask/live/",
+    ),
+    *(
+        "/admin/exports/exporttask/act/cancel/",
+        "/admin/blog/user/",
+        "/admin/blog/user/add/",
+        "/admin/blog/post/",
+    ),
+    *(
+        "/admin/blog/post/{post}/change/",
+        "/admin/blog/post/{post}/decide/hide/",
+        "/admin/blog/report/",
+    ),
+    *(
+        "/admin/blog/follow/add/",
+        "/admin/auth/group/add/",
+        "/admin/mfa/authenticator/",
+        "/admin/autocomplete/",
+    ),
     *("/admin/django_rq/dashboard/", "/admin/django_rq/dashboard/queues/0/", "/admin/login/"),
 ]
 DOORS = ["/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/"]
 PARAMETERS = [
-    *("before", "after", "since", "from", "q", "in", "next", "blocked", "muted", "task", "state", "kind", "age"),
+    *(
+        "before",
+        "after",
+        "since",
+        "from",
+        "q",
+        "in",
+        "next",
+        "blocked",
+        "muted",
+        "task",
+        "state",
+        "kind",
+        "age",
+    ),
     *(
         "p",
         "o",
@@ -43,9 +115,39 @@ PARAMETERS = [
     ),
 ]
 NASTY = [
-    *("", "\0", "\ud800", "-1", "0", "9" * 40, "1e309", "NaN", "null", "[]", "%", "%00", "%ff", "\r\nSet-Cookie: a=b"),
-    *("../../etc/passwd", "' OR 1=1 --", "</script><script>", "{{ 7*7 }}", "=cmd|' /C calc'!A0", "\u2028", "\u202e"),
-    *("2026-02-30", "9999-12-31T23:59:59.999999Z", "0001-01-01T00:00:00+14:00", "1.1.1", "a" * 70_000, "https://["),
+    *(
+        "",
+        "\0",
+        "\ud800",
+        "-1",
+        "0",
+        "9" * 40,
+        "1e309",
+        "NaN",
+        "null",
+        "[]",
+        "%",
+        "%00",
+        "%ff",
+        "\r\nSet-Cookie: a=b",
+    ),
+    *(
+        "../../etc/passwd",
+        "' OR 1=1 --",
+        "</script><script>",
+        "{{ 7*7 }}",
+        "=cmd|' /C calc'!A0",
+        "\u2028",
+        "\u202e",
+    ),
+    *(
+        "2026-02-30",
+        "9999-12-31T23:59:59.999999Z",
+        "0001-01-01T00:00:00+14:00",
+        "1.1.1",
+        "a" * 70_000,
+        "https://[",
+    ),
 ]
 ODD = st.one_of(st.sampled_from(NASTY), st.text(max_size=40), st.integers().map(str))
 
@@ -63,7 +165,9 @@ class Forms(HTMLParser):
             self.is_open = given.get("method", "get").lower() == "post"
             if self.is_open:
                 self.found.append((given.get("action") or self.path, []))
-        elif self.is_open and given.get("name") and tag in ("input", "textarea", "select", "button"):
+        elif (
+            self.is_open and given.get("name") and tag in ("input", "textarea", "select", "button")
+        ):
             self.found[-1][1].append(given["name"])
 
 
@@ -79,14 +183,19 @@ def forms_on(client, paths):
 
 def encoded(fields):
     """As a browser sends it, and as none would: half characters, too."""
-    return urlencode([(name, value.encode("utf-8", "surrogatepass")) for name, value in fields.items()])
+    return urlencode(
+        [(name, value.encode("utf-8", "surrogatepass")) for name, value in fields.items()]
+    )
 
 
 @pytest.fixture
 def paths(staff, alice, bob, settings):
     settings.RATE_LIMITS, settings.ACCOUNT_RATE_LIMITS = False, False
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    posts = {"post": baker.make(Post, author=staff, body="Hello").pk, "other": baker.make(Post, author=bob).pk}
+    posts = {
+        "post": baker.make(Post, author=staff, body="Hello").pk,
+        "other": baker.make(Post, author=bob).pk,
+    }
     return [path.format(**posts) for path in PAGES]
 
 

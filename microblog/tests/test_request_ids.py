@@ -7,7 +7,7 @@ from django.core import mail
 from django.test import Client
 from model_bakery import baker
 
-from blog import jobs as account_jobs
+from blog.accounts import jobs as account_jobs
 from blog.models import AccountMail, Post
 from conftest import wait_until
 from exports import heartbeat, jobs, sweeper
@@ -61,9 +61,13 @@ def test_it_goes_into_the_job_and_the_mail(client, alice, empty_broker):
 @pytest.mark.django_db
 def test_mails_about_accounts_carry_it_too(alice, empty_broker):
     request_ids.begin("the-request")
-    owed = AccountMail.objects.create(user=alice, to=alice.email, subject="Hello", text="Hello", html="Hello")
+    owed = AccountMail.objects.create(
+        user=alice, to=alice.email, subject="Hello", text="Hello", html="Hello"
+    )
     account_jobs.enqueue_mail(owed)
-    assert django_rq.get_queue("default").fetch_job(owed.job_id).meta == {"request_id": "the-request"}
+    assert django_rq.get_queue("default").fetch_job(owed.job_id).meta == {
+        "request_id": "the-request"
+    }
     account_jobs.send_account_mail(str(owed.pk), 0)
     assert mail.outbox[-1].extra_headers["X-Request-ID"] == "the-request"
 
@@ -71,7 +75,9 @@ def test_mails_about_accounts_carry_it_too(alice, empty_broker):
 def test_a_worker_runs_a_job_under_it_and_forgets_it(monkeypatch, empty_broker):
     queue = django_rq.get_queue("default")
     seen = []
-    monkeypatch.setattr("rq.Worker.execute_job", lambda self, job, queue: seen.append(request_ids.current()))
+    monkeypatch.setattr(
+        "rq.Worker.execute_job", lambda self, job, queue: seen.append(request_ids.current())
+    )
     worker = Worker([queue], connection=queue.connection)
     worker.execute_job(queue.enqueue("math.sqrt", 4, meta={"request_id": "the-request"}), queue)
     assert seen == ["the-request"]

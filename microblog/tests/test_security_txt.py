@@ -23,7 +23,9 @@ def test_it_says_to_whom_to_report(client, settings, contact, line):
     assert lines[0] == line
     assert "Canonical: http://testserver/.well-known/security.txt" in lines
     [expires] = [line.removeprefix("Expires: ") for line in lines if line.startswith("Expires: ")]
-    assert timedelta(days=1) < datetime.fromisoformat(expires) - timezone.now() < timedelta(days=365)
+    assert (
+        timedelta(days=1) < datetime.fromisoformat(expires) - timezone.now() < timedelta(days=365)
+    )
     assert client.post(URL).status_code == 405
 
 

@@ -10,10 +10,26 @@ from microblog.sentry import without_secrets
 # As the SDK makes them of a line, and of an error.
 EVENTS = [
     {"logentry": {"message": "Opened /accounts/password/reset/key/1-SECRET/", "params": []}},
-    {"logentry": {"message": "No answer from %s", "params": ("redis://user:SECRET@broker:6379/0", 3, None)}},
+    {
+        "logentry": {
+            "message": "No answer from %s",
+            "params": ("redis://user:SECRET@broker:6379/0", 3, None),
+        }
+    },
     {"logentry": {"message": "%(what)s", "params": {"what": "Authorization: Bearer SECRET"}}},
-    {"exception": {"values": [{"type": "OSError", "value": "postgres://microblog:SECRET@database/microblog"}]}},
-    {"request": {"url": "https://x.example/accounts/password/reset/key/1-SECRET/", "query_string": "code=SECRET"}},
+    {
+        "exception": {
+            "values": [
+                {"type": "OSError", "value": "postgres://microblog:SECRET@database/microblog"}
+            ]
+        }
+    },
+    {
+        "request": {
+            "url": "https://x.example/accounts/password/reset/key/1-SECRET/",
+            "query_string": "code=SECRET",
+        }
+    },
 ]
 
 
@@ -24,7 +40,10 @@ def test_nothing_in_it_opens_an_account(event):
 
 def test_what_opens_nothing_stays():
     event = {"logentry": {"message": "Export %s failed %d times", "params": ["7", 3]}}
-    assert without_secrets(event, {})["logentry"] == {"message": "Export %s failed %d times", "params": ["7", "3"]}
+    assert without_secrets(event, {})["logentry"] == {
+        "message": "Export %s failed %d times",
+        "params": ["7", "3"],
+    }
 
 
 def test_it_has_the_id_of_the_request():

@@ -9,9 +9,9 @@ from django.contrib.auth.hashers import make_password
 from django.core.management.base import BaseCommand, CommandError
 from django.db import reset_queries, transaction
 
-from blog import demo
+from blog.management import demo_data as demo
+from blog.management.progress_bar import ProgressBar
 from blog.models import Conversation, Follow, Message, Notification, Post, User
-from blog.terminal import ProgressBar
 
 CHUNK_POSTS = 5000
 
@@ -21,21 +21,37 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--users", type=_at_least(1), default=12, help="people who write (12); with 1, `demo` writes every post"
+            "--users",
+            type=_at_least(1),
+            default=12,
+            help="people who write (12); with 1, `demo` writes every post",
         )
-        parser.add_argument("--posts", type=_at_least(0), default=3000, help="posts in all (3000); half are by `demo`")
-        parser.add_argument("--seed", type=int, default=1, help="another number makes other posts (1)")
-        parser.add_argument("--password", default="microblog-demo", help="of all new people (microblog-demo)")
+        parser.add_argument(
+            "--posts",
+            type=_at_least(0),
+            default=3000,
+            help="posts in all (3000); half are by `demo`",
+        )
+        parser.add_argument(
+            "--seed", type=int, default=1, help="another number makes other posts (1)"
+        )
+        parser.add_argument(
+            "--password", default="microblog-demo", help="of all new people (microblog-demo)"
+        )
         parser.add_argument("--force", action="store_true", help="run although DEBUG is off")
 
-    def handle(self, *, users: int, posts: int, seed: int, password: str, force: bool, **options: Any) -> None:
+    def handle(
+        self, *, users: int, posts: int, seed: int, password: str, force: bool, **options: Any
+    ) -> None:
         if not (settings.DEBUG or force):
             raise CommandError(
                 "DEBUG is off, and this would add people whose password everybody knows. Use --force to do it here."
             )
         hashed = make_password(password)
         writers = demo.people(users)
-        made = sum(self._add_person(person, hashed) for person in [*writers, demo.EMPTY, demo.STAFF])
+        made = sum(
+            self._add_person(person, hashed) for person in [*writers, demo.EMPTY, demo.STAFF]
+        )
         self._add_follows(writers)
         self._add_news()
         self._add_talks()
@@ -66,15 +82,22 @@ class Command(BaseCommand):
 
     def _add_follows(self, writers: list[demo.Person]) -> None:
         names = [person.username.lower() for person in writers]
-        people = {user.username.lower(): user for user in User.objects.filter(username__lower__in=names)}
-        pairs = [(people[a.username.lower()], people[b.username.lower()]) for a, b in demo.follows(writers)]
+        people = {
+            user.username.lower(): user for user in User.objects.filter(username__lower__in=names)
+        }
+        pairs = [
+            (people[a.username.lower()], people[b.username.lower()])
+            for a, b in demo.follows(writers)
+        ]
         follows = [Follow(follower=a, followed=b, created_at=demo.LATEST) for a, b in pairs]
         Follow.objects.bulk_create(follows, batch_size=CHUNK_POSTS, ignore_conflicts=True)
 
     def _add_news(self) -> None:
         me = _author(demo.DEMO)
         for follower in User.objects.filter(following__followed=me).order_by("pk"):
-            Notification.objects.put_once(me.pk, f"follow:{follower.pk}", {"name": follower.username}, actor=follower)
+            Notification.objects.put_once(
+                me.pk, f"follow:{follower.pk}", {"name": follower.username}, actor=follower
+            )
 
     def _add_talks(self) -> None:
         me = _author(demo.DEMO)

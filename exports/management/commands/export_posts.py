@@ -11,10 +11,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import translation
 
+from blog.management.progress_bar import ProgressBar
 from blog.models import User
-from blog.terminal import ProgressBar
-from exports import archive
-from exports.kinds import KINDS, POSTS
+from exports.archive import build as archive
+from exports.archive.kinds import KINDS, POSTS
 
 
 class TerminalProgress(ProgressBar):
@@ -33,7 +33,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("username")
         parser.add_argument("--kind", choices=KINDS, default=POSTS.name)
-        parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="replaced if it exists")
+        parser.add_argument(
+            "--output", type=Path, required=True, metavar="FILE", help="replaced if it exists"
+        )
 
     def handle(self, *, username: str, kind: str, output: Path, **options: Any) -> None:
         rows = KINDS[kind].rows

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from exports.desk import self_test
+from exports.staff import self_test
 
 
 class Command(BaseCommand):
@@ -16,7 +16,9 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--to", metavar="ADDRESS", help="where the mail goes; by default the first of ADMINS")
+        parser.add_argument(
+            "--to", metavar="ADDRESS", help="where the mail goes; by default the first of ADMINS"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         address = options["to"] or next((address for _, address in settings.ADMINS), None)

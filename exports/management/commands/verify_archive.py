@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from blog.terminal import ProgressBar
-from exports.verification import Verification
+from blog.management.progress_bar import ProgressBar
+from exports.archive.verification import Verification
 
 MOST_PROBLEMS = 10
 LONGEST_LINE = 200
@@ -18,7 +18,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path)
-        parser.add_argument("--sha256", metavar="HEX", help="as the mail and the export's page show it")
+        parser.add_argument(
+            "--sha256", metavar="HEX", help="as the mail and the export's page show it"
+        )
 
     def handle(self, *, file: Path, sha256: str | None, **options: Any) -> None:
         try:
@@ -35,11 +37,15 @@ class Command(BaseCommand):
         if problems:
             self._refuse(file, problems)
         facts, rows = archive.facts, archive.kind.rows
-        self.stdout.write(f"OK: {facts['count']:,} {rows} by {facts['username']}, {len(data):,} bytes")
+        self.stdout.write(
+            f"OK: {facts['count']:,} {rows} by {facts['username']}, {len(data):,} bytes"
+        )
         self.stdout.write(f"SHA-256: {digest}" + (", as expected" if sha256 else ""))
 
     def _refuse(self, file: Path, problems: list[str]) -> None:
         for problem in problems[:MOST_PROBLEMS]:
-            self.stderr.write(problem if len(problem) <= LONGEST_LINE else f"{problem[: LONGEST_LINE - 1]}…")
+            self.stderr.write(
+                problem if len(problem) <= LONGEST_LINE else f"{problem[: LONGEST_LINE - 1]}…"
+            )
         more = " There are more." if len(problems) > MOST_PROBLEMS else ""
         raise CommandError(f"{file} is not a sound archive.{more}")

@@ -1,0 +1,64 @@
+"""A person's settings. What concerns passwords, addresses and second factors is allauth's."""
+
+from allauth.mfa.utils import is_mfa_enabled
+from allauth.usersessions.models import UserSession
+from django.contrib import messages
+from django.contrib.auth import logout
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from ..forms import NotificationSettingsForm
+from ..http import PersonRequest
+from .deletion import delete_account
+from .forms import DeleteAccountForm
+
+
+@require_safe
+@login_required
+def settings(request: PersonRequest) -> HttpResponse:
+    return render(
+        request, "account/settings.html", {"has_second_factor": is_mfa_enabled(request.user)}
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def notification_settings(request: PersonRequest) -> HttpResponse:
+    """Which news also come by mail."""
+    form = NotificationSettingsForm(
+        request.POST if request.method == "POST" else None, instance=request.user
+    )
+    if form.is_valid():  # always, if it was sent: a checkbox cannot be wrong
+        form.save()
+        messages.success(request, _("Your choice is kept."))
+        return redirect("settings")
+    return render(request, "account/notification_settings.html", {"form": form})
+
+
+@require_POST
+@login_required(redirect_field_name=None)
+def session_end(request: PersonRequest, pk: int) -> HttpResponse:
+    """Sign the person out somewhere else."""
+    session = get_object_or_404(UserSession, pk=pk, user=request.user)
+    if session.session_key == request.session.session_key:
+        return redirect("account_logout")
+    session.end()
+    messages.success(request, _("That session is over."))
+    return redirect("usersessions_list")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def account_delete(request: PersonRequest) -> HttpResponse:
+    form = DeleteAccountForm(request.user, request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        delete_account(request.user)
+        logout(request)
+        messages.success(request, _("Your account is gone, and all that was in it. Farewell!"))
+        return redirect("home")
+    return render(
+        request, "account/account_delete.html", {"form": form}, status=422 if form.is_bound else 200
+    )

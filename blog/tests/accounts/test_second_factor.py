@@ -1,0 +1,108 @@
+import re
+import time
+
+import pytest
+from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
+
+from conftest import PASSWORD
+
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
+
+
+def code(secret):
+    return format_hotp_value(hotp_value(secret, int(time.time()) // 30))
+
+
+@pytest.fixture
+def secret(careful, new_mails):
+    """Of alice's second factor, which is on."""
+    page = careful.get("/accounts/2fa/totp/activate/").content.decode()
+    found = re.findall(r'<code class="checksum">([A-Z2-7 ]+)</code>', page)[0].replace(" ", "")
+    with new_mails() as mails:
+        response = careful.post("/accounts/2fa/totp/activate/", {"code": code(found)})
+    assert response.url == "/accounts/2fa/recovery-codes/"
+    assert [mail.subject for mail in mails] == ["[Microblog] The second factor is on"]
+    return found
+
+
+def recovery_codes(client):
+    page = client.get("/accounts/2fa/recovery-codes/").content.decode()
+    return re.findall(r"<li><code>(\d+)</code>", page)
+
+
+def test_the_code_is_asked_for_besides_the_password(careful, secret, client, empty_broker):
+    client.logout()
+    empty_broker.flushall()  # a code counts once
+    response = client.post("/accounts/login/", {"login": "alice", "password": PASSWORD})
+    assert response.url == "/accounts/2fa/authenticate/"
+    assert "_auth_user_id" not in client.session
+    assert (
+        "This code is not right" in client.post(response.url, {"code": "nonsense"}).content.decode()
+    )
+    assert client.post(response.url, {"code": code(secret)}).url == "/"
+    assert "_auth_user_id" in client.session
+
+
+def test_a_recovery_code_lets_in_once(careful, secret, client):
+    codes = recovery_codes(client)
+    assert len(codes) == 10
+    for expected in (302, 200):
+        client.logout()
+        client.post("/accounts/login/", {"login": "alice", "password": PASSWORD})
+        assert (
+            client.post("/accounts/2fa/authenticate/", {"code": codes[0]}).status_code == expected
+        )
+
+
+def test_codes_are_not_guessed(careful, secret, client):
+    client.logout()
+    client.post("/accounts/login/", {"login": "alice", "password": PASSWORD})
+    for _ in range(11):
+        page = client.post("/accounts/2fa/authenticate/", {"code": "000000"})
+    assert "Too many wrong passwords or codes" in page.content.decode()
+
+
+def test_codes_are_downloaded_and_made_anew(careful, secret, new_mails):
+    old = recovery_codes(careful)
+    assert careful.get("/accounts/2fa/recovery-codes/download/").content.decode().split() == old
+    assert (
+        "Make new recovery codes?"
+        in careful.get("/accounts/2fa/recovery-codes/generate/").content.decode()
+    )
+    with new_mails() as mails:
+        careful.post("/accounts/2fa/recovery-codes/generate/")
+    assert not set(old) & set(recovery_codes(careful))
+    assert [mail.subject for mail in mails] == ["[Microblog] You have new recovery codes"]
+
+
+def test_it_is_switched_off(careful, secret, new_mails):
+    assert "It is on" in careful.get("/accounts/2fa/").content.decode()
+    assert "Switch off" in careful.get("/accounts/2fa/totp/deactivate/").content.decode()
+    with new_mails() as mails:
+        careful.post("/accounts/2fa/totp/deactivate/")
+    assert [mail.subject for mail in mails] == ["[Microblog] The second factor is off"]
+    page = careful.get("/accounts/2fa/").content.decode()
+    assert "Set it up" in page
+    assert "Recovery codes" not in page
+
+
+def test_a_wrong_code_does_not_switch_it_on(careful):
+    careful.get("/accounts/2fa/totp/activate/")
+    page = careful.post("/accounts/2fa/totp/activate/", {"code": "nonsense"}).content.decode()
+    assert "This code is not right" in page
+    assert "Set it up" in careful.get("/accounts/2fa/").content.decode()
+
+
+def test_the_password_is_asked_for_again_after_a_while(careful, secret):
+    session = careful.session
+    del session["account_authentication_methods"]
+    session.save()
+    response = careful.get("/accounts/2fa/recovery-codes/")
+    assert response.url.startswith("/accounts/reauthenticate/")
+    page = careful.get(response.url).content.decode()
+    assert "/accounts/2fa/reauthenticate/" in page
+    assert "Please enter a code" in careful.get("/accounts/2fa/reauthenticate/").content.decode()
+
+
+def test_there_are_no_keys_to_plug_in(careful):
+    assert careful.get("/accounts/2fa/webauthn/").status_code == 404

@@ -1,0 +1,115 @@
+"""Writing, paging and following without leaving the page, by pointer and by keyboard."""
+
+import re
+
+import pytest
+from model_bakery import baker
+
+from blog.models import Follow, Post
+
+pytestmark = pytest.mark.browser
+
+
+def stay(page):
+    """Mark the page, so that `stayed` can tell whether it was left."""
+    page.evaluate("window.stayed = true")
+
+
+def stayed(page):
+    return page.evaluate("window.stayed === true")
+
+
+def test_a_post_appears_at_once(page, site):
+    page.get_by_text("Nothing here yet.").wait_for()
+    stay(page)
+    text = page.get_by_label("What would you like to say?")
+    text.fill("one")
+    page.get_by_role("button", name="Post", exact=True).click()
+    page.get_by_text("Your post is out.").wait_for()
+    text.fill("two")
+    page.get_by_role("button", name="Post", exact=True).click()
+    page.locator(".post-body", has_text="two").wait_for()
+    assert page.locator(".post-body").all_text_contents() == ["two", "one"]
+    assert page.get_by_text("Nothing here yet.").count() == 0
+    assert text.input_value() == ""
+    assert page.locator(".counter").text_content() == "280"
+    assert stayed(page)
+
+
+def test_older_posts_are_added_in_place(page, live_server):
+    baker.make(Post, body=iter(f"number {n}" for n in range(45)), _quantity=45)
+    page.goto(live_server.url)
+    stay(page)
+    for count in (40, 45):
+        page.get_by_role("link", name="Older posts").press("Enter")
+        page.locator(".post").nth(count - 1).wait_for()
+    assert page.get_by_role("link", name="Older posts").count() == 0
+    bodies = page.locator(".post-body").all_text_contents()
+    assert bodies == [f"number {n}" for n in reversed(range(45))]
+    assert stayed(page)
+    assert (
+        page.evaluate("document.activeElement.querySelector('.post-body').textContent")
+        == "number 4"
+    )
+
+
+def test_following_from_a_profile_changes_button_and_count(page, site, alice, bob):
+    page.goto(f"{site}/@bob/")
+    stay(page)
+    page.get_by_role("button", name="Follow bob").click()
+    page.get_by_role("button", name="Unfollow bob").wait_for()
+    assert re.search(r"1\s+follower", page.locator(".counts").inner_text())
+    assert alice.following.get().followed == bob
+    page.get_by_role("button", name="Unfollow bob").click()
+    page.get_by_role("button", name="Follow bob", exact=True).wait_for()
+    assert not Follow.objects.exists()
+    assert stayed(page)
+
+
+def test_following_from_a_list(page, site, alice, bob, make_user):
+    baker.make(Follow, follower=bob, followed=make_user("carol"))
+    page.goto(f"{site}/@carol/followers/")
+    stay(page)
+    page.get_by_role("button", name="Follow bob").click()
+    page.get_by_role("button", name="Unfollow bob").wait_for()
+    assert alice.following.exists()
+    assert stayed(page)
+
+
+def test_a_card_comes_with_the_pointer_and_goes_with_it(page, site, bob):
+    baker.make(Post, author=bob, body="hello")
+    page.goto(f"{site}/explore/")
+    card = page.locator(".card-hover")
+    page.locator("a.name", has_text="bob").hover()
+    card.get_by_role("button", name="Follow bob").click()
+    card.get_by_role("button", name="Unfollow bob").wait_for()
+    page.get_by_role("heading", name="Explore").hover()
+    card.wait_for(state="detached")
+
+
+def test_a_card_comes_by_keyboard_and_its_button_is_next(page, site, alice, bob):
+    baker.make(Post, author=bob, body="hello @alice")
+    page.goto(f"{site}/explore/")
+    page.locator("main").focus()
+    for _ in range(2):  # past the feed
+        page.keyboard.press("Tab")
+    card = page.locator(".card-hover")
+    card.wait_for()
+    names = []
+    for _ in range(4):
+        page.keyboard.press("Tab")
+        names.append(page.evaluate("document.activeElement.innerText.trim()"))
+    assert names[-1].startswith("Follow")
+    page.keyboard.press("Enter")
+    card.get_by_role("button", name="Unfollow bob").wait_for()
+    assert alice.following.exists()
+    page.keyboard.press("Escape")
+    assert card.count() == 0
+    assert page.evaluate("document.activeElement.className") == "name"
+
+
+def test_the_server_learns_the_browsers_time_zone(page, live_server):
+    page.goto(live_server.url)
+    zone = page.evaluate("Intl.DateTimeFormat().resolvedOptions().timeZone")
+    cookies = {cookie["name"]: cookie["value"] for cookie in page.context.cookies()}
+    assert cookies["zone"] == zone.replace("/", "%2F")

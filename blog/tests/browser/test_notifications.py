@@ -1,0 +1,25 @@
+import pytest
+
+from blog import deeds
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+def test_what_was_looked_at_is_read_and_what_comes_meanwhile_is_not(
+    page, site, alice, bob, make_user
+):
+    deeds.follow(bob, alice)
+    page.goto(f"{site}/notifications/all/")
+    deeds.follow(make_user("carol"), alice)
+    with (
+        page.expect_response("**/notifications/read/"),
+        page.expect_response("**/notifications/?*") as answer,
+    ):
+        pass
+    assert answer.value.json()["unread"]["notifications"] == 1
+    assert [row.actor.username for row in alice.notifications.unread()] == ["carol"]
+    badge = page.locator("[data-badge=notifications]")
+    assert badge.inner_text().split() == ["1", "unread"]
+    page.reload()
+    badge.wait_for(state="hidden")
+    assert not alice.notifications.unread().exists()

@@ -1,0 +1,198 @@
+"""What only a browser can tell of the pages. The `page` fixture sees to it that nothing breaks the CSP."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from model_bakery import baker
+
+from blog import notifications
+from blog.models import Notification, Post
+
+pytestmark = pytest.mark.browser
+
+NASTY = [
+    "W" * 280,
+    "שלום עולם (mixed)",
+    "👩‍👩‍👧‍👦" * 40,
+    "https://microblog.example/" + "a" * 250,
+    "a\n\n\nb",
+]
+
+
+def width(page):
+    return page.evaluate("document.documentElement.scrollWidth")
+
+
+def test_somebody_signs_in_and_writes(page, site):
+    page.get_by_label("What would you like to say?").fill("Hello 🌊")
+    page.get_by_role("button", name="Post", exact=True).click()
+    page.get_by_text("Your post is out.").wait_for()
+    page.locator(".post-body", has_text="Hello 🌊").wait_for()
+
+
+def test_the_counter_counts_as_the_server_does(page, site):
+    text = page.get_by_label("What would you like to say?")
+    counter = page.locator(".counter")
+    text.fill("  🌊\n👩‍👩‍👧‍👦  ")
+    assert counter.text_content() == "271"
+    text.fill("🌊" * 290)
+    assert counter.text_content() == "-10"
+    assert text.input_value() == "🌊" * 290
+
+
+def test_the_longest_words_stay_inside_the_narrowest_page(page, live_server, make_user):
+    author = make_user("W" * 64, about_me="x" * 280)
+    for body in NASTY:
+        baker.make(Post, author=author, body=body)
+    for path in ("/", author.get_absolute_url(), "/accounts/login/"):
+        page.goto(live_server.url + path)
+        assert width(page) == 360
+
+
+# As many places as a header will ever hold, the last with the longest count.
+FIVE_PLACES = """
+    const list = document.querySelector(".nav-links");
+    while (list.childElementCount < 5) list.append(list.lastElementChild.cloneNode(true));
+    list.querySelectorAll(".place-icon").forEach((icon) => icon.insertAdjacentHTML(
+        "beforeend", "<span class='badge-count'>99+</span>"));
+"""
+
+
+@pytest.mark.parametrize("language", ["en", "es", "zh-hans"])
+def test_the_fullest_header_is_one_row_of_the_narrowest_page(page, site, alice, language):
+    alice.is_staff, alice.language = True, language
+    alice.save()
+    page.goto(site)
+    page.evaluate(FIVE_PLACES)
+    header = page.locator(".site-header")
+    middles = {
+        round(box["y"] + box["height"] / 2)
+        for box in map(box_of, header.locator(".place, .brand, summary").all())
+    }
+    assert max(middles) - min(middles) <= 2
+    assert box_of(header)["height"] < 64
+    assert width(page) == 360
+    page.locator("summary").click()
+    page.locator(".menu button").wait_for()
+    assert width(page) == 360
+
+
+def box_of(locator):
+    return locator.bounding_box()
+
+
+@pytest.mark.parametrize("locale", ["en", "es", "zh-CN"])
+def test_a_visitors_header_is_one_row_too(page, live_server, locale):
+    visitor = page.context.browser.new_page(viewport={"width": 360, "height": 740}, locale=locale)
+    visitor.goto(live_server.url)
+    visitor.evaluate(FIVE_PLACES.replace("5", "2"))
+    assert box_of(visitor.locator(".site-header"))["height"] < 64
+    assert width(visitor) == 360
+
+
+def test_places_have_names_where_there_is_room_for_icons_alone(page, site):
+    header = page.get_by_role("navigation")
+    for name in ("Microblog", "Home", "Explore"):
+        assert header.get_by_role("link", name=name, exact=True).count() == 1
+    assert header.locator("summary").inner_text().strip() == "Menu"
+
+
+def test_the_menu_opens_and_closes_by_keyboard_and_by_a_click_elsewhere(page, site):
+    summary, out = page.locator("summary"), page.get_by_role("button", name="Sign out")
+    summary.press("Enter")
+    out.wait_for()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Escape")
+    out.wait_for(state="hidden")
+    assert page.evaluate("document.activeElement.tagName") == "SUMMARY"
+    summary.click()
+    out.wait_for()
+    page.locator(".section-title").click()
+    out.wait_for(state="hidden")
+    summary.press("Enter")
+    page.get_by_role("link", name="Settings").focus()
+    page.get_by_label("What would you like to say?").focus()
+    out.wait_for(state="hidden")
+
+
+def test_the_keyboard_reaches_the_content_at_once(page, live_server):
+    page.goto(live_server.url)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.hash") == "#content"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_colours_follow_the_system(page, live_server, scheme):
+    page.emulate_media(color_scheme=scheme)
+    page.goto(live_server.url)
+    assert is_light(page) is (scheme == "light")
+
+
+def is_light(page):
+    red = int(
+        page.evaluate("getComputedStyle(document.body).backgroundColor").split("(")[1].split(",")[0]
+    )
+    return red > 200
+
+
+@pytest.mark.parametrize(("system", "chosen"), [("light", "Dark"), ("dark", "Light")])
+def test_a_choice_of_colours_goes_before_the_systems_and_is_kept(page, live_server, system, chosen):
+    page.emulate_media(color_scheme=system)
+    page.goto(f"{live_server.url}/explore/")
+    page.get_by_role("button", name=chosen).click()
+    page.wait_for_url("**/explore/")
+    page.goto(f"{live_server.url}/accounts/login/")
+    assert is_light(page) is (chosen == "Light")
+    page.get_by_role("button", name="System").click()
+    page.locator("html[data-theme=system]").wait_for()
+    assert is_light(page) is (system == "light")
+
+
+def progress(user, value, **more):
+    """Tell what a task would: so many per cent, or how it ended."""
+    data = {
+        "task": "one",
+        "url": "/exports/",
+        "active": True,
+        "max": 100,
+        "text": "Working",
+        "toast": None,
+    }
+    Notification.objects.put(
+        user.pk, "work:one", data | {"value": value, "label": f"{value} of 100 posts"} | more
+    )
+
+
+def ended(user, moment):
+    toast = {"level": "success", "text": "All done", "url": "/somewhere/"}
+    progress(user, 99, active=False, toast=toast)
+    Notification.objects.update(updated_at=moment)
+
+
+def test_a_bar_comes_moves_forwards_only_and_ends_in_a_toast(page, site, alice, monkeypatch):
+    monkeypatch.setitem(notifications._renderers, "work", lambda facts: facts)
+    bar = page.locator("[data-bars] [data-bar=one]")
+    progress(alice, 50)
+    page.evaluate(
+        "document.dispatchEvent(new Event('visibilitychange'))"
+    )  # rather than wait for half a minute
+    bar.get_by_text("50 of 100 posts").wait_for()
+    progress(alice, 20)
+    bar.get_by_text("20 of 100 posts").wait_for()
+    assert bar.locator("progress").evaluate("bar => bar.value") == 50
+    ended(alice, timezone.now())
+    page.get_by_text("All done").wait_for()
+    assert bar.count() == 0
+    assert page.locator("[data-bars]").bounding_box()["height"] == 0
+
+
+def test_a_toast_comes_once_in_however_many_pages(page, site, alice, monkeypatch):
+    monkeypatch.setitem(notifications._renderers, "work", lambda facts: facts)
+    ended(alice, timezone.now() + timedelta(seconds=1))
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    page.get_by_text("All done").wait_for()
+    page.reload()
+    with page.expect_response("**/notifications/**"):
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    assert page.get_by_text("All done").count() == 0

@@ -1,8 +1,0 @@
-from django.contrib.admin.apps import AdminConfig
-
-
-class DeskConfig(AdminConfig):
-    """Django's admin with our own site in it."""
-
-    default = False
-    default_site = "exports.desk.site.DeskSite"

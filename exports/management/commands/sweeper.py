@@ -1,0 +1,52 @@
+"""The sweeper."""
+
+import logging
+import signal
+import threading
+import time
+from types import FrameType
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import close_old_connections
+
+from exports import sweeper
+
+logger = logging.getLogger(__name__)
+
+
+class Command(BaseCommand):
+    help = (
+        "Looks after exports every EXPORT_TICK_SECONDS: hands out anew what a dead worker left, queues again what the "
+        "broker lost, sends mails that did not go out, removes what has expired. Run one beside the workers, always; "
+        "more than one does no harm."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--once", action="store_true", help="do one round of everything and exit"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["once"]:
+            sweeper.sweep()
+            sweeper.prune()
+            return
+        stopped = threading.Event()
+
+        def stop(signum: int, frame: FrameType | None) -> None:
+            stopped.set()
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+        logger.info("Looking after exports every %g seconds.", settings.EXPORT_TICK_SECONDS)
+        pruned_at = -float("inf")
+        while not stopped.is_set():
+            close_old_connections()
+            sweeper.sweep()
+            if time.monotonic() - pruned_at > sweeper.PRUNE_SECONDS:
+                sweeper.prune()
+                pruned_at = time.monotonic()
+            stopped.wait(settings.EXPORT_TICK_SECONDS)
+        logger.info("Stopped.")

@@ -1,0 +1,96 @@
+import pytest
+from django.contrib.auth.models import Permission
+
+from exports.jobs import enqueue_export
+from exports.models import ErrorCode
+
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
+LIST = "/admin/exports/exporttask/"
+DASHBOARD = "/admin/django_rq/dashboard/"
+
+
+def test_staff_see_state_progress_and_owner(client, staff, task):
+    client.force_login(staff)
+    task.rows_total = 10
+    task.save()
+    task.claim()
+    task.renew(5)
+    text = client.get(LIST).content.decode()
+    assert "alice" in text
+    assert "5 of 10 posts" in text
+    assert '<progress max="100" value="50"' in text
+
+
+def test_the_owner_can_be_searched_for(client, staff, task):
+    client.force_login(staff)
+    row = f'data-task="{task.pk}"'
+    assert row in client.get(f"{LIST}?q=alice").content.decode()
+    assert row not in client.get(f"{LIST}?q=bob").content.decode()
+
+
+def test_the_list_costs_the_same_however_long_it_is(
+    client, staff, make_user, django_assert_max_num_queries
+):
+    from exports.models import ExportTask
+
+    client.force_login(staff)
+    for number in range(5):
+        ExportTask.objects.request(make_user(f"person{number}").pk)
+    with django_assert_max_num_queries(10):
+        client.get(LIST)
+
+
+def test_one_export_shows_its_timeline_traceback_and_job(client, staff, task):
+    client.force_login(staff)
+    enqueue_export(task)
+    task.claim()
+    task.fail(ErrorCode.ERROR, "Traceback <most> recent")
+    text = client.get(f"{LIST}{task.pk}/change/").content.decode()
+    assert "Traceback &lt;most&gt; recent" in text
+    assert "A worker began" in text
+    assert f"{DASHBOARD}queues/0/{task.job_id}/" in text
+
+
+def test_nothing_can_be_edited(client, staff, task):
+    client.force_login(staff)
+    assert client.get(f"{LIST}add/").status_code == 403
+    assert client.post(f"{LIST}{task.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert client.post(f"{LIST}{task.pk}/change/", {"status": "FAILED"}).status_code == 403
+    task.refresh_from_db()
+    assert task.status == "READY"
+
+
+@pytest.mark.parametrize("path", ["", "queues/0/", "queues/0/failed/", "workers/0/", "queues/0/x/"])
+def test_the_dashboard_asks_for_its_permission(client, helper, path):
+    client.force_login(helper)
+    assert client.get(DASHBOARD + path).status_code == 403
+
+
+def test_staff_without_permission_cannot_empty_the_queue(client, helper, task):
+    from django_rq import get_queue
+
+    enqueue_export(task)
+    client.force_login(helper)
+    assert client.post(f"{DASHBOARD}queues/0/empty/").status_code == 403
+    assert get_queue("default").get_job_ids() == [task.job_id]
+
+
+def test_with_the_permission_the_dashboard_opens(client, helper):
+    helper.user_permissions.add(
+        Permission.objects.get(content_type__app_label="django_rq", codename="admin")
+    )
+    client.force_login(helper)
+    assert client.get(DASHBOARD).status_code == 200
+    assert client.get(f"{DASHBOARD}queues/0/").status_code == 200
+
+
+def test_the_dashboard_is_closed_to_the_public(client, alice):
+    assert client.get(DASHBOARD).status_code == 302
+    client.force_login(alice)
+    assert client.get(DASHBOARD).status_code == 302
+
+
+def test_staff_sign_in_where_everybody_does(client):
+    response = client.get("/admin/")
+    assert response.status_code == 302
+    assert client.get("/admin/login/?next=/admin/").url.startswith("/accounts/login/")
