@@ -49,6 +49,7 @@ VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 INSTALLED_APPS = [
     "blog",
+    "tasks",
     "exports",
     "api",
     "exports.staff.apps.DeskConfig",

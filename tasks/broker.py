@@ -1,0 +1,251 @@
+"""The queue: everything that is asked of RQ outside of the worker and its dashboard.
+
+Every call may raise RedisError while the broker is down, unless its docstring says otherwise.
+"""
+
+import logging
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import django_rq
+from django.utils import timezone
+from redis import Redis
+from redis.exceptions import RedisError, WatchError
+from rq import Queue as RQQueue
+from rq import get_current_job
+from rq.job import Job
+from rq.registry import StartedJobRegistry
+from rq.suspension import is_suspended, resume
+from rq.utils import as_text
+from rq.worker import BaseWorker, Worker
+
+from microblog import request_ids
+
+from .models.clock import grace_seconds
+
+logger = logging.getLogger(__name__)
+
+QUEUE = "default"
+FAILED_JOB_TTL_SECONDS = 7 * 86400  # RQ's own default is a year
+WORKER_TIMEOUT = timedelta(seconds=60)  # a worker sends a heartbeat every 15 seconds
+UUID_LENGTH = 36
+
+
+def _queue() -> RQQueue:
+    return django_rq.get_queue(QUEUE)
+
+
+def connection() -> Redis:
+    return django_rq.get_connection(QUEUE)
+
+
+def ping() -> None:
+    connection().ping()
+
+
+def enqueue(
+    job_id: str, function: Callable[..., None], *args: str | int, at_front: bool = False
+) -> bool:
+    """Enqueue a job; False, logged, if the broker is down. Call it after commit."""
+    try:
+        _queue().enqueue(
+            function,
+            *args,
+            job_id=job_id,
+            at_front=at_front,
+            failure_ttl=FAILED_JOB_TTL_SECONDS,
+            meta=request_ids.as_meta(),
+        )
+    except RedisError as error:
+        logger.warning("Job %s was not enqueued; the sweeper will retry: %s", job_id, error)
+        return False
+    return True
+
+
+def remove_job(job_id: str) -> bool:
+    """Remove a job and its data from the queue; False, logged, if the broker is down.
+
+    A job that stays is harmless: it finds nothing to do.
+    """
+    try:
+        queue = _queue()
+        queue.remove(job_id)
+        queue.connection.delete(Job.key_for(job_id))
+    except RedisError as error:
+        logger.warning("Job %s was not removed from the queue: %s", job_id, error)
+        return False
+    return True
+
+
+def resume_workers() -> None:
+    """End a pause that `rqsuspend` began."""
+    resume(connection())
+
+
+def job_exists(job_id: str) -> bool | None:
+    """Whether RQ still has the job; None while the broker is down."""
+    try:
+        return bool(Job.exists(job_id, connection()))
+    except RedisError:
+        return None
+
+
+def current_job_id() -> str | None:
+    """Id of the RQ job that runs in this process."""
+    job = get_current_job()
+    return job.id if job else None
+
+
+def jobs_in_hand() -> set[str]:
+    """Ids of jobs that are queued, or were taken too recently to have claimed their row.
+
+    A job hash, or an entry in the registry of started jobs, proves nothing: both outlive a killed
+    worker. Start times come from the workers' clocks; a wrong clock only enqueues a job needlessly.
+    """
+    queue = _queue()
+    started = StartedJobRegistry(queue=queue).get_job_ids(cleanup=False)
+    return {*queue.get_job_ids(), *(job_id for job_id in started if _has_just_started(job_id))}
+
+
+def _has_just_started(job_id: str) -> bool:
+    # Only this field is read, because RQ cannot load a job with an unreadable field, and one such
+    # job must not stop the sweeper for all.
+    started_at: Any = connection().hget(Job.key_for(job_id), "started_at")
+    try:
+        started = datetime.fromisoformat(as_text(started_at or b""))
+    except ValueError:
+        # The worker or broker died before the start was recorded. A second job is harmless.
+        return False
+    age = datetime.now(UTC) - started.replace(tzinfo=UTC)
+    return timedelta() <= age < timedelta(seconds=grace_seconds())
+
+
+class JobProgress:
+    """Progress of the current job in the RQ dashboard.
+
+    Uses a connection of its own: RQ's waits 25 seconds for an answer, longer than a lease. Gives
+    up for good, logged, when the broker fails.
+    """
+
+    def __init__(self, job_id: str) -> None:
+        self._key = Job.key_for(job_id)
+        self._connection: Redis | None = connection()
+
+    def show(self, rows_done: int, rows_total: int) -> None:
+        if self._connection is None:
+            return
+        progress = {"done": rows_done, "total": max(rows_done, rows_total)}
+        try:
+            self._update_meta(self._connection, progress)
+        except WatchError:
+            logger.debug("The worker changed the job meanwhile; the next heartbeat shows progress.")
+        except RedisError as error:
+            logger.warning("Progress is not shown in the dashboard: %s", error)
+            self._connection = None
+
+    def _update_meta(self, redis: Redis, progress: dict[str, int]) -> None:
+        serializer = _queue().serializer
+        with redis.pipeline() as pipeline:
+            pipeline.watch(self._key)  # type: ignore[no-untyped-call]  # redis-py's is not annotated
+            # Writing to a deleted hash would create it again, without its other fields and TTL.
+            if not pipeline.exists(self._key):
+                return
+            stored: Any = pipeline.hget(self._key, "meta")
+            meta = serializer.loads(stored) if stored else {}
+            pipeline.multi()
+            pipeline.hset(self._key, "meta", serializer.dumps(meta | {"progress": progress}))
+            pipeline.execute()
+
+
+@dataclass(frozen=True)
+class WorkerInfo:
+    """One worker process."""
+
+    name: str
+    state: str
+    job_id: str
+    seen_at: datetime | None
+    successful_jobs: int
+    failed_jobs: int
+
+    @property
+    def is_silent(self) -> bool:
+        return self.seen_at is None or timezone.now() - self.seen_at > WORKER_TIMEOUT
+
+    @property
+    def key(self) -> str:
+        return f"rq:worker:{self.name}"
+
+
+@dataclass(frozen=True)
+class QueueState:
+    """A snapshot of the queue. If the broker does not answer, only `error` is set."""
+
+    error: str = ""
+    positions: dict[str, int] = field(default_factory=dict)
+    """Positions of queued jobs, from 1, by job id."""
+    started: frozenset[str] = frozenset()
+    workers: tuple[WorkerInfo, ...] = ()
+    is_paused: bool = False
+
+    @property
+    def is_unreachable(self) -> bool:
+        return bool(self.error)
+
+    def worker_of(self, job_id: str) -> WorkerInfo | None:
+        return next((worker for worker in self.workers if worker.job_id == job_id), None)
+
+    def position(self, job_id: str) -> int | None:
+        return self.positions.get(job_id)
+
+
+def read_state() -> QueueState:
+    """Read the queue; never raises RedisError."""
+    try:
+        queue = _queue()
+        workers = sorted(map(_worker_info, Worker.all(queue=queue)), key=lambda info: info.name)
+        return QueueState(
+            positions={id_: position for position, id_ in enumerate(queue.get_job_ids(), start=1)},
+            started=frozenset(StartedJobRegistry(queue=queue).get_job_ids(cleanup=False)),
+            workers=tuple(workers),
+            is_paused=bool(is_suspended(queue.connection)),
+        )
+    except RedisError as error:
+        return QueueState(error=str(error) or type(error).__name__)
+
+
+def worker_count(seen_within: float = math.inf) -> int:
+    """Count the workers whose last heartbeat is at most that many seconds old."""
+    workers = Worker.all(queue=_queue())
+    return sum(_seconds_since_heartbeat(worker) <= seen_within for worker in workers)
+
+
+def _seconds_since_heartbeat(worker: BaseWorker) -> float:
+    if worker.last_heartbeat is None:
+        return math.inf
+    return (datetime.now(UTC) - worker.last_heartbeat.replace(tzinfo=UTC)).total_seconds()
+
+
+def _worker_info(worker: BaseWorker) -> WorkerInfo:
+    seen_at = worker.last_heartbeat
+    return WorkerInfo(
+        name=worker.name,
+        state=str(worker.get_state()),
+        job_id=worker.get_current_job_id() or "",
+        seen_at=seen_at and seen_at.replace(tzinfo=UTC),
+        successful_jobs=worker.successful_job_count,
+        failed_jobs=worker.failed_job_count,
+    )
+
+
+def task_attempts(job_ids: Iterable[str]) -> dict[str, tuple[str, int]]:
+    """Map job ids of tasks to (task id, attempt); other jobs are left out."""
+    found = {}
+    for job_id in job_ids:
+        task_id, _, attempt = job_id.rpartition("-")
+        if len(task_id) == UUID_LENGTH and attempt.isdecimal():
+            found[job_id] = (task_id, int(attempt))
+    return found

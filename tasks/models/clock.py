@@ -1,0 +1,29 @@
+"""Times on the database's clock, so that hosts with different clocks agree on what has expired."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db.models import DateTimeField, Expression, ExpressionWrapper, Value
+from django.db.models.functions import Now
+
+
+def from_now(seconds: float) -> Expression:
+    """Return the time `seconds` from now; a negative number is in the past."""
+    return ExpressionWrapper(
+        Now() + Value(timedelta(seconds=seconds)), output_field=DateTimeField()
+    )
+
+
+def lease_expiry() -> Expression:
+    """Return when a lease that is taken or renewed now expires."""
+    return from_now(settings.EXPORT_LEASE_SECONDS)
+
+
+def grace_seconds() -> float:
+    """Return how long the sweeper leaves work alone that a process is about to start itself."""
+    return float(2 * settings.EXPORT_TICK_SECONDS)
+
+
+def sweep_after() -> Expression:
+    """Return when that grace period ends for work that is saved now."""
+    return from_now(grace_seconds())

@@ -1,0 +1,298 @@
+"""The state machine of a durable background task."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from django.apps import apps
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.db import IntegrityError, models, transaction
+from django.db.models import F, Value
+from django.db.models.functions import Greatest, Now
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from .clock import from_now, grace_seconds, lease_expiry
+from .hooks import TaskHooks
+from .status import UNFINISHED, CoreError, Status, TaskEventKind
+
+if TYPE_CHECKING:
+    pass
+
+MAX_CRASHES = 3
+
+T = TypeVar("T", bound="Task")
+
+
+class TaskQuerySet(models.QuerySet[T]):
+    def unfinished(self) -> Self:
+        return self.filter(status__in=UNFINISHED)
+
+    def not_enqueued(self) -> Self:
+        """READY for longer than a worker needs to take a job; their job may still be queued."""
+        return self.filter(status=Status.READY, queued_at__lt=from_now(-grace_seconds()))
+
+    def lease_expired(self) -> Self:
+        """RUNNING, but not renewed by their worker for a whole lease."""
+        return self.filter(status=Status.RUNNING, lease_expires_at__lt=Now())
+
+    def owner_deactivated(self) -> Self:
+        """Unfinished, although their owner's account is closed."""
+        if not self.model.requires_active_owner:
+            return self.none()
+        return self.unfinished().filter(owner__is_active=False)
+
+    def claimable(self) -> Self:
+        """Limit conditional UPDATEs to tasks that may run.
+
+        The owner is checked in a subquery: a join would move all conditions into one, and
+        PostgreSQL does not check those again after waiting for a concurrent transaction.
+        """
+        if not self.model.requires_active_owner:
+            return self
+        return self.filter(owner__in=get_user_model().objects.filter(is_active=True))
+
+    def prunable(self) -> Self:
+        """Tasks that may be deleted once they are old."""
+        return self.exclude(status__in=UNFINISHED)
+
+    def request(
+        self, owner: Any, *, actor: Any = None, unique: dict[str, Any] | None = None, **fields: Any
+    ) -> tuple[T, bool]:
+        """Return the owner's unfinished task, or a new one, and whether it is new.
+
+        `unique` names the fields that, with the owner, may occur once among unfinished tasks;
+        a unique constraint must guarantee it. IntegrityError if the owner is gone.
+        """
+        key = {"owner": owner} | (unique or {})
+        while True:
+            try:
+                with transaction.atomic():
+                    task = self.create(**key, **fields)
+                    task.record_event(TaskEventKind.REQUESTED, actor)
+                    task.notify_owner()
+                return task, True
+            except IntegrityError:
+                if not type(owner)._default_manager.filter(pk=owner.pk).exists():
+                    raise
+            # None if the unfinished task has ended just now: then a new one can be created.
+            if unfinished := self.unfinished().filter(**key).first():
+                return unfinished, False
+
+
+class Task(TaskHooks, models.Model):
+    """A row that is the record of work to be done; the queue only carries a hint of it.
+
+    A concrete task fills in the hooks. `attempt` is a fencing token: it grows each time the task
+    is enqueued anew, and writes that carry an old number change nothing.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.CASCADE,
+        related_name="%(app_label)s_%(class)ss",
+        db_index=False,
+        verbose_name=_("owner"),
+    )
+    # Language of the page on which the owner asked: used if they have not chosen a language.
+    language = models.CharField(_("language"), max_length=10, blank=True)
+    status = models.CharField(_("state"), max_length=10, choices=Status, default=Status.READY)
+    attempt = models.PositiveIntegerField(_("attempt"), default=1)
+    crashes = models.PositiveIntegerField(_("crashes"), default=0)
+    lease_expires_at = models.DateTimeField(_("lease until"), null=True)
+    rows_done = models.PositiveBigIntegerField(_("rows written"), default=0)
+    rows_total = models.PositiveBigIntegerField(_("rows in all"), default=0)
+    # Python's clock: lists are paged by this column, and SQLite's own clock has fewer digits.
+    created_at = models.DateTimeField(_("requested at"), default=timezone.now, editable=False)
+    queued_at = models.DateTimeField(_("queued at"), db_default=Now())
+    started_at = models.DateTimeField(_("started at"), null=True)
+    finished_at = models.DateTimeField(_("finished at"), null=True)
+    error_code = models.CharField(_("error"), max_length=16, choices=CoreError, blank=True)
+    traceback = models.TextField(_("traceback"), blank=True)
+
+    objects = TaskQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+        indexes = [
+            # One owner's tasks, newest first.
+            models.Index(fields=["owner", "-created_at"], name="%(app_label)s_%(class)s_owner"),
+            # The sweeper: expired leases and lost jobs.
+            models.Index(
+                fields=["status", "lease_expires_at"], name="%(app_label)s_%(class)s_sweep"
+            ),
+            # The staff's list.
+            models.Index(fields=["-created_at"], name="%(app_label)s_%(class)s_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self._meta.verbose_name} {self.pk}"
+
+    @property
+    def job_id(self) -> str:
+        """Id of the RQ job of the current attempt."""
+        return f"{self.pk}-{self.attempt}"
+
+    @property
+    def is_unfinished(self) -> bool:
+        return self.status in UNFINISHED
+
+    @property
+    def duration(self) -> timedelta | None:
+        """Time that the last attempt took."""
+        return self.finished_at - self.started_at if self.finished_at and self.started_at else None
+
+    @property
+    def last_heartbeat_at(self) -> datetime | None:
+        return self.lease_expires_at and self.lease_expires_at - timedelta(
+            seconds=settings.EXPORT_LEASE_SECONDS
+        )
+
+    @property
+    def owner_language(self) -> str:
+        """Language code of what is written for the owner."""
+        chosen = self.owner.language if self.owner else ""
+        return chosen or self.language or settings.LANGUAGE_CODE
+
+    # Verbs. Each is one conditional UPDATE with its event and notification, in one transaction.
+    # False means that the row had changed meanwhile, and that nothing was written.
+
+    def claim(self) -> bool:
+        """Move READY to RUNNING under a new lease."""
+        return self._transition(
+            self._fenced(Status.READY).claimable(),
+            TaskEventKind.CLAIMED,
+            status=Status.RUNNING,
+            started_at=Now(),
+            lease_expires_at=lease_expiry(),
+        )
+
+    def renew(self, rows_done: int) -> bool:
+        """Extend the lease and raise the progress; False once the lease is lost."""
+        with transaction.atomic():
+            renewed = (
+                self._fenced(Status.RUNNING)
+                .claimable()
+                .update(
+                    lease_expires_at=lease_expiry(),
+                    rows_done=Greatest(F("rows_done"), Value(rows_done)),
+                )
+            )
+            if renewed:
+                self.rows_done = max(self.rows_done, rows_done)
+                self.notify_owner()
+        return bool(renewed)
+
+    def finish(self, **result: Any) -> bool:
+        """Move RUNNING to SUCCESSFUL; `result` are further fields to set."""
+        return self._end(
+            self._fenced(Status.RUNNING).claimable(),
+            TaskEventKind.FINISHED,
+            status=Status.SUCCESSFUL,
+            traceback="",
+            **result,
+        )
+
+    def fail(self, code: str, traceback: str = "") -> bool:
+        """Move RUNNING to FAILED."""
+        return self._end(
+            self._fenced(Status.RUNNING),
+            TaskEventKind.FAILED,
+            status=Status.FAILED,
+            error_code=code,
+            traceback=traceback,
+        )
+
+    def crash(self, traceback: str = "", retry_after: float = 0) -> bool:
+        """Start a new attempt, due in `retry_after` seconds; FAILED after MAX_CRASHES crashes."""
+        return self._crash(self._fenced(Status.RUNNING), traceback, retry_after)
+
+    def rescue(self) -> bool:
+        """`crash` if the lease has expired."""
+        return self._crash(self._fenced(Status.RUNNING).lease_expired(), "", 0)
+
+    def cancel(self, actor: Any = None) -> bool:
+        """Move READY or RUNNING to CANCELLED; a running worker stops at its next heartbeat."""
+        return self._end(
+            type(self)._default_manager.filter(pk=self.pk, status__in=UNFINISHED),
+            TaskEventKind.CANCELLED,
+            actor,
+            status=Status.CANCELLED,
+        )
+
+    def requeue(self, actor: Any = None) -> bool:
+        """Start a new attempt of a READY task whose job was lost."""
+        return self._new_attempt(self._fenced(Status.READY), TaskEventKind.REQUEUED, actor)
+
+    def release(self, actor: Any = None) -> bool:
+        """Start a new attempt of a RUNNING task, whatever its lease; does not count as a crash."""
+        return self._new_attempt(self._fenced(Status.RUNNING), TaskEventKind.RESCUED, actor)
+
+    def _fenced(self, status: Status) -> TaskQuerySet[Self]:
+        """This row while it has that status and the attempt that this object was read with."""
+        rows: TaskQuerySet[Self] = type(self)._default_manager.all()  # type: ignore[assignment]
+        return rows.filter(pk=self.pk, attempt=self.attempt, status=status)
+
+    def _transition(
+        self, rows: models.QuerySet[Any], event: str, actor: Any = None, **changes: Any
+    ) -> bool:
+        with transaction.atomic():
+            if rows.update(**changes) != 1:
+                return False
+            self.refresh_from_db(fields=self._state_fields())
+            self.record_event(event, actor)
+            self.notify_owner()
+        return True
+
+    def _end(
+        self, rows: models.QuerySet[Any], event: str, actor: Any = None, **changes: Any
+    ) -> bool:
+        changes |= {"finished_at": Now(), "lease_expires_at": None}
+        with transaction.atomic():
+            has_ended = self._transition(rows, event, actor, **changes)
+            if has_ended and self.status != Status.CANCELLED:
+                self.create_mail()
+        return has_ended
+
+    def _crash(self, rows: models.QuerySet[Any], traceback: str, retry_after: float) -> bool:
+        changes = {"crashes": self.crashes + 1, "traceback": traceback or self.traceback}
+        if self.crashes + 1 < MAX_CRASHES:
+            if retry_after:
+                # The sweeper enqueues a READY task that has had no job for its grace period.
+                changes["queued_at"] = from_now(retry_after - grace_seconds())
+            return self._new_attempt(rows, TaskEventKind.RESCUED, **changes)
+        return self._end(
+            rows,
+            TaskEventKind.FAILED,
+            status=Status.FAILED,
+            error_code=CoreError.CRASHED,
+            **changes,
+        )
+
+    def _new_attempt(
+        self, rows: models.QuerySet[Any], event: str, actor: Any = None, **changes: Any
+    ) -> bool:
+        changes = {"queued_at": Now()} | changes
+        return self._transition(
+            rows,
+            event,
+            actor,
+            status=Status.READY,
+            attempt=self.attempt + 1,
+            lease_expires_at=None,
+            **changes,
+        )
+
+    @classmethod
+    def _state_fields(cls) -> list[str]:
+        fixed = {"id", "owner_id", "language", "created_at"}
+        return [f.attname for f in cls._meta.concrete_fields if f.attname not in fixed]
+
+
+def task_models() -> list[type[Task]]:
+    """Return every concrete kind of task."""
+    return [model for model in apps.get_models() if issubclass(model, Task)]
