@@ -168,7 +168,8 @@ RQ_QUEUES = {
     }
 }
 RQ = {
-    "WORKER_CLASS": "exports.worker.Worker",
+    "WORKER_CLASS": "tasks.worker.Worker",
+    "JOB_CLASS": "tasks.worker.Job",
     "COMMIT_MODE": "auto",  # exports.jobs enqueues after commit itself, and logs a broker that is away
 }
 

@@ -13,6 +13,7 @@ from rq.exceptions import NoSuchJobError
 from rq.job import Job as RQJob
 from rq.queue import Queue
 from rq.serializers import JSONSerializer
+from rq.utils import decode_redis_hash
 
 from microblog import request_ids
 
@@ -20,7 +21,12 @@ from . import jobs
 
 logger = logging.getLogger(__name__)
 
-CALLBACKS = ("success", "failure", "stopped")
+FORBIDDEN_FIELDS = (
+    "success_callback_name",
+    "failure_callback_name",
+    "stopped_callback_name",
+    "webhooks",
+)
 
 
 class ForeignJob(Exception):
@@ -43,7 +49,7 @@ class Job(RQJob):
         """
         try:
             result = super().restore(raw_data)
-            self.foreign = self._foreign_reason()
+            self.foreign = self._foreign_reason(decode_redis_hash(raw_data))
         except NoSuchJobError:
             raise
         except Exception as error:
@@ -61,14 +67,10 @@ class Job(RQJob):
     # Ours have no callbacks. RQ asks for them in the worker, its maintenance and the dashboard.
     success_callback = failure_callback = stopped_callback = property(lambda self: None)
 
-    def _foreign_reason(self) -> str:
+    def _foreign_reason(self, fields: dict[str, bytes]) -> str:
         if self.func_name not in jobs.REGISTERED or self.instance is not None:
             return f"the function {self.func_name} is not registered"
-        for name in CALLBACKS:
-            callback = getattr(self, f"_{name}_callback_name", None)
-            if callback:
-                return f"it has the {name} callback {callback}"
-        return "it has webhooks" if self.webhooks else ""
+        return next((f"it has {name}" for name in FORBIDDEN_FIELDS if fields.get(name)), "")
 
 
 class Worker(RQWorker):

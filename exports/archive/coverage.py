@@ -102,7 +102,7 @@ LEFT_OUT = (
 
 def gaps(models: Iterable[type[Model]] | None = None) -> Iterator[str]:
     """What is wrong with the contract, in words for whoever changed a model; of all installed models, or of these."""
-    every = list(apps.get_models() if models is None else models)
+    every = list(_personal_models() if models is None else models)
     exported = {label for part in PARTS for label in part.fields()}
     ways = {part.way() for part in PARTS} | {way for left in LEFT_OUT for way in left.ways}
     for model in sorted(of_people(every), key=lambda model: model._meta.label):
@@ -113,6 +113,13 @@ def gaps(models: Iterable[type[Model]] | None = None) -> Iterator[str]:
             elif label in exported and field.related_model is User and label not in ways:
                 yield f"{label} leads to people in whose archives its rows are not."
     yield from _stale(every, exported)
+
+
+def _personal_models() -> Iterator[type[Model]]:
+    """Yield the models of all apps but those that declare to hold no personal data."""
+    for config in apps.get_app_configs():
+        if getattr(config, "has_personal_data", True):
+            yield from config.get_models()
 
 
 def is_left_out(label: str) -> bool:

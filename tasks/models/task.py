@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.db import IntegrityError, models, transaction
+from django.db import models, transaction
 from django.db.models import F, Value
 from django.db.models.functions import Greatest, Now
 from django.utils import timezone
@@ -64,23 +64,19 @@ class TaskQuerySet(models.QuerySet[T]):
     ) -> tuple[T, bool]:
         """Return the owner's unfinished task, or a new one, and whether it is new.
 
-        `unique` names the fields that, with the owner, may occur once among unfinished tasks;
-        a unique constraint must guarantee it. IntegrityError if the owner is gone.
+        `unique` are the fields that, with the owner, may occur once among unfinished tasks.
+        DoesNotExist if the owner's account is gone.
         """
         key = {"owner": owner} | (unique or {})
-        while True:
-            try:
-                with transaction.atomic():
-                    task = self.create(**key, **fields)
-                    task.record_event(TaskEventKind.REQUESTED, actor)
-                    task.notify_owner()
-                return task, True
-            except IntegrityError:
-                if not type(owner)._default_manager.filter(pk=owner.pk).exists():
-                    raise
-            # None if the unfinished task has ended just now: then a new one can be created.
+        with transaction.atomic():
+            # Lock the owner: concurrent requests wait here, and so does the account's deletion.
+            get_user_model().objects.select_for_update(no_key=True).get(pk=owner.pk)
             if unfinished := self.unfinished().filter(**key).first():
                 return unfinished, False
+            task = self.create(**key, **fields)
+            task.record_event(TaskEventKind.REQUESTED, actor)
+            task.notify_owner()
+        return task, True
 
 
 class Task(TaskHooks, models.Model):
