@@ -14,7 +14,7 @@ PLACE = re.compile(r"`((?:[\w/]+/)?test_\w+\.py)`|`(test_\w+)`")
 
 def test_every_variable_is_documented_and_none_that_there_is_not():
     read = set(VARIABLE.findall((ROOT / "microblog" / "settings.py").read_text()))
-    documented = ROW.findall((DOCS / "operations.md").read_text().partition("## Install it")[0])
+    documented = ROW.findall((DOCS / "operations.md").read_text().partition("## Installation")[0])
     assert set(documented) == read | OF_OTHERS
     assert len(documented) == len(set(documented))
 
