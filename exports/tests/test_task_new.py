@@ -34,7 +34,9 @@ def test_it_lists_what_is_in_the_archive_and_what_is_not(page):
     text = page()
     assert not [section.file_name for section in SECTIONS if section.file_name not in text]
     assert not [
-        exclusion.description for exclusion in EXCLUDED if str(exclusion.description) not in text or str(exclusion.reason) not in text
+        exclusion.description
+        for exclusion in EXCLUDED
+        if str(exclusion.description) not in text or str(exclusion.reason) not in text
     ]
     assert 'name="kind" value="account"' in text
     assert "Export your account" in text
