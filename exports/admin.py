@@ -38,7 +38,7 @@ from .staff.rq_dashboard import GuardedQueueAdmin
 
 
 class ReadOnlyMixin:
-    """Forbid to add, change and delete rows."""
+    """Admin mixin that forbids adding, changing and deleting rows."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -224,7 +224,6 @@ class ExportTaskAdmin(ReadOnlyMixin, admin.ModelAdmin[ExportTask]):
     # Live list
 
     def live_view(self, request: HttpRequest) -> HttpResponse:
-        """Return the live cells of the requested rows as JSON."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         try:

@@ -108,14 +108,16 @@ def build(kind: str, owner: User, out: Output, progress: Progress) -> BuildResul
     language. Memory use does not depend on the number of rows. The caller must not use the
     database connection meanwhile: on SQLite a write on it would fail if others write.
     """
-    rows = 0
-    with _snapshot(), closing(KINDS[kind].iter_chunks(owner, _chunk_rows())) as chunks:
+    rate, chunk_rows, rows = settings.EXPORT_MAX_RATE, CHUNK_ROWS, 0
+    if rate:
+        chunk_rows = min(CHUNK_ROWS, max(1, rate // 10))  # ten progress reports a second
+    with _snapshot(), closing(KINDS[kind].iter_chunks(owner, chunk_rows)) as chunks:
         for added, data in chunks:
             out.write(data)
             rows += added
             progress.report(rows)
-            if added and settings.EXPORT_MAX_RATE:
-                progress.wait(added / settings.EXPORT_MAX_RATE)
+            if added and rate:
+                progress.wait(added / rate)
     out.finish()
     return BuildResult(rows=rows, size=out.size, sha256=out.sha256)
 
@@ -159,7 +161,6 @@ def discard(name: str) -> None:
 
 
 def download_name_and_type(task: ExportTask) -> tuple[str, str]:
-    """Return the file name and the content type of a download."""
     kind = KINDS[task.kind]
     if is_zipped(task):
         return Path(kind.file_name).with_suffix(".zip").name, ZIP
@@ -186,12 +187,6 @@ class _RenamableFile(File[bytes]):
 
     def temporary_file_path(self) -> str:
         return self.path
-
-
-def _chunk_rows() -> int:
-    """Return the number of rows a chunk; at a limited rate, for ten progress reports a second."""
-    rate = settings.EXPORT_MAX_RATE
-    return min(CHUNK_ROWS, max(1, rate // 10)) if rate else CHUNK_ROWS
 
 
 @contextmanager

@@ -52,7 +52,7 @@ class KindTexts:
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """One kind of archive: how to build it and how to describe it.
+    """Kind of archive: how to build it and how to describe it.
 
     `rows_name` is the English plural for rows in command output, and the number's placeholder in
     `texts.delivery`. `count_rows` estimates the number of rows. `iter_chunks` takes an owner and

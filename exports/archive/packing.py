@@ -51,7 +51,6 @@ class Zip:
         return self._deflated(self._deflate.compress(data))
 
     def end(self) -> bytes:
-        """Close the open member."""
         rest = self._deflated(self._deflate.flush())
         member = _Member(self._name, self._crc, self._plain, self._packed, self._offset)
         self._members.append(member)

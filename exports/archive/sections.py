@@ -27,7 +27,7 @@ from .json_document import FORMAT_VERSION, iter_json_document
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """One JSON file of an account archive: rows of `model` whose `owner_field` is the owner.
+    """JSON file of an account archive: the rows of `model` whose `owner_field` is the owner.
 
     `field_paths` maps each JSON key to a field lookup, such as `followed__username`.
     """

@@ -118,7 +118,6 @@ class Verification:
     def _check_rows(
         self, rows: list[Any], validator: "Draft202012Validator", list_name: str
     ) -> Iterator[str]:
-        """Yield the problems of single rows, and each timestamp that is out of order."""
         self.bar.total += len(rows)
         latest = datetime.min.replace(tzinfo=UTC)
         for number, row in enumerate(rows):

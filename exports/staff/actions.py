@@ -22,7 +22,7 @@ Followup = Callable[[], bool]
 
 @dataclass(frozen=True, kw_only=True)
 class Action:
-    """An action on one export.
+    """Action on one export.
 
     `perform` changes the row and returns the follow-up outside of the database; None if the
     export was not in a state for the action, which `is_available` predicts. The follow-up

@@ -21,7 +21,7 @@ from exports.models.clock import from_now
 
 from .actions import ACTIONS
 from .permissions import DASHBOARD, OPERATE
-from .queue import QueueState, WorkerInfo, parse_job_ids
+from .queue import QueueState, parse_job_ids
 
 MAX_FINDINGS = 50  # of each kind
 MAX_JOBS_CHECKED = 1000  # at the front of the queue
@@ -30,7 +30,7 @@ MAIL_GRACE = timedelta(seconds=60)  # how long a job may still send the mail of 
 
 @dataclass(frozen=True, kw_only=True)
 class Fix:
-    """A safe fix: a page to open (`url`) or, with a `name`, a POST to the diagnosis page.
+    """Safe fix: a page to open (`url`) or, with a `name`, a POST to the diagnosis page.
 
     Only users with the permission get to see it.
     """
@@ -211,7 +211,9 @@ def _worker_findings(queue: QueueState) -> Iterator[Finding]:
     for worker in queue.workers:
         if worker.is_silent:
             text = _("Worker %s has not been heard from for a minute. RQ forgets it by itself.")
-            yield Finding(text=text % worker.name[:8], fix=_worker_page(worker))
+            url = reverse("admin:django_rq_worker_details", args=[0, worker.key])
+            fix = Fix(label=_("Look at the worker"), url=url, permission=DASHBOARD)
+            yield Finding(text=text % worker.name[:8], fix=fix)
         elif worker.job_id in obsolete and not _has_just_finished(worker.job_id):
             text = _(
                 "Worker %s works for an export that has ended or moved on. It changes nothing any "
@@ -230,8 +232,3 @@ def _has_just_finished(job_id: str) -> bool:
 def _job_page(job_id: str) -> Fix:
     url = reverse("admin:django_rq_job_detail", args=[0, job_id])
     return Fix(label=_("Look at the job"), url=url, permission=DASHBOARD)
-
-
-def _worker_page(worker: WorkerInfo) -> Fix:
-    url = reverse("admin:django_rq_worker_details", args=[0, worker.key])
-    return Fix(label=_("Look at the worker"), url=url, permission=DASHBOARD)

@@ -19,7 +19,7 @@ WORKER_TIMEOUT = timedelta(seconds=60)  # RQ workers send a heartbeat every 15 s
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerInfo:
-    """One worker process as RQ knows it."""
+    """Worker process as RQ knows it."""
 
     name: str
     state: str

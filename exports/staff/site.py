@@ -40,7 +40,9 @@ class StaffSite(AdminSite):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Send staff through the site's own sign-in and the second factor."""
-        url = _safe_next_url(request)
+        url = request.GET.get("next", "")
+        if not is_ours(request, url):
+            url = reverse("admin:index")
         if not request.user.is_authenticated:
             return redirect_to_login(url, settings.LOGIN_URL)
         if not super().has_permission(request):
@@ -148,9 +150,3 @@ class StaffSite(AdminSite):
 def _require_permission(request: HttpRequest, permission: str) -> None:
     if not request.user.has_perm(permission):
         raise PermissionDenied
-
-
-def _safe_next_url(request: HttpRequest) -> str:
-    """Return the URL in `?next=`, or the start page if it is on another site."""
-    url = request.GET.get("next", "")
-    return url if is_ours(request, url) else reverse("admin:index")

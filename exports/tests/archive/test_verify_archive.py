@@ -131,7 +131,7 @@ def test_unreadable_file_gives_one_line_error(tmp_path: Path) -> None:
 
 @pytest.fixture
 def account(db: None, alice: User, read_archive: Callable[..., bytes], tmp_path: Path) -> Path:
-    """Valid account archive."""
+    """Write a valid account archive."""
     Post.objects.create(author=alice, body="one")
     file = tmp_path / "account.zip"
     file.write_bytes(read_archive(alice, "account"))
