@@ -15,12 +15,12 @@ from pydantic import AfterValidator, ConfigDict, PlainSerializer, WithJsonSchema
 from blog.models import Follow, Post, User
 from blog.pagination import Page
 from exports.archive.kinds import KINDS
-from exports.archive.sections import as_time
+from exports.archive.sections import isoformat_utc
 from exports.models import ErrorCode, ExportTask, MailStatus, Status
 from exports.progress import describe
 
 Moment = Annotated[
-    datetime, PlainSerializer(as_time), WithJsonSchema({"type": "string", "format": "date-time"})
+    datetime, PlainSerializer(isoformat_utc), WithJsonSchema({"type": "string", "format": "date-time"})
 ]
 
 

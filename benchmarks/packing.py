@@ -55,7 +55,7 @@ def _measure(posts: int, rounds: int) -> dict[str, Any]:
     from exports.archive.kinds import POSTS as KIND
 
     owner = User.objects.get(username=f"posts{posts}")
-    pieces = [data for _, data in KIND.chunks(owner, PIECES)]
+    pieces = [data for _, data in KIND.iter_chunks(owner, PIECES)]
     ours, raw = _pack_ours(pieces), _pack_with_zlib(pieces)
     with zipfile.ZipFile(io.BytesIO(ours)) as packed:
         if packed.read("posts.json") != b"".join(pieces):

@@ -83,7 +83,7 @@ CAREFUL = {
 DESK = {
     "desk": "/admin/",
     "desk-exports": "/admin/exports/exporttask/",
-    "desk-stuck": "/admin/stuck/",
+    "desk-stuck": "/admin/diagnosis/",
     "desk-selftest": "/admin/selftest/",
     "desk-queue": "/admin/django_rq/dashboard/",
     "desk-queue-details": "/admin/django_rq/dashboard/queues/0/details/",
@@ -215,7 +215,7 @@ def _take_exports(camera: Camera) -> None:
 def _take_desk(camera: Camera) -> None:
     page = camera.page
     page.goto(f"{camera.site}/admin/exports/exporttask/")
-    page.locator(".field-whose a").first.click()
+    page.locator(".field-owner_name a").first.click()
     camera.take("desk-export")
     page.locator("dd a").first.click()
     camera.take("desk-job")

@@ -16,11 +16,11 @@ class ExportsConfig(AppConfig):
 
         from . import bounces, checks, progress
         from .deletion import withdraw_exports
-        from .staff.second_factor import note_set_up
+        from .staff.second_factor import verify_after_setup
 
         notifications.register("export", progress.describe)
         deletion.before_delete(withdraw_exports)
-        authenticator_added.connect(note_set_up)
+        authenticator_added.connect(verify_after_setup)
         tracking.connect(bounces.note)
         register(checks.shared_services)
         register(checks.timings)

@@ -38,7 +38,7 @@ def timings(**options: Any) -> list[CheckMessage]:
 def account_coverage(**options: Any) -> list[CheckMessage]:
     """Fields about people that the archive of an account neither has nor leaves out for a reason."""
     hint = "Add it to a part in exports/archive/sections.py, or to what exports/archive/coverage.py leaves out."
-    return [Error(gap, hint=hint, id="exports.E010") for gap in coverage.gaps()]
+    return [Error(gap, hint=hint, id="exports.E010") for gap in coverage.violations()]
 
 
 def shared_services(**options: Any) -> list[CheckMessage]:

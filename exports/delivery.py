@@ -58,7 +58,7 @@ def compose(mail: ExportMail, address: str) -> EmailMultiAlternatives:
     task, kind = mail.task, KINDS[mail.task.kind]
     attached = (
         mail.purpose == Purpose.ARCHIVE
-        and not archive.is_packed(task)
+        and not archive.is_zipped(task)
         and fits(task.archive_bytes or 0)
     )
     context = {
@@ -67,7 +67,7 @@ def compose(mail: ExportMail, address: str) -> EmailMultiAlternatives:
         "url": settings.SITE_URL + task.get_absolute_url(),
         "is_attached": attached,
         "kind": kind,
-        "delivery": kind.delivery(task.rows_total),
+        "delivery": kind.delivery_text(task.rows_total),
     }
     template = f"email/export_{mail.purpose.lower()}"
     message = EmailMultiAlternatives(
@@ -84,7 +84,7 @@ def compose(mail: ExportMail, address: str) -> EmailMultiAlternatives:
 
 
 def subject(mail: ExportMail) -> str:
-    words = KINDS[mail.task.kind].words
+    words = KINDS[mail.task.kind].texts
     return str(words.subject if mail.purpose == Purpose.ARCHIVE else words.failure_subject)
 
 

@@ -60,7 +60,7 @@ def run_export(task_id: str, attempt: int) -> None:
     if task is None or not task.claim():
         logger.info("Export %s, attempt %d: not ours to run.", task_id, attempt)
         return
-    if not archive.has_room():
+    if not archive.has_disk_space():
         refuse(task)
         return
     try:
@@ -84,7 +84,7 @@ def run_export(task_id: str, attempt: int) -> None:
 
 def build(task: ExportTask) -> ExportMail | None:
     """Make a claimed task's archive; the mail with it, claimed, or None if another worker has taken over."""
-    with archive.part_file(task, delivery.fits) as part:
+    with archive.open_archive_file(task, delivery.fits) as part:
         with (
             Heartbeat(task.renew, get_current_job(), task.rows_total) as heartbeat,
             translation.override(task.owner_language),

@@ -39,11 +39,11 @@ def percent(status: str, rows_done: int, rows_total: int) -> int:
 
 def count(rows_done: int, rows_total: int, kind: str) -> str:
     """ "1,200 of 5,000 posts", or whatever such an archive consists of."""
-    return KINDS[kind].progress(rows_done, rows_total)
+    return KINDS[kind].progress_text(rows_done, rows_total)
 
 
 def _title(facts: dict[str, Any]) -> str:
-    return str(KINDS[facts["kind"]].words.title)
+    return str(KINDS[facts["kind"]].texts.title)
 
 
 def _state(facts: dict[str, Any], status: Status) -> str:

@@ -60,7 +60,7 @@ def put_down(
     owner: User, kind: str, language: str, actor: User | None = None
 ) -> tuple[ExportTask, bool]:
     """The row alone, which the caller puts on the queue; `ask` without a pause, in whose place an actor may ask."""
-    if not archive.has_room():
+    if not archive.has_disk_space():
         logger.error("An export was refused: less than EXPORT_MIN_FREE bytes are free.")
         raise NoRoom
-    return ExportTask.objects.request(owner.pk, kind, language, KINDS[kind].count(owner), actor)
+    return ExportTask.objects.request(owner.pk, kind, language, KINDS[kind].count_rows(owner), actor)

@@ -142,7 +142,7 @@ def expire_archives() -> None:
 
 def remove_parts() -> None:
     """Remove part files of builds that do not run any more on this machine or, since they are fenced off, in vain."""
-    for path in archive.parts_folder().glob(f"*{archive.PART_SUFFIX}"):
+    for path in archive.temporary_folder().glob(f"*{archive.TEMPORARY_SUFFIX}"):
         build = _build_name(path.name)
         running = ExportTask.objects.filter(status=Status.RUNNING)
         if build is None or not running.filter(pk=build[0], attempt=build[1]).exists():

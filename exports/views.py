@@ -115,7 +115,7 @@ def task_download(request: PersonRequest, pk: UUID) -> HttpResponseBase:
 def download(task: ExportTask) -> HttpResponseBase:
     """The archive of a downloadable task; Http404 where its file is gone."""
     task.record(Event.DOWNLOADED)
-    name, content_type = archive.download_name(task)
+    name, content_type = archive.download_name_and_type(task)
     if settings.EXPORT_ACCEL_PREFIX:
         return _accelerated(task, name, content_type)
     if settings.EXPORT_BUCKET:

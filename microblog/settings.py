@@ -51,7 +51,7 @@ INSTALLED_APPS = [
     "blog",
     "exports",
     "api",
-    "exports.staff.apps.DeskConfig",
+    "exports.staff.apps.StaffConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -104,7 +104,7 @@ def _locked(row: Model) -> Any:
 def poison_builds() -> None:
     """Let the builds of some accounts kill their process, and all of them fail while the disk is said to be full."""
     for name, kind in KINDS.items():
-        KINDS[name] = replace(kind, chunks=partial(_poisoned, kind.chunks))
+        KINDS[name] = replace(kind, iter_chunks=partial(_poisoned, kind.iter_chunks))
 
 
 def _poisoned(chunks: Chunks, owner: User, rows: int) -> Generator[tuple[int, bytes]]:

@@ -16,7 +16,7 @@ from blog.management.progress_bar import ProgressBar
 from blog.models import Message, User
 from dev.mailbox import Mail, Mailbox
 from exports.archive.kinds import KINDS as ARCHIVES
-from exports.archive.sections import as_time
+from exports.archive.sections import isoformat_utc
 from exports.archive.verification import Verification
 from exports.models import ErrorCode, Event, ExportMail, ExportTask, MailStatus, Purpose, Status
 from exports.models.task import MAX_CRASHES
@@ -237,7 +237,7 @@ class Oracle:
 
 def _flaw_of_posts(content: bytes, owner: User) -> str:
     expected = [
-        {"body": post.body, "timestamp": as_time(post.created_at)}
+        {"body": post.body, "timestamp": isoformat_utc(post.created_at)}
         for post in owner.posts.oldest_first()
     ]
     found = [
@@ -261,7 +261,7 @@ def _flaw_of_account(content: bytes, owner: User) -> str:
         "sender"
     )
     if sorted(said) != sorted(
-        (one.sender.username, one.body, as_time(one.created_at)) for one in messages
+        (one.sender.username, one.body, isoformat_utc(one.created_at)) for one in messages
     ):
         return "holds other messages than the database"
     followed = [row["name"] for row in json.loads(files["following.json"])["following"]]

@@ -43,7 +43,7 @@ def test_one_that_runs_stops_and_leaves_no_file(alice, task, write_posts, monkey
     jobs.run_export(str(task.pk), task.attempt)
     assert len(stored) == 1
     assert not archive_storage().exists(stored[0])
-    assert not list(archive.parts_folder().iterdir())
+    assert not list(archive.temporary_folder().iterdir())
     assert [mail.subject for mail in mailoutbox] == []
 
 

@@ -10,7 +10,7 @@ from blog.accounts.jobs import send_account_mail
 from blog.models import AccountMail, User
 from blog.tests.accounts.test_signup import CAROL
 from exports import delivery, jobs
-from exports.archive.build import download_name
+from exports.archive.build import download_name_and_type
 from exports.models import ExportMail, MailStatus, Purpose
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
@@ -73,7 +73,7 @@ def test_a_name_that_got_past_every_form_is_in_no_header(alice, task):
 def test_file_names_are_ours(alice, task):
     User.objects.filter(pk=alice.pk).update(username=f'alice"\r\n{BCC}')
     task.refresh_from_db()
-    assert download_name(task)[0] == "posts.json"
+    assert download_name_and_type(task)[0] == "posts.json"
 
 
 @pytest.mark.parametrize("line_break", BREAKS)

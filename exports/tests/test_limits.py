@@ -73,7 +73,7 @@ def test_a_disk_that_has_filled_up_since_fails_the_build_with_its_reason(task, s
     task.refresh_from_db()
     assert (task.status, task.error_code) == (Status.FAILED, ErrorCode.DISK_FULL)
     assert task.owed_mail is not None
-    assert list(archive.parts_folder().iterdir()) == []
+    assert list(archive.temporary_folder().iterdir()) == []
 
 
 def test_asking_without_end_gets_a_page_that_says_when_to_go_on(

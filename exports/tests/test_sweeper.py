@@ -240,16 +240,16 @@ def test_a_step_that_fails_does_not_stop_the_others(task, monkeypatch, caplog):
 
 def test_part_files_of_builds_that_do_not_run_are_removed(task):
     task.claim()
-    running = archive.parts_folder() / f"{task.job_id}.json.part"
+    running = archive.temporary_folder() / f"{task.job_id}.json.part"
     running.touch()
     for name in (
         f"{task.pk}-7.json.part",
         "00000000-0000-0000-0000-000000000000-1.zip.part",
         "stray.part",
     ):
-        (archive.parts_folder() / name).touch()
+        (archive.temporary_folder() / name).touch()
     sweeper.sweep()
-    assert list(archive.parts_folder().iterdir()) == [running]
+    assert list(archive.temporary_folder().iterdir()) == [running]
     running.unlink()
 
 

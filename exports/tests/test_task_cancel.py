@@ -51,7 +51,7 @@ def test_a_running_build_stops_at_once_without_file_or_mail(
     cancel(task)
     worker.join(10)  # the whole build would take ten times as long
     assert not worker.is_alive()
-    assert list(archive.parts_folder().iterdir()) == []
+    assert list(archive.temporary_folder().iterdir()) == []
     assert mail.outbox == []
 
 

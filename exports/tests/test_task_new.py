@@ -1,8 +1,8 @@
 import pytest
 from django.urls import reverse
 
-from exports.archive.coverage import LEFT_OUT
-from exports.archive.sections import PARTS
+from exports.archive.coverage import EXCLUDED
+from exports.archive.sections import SECTIONS
 from exports.models import ExportTask, Status
 from exports.models.clock import from_now
 
@@ -32,9 +32,11 @@ def test_a_kind_that_there_is_not_is_a_404(client, alice):
 
 def test_it_lists_what_is_in_the_archive_and_what_is_not(page):
     text = page()
-    assert not [part.file_name for part in PARTS if part.file_name not in text]
+    assert not [section.file_name for section in SECTIONS if section.file_name not in text]
     assert not [
-        left.what for left in LEFT_OUT if str(left.what) not in text or str(left.why) not in text
+        exclusion.description
+        for exclusion in EXCLUDED
+        if str(exclusion.description) not in text or str(exclusion.reason) not in text
     ]
     assert 'name="kind" value="account"' in text
     assert "Export your account" in text

@@ -148,7 +148,7 @@ DOORS = {
     "/admin/r/{type}/{post}/": STAFF_ELSEWHERE,
     "/admin/blog/": MODERATE.replace("403", "404"),
     "/admin/nowhere": STAFF_NOTHING,
-    "/admin/stuck/": WATCH,
+    "/admin/diagnosis/": WATCH,
     "/admin/selftest/": OPERATE,
     "/admin/selftest/{test}/": OPERATE,
     **rows("exports/exporttask", "{task}", WATCH, NOBODY, NOBODY),

@@ -36,7 +36,7 @@ SIGNED_IN = [
     "/notifications/all/",
     "/search/?q=x",
 ]
-STAFFS = ["/admin/", "/admin/blog/user/", "/admin/stuck/", "/admin/django_rq/dashboard/"]
+STAFFS = ["/admin/", "/admin/blog/user/", "/admin/diagnosis/", "/admin/django_rq/dashboard/"]
 STATIC = ["/static/css/microblog.css", "/static/js/zone.js", "/static/img/mark.svg"]
 
 

@@ -264,7 +264,7 @@ def test_the_desk(visit, alice, bob):
     visit.look(
         "/admin/", exports, f"{exports}{task.pk}/change/", f"{exports}{under_way.pk}/change/"
     )
-    visit.look(f"{exports}act/request/?task={task.pk}", "/admin/stuck/", "/admin/selftest/")
+    visit.look(f"{exports}act/request/?task={task.pk}", "/admin/diagnosis/", "/admin/selftest/")
     visit.page.get_by_role("button", name="Test the chain").click()
     visit.page.get_by_text("Waiting for a worker").wait_for()
     visit.look_here()

@@ -38,7 +38,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, username: str, kind: str, output: Path, **options: Any) -> None:
-        rows = KINDS[kind].rows
+        rows = KINDS[kind].rows_name
         try:
             owner = User.objects.get_by_natural_key(username)
         except User.DoesNotExist:
@@ -46,7 +46,7 @@ class Command(BaseCommand):
         try:
             with (
                 _whole_file(output) as out,
-                TerminalProgress(self.stderr, rows, KINDS[kind].count(owner)) as progress,
+                TerminalProgress(self.stderr, rows, KINDS[kind].count_rows(owner)) as progress,
                 translation.override(owner.language or settings.LANGUAGE_CODE),
             ):
                 built = archive.build(kind, owner, archive.Output(out), progress)

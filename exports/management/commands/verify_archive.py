@@ -36,9 +36,9 @@ class Command(BaseCommand):
             problems += islice(archive.problems(), MOST_PROBLEMS + 1)
         if problems:
             self._refuse(file, problems)
-        facts, rows = archive.facts, archive.kind.rows
+        document, rows = archive.document, archive.kind.rows_name
         self.stdout.write(
-            f"OK: {facts['count']:,} {rows} by {facts['username']}, {len(data):,} bytes"
+            f"OK: {document['count']:,} {rows} by {document['username']}, {len(data):,} bytes"
         )
         self.stdout.write(f"SHA-256: {digest}" + (", as expected" if sha256 else ""))
 

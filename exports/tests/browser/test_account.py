@@ -14,7 +14,7 @@ from django.contrib.auth.hashers import make_password
 from blog.models import Conversation, Follow, Post, User
 from conftest import PASSWORD
 from dev.stack import Stack
-from exports.archive.sections import as_time
+from exports.archive.sections import isoformat_utc
 from exports.models import ExportTask
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def test_an_account_is_asked_for_watched_and_opened(site, stack, page, alice):
     assert hashlib.sha256(content).hexdigest() == task.archive_sha256
     assert files["manifest.json"]["count"] == task.rows_done
     assert [(post["body"], post["timestamp"]) for post in files["posts.json"]["posts"]] == [
-        (post.body, as_time(post.created_at)) for post in alice.posts.oldest_first()
+        (post.body, isoformat_utc(post.created_at)) for post in alice.posts.oldest_first()
     ]
     [conversation] = files["messages.json"]["messages"]
     assert [message["body"] for message in conversation["messages"]] == [

@@ -1,4 +1,4 @@
-"""The staff desk in a real browser."""
+"""Staff pages in a real browser."""
 
 import re
 from datetime import timedelta
@@ -14,13 +14,13 @@ from exports.models import ExportTask
 pytestmark = pytest.mark.browser
 
 LIST = "/admin/exports/exporttask/"
-LIVE = re.compile(r"/live/\?task=")
+LIVE_URL = re.compile(r"/live/\?task=")
 ROWS = 40  # more than fit on a screen
 
 
 @pytest.fixture
-def desk(page, live_server, staff):
-    """The address of a site that staff are signed in to; the window is as high as a telephone's."""
+def site_url(page, live_server, staff):
+    """Sign staff in and return the URL of the site; the window has the size of a phone."""
     page.goto(f"{live_server.url}/accounts/login/")
     page.get_by_label("Name or e-mail address").fill("staff")
     page.get_by_label("Password").fill(PASSWORD)
@@ -30,7 +30,7 @@ def desk(page, live_server, staff):
 
 
 @pytest.fixture
-def many(make_user):
+def many_tasks(make_user):
     return [
         ExportTask.objects.request(make_user(f"person{number}").pk)[0] for number in range(ROWS)
     ]
@@ -40,9 +40,9 @@ def row_of(page, task):
     return page.locator("tr", has=page.locator(f'[data-task="{task.pk}"]'))
 
 
-def test_the_list_moves_by_itself(desk, page, task):
-    page.goto(desk + LIST)
-    page.evaluate("window.isTheSame = true")
+def test_export_list_updates_by_itself(site_url, page, task):
+    page.goto(site_url + LIST)
+    page.evaluate("window.isSamePage = true")
     row = row_of(page, task)
     row.scroll_into_view_if_needed()
     assert row.locator("[data-live=state]").inner_text() == "Waiting"
@@ -55,46 +55,46 @@ def test_the_list_moves_by_itself(desk, page, task):
     task.cancel()
     row.get_by_text("Cancelled").wait_for()
     assert row.locator("progress").is_hidden()
-    assert page.evaluate("window.isTheSame")
+    assert page.evaluate("window.isSamePage")
 
 
-def test_it_asks_for_the_rows_in_sight_alone(desk, page, many):
-    page.goto(desk + LIST)
-    with page.expect_request(LIVE) as asked:
+def test_export_list_polls_visible_rows_only(site_url, page, many_tasks):
+    page.goto(site_url + LIST)
+    with page.expect_request(LIVE_URL) as request_info:
         pass
-    assert 0 < len(parse_qs(urlsplit(asked.value.url).query)["task"]) < ROWS
+    assert 0 < len(parse_qs(urlsplit(request_info.value.url).query)["task"]) < ROWS
     page.evaluate("scrollTo(0, document.body.scrollHeight)")
-    with page.expect_request(lambda request: f"task={many[0].pk}" in request.url):
+    with page.expect_request(lambda request: f"task={many_tasks[0].pk}" in request.url):
         pass
 
 
-def test_it_tells_of_newer_exports(desk, page, task, bob):
-    page.goto(desk + LIST)
+def test_export_list_offers_newer_exports(site_url, page, task, bob):
+    page.goto(site_url + LIST)
     newer, _ = ExportTask.objects.request(bob.pk)
     page.get_by_role("link", name="There are newer exports. Show them").click()
     row_of(page, newer).wait_for()
 
 
-def test_watching_is_not_being_here(desk, page, task, staff):
-    page.goto(desk + LIST)
+def test_polling_does_not_update_last_seen(site_url, page, task, staff):
+    page.goto(site_url + LIST)
     row_of(page, task).scroll_into_view_if_needed()
     long_ago = timezone.now() - timedelta(hours=1)
     User.objects.filter(pk=staff.pk).update(last_seen_at=long_ago)
-    with page.expect_response(LIVE) as answered:
+    with page.expect_response(LIVE_URL) as response_info:
         pass
-    assert answered.value.ok
+    assert response_info.value.ok
     staff.refresh_from_db()
     assert staff.last_seen_at == long_ago
 
 
-def test_one_export_moves_too(desk, page, task):
-    page.goto(f"{desk}{LIST}{task.pk}/change/")
+def test_export_page_updates_by_itself(site_url, page, task):
+    page.goto(f"{site_url}{LIST}{task.pk}/change/")
     task.claim()
     page.locator("[data-live=state]").get_by_text("Being built").wait_for()
 
 
-def test_an_export_is_cancelled_with_two_clicks(desk, page, task):
-    page.goto(f"{desk}{LIST}{task.pk}/change/")
+def test_export_is_cancelled_with_two_clicks(site_url, page, task):
+    page.goto(f"{site_url}{LIST}{task.pk}/change/")
     page.get_by_role("link", name="Cancel").click()
     page.get_by_role("button", name="Cancel").click()
     page.get_by_text("Cancel: done for 1 export.").wait_for()
@@ -102,25 +102,26 @@ def test_an_export_is_cancelled_with_two_clicks(desk, page, task):
 
 
 @pytest.mark.parametrize(
-    "path", ["/admin/", LIST, "/admin/stuck/", "/admin/selftest/", "/admin/django_rq/dashboard/"]
+    "path",
+    ["/admin/", LIST, "/admin/diagnosis/", "/admin/selftest/", "/admin/django_rq/dashboard/"],
 )
-def test_no_page_scrolls_sideways(desk, page, task, path):
-    page.goto(desk + path)
+def test_staff_pages_do_not_scroll_sideways(site_url, page, task, path):
+    page.goto(site_url + path)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
 @pytest.mark.parametrize(("theme", "scheme"), [("light", "light"), ("dark", "dark")])
-def test_the_theme_is_that_of_the_site(desk, page, theme, scheme):
-    page.goto(f"{desk}/admin/")
+def test_staff_pages_use_the_site_theme(site_url, page, theme, scheme):
+    page.goto(f"{site_url}/admin/")
     page.get_by_role("button", name=theme.title(), exact=True).click()
     page.wait_for_load_state()
     assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == scheme
 
 
-def test_the_boxes_of_a_list_of_jobs_are_ticked_together(desk, page, task):
+def test_job_checkboxes_are_checked_together(site_url, page, task):
     from exports.jobs import enqueue_export
 
     enqueue_export(task)
-    page.goto(f"{desk}/admin/django_rq/dashboard/queues/0/")
+    page.goto(f"{site_url}/admin/django_rq/dashboard/queues/0/")
     page.locator("#action-toggle").check()
     assert page.locator("input.action-select").is_checked()

@@ -9,7 +9,7 @@ LIST = "/admin/exports/exporttask/"
 DASHBOARD = "/admin/django_rq/dashboard/"
 
 
-def test_staff_see_state_progress_and_owner(client, staff, task):
+def test_export_list_shows_owner_and_progress(client, staff, task):
     client.force_login(staff)
     task.rows_total = 10
     task.save()
@@ -21,14 +21,14 @@ def test_staff_see_state_progress_and_owner(client, staff, task):
     assert '<progress max="100" value="50"' in text
 
 
-def test_the_owner_can_be_searched_for(client, staff, task):
+def test_export_list_can_be_searched_by_owner(client, staff, task):
     client.force_login(staff)
     row = f'data-task="{task.pk}"'
     assert row in client.get(f"{LIST}?q=alice").content.decode()
     assert row not in client.get(f"{LIST}?q=bob").content.decode()
 
 
-def test_the_list_costs_the_same_however_long_it_is(
+def test_export_list_query_count_is_constant(
     client, staff, make_user, django_assert_max_num_queries
 ):
     from exports.models import ExportTask
@@ -40,7 +40,7 @@ def test_the_list_costs_the_same_however_long_it_is(
         client.get(LIST)
 
 
-def test_one_export_shows_its_timeline_traceback_and_job(client, staff, task):
+def test_export_page_shows_timeline_traceback_and_job(client, staff, task):
     client.force_login(staff)
     enqueue_export(task)
     task.claim()
@@ -51,7 +51,7 @@ def test_one_export_shows_its_timeline_traceback_and_job(client, staff, task):
     assert f"{DASHBOARD}queues/0/{task.job_id}/" in text
 
 
-def test_nothing_can_be_edited(client, staff, task):
+def test_exports_cannot_be_edited_in_admin(client, staff, task):
     client.force_login(staff)
     assert client.get(f"{LIST}add/").status_code == 403
     assert client.post(f"{LIST}{task.pk}/delete/", {"post": "yes"}).status_code == 403
@@ -61,12 +61,12 @@ def test_nothing_can_be_edited(client, staff, task):
 
 
 @pytest.mark.parametrize("path", ["", "queues/0/", "queues/0/failed/", "workers/0/", "queues/0/x/"])
-def test_the_dashboard_asks_for_its_permission(client, helper, path):
+def test_rq_dashboard_requires_permission(client, helper, path):
     client.force_login(helper)
     assert client.get(DASHBOARD + path).status_code == 403
 
 
-def test_staff_without_permission_cannot_empty_the_queue(client, helper, task):
+def test_staff_without_permission_cannot_empty_queue(client, helper, task):
     from django_rq import get_queue
 
     enqueue_export(task)
@@ -75,7 +75,7 @@ def test_staff_without_permission_cannot_empty_the_queue(client, helper, task):
     assert get_queue("default").get_job_ids() == [task.job_id]
 
 
-def test_with_the_permission_the_dashboard_opens(client, helper):
+def test_rq_dashboard_opens_with_permission(client, helper):
     helper.user_permissions.add(
         Permission.objects.get(content_type__app_label="django_rq", codename="admin")
     )
@@ -84,13 +84,13 @@ def test_with_the_permission_the_dashboard_opens(client, helper):
     assert client.get(f"{DASHBOARD}queues/0/").status_code == 200
 
 
-def test_the_dashboard_is_closed_to_the_public(client, alice):
+def test_rq_dashboard_redirects_users_who_are_not_staff(client, alice):
     assert client.get(DASHBOARD).status_code == 302
     client.force_login(alice)
     assert client.get(DASHBOARD).status_code == 302
 
 
-def test_staff_sign_in_where_everybody_does(client):
+def test_admin_login_redirects_to_site_sign_in(client):
     response = client.get("/admin/")
     assert response.status_code == 302
     assert client.get("/admin/login/?next=/admin/").url.startswith("/accounts/login/")

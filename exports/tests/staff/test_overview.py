@@ -2,46 +2,50 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.utils import timezone
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from exports.models import ErrorCode, ExportMail, ExportTask, MailStatus, SelfTest, Status
-from exports.staff import overview as figures
-from exports.staff.overview import SPANS, Ended
+from exports.staff import overview
+from exports.staff.overview import SPANS, EndedExport
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 DAY, WEEK = SPANS
 
 
 def ended(hours, seconds=10.0, *, is_success=True):
-    return Ended(is_success, seconds, NOW - timedelta(hours=hours))
+    """Make an export that ended so many hours ago and took so many seconds."""
+    return EndedExport(
+        is_success=is_success, seconds=seconds, finished_at=NOW - timedelta(hours=hours)
+    )
 
 
-def test_a_span_is_cut_into_steps_that_end_now():
-    plot = figures.rate(DAY, [ended(0.5), ended(23.5), ended(25)], NOW)
+def test_span_is_divided_into_steps_until_now():
+    plot = overview.success_rate_plot(DAY, [ended(0.5), ended(23.5), ended(25)], NOW)
     assert [number for number, bar in enumerate(plot.bars) if bar.height] == [0, 23]
-    assert len(figures.rate(WEEK, [], NOW).bars) == 28
+    assert len(overview.success_rate_plot(WEEK, [], NOW).bars) == 28
 
 
-def test_the_rate_counts_what_failed():
-    items = [ended(1.5), ended(1.5, is_success=False), ended(3), ended(3)]
-    plot = figures.rate(DAY, items, NOW)
-    assert plot.figure == "75 %"
-    assert sorted(bar.height for bar in plot.bars)[-2:] == [figures.HEIGHT / 2, figures.HEIGHT]
+def test_success_rate_includes_failures():
+    exports = [ended(1.5), ended(1.5, is_success=False), ended(3), ended(3)]
+    plot = overview.success_rate_plot(DAY, exports, NOW)
+    assert plot.total == "75 %"
+    assert sorted(bar.height for bar in plot.bars)[-2:] == [overview.HEIGHT / 2, overview.HEIGHT]
 
 
-def test_the_median_is_of_those_that_succeeded():
-    items = [ended(1, 5), ended(1, 7), ended(1, 90), ended(1, 9999, is_success=False)]
-    assert figures.wait(DAY, items, NOW).figure == "7.0 s"
-    assert figures.wait(DAY, [ended(1, 125)], NOW).figure == "2 min 5 s"
+def test_median_wait_ignores_failures():
+    exports = [ended(1, 5), ended(1, 7), ended(1, 90), ended(1, 9999, is_success=False)]
+    assert overview.median_wait_plot(DAY, exports, NOW).total == "7.0 s"
+    assert overview.median_wait_plot(DAY, [ended(1, 125)], NOW).total == "2 min 5 s"
 
 
-def test_where_nothing_ended_nothing_is_claimed():
-    for plot in (figures.rate(DAY, [], NOW), figures.wait(DAY, [], NOW)):
-        assert plot.figure == "–"
+def test_empty_plots_show_no_value():
+    for plot in (overview.success_rate_plot(DAY, [], NOW), overview.median_wait_plot(DAY, [], NOW)):
+        assert plot.total == "–"
         assert not any(bar.height for bar in plot.bars)
 
 
 @pytest.mark.django_db
-def test_a_worker_is_shown_with_what_it_builds(client, support, task, take):
+def test_overview_links_worker_to_its_export(client, support, task, take):
     take(task)
     client.force_login(support)
     change = f"/admin/exports/exporttask/{task.pk}/change/"
@@ -49,7 +53,7 @@ def test_a_worker_is_shown_with_what_it_builds(client, support, task, take):
 
 
 @pytest.mark.django_db
-def test_the_front_page_tells_how_it_goes(client, support, task, bob, worker):
+def test_overview_shows_counts_mails_storage_and_health(client, support, task, bob, worker):
     ExportTask.objects.filter(pk=task.pk).update(created_at=timezone.now() - timedelta(minutes=7))
     other, _ = ExportTask.objects.request(bob.pk)
     other.claim()
@@ -71,7 +75,7 @@ def test_the_front_page_tells_how_it_goes(client, support, task, bob, worker):
 
 
 @pytest.mark.django_db
-def test_its_plots_obey_the_policy(client, support):
+def test_plots_use_no_inline_styles(client, support):
     client.force_login(support)
     page = client.get("/admin/").content.decode()
     assert page.count('<svg viewBox="0 0 240 48" role="img"') == 4
@@ -79,7 +83,7 @@ def test_its_plots_obey_the_policy(client, support):
 
 
 @pytest.mark.django_db
-def test_it_costs_the_same_whatever_there_is(
+def test_overview_query_count_is_constant(
     client, support, make_user, django_assert_max_num_queries
 ):
     for number in range(9):
@@ -92,12 +96,10 @@ def test_it_costs_the_same_whatever_there_is(
 
 
 @pytest.mark.django_db
-def test_without_the_broker_it_opens_and_says_so(client, support, monkeypatch):
-    from redis.exceptions import ConnectionError as Away
+def test_overview_works_without_broker(client, support, monkeypatch):
+    def fail(*args, **kwargs):
+        raise RedisConnectionError("unreachable")
 
-    def away(*args, **kwargs):
-        raise Away("away")
-
-    monkeypatch.setattr("django_rq.get_queue", away)
+    monkeypatch.setattr("django_rq.get_queue", fail)
     client.force_login(support)
     assert "The broker does not answer." in client.get("/admin/").content.decode()

@@ -1,4 +1,4 @@
-"""django-rq's pages under our Content-Security-Policy."""
+"""django-rq's dashboard: its pages, privacy, and Content-Security-Policy."""
 
 import json
 import pickle
@@ -12,7 +12,7 @@ from rq import SimpleWorker
 from rq.job import Job
 
 from exports import jobs
-from exports.templatetags.staff import WORDS, in_words
+from exports.templatetags.staff import RQ_LABELS, rq_label
 
 pytestmark = pytest.mark.django_db
 
@@ -27,7 +27,7 @@ def queue():
 
 
 @pytest.fixture
-def look(client, operator):
+def get_page(client, operator):
     client.force_login(operator)
 
     def get(path):
@@ -38,16 +38,21 @@ def look(client, operator):
     return get
 
 
-def work(queue):
+def run_worker(queue):
     SimpleWorker([queue], connection=queue.connection, serializer=queue.serializer).work(burst=True)
 
 
-def test_no_page_has_inline_styles_or_scripts(look, client, task, worker, take, queue):
+def test_rq_pages_have_no_inline_styles_or_scripts(get_page, client, task, worker, take, queue):
     take(task)
     queue.enqueue(print, job_id="another")
     job = f"queues/0/{task.job_id}/"
     lists = [f"queues/0/{name}/" for name in LISTS]
-    asking = ["queues/0/empty/", "queues/0/requeue-all/", "queues/0/failed/clear/", f"{job}delete/"]
+    confirmations = [
+        "queues/0/empty/",
+        "queues/0/requeue-all/",
+        "queues/0/failed/clear/",
+        f"{job}delete/",
+    ]
     pages = [
         "",
         "queues/0/",
@@ -56,18 +61,18 @@ def test_no_page_has_inline_styles_or_scripts(look, client, task, worker, take, 
         f"workers/0/{worker.key}/",
         job,
         *lists,
-        *asking,
+        *confirmations,
     ]
     for path in pages:
-        assert not INLINE.findall(look(path)), path
-    chosen = {"_selected_action": [task.job_id], "action": "delete"}
-    page = client.post(f"{DASHBOARD}queues/confirm-action/0/", chosen).content.decode()
+        assert not INLINE.findall(get_page(path)), path
+    form = {"_selected_action": [task.job_id], "action": "delete"}
+    page = client.post(f"{DASHBOARD}queues/confirm-action/0/", form).content.decode()
     assert task.job_id in page
     assert not INLINE.findall(page)
 
 
 class Bomb:
-    """What somebody could have written into the broker."""
+    """Pickle that an attacker could have put into the broker."""
 
     def __init__(self, path):
         self.path = path
@@ -76,20 +81,20 @@ class Bomb:
         return Path.touch, (self.path,)
 
 
-def test_a_list_names_its_jobs_and_what_can_be_done(look, queue):
+def test_job_list_shows_jobs_and_actions(get_page, queue):
     queue.enqueue(json.loads, "no JSON", job_id="broken")
-    assert "broken" in look("queues/0/")
-    work(queue)
-    failed = look("queues/0/failed/")
+    assert "broken" in get_page("queues/0/")
+    run_worker(queue)
+    failed = get_page("queues/0/failed/")
     assert "broken" in failed
     assert "requeue-all/" in failed
-    assert "requeue-all/" not in look("queues/0/finished/")
-    assert "None." in look("queues/0/finished/")
+    assert "requeue-all/" not in get_page("queues/0/finished/")
+    assert "None." in get_page("queues/0/finished/")
 
 
-def test_what_is_sure_is_done(look, client, queue):
+def test_queue_is_emptied_after_confirmation(get_page, client, queue):
     queue.enqueue(print, job_id="waiting")
-    question = look("queues/0/empty/")
+    question = get_page("queues/0/empty/")
     assert f'action="{DASHBOARD}queues/0/empty/"' in question
     client.post(f"{DASHBOARD}queues/0/empty/")
     assert not queue.job_ids
@@ -98,15 +103,15 @@ def test_what_is_sure_is_done(look, client, queue):
 @pytest.mark.parametrize(
     "state", ["queued", "started", "finished", "failed", "stopped", "busy", "idle", "suspended"]
 )
-def test_a_state_of_rq_has_a_word_of_ours(state):
-    assert in_words(state) == str(WORDS[state])
+def test_known_rq_state_has_label(state):
+    assert rq_label(state) == str(RQ_LABELS[state])
 
 
-def test_a_state_that_we_do_not_know_is_shown_as_it_is():
-    assert in_words("rate_limited") == "rate_limited"
+def test_unknown_rq_state_is_shown_unchanged():
+    assert rq_label("rate_limited") == "rate_limited"
 
 
-def test_no_page_opens_a_pickle(look, client, task, worker, take, queue, tmp_path):
+def test_rq_pages_never_unpickle_jobs(get_page, client, task, worker, take, queue, tmp_path):
     path = tmp_path / "exploded"
     take(task)
     queue.connection.hset(f"rq:job:{task.job_id}", "data", zlib.compress(pickle.dumps(Bomb(path))))
@@ -119,51 +124,53 @@ def test_no_page_opens_a_pickle(look, client, task, worker, take, queue, tmp_pat
         "queues/0/",
         "queues/0/details/",
     ]:
-        look(page)
-    chosen = {"_selected_action": [task.job_id], "action": "stop"}
-    assert client.post(f"{DASHBOARD}queues/confirm-action/0/", chosen).status_code == 200
+        get_page(page)
+    form = {"_selected_action": [task.job_id], "action": "stop"}
+    assert client.post(f"{DASHBOARD}queues/confirm-action/0/", form).status_code == 200
     assert not path.exists()
 
 
-def test_progress_is_a_bar(look, task, queue):
+def test_job_page_shows_progress_bar(get_page, task, queue):
     jobs.enqueue_export(task)
     job = Job.fetch(task.job_id, queue.connection, serializer=queue.serializer)
     job.meta["progress"] = {"done": 1200, "total": 4800}
     job.save_meta()
-    page = look(f"queues/0/{task.job_id}/")
+    page = get_page(f"queues/0/{task.job_id}/")
     assert '<progress max="4800" value="1200"' in page
     assert "{&#x27;" not in page
 
 
-def test_from_a_job_back_to_its_export(look, task):
-    back = f"/admin/exports/exporttask/{task.pk}/change/"
+def test_job_page_links_to_its_export(get_page, task):
+    url = f"/admin/exports/exporttask/{task.pk}/change/"
     jobs.enqueue_export(task)
-    assert back in look(f"queues/0/{task.job_id}/")
+    assert url in get_page(f"queues/0/{task.job_id}/")
     task.claim()
     task.fail("ERROR", "")
     mail = task.owed_mail
     jobs.enqueue_mail(mail)
-    assert back in look(f"queues/0/{mail.job_id}/")
+    assert url in get_page(f"queues/0/{mail.job_id}/")
 
 
-def test_what_a_job_carries_or_gives_back_is_not_shown(look, queue):
+def test_job_arguments_and_results_are_hidden(get_page, queue):
     queue.enqueue(json.dumps, "dear diary", job_id="strange")
     queue.enqueue(print, job_id="plain")
-    work(queue)
+    run_worker(queue)
     job = Job.fetch("strange", queue.connection, serializer=queue.serializer)
     assert job.return_value() == '"dear diary"'
-    page = look("queues/0/strange/") + look(f"queues/0/strange/results/{job.latest_result().id}/")
+    page = get_page("queues/0/strange/") + get_page(
+        f"queues/0/strange/results/{job.latest_result().id}/"
+    )
     assert "diary" not in page
-    assert look("queues/0/plain/")
+    assert get_page("queues/0/plain/")
 
 
-def test_a_job_that_failed_shows_its_traceback(look, queue):
+def test_failed_job_shows_its_traceback(get_page, queue):
     queue.enqueue(json.loads, "no JSON", job_id="broken")
-    work(queue)
-    assert "JSONDecodeError" in look("queues/0/broken/")
+    run_worker(queue)
+    assert "JSONDecodeError" in get_page("queues/0/broken/")
 
 
-def test_statistics_want_a_token_or_the_permission(client, helper, operator, alice):
+def test_rq_statistics_require_permission(client, helper, operator, alice):
     stats = f"{DASHBOARD}stats.json"
     client.force_login(alice)
     assert client.get(stats).status_code == 401
