@@ -15,7 +15,7 @@ from django.views.decorators.http import (
     require_safe,
 )
 
-from blog.accounts.adapter import sealing_keys
+from blog.accounts.encryption import encryption_keys
 from blog.http import PersonRequest
 from blog.models import ApiToken
 
@@ -44,7 +44,7 @@ def token_create(request: PersonRequest) -> HttpResponse:
                 get_adapter().send_notification_mail(
                     "account/email/api_token_made", request.user, {"token": token}
                 )
-                request.session[MADE] = [token.pk, sealing_keys().encrypt(secret.encode()).decode()]
+                request.session[MADE] = [token.pk, encryption_keys().encrypt(secret.encode()).decode()]
                 return redirect("token-made")
     return render(
         request, "api/token_create.html", {"form": form}, status=422 if form.is_bound else 200
@@ -58,7 +58,7 @@ def token_made(request: PersonRequest) -> HttpResponse:
     token = ApiToken.objects.alive(request.user).filter(pk=pk).first()
     if token is None:
         return redirect("token-list")
-    secret = sealing_keys().decrypt(sealed).decode()
+    secret = encryption_keys().decrypt(sealed).decode()
     return render(request, "api/token_made.html", {"token": token, "secret": secret})
 
 

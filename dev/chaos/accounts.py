@@ -58,7 +58,7 @@ def _sign_in(user: User) -> str:
     session[SESSION_KEY] = str(user.pk)
     session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
     session[HASH_SESSION_KEY] = user.get_session_auth_hash()
-    session[sessions.BEGUN] = session[sessions.USED] = int(time.time())
+    session[sessions.SIGNED_IN_AT_KEY] = session[sessions.LAST_USED_AT_KEY] = int(time.time())
     session.create()
     return str(session.session_key)
 

@@ -65,7 +65,7 @@ def test_without_a_queue_it_is_sent_at_once(owed, monkeypatch):
         raise RedisConnectionError("away")
 
     monkeypatch.setattr(django_rq, "get_queue", away)
-    jobs.hand_out(owed)
+    jobs.enqueue_or_send(owed)
     assert len(mail.outbox) == 1
 
 

@@ -2,7 +2,7 @@ import re
 import time
 
 import pytest
-from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
+from blog.accounts.allauth_internals import format_hotp_value, hotp_value
 
 from conftest import PASSWORD
 

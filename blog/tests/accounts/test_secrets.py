@@ -4,8 +4,8 @@ import re
 
 import pytest
 from allauth.mfa.models import Authenticator
-from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
-from allauth.mfa.totp.internal.auth import (
+from blog.accounts.allauth_internals import RecoveryCodes
+from blog.accounts.allauth_internals import (
     TOTP,
     format_hotp_value,
     hotp_value,

@@ -66,7 +66,7 @@ def test_it_is_noted_when_it_was_used_last(client, alice, remembered, clock):
     alice.usersession_set.update(last_seen_at=begun)
     client.get("/settings/")
     assert alice.usersession_set.get().last_seen_at == begun
-    clock(sessions.NOTED_EVERY + 60)
+    clock(sessions.TOUCH_INTERVAL_SECONDS + 60)
     client.get("/settings/")
     assert alice.usersession_set.get().last_seen_at > begun
 
@@ -80,13 +80,13 @@ def test_a_page_that_polls_is_no_use(client, remembered, clock):
 
 def test_use_is_written_down_now_and_then_only(client, remembered, clock):
     client.get("/settings/")
-    used = client.session[sessions.USED]
-    clock(sessions.NOTED_EVERY - 60)
+    used = client.session[sessions.LAST_USED_AT_KEY]
+    clock(sessions.TOUCH_INTERVAL_SECONDS - 60)
     client.get("/settings/")
-    assert client.session[sessions.USED] == used
+    assert client.session[sessions.LAST_USED_AT_KEY] == used
     clock(120)
     response = client.get("/settings/")
-    assert client.session[sessions.USED] > used
+    assert client.session[sessions.LAST_USED_AT_KEY] > used
     assert bool(response.cookies["sessionid"]["max-age"]) is remembered
 
 

@@ -5,7 +5,7 @@ from importlib.resources import files
 import pytest
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
-from allauth.mfa.totp.internal.auth import TOTP
+from blog.accounts.allauth_internals import TOTP
 from babel.messages.mofile import read_mo
 from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
@@ -14,14 +14,14 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.module_loading import import_string
 
-from blog.accounts.adapter import AccountAdapter, SecondFactorAdapter
-from blog.accounts.forms import OurWords
+from blog.accounts.adapter import AccountAdapter, MFAAdapter
+from blog.accounts.forms import CustomMessagesMixin
 from blog.models import User
 from conftest import PASSWORD
 
 pytestmark = pytest.mark.sqlite
 
-ADAPTERS = {AccountAdapter: DefaultAccountAdapter, SecondFactorAdapter: DefaultMFAAdapter}
+ADAPTERS = {AccountAdapter: DefaultAccountAdapter, MFAAdapter: DefaultMFAAdapter}
 # Messages of telephones and of codes by mail, which the site does not use.
 UNREACHABLE = {"phone_password_mismatch", "phone_taken", "unknown_phone", "select_only_one"}
 ACCOUNT_FORMS = {
@@ -69,7 +69,7 @@ def test_every_form_with_fields_says_what_is_wrong_in_our_words(theirs):
     assert set(settings.ACCOUNT_FORMS) == ACCOUNT_FORMS
     assert set(settings.MFA_FORMS) == MFA_FORMS
     for path in (*settings.ACCOUNT_FORMS.values(), *settings.MFA_FORMS.values()):
-        assert issubclass(import_string(path), OurWords)
+        assert issubclass(import_string(path), CustomMessagesMixin)
 
 
 @pytest.mark.parametrize("password", ["x", "password123", "alice-in-the-garden", "x" * 129])

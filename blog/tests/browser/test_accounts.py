@@ -3,8 +3,8 @@
 import time
 
 import pytest
-from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 
+from blog.accounts.allauth_internals import format_hotp_value, hotp_value
 from blog.tests.accounts.test_signup import link
 from conftest import PASSWORD
 
