@@ -71,7 +71,7 @@ def make(
     for name in names:
         user = User.objects.create_user(name, f"{name.lower()}@microblog.example")
         user.confirm_email()
-        texts = demo.texts(name, rng.randint(*posts), seed=rng.randrange(1_000_000))
+        texts = demo.generate_posts(name, rng.randint(*posts), seed=rng.randrange(1_000_000))
         Post.objects.bulk_create(
             Post(author=user, body=text.body, created_at=text.created_at) for text in texts
         )

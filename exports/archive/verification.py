@@ -123,7 +123,7 @@ class Verification:
                     if moment < latest:
                         yield f"$.{name}[{number}].timestamp: {row['timestamp']} is earlier than that of the one before"
                     latest = moment
-            self.bar.advance(self.bar.done + 1)
+            self.bar.set_done(self.bar.done + 1)
 
 
 def _weight(row: Any) -> int:
