@@ -164,7 +164,7 @@ def deactivate_user(user: User, staff: User, form_data: dict[str, Any]) -> None:
     moderation.deactivate(user, staff)
 
 
-def can_deactivate(user: User, staff: User) -> bool:
+def can_be_deactivated(user: User, staff: User) -> bool:
     return user.is_active and moderation.may_close(user, staff)
 
 
@@ -176,5 +176,5 @@ DEACTIVATE = Decision(
     ),
     success_message=_("The account is deactivated."),
     perform=deactivate_user,
-    is_available=can_deactivate,
+    is_available=can_be_deactivated,
 )

@@ -25,7 +25,7 @@ def reactivate_user(user: User, staff: User, form_data: dict[str, Any]) -> None:
     moderation.reactivate(user, staff)
 
 
-def can_reactivate(user: User, staff: User) -> bool:
+def can_be_reactivated(user: User, staff: User) -> bool:
     return not user.is_active and moderation.may_close(user, staff)
 
 
@@ -34,7 +34,7 @@ REACTIVATE = Decision(
     effect=_("The person can sign in again, and they and their posts are seen again."),
     success_message=_("The account is active again."),
     perform=reactivate_user,
-    is_available=can_reactivate,
+    is_available=can_be_reactivated,
 )
 
 
