@@ -222,20 +222,20 @@ class ExportOut(Schema):
     )
 
     @classmethod
-    def from_task(cls, task: ExportTask, facts: dict[str, Any]) -> "ExportOut":
-        """Build from `task.facts()`, or from `task.told()`, which has the queue position too."""
-        shown = describe(facts)
-        is_settled = facts["mail"] in (MailStatus.SENT, MailStatus.GAVE_UP)
+    def from_task(cls, task: ExportTask, payload: dict[str, Any]) -> "ExportOut":
+        """Build from a task and its notification payload."""
+        progress = describe(payload)
+        is_settled = payload["mail"] in (MailStatus.SENT, MailStatus.GAVE_UP)
         return cls(
             id=task.pk,
             url=absolute_url(task.get_absolute_url()),
             kind=task.kind,
             status=Status(task.status),
-            percent=100 if is_settled else shown["value"],
+            percent=100 if is_settled else progress["value"],
             rows_done=task.rows_done,
             rows_total=task.rows_total,
-            text=shown["text"],
-            mail=facts["mail"] and MailStatus(facts["mail"]),
+            text=progress["text"],
+            mail=payload["mail"] and MailStatus(payload["mail"]),
             error=str(ErrorCode(task.error_code).label) if task.error_code else None,
             created_at=task.created_at,
             started_at=task.started_at,

@@ -100,4 +100,5 @@ def export_download(request: PersonRequest, pk: UUID) -> HttpResponseBase:
 
 
 def _export_out(task: ExportTask) -> ExportOut:
+    # The last payload sent also has the queue position.
     return ExportOut.from_task(task, task.told() if task.is_unfinished else task.facts())
