@@ -31,7 +31,7 @@ def _texts(number: int) -> list[tuple[str, int, str]]:
     """Body, year, and the rest of the moment."""
     from blog.management import demo_data as demo
 
-    made = ((text.body, text.created_at) for text in demo.texts("benchmark", BASE, seed=1))
+    made = ((text.body, text.created_at) for text in demo.generate_posts("benchmark", BASE, seed=1))
     return [
         (body, moment.year, f"{moment.replace(tzinfo=None)}"[4:])
         for (body, moment), _ in zip(made, range(number), strict=False)

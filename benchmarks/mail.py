@@ -59,7 +59,7 @@ def _prepare(mails: int) -> int:
     owner.confirm_email()
     size = _largest()
     task = ExportTask.objects.request(owner.pk)[0]
-    text = "".join(text.body for text in islice(demo.texts("mail", size, seed=1), size // 50))
+    text = "".join(text.body for text in islice(demo.generate_posts("mail", size, seed=1), size // 50))
     task.archive.save("posts.json", ContentFile(text.encode()[:size].ljust(size)))
     now = {
         "started_at": from_now(0),

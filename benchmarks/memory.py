@@ -115,7 +115,7 @@ def _converse(owner: Any, number: int) -> None:
 
     others = [User.objects.create_user(f"{owner.username}-{n}") for n in range(10)]
     talks = [(Conversation.objects.between(owner, other), other) for other in others]
-    texts = demo.texts("partner", number, seed=1)
+    texts = demo.generate_posts("partner", number, seed=1)
     Message.objects.bulk_create(
         (
             Message(

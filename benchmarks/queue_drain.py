@@ -149,7 +149,7 @@ def _crowd(people: int) -> list["User"]:
         EmailAddress(user=owner, email=owner.email, verified=True, primary=True) for owner in owners
     )
     for owner in owners:
-        texts = demo.texts(owner.username, POSTS, seed=1)
+        texts = demo.generate_posts(owner.username, POSTS, seed=1)
         Post.objects.bulk_create(
             Post(author=owner, body=text.body, created_at=text.created_at) for text in texts
         )

@@ -107,7 +107,7 @@ def _fill(posts: int, people: int) -> None:
 def _bodies(posts: int) -> Iterator[str]:
     from blog.management import demo_data as demo
 
-    for number, text in enumerate(demo.texts("benchmark", posts, seed=1)):
+    for number, text in enumerate(demo.generate_posts("benchmark", posts, seed=1)):
         yield RARE if number % 100_000 == min(posts, 100_000) // 2 else text.body
 
 

@@ -18,4 +18,4 @@ class BlogConfig(AppConfig):
         news.register()
         moderation.register()
         post_migrate.connect(search_index.install, sender=self)
-        user_logged_in.connect(sessions.begin)
+        user_logged_in.connect(sessions.record_sign_in)

@@ -67,7 +67,7 @@ def prune() -> None:
     """
     _guarded(prune_rows)
     _guarded(prune_people)
-    _guarded(sessions.remove_ended)
+    _guarded(sessions.delete_expired)
     _guarded(remove_orphans)
 
 

@@ -249,11 +249,11 @@ ACCOUNT_RATE_LIMITS = {
 
 RATE_LIMITS = env.bool("RATE_LIMITS", default=True)  # blog.limits
 
-MFA_ADAPTER = "blog.accounts.adapter.SecondFactorAdapter"
+MFA_ADAPTER = "blog.accounts.adapter.MFAAdapter"
 MFA_FORMS = {
-    "authenticate": "blog.accounts.forms.CodeForm",
-    "reauthenticate": "blog.accounts.forms.CodeAgainForm",
-    "activate_totp": "blog.accounts.forms.FirstCodeForm",
+    "authenticate": "blog.accounts.forms.MFAForm",
+    "reauthenticate": "blog.accounts.forms.ReauthenticateMFAForm",
+    "activate_totp": "blog.accounts.forms.ActivateMFAForm",
 }
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Microblog"
@@ -265,7 +265,7 @@ STAFF_SECOND_FACTOR = env.bool(
 )  # whether the admin opens to no others
 
 PASSWORD_HASHERS = [
-    "blog.accounts.hashers.Argon2idHasher",
+    "blog.accounts.passwords.Argon2idHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [

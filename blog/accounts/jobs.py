@@ -1,6 +1,7 @@
-"""What RQ runs for people's accounts, and how it gets onto the queue.
+"""RQ jobs for account mails.
 
-A job can run twice, or be lost: the claim of the row makes that harmless, and the sweeper asks again.
+A job may run twice or be lost: `AccountMail.claim` makes the job idempotent, and the sweeper
+enqueues it again.
 """
 
 import logging
@@ -15,17 +16,20 @@ from ..models import AccountMail
 
 logger = logging.getLogger(__name__)
 
-FAILED_JOBS_SECONDS = 7 * 86400  # how long the dashboard keeps them; RQ's own is a year
+FAILED_JOB_TTL_SECONDS = 7 * 86400  # for the RQ dashboard; RQ's default is a year
 
 
-def hand_out(mail: AccountMail) -> None:
-    """Have a mail sent by a worker or, where the queue is away, at once. Call it after commit."""
+def enqueue_or_send(mail: AccountMail) -> None:
+    """Enqueue a mail, or send it at once if the broker is unreachable. Call after commit."""
     if not enqueue_mail(mail):
         send_account_mail(str(mail.pk), mail.tries)
 
 
 def enqueue_mail(mail: AccountMail) -> bool:
-    """Put a mail before the exports; False, logged, if the broker cannot be reached. Call it after commit."""
+    """Enqueue a mail ahead of all exports. Call after commit.
+
+    Return False, and log a warning, if the broker is unreachable.
+    """
     try:
         django_rq.get_queue("default").enqueue(
             send_account_mail,
@@ -33,17 +37,17 @@ def enqueue_mail(mail: AccountMail) -> bool:
             mail.tries,
             job_id=mail.job_id,
             at_front=True,
-            failure_ttl=FAILED_JOBS_SECONDS,
+            failure_ttl=FAILED_JOB_TTL_SECONDS,
             meta=request_ids.as_meta(),
         )
     except RedisError as error:
-        logger.warning("Mail %s is not on the queue: %s", mail.pk, error)
+        logger.warning("Mail %s not enqueued: %s", mail.pk, error)
         return False
     return True
 
 
 def send_account_mail(mail_id: str, tries: int) -> None:
-    """Send one mail, if that try is still to be made. One that does not go out is tried again by the sweeper."""
+    """Send a mail, unless this try was already made. The sweeper retries a mail that failed."""
     mail = AccountMail.objects.select_related("about").filter(pk=mail_id, tries=tries).first()
     if mail is None or not mail.claim():
         return
@@ -61,6 +65,6 @@ def send_account_mail(mail_id: str, tries: int) -> None:
     try:
         message.send()
     except Exception as error:
-        logger.warning("Mail %s, try %d, was not sent: %r", mail.pk, tries + 1, error)
+        logger.warning("Mail %s not sent (try %d): %r", mail.pk, tries + 1, error)
     else:
         mail.delete()

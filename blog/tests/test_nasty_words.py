@@ -6,7 +6,7 @@ import json
 import pytest
 from model_bakery import baker
 
-from blog.management.demo_data import NASTY
+from blog.management.demo_data import EDGE_CASES
 from blog.models import ApiToken, Post
 
 pytestmark = pytest.mark.django_db
@@ -27,7 +27,7 @@ def encoded(text):
     }
 
 
-@pytest.mark.parametrize("body", [*SCRIPTS, *NASTY])
+@pytest.mark.parametrize("body", [*SCRIPTS, *EDGE_CASES])
 def test_every_page_escapes_it(client, alice, say, bob, body):
     post = baker.make(Post, author=alice, body=body)
     alice.about_me = body
@@ -53,7 +53,7 @@ def test_every_page_escapes_it(client, alice, say, bob, body):
     )
 
 
-@pytest.mark.parametrize("body", [*SCRIPTS, *NASTY])
+@pytest.mark.parametrize("body", [*SCRIPTS, *EDGE_CASES])
 def test_json_brings_it_back(client, alice, body):
     post = baker.make(Post, author=alice, body=body)
     _, secret = ApiToken.objects.make(alice, "A program", False)

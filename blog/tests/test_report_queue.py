@@ -71,7 +71,7 @@ def test_it_counts_the_reports_of_the_same(desk, report, make_user, post, bob):
     baker.make(Report, reporter=make_user("carol"), person=bob, post=post, excerpt="x")
     baker.make(Report, reporter=make_user("dora"), person=bob, excerpt="")
     row = desk.get(QUEUE).context["cl"].result_list[0]
-    assert (row.posts_reports, row.persons_reports) == (2, 3)
+    assert (row.post_report_count, row.user_report_count) == (2, 3)
 
 
 def test_the_queue_costs_the_same_for_many(desk, report, django_assert_num_queries):

@@ -58,7 +58,7 @@ def _sign_in(user: User) -> str:
     session[SESSION_KEY] = str(user.pk)
     session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
     session[HASH_SESSION_KEY] = user.get_session_auth_hash()
-    session[sessions.BEGUN] = session[sessions.USED] = int(time.time())
+    session[sessions.SIGNED_IN_AT_KEY] = session[sessions.LAST_USED_AT_KEY] = int(time.time())
     session.create()
     return str(session.session_key)
 
@@ -71,7 +71,7 @@ def make(
     for name in names:
         user = User.objects.create_user(name, f"{name.lower()}@microblog.example")
         user.confirm_email()
-        texts = demo.texts(name, rng.randint(*posts), seed=rng.randrange(1_000_000))
+        texts = demo.generate_posts(name, rng.randint(*posts), seed=rng.randrange(1_000_000))
         Post.objects.bulk_create(
             Post(author=user, body=text.body, created_at=text.created_at) for text in texts
         )

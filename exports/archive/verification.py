@@ -134,7 +134,7 @@ class Verification:
                     if moment < latest:
                         yield f"{path}.timestamp: {timestamp} is earlier than the one before"
                     latest = moment
-            self.bar.advance(self.bar.done + 1)
+            self.bar.set_done(self.bar.done + 1)
 
 
 def _schema_path(name: str) -> Path:

@@ -8,7 +8,7 @@ from django.urls import NoReverseMatch, reverse
 
 from blog.accounts.jobs import send_account_mail
 from blog.models import AccountMail, User
-from blog.tests.accounts.test_signup import CAROL
+from blog.tests.accounts.test_signup import SIGNUP_DATA
 from exports import delivery, jobs
 from exports.archive.build import download_name_and_type
 from exports.models import ExportMail, MailStatus, Purpose
@@ -22,7 +22,7 @@ BCC = "Bcc: eve@elsewhere.example"
 @pytest.mark.parametrize("line_break", BREAKS)
 @pytest.mark.parametrize("field", ["username", "email"])
 def test_nobody_signs_up_with_one(client, field, line_break):
-    client.post("/accounts/signup/", CAROL | {field: f"{CAROL[field]}{line_break}{BCC}"})
+    client.post("/accounts/signup/", SIGNUP_DATA | {field: f"{SIGNUP_DATA[field]}{line_break}{BCC}"})
     assert not User.objects.exists()
     assert not AccountMail.objects.exists()
 

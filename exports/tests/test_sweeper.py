@@ -206,7 +206,7 @@ def test_a_sign_up_that_nobody_confirmed_is_pruned_after_a_week(task, bob):
 
 
 def test_sessions_that_have_run_out_are_removed(task, client, monkeypatch):
-    monkeypatch.setattr("blog.accounts.sessions.BATCH", 2)
+    monkeypatch.setattr("blog.accounts.sessions.BATCH_SIZE", 2)
     client.post("/accounts/login/", {"login": "alice", "password": PASSWORD})
     begun = Session.objects.get()
     yesterday = timezone.now() - timedelta(days=1)

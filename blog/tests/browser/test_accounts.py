@@ -3,9 +3,9 @@
 import time
 
 import pytest
-from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 
-from blog.tests.accounts.test_signup import link
+from blog.accounts.allauth_internals import format_hotp_value, hotp_value
+from blog.tests.accounts.test_signup import find_link
 from conftest import PASSWORD
 
 pytestmark = pytest.mark.browser
@@ -25,7 +25,7 @@ def test_somebody_signs_up_confirms_and_is_in(page, live_server, new_mails):
     with new_mails() as mails:
         press(page, "Sign up")
         page.get_by_role("heading", name="Look into your mailbox").wait_for()
-    page.goto(live_server.url + link(mails[0], "confirm-email"))
+    page.goto(live_server.url + find_link(mails[0], "confirm-email"))
     press(page, "Confirm")
     page.get_by_text("The address carol@microblog.example is confirmed.").wait_for()
     page.locator("summary", has_text="Menu").click()

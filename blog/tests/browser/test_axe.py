@@ -6,8 +6,6 @@ from importlib import import_module
 
 import django_rq
 import pytest
-from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
-from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
 from axe_playwright_python.base import AXE_SCRIPT, AxeResults
 from django.apps import apps
 from django.contrib.auth.models import Group
@@ -17,6 +15,7 @@ from model_bakery import baker
 from rq import SimpleWorker
 
 from blog import deeds
+from blog.accounts.allauth_internals import TOTP, RecoveryCodes, format_hotp_value, hotp_value
 from blog.models import Block, Follow, Mute, Post, Report, User
 from conftest import PASSWORD
 from exports.jobs import enqueue_export

@@ -62,7 +62,7 @@ def run(script: str, env: dict[str, str], folder: Path | str) -> subprocess.Comp
 
 
 def write(author: User, number: int) -> None:
-    texts = demo.texts(author.username, number, seed=1)
+    texts = demo.generate_posts(author.username, number, seed=1)
     Post.objects.bulk_create(
         Post(author=author, body=text.body, created_at=text.created_at) for text in texts
     )

@@ -21,7 +21,7 @@ class TerminalProgress(ProgressBar):
     """What a build tells, shown at the terminal."""
 
     def report(self, rows_done: int) -> None:
-        self.advance(rows_done)
+        self.set_done(rows_done)
 
     def wait(self, seconds: float) -> None:
         time.sleep(seconds)

@@ -115,7 +115,7 @@ class Hosts:
 def people(make_user: Callable[..., User]) -> list[User]:
     people = [make_user(f"person{number}") for number in range(PEOPLE)]
     for person in people:
-        texts = demo.texts(person.username, POSTS, seed=1)
+        texts = demo.generate_posts(person.username, POSTS, seed=1)
         Post.objects.bulk_create(
             Post(author=person, body=text.body, created_at=text.created_at) for text in texts
         )

@@ -2,8 +2,8 @@ import re
 import time
 
 import pytest
-from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
 
+from blog.accounts.allauth_internals import TOTP, format_hotp_value, hotp_value
 from conftest import PASSWORD
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]

@@ -1,4 +1,4 @@
-"""Sign-ups that nobody confirms do not stay."""
+"""Selection of unconfirmed sign-ups to delete."""
 
 from datetime import timedelta
 
@@ -11,20 +11,20 @@ from blog.models import SIGN_UP_KEPT, Post, User
 
 pytestmark = pytest.mark.django_db
 
-LONG_AGO = SIGN_UP_KEPT + timedelta(minutes=1)
+UNCONFIRMED_AGE = SIGN_UP_KEPT + timedelta(minutes=1)
 
 
 @pytest.fixture
 def carol():
-    """Who signed up a week ago, and was not heard of again."""
+    """Create a user who signed up a week ago and never confirmed the address."""
     carol = User.objects.create_user(
-        "carol", "carol@microblog.example", "x", date_joined=timezone.now() - LONG_AGO
+        "carol", "carol@microblog.example", "x", date_joined=timezone.now() - UNCONFIRMED_AGE
     )
     EmailAddress.objects.create(user=carol, email=carol.email, primary=True)
     return carol
 
 
-def test_one_that_nobody_confirmed_is_among_them(carol, alice):
+def test_old_unconfirmed_sign_up_is_selected(carol, alice):
     assert list(User.objects.never_confirmed()) == [carol]
 
 
@@ -37,21 +37,21 @@ def test_one_that_nobody_confirmed_is_among_them(carol, alice):
         {"is_superuser": True},
     ],
 )
-def test_who_has_time_left_was_here_or_is_staff_stays(carol, changes):
+def test_new_active_or_staff_users_are_kept(carol, changes):
     User.objects.update(**changes)
     assert not User.objects.never_confirmed().exists()
 
 
-def test_who_confirmed_any_address_stays(carol):
+def test_user_with_confirmed_address_is_kept(carol):
     EmailAddress.objects.create(user=carol, email="old@microblog.example", verified=True)
     assert not User.objects.never_confirmed().exists()
 
 
-def test_who_has_written_stays(carol):
+def test_user_with_posts_is_kept(carol):
     baker.make(Post, author=carol)
     assert not User.objects.never_confirmed().exists()
 
 
-def test_whom_staff_gave_no_address_stays(carol):
+def test_user_without_address_is_kept(carol):
     EmailAddress.objects.all().delete()
     assert not User.objects.never_confirmed().exists()

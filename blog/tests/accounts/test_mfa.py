@@ -2,24 +2,24 @@ import re
 import time
 
 import pytest
-from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 
+from blog.accounts.allauth_internals import format_hotp_value, hotp_value
 from conftest import PASSWORD
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 
-def code(secret):
+def current_code(secret):
     return format_hotp_value(hotp_value(secret, int(time.time()) // 30))
 
 
 @pytest.fixture
 def secret(careful, new_mails):
-    """Of alice's second factor, which is on."""
+    """Activate MFA for alice, and return its secret."""
     page = careful.get("/accounts/2fa/totp/activate/").content.decode()
     found = re.findall(r'<code class="checksum">([A-Z2-7 ]+)</code>', page)[0].replace(" ", "")
     with new_mails() as mails:
-        response = careful.post("/accounts/2fa/totp/activate/", {"code": code(found)})
+        response = careful.post("/accounts/2fa/totp/activate/", {"code": current_code(found)})
     assert response.url == "/accounts/2fa/recovery-codes/"
     assert [mail.subject for mail in mails] == ["[Microblog] The second factor is on"]
     return found
@@ -30,20 +30,20 @@ def recovery_codes(client):
     return re.findall(r"<li><code>(\d+)</code>", page)
 
 
-def test_the_code_is_asked_for_besides_the_password(careful, secret, client, empty_broker):
+def test_login_asks_for_code(careful, secret, client, empty_broker):
     client.logout()
-    empty_broker.flushall()  # a code counts once
+    empty_broker.flushall()  # the cache remembers used codes
     response = client.post("/accounts/login/", {"login": "alice", "password": PASSWORD})
     assert response.url == "/accounts/2fa/authenticate/"
     assert "_auth_user_id" not in client.session
     assert (
         "This code is not right" in client.post(response.url, {"code": "nonsense"}).content.decode()
     )
-    assert client.post(response.url, {"code": code(secret)}).url == "/"
+    assert client.post(response.url, {"code": current_code(secret)}).url == "/"
     assert "_auth_user_id" in client.session
 
 
-def test_a_recovery_code_lets_in_once(careful, secret, client):
+def test_recovery_code_works_once(careful, secret, client):
     codes = recovery_codes(client)
     assert len(codes) == 10
     for expected in (302, 200):
@@ -54,7 +54,7 @@ def test_a_recovery_code_lets_in_once(careful, secret, client):
         )
 
 
-def test_codes_are_not_guessed(careful, secret, client):
+def test_code_guesses_are_rate_limited(careful, secret, client):
     client.logout()
     client.post("/accounts/login/", {"login": "alice", "password": PASSWORD})
     for _ in range(11):
@@ -62,7 +62,7 @@ def test_codes_are_not_guessed(careful, secret, client):
     assert "Too many wrong passwords or codes" in page.content.decode()
 
 
-def test_codes_are_downloaded_and_made_anew(careful, secret, new_mails):
+def test_recovery_codes_can_be_downloaded_and_replaced(careful, secret, new_mails):
     old = recovery_codes(careful)
     assert careful.get("/accounts/2fa/recovery-codes/download/").content.decode().split() == old
     assert (
@@ -75,7 +75,7 @@ def test_codes_are_downloaded_and_made_anew(careful, secret, new_mails):
     assert [mail.subject for mail in mails] == ["[Microblog] You have new recovery codes"]
 
 
-def test_it_is_switched_off(careful, secret, new_mails):
+def test_mfa_can_be_deactivated(careful, secret, new_mails):
     assert "It is on" in careful.get("/accounts/2fa/").content.decode()
     assert "Switch off" in careful.get("/accounts/2fa/totp/deactivate/").content.decode()
     with new_mails() as mails:
@@ -86,14 +86,14 @@ def test_it_is_switched_off(careful, secret, new_mails):
     assert "Recovery codes" not in page
 
 
-def test_a_wrong_code_does_not_switch_it_on(careful):
+def test_wrong_code_does_not_activate_mfa(careful):
     careful.get("/accounts/2fa/totp/activate/")
     page = careful.post("/accounts/2fa/totp/activate/", {"code": "nonsense"}).content.decode()
     assert "This code is not right" in page
     assert "Set it up" in careful.get("/accounts/2fa/").content.decode()
 
 
-def test_the_password_is_asked_for_again_after_a_while(careful, secret):
+def test_recovery_codes_require_reauthentication(careful, secret):
     session = careful.session
     del session["account_authentication_methods"]
     session.save()
@@ -104,5 +104,5 @@ def test_the_password_is_asked_for_again_after_a_while(careful, secret):
     assert "Please enter a code" in careful.get("/accounts/2fa/reauthenticate/").content.decode()
 
 
-def test_there_are_no_keys_to_plug_in(careful):
+def test_webauthn_is_not_available(careful):
     assert careful.get("/accounts/2fa/webauthn/").status_code == 404

@@ -1,11 +1,13 @@
-"""Nobody meets the libraries' own words, which address people formally or are not translated everywhere."""
+"""Error messages: the site's own instead of the libraries'.
+
+Theirs address users formally in some languages, and are not translated everywhere.
+"""
 
 from importlib.resources import files
 
 import pytest
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
-from allauth.mfa.totp.internal.auth import TOTP
 from babel.messages.mofile import read_mo
 from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
@@ -14,15 +16,16 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.module_loading import import_string
 
-from blog.accounts.adapter import AccountAdapter, SecondFactorAdapter
-from blog.accounts.forms import OurWords
+from blog.accounts.adapter import AccountAdapter, MFAAdapter
+from blog.accounts.allauth_internals import TOTP
+from blog.accounts.forms import CustomMessagesMixin
 from blog.models import User
 from conftest import PASSWORD
 
 pytestmark = pytest.mark.sqlite
 
-ADAPTERS = {AccountAdapter: DefaultAccountAdapter, SecondFactorAdapter: DefaultMFAAdapter}
-# Messages of telephones and of codes by mail, which the site does not use.
+ADAPTERS = {AccountAdapter: DefaultAccountAdapter, MFAAdapter: DefaultMFAAdapter}
+# Messages about phone numbers and codes by mail, which the site does not use.
 UNREACHABLE = {"phone_password_mismatch", "phone_taken", "unknown_phone", "select_only_one"}
 ACCOUNT_FORMS = {
     "login",
@@ -39,8 +42,8 @@ LIBRARIES = ("allauth", "django.conf", "django.contrib.auth")
 
 
 @pytest.fixture(scope="module")
-def theirs():
-    """Every text that the libraries have a Spanish or a Chinese translation of."""
+def library_messages():
+    """Collect all messages that the libraries translate to Spanish or Chinese."""
     texts: set[str] = set()
     for library in LIBRARIES:
         for language in ("es", "zh_Hans"):
@@ -59,25 +62,27 @@ def english(text):
 
 
 @pytest.mark.parametrize("adapter", ADAPTERS)
-def test_what_an_adapter_says_is_ours(adapter, theirs):
+def test_adapter_messages_are_custom(adapter, library_messages):
     reachable = set(ADAPTERS[adapter].error_messages) - UNREACHABLE
-    foreign = {code for code in reachable if english(adapter.error_messages[code]) in theirs}
-    assert foreign == set()
+    unchanged = {
+        code for code in reachable if english(adapter.error_messages[code]) in library_messages
+    }
+    assert unchanged == set()
 
 
-def test_every_form_with_fields_says_what_is_wrong_in_our_words(theirs):
+def test_all_library_forms_use_custom_messages(library_messages):
     assert set(settings.ACCOUNT_FORMS) == ACCOUNT_FORMS
     assert set(settings.MFA_FORMS) == MFA_FORMS
     for path in (*settings.ACCOUNT_FORMS.values(), *settings.MFA_FORMS.values()):
-        assert issubclass(import_string(path), OurWords)
+        assert issubclass(import_string(path), CustomMessagesMixin)
 
 
 @pytest.mark.parametrize("password", ["x", "password123", "alice-in-the-garden", "x" * 129])
-def test_what_validators_of_passwords_say_is_ours(password, theirs):
-    with pytest.raises(ValidationError) as refused:
+def test_password_validator_messages_are_custom(password, library_messages):
+    with pytest.raises(ValidationError) as error:
         validate_password(password, User(username="alice-in-the-garden"))
-    for message in refused.value.messages:
-        assert not any(text.startswith(message[:30]) for text in theirs)
+    for message in error.value.messages:
+        assert not any(text.startswith(message[:30]) for text in library_messages)
 
 
 def errors(response):
@@ -87,7 +92,7 @@ def errors(response):
 
 
 @pytest.mark.parametrize(
-    ("path", "typed", "words"),
+    ("path", "data", "messages"),
     [
         ("login", {}, {"Please fill this in."}),
         ("login", {"login": "alice", "password": "x"}, {"The name or the password is wrong."}),
@@ -117,15 +122,15 @@ def errors(response):
         ("reset_password", {"email": "nothing"}, {"This is not an e-mail address."}),
     ],
 )
-def test_a_visitor_reads_our_words(client, alice, path, typed, words, theirs):
-    found = errors(client.post(reverse(f"account_{path}"), typed))
-    assert not found & theirs
-    for word in words:
-        assert any(error.startswith(word) for error in found)
+def test_visitors_see_custom_messages(client, alice, path, data, messages, library_messages):
+    found = errors(client.post(reverse(f"account_{path}"), data))
+    assert not found & library_messages
+    for message in messages:
+        assert any(error.startswith(message) for error in found)
 
 
 @pytest.mark.parametrize(
-    ("name", "typed", "words"),
+    ("name", "data", "message"),
     [
         ("account_reauthenticate", {"password": "x"}, "This is not your password."),
         ("account_reauthenticate", {}, "Please fill this in."),
@@ -147,28 +152,28 @@ def test_a_visitor_reads_our_words(client, alice, path, typed, words, theirs):
         ("profile-edit", {"time_zone": "Nowhere"}, "Please choose one from the list."),
     ],
 )
-def test_a_person_reads_our_words(careful, name, typed, words, theirs):
-    found = errors(careful.post(reverse(name), typed))
-    assert not found & theirs
-    assert any(error.startswith(words) for error in found)
+def test_users_see_custom_messages(careful, name, data, message, library_messages):
+    found = errors(careful.post(reverse(name), data))
+    assert not found & library_messages
+    assert any(error.startswith(message) for error in found)
 
 
 @pytest.mark.parametrize("action", ["action_remove", "action_primary"])
-def test_what_is_said_of_addresses_is_ours(careful, alice, action, theirs):
+def test_email_page_messages_are_custom(careful, alice, action, library_messages):
     page = careful.post("/accounts/email/", {action: "", "email": alice.email}, follow=True)
-    said = [str(message) for message in page.context["messages"]]
-    assert said
-    assert not set(said) & theirs
+    shown = [str(message) for message in page.context["messages"]]
+    assert shown
+    assert not set(shown) & library_messages
 
 
-def test_the_other_way_to_prove_oneself_is_named_in_our_words(careful, alice, theirs):
+def test_reauthentication_methods_have_custom_labels(careful, alice, library_messages):
     TOTP.activate(alice, "JBSWY3DPEHPK3PXP")
-    for name, words in {
+    for name, label in {
         "account": "Use a code instead",
         "mfa": "Use your password instead",
     }.items():
         page = careful.get(reverse(f"{name}_reauthenticate"))
-        assert {way["description"] for way in page.context["reauthentication_alternatives"]} == {
-            words
-        }
-        assert words not in theirs
+        assert {
+            method["description"] for method in page.context["reauthentication_alternatives"]
+        } == {label}
+        assert label not in library_messages

@@ -1,7 +1,7 @@
 import pytest
 
 from blog.models import User
-from blog.tests.accounts.test_signup import link
+from blog.tests.accounts.test_signup import find_link
 from conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -9,7 +9,7 @@ pytestmark = pytest.mark.django_db
 NEW = "new@microblog.example"
 
 
-def test_the_new_address_is_confirmed_and_the_old_one_told(careful, alice, new_mails):
+def test_email_change_needs_confirmation_and_notifies_old_address(careful, alice, new_mails):
     with new_mails() as mails:
         careful.post("/accounts/email/", {"email": NEW, "action_add": ""})
     assert [mail.to for mail in mails] == [[NEW]]
@@ -17,42 +17,43 @@ def test_the_new_address_is_confirmed_and_the_old_one_told(careful, alice, new_m
     assert alice.email in page
     assert "Waiting to be confirmed" in page
     assert alice.confirmed_email == alice.email
-    with new_mails() as told:
-        assert careful.post(link(mails[0], "confirm-email")).url == "/accounts/email/"
+    with new_mails() as notices:
+        assert careful.post(find_link(mails[0], "confirm-email")).url == "/accounts/email/"
     assert alice.confirmed_email == NEW
     assert User.objects.get(pk=alice.pk).email == NEW
-    assert [mail.to for mail in told] == [[alice.email]]
-    assert NEW in told[0].body
-    assert "password/reset" not in told[0].body  # it would not work any more
+    assert [mail.to for mail in notices] == [[alice.email]]
+    assert NEW in notices[0].body
+    # A password can no longer be reset with the old address.
+    assert "password/reset" not in notices[0].body
 
 
-def test_the_change_can_be_called_off(careful, alice, new_mails):
+def test_email_change_can_be_cancelled(careful, alice, new_mails):
     with new_mails() as mails:
         careful.post("/accounts/email/", {"email": NEW, "action_add": ""})
     with new_mails():
         careful.post("/accounts/email/", {"email": NEW, "action_remove": ""})
-    assert careful.post(link(mails[0], "confirm-email")).status_code == 404
+    assert careful.post(find_link(mails[0], "confirm-email")).status_code == 404
     assert alice.confirmed_email == alice.email
 
 
-def test_an_address_of_another_account_is_not_told_apart(careful, alice, bob, new_mails):
+def test_email_change_does_not_reveal_other_accounts(careful, alice, bob, new_mails):
     with new_mails() as mails:
         response = careful.post("/accounts/email/", {"email": bob.email, "action_add": ""})
     assert response.url == "/accounts/email/"
-    page = careful.get(link(mails[0], "confirm-email")).content.decode()
+    page = careful.get(find_link(mails[0], "confirm-email")).content.decode()
     assert "This address is taken" in page
     assert bob.confirmed_email == bob.email
 
 
 @pytest.mark.parametrize("email", ["nonsense", "", "alice@microblog.example"])
-def test_a_bad_one_is_refused(careful, alice, email):
+def test_invalid_email_is_rejected(careful, alice, email):
     assert (
         "field-error"
         in careful.post("/accounts/email/", {"email": email, "action_add": ""}).content.decode()
     )
 
 
-def test_the_password_is_asked_for_again_after_a_while(careful, alice, new_mails):
+def test_email_change_requires_reauthentication(careful, alice, new_mails):
     session = careful.session
     del session["account_authentication_methods"]
     session.save()

@@ -17,31 +17,31 @@ pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 
 @pytest.fixture
-def owed(alice):
+def pending_mail(alice):
     return AccountMail.objects.create(
-        user=alice, to=alice.email, subject="Hello", text="words", html="<p>words</p>"
+        user=alice, to=alice.email, subject="Hello", text="Text", html="<p>Text</p>"
     )
 
 
-def run(owed):
-    jobs.send_account_mail(str(owed.pk), owed.tries)
+def send(pending_mail):
+    jobs.send_account_mail(str(pending_mail.pk), pending_mail.tries)
 
 
-def test_it_is_sent_once_and_forgotten(owed):
-    run(owed)
-    run(owed)
+def test_mail_is_sent_once_and_deleted(pending_mail):
+    send(pending_mail)
+    send(pending_mail)
     [message] = mail.outbox
     assert isinstance(message, EmailMultiAlternatives)
     assert message.to == ["alice@microblog.example"]
     assert message.extra_headers == {
-        "Message-ID": f"<{owed.pk}@testserver>",
+        "Message-ID": f"<{pending_mail.pk}@testserver>",
         "Auto-Submitted": "auto-generated",
     }
-    assert message.alternatives[0][0] == "<p>words</p>"
+    assert message.alternatives[0][0] == "<p>Text</p>"
     assert not AccountMail.objects.exists()
 
 
-def test_the_queue_knows_its_number_only(client, alice, django_capture_on_commit_callbacks):
+def test_job_holds_only_mail_id(client, alice, django_capture_on_commit_callbacks):
     with django_capture_on_commit_callbacks(execute=True):
         client.post("/accounts/password/reset/", {"email": alice.email})
     queue = django_rq.get_queue("default")
@@ -53,63 +53,61 @@ def test_the_queue_knows_its_number_only(client, alice, django_capture_on_commit
     assert mail.outbox == []
 
 
-def test_it_goes_before_what_waits(owed):
+def test_mail_is_enqueued_ahead_of_other_jobs(pending_mail):
     queue = django_rq.get_queue("default")
     queue.enqueue("blog.accounts.jobs.send_account_mail", "other", 0, job_id="other")
-    jobs.enqueue_mail(owed)
-    assert queue.get_job_ids() == [owed.job_id, "other"]
+    jobs.enqueue_mail(pending_mail)
+    assert queue.get_job_ids() == [pending_mail.job_id, "other"]
 
 
-def test_without_a_queue_it_is_sent_at_once(owed, monkeypatch):
-    def away(name):
-        raise RedisConnectionError("away")
+def test_mail_is_sent_immediately_without_broker(pending_mail, monkeypatch):
+    def unreachable(name):
+        raise RedisConnectionError("unreachable")
 
-    monkeypatch.setattr(django_rq, "get_queue", away)
-    jobs.hand_out(owed)
+    monkeypatch.setattr(django_rq, "get_queue", unreachable)
+    jobs.enqueue_or_send(pending_mail)
     assert len(mail.outbox) == 1
 
 
-def test_what_does_not_go_out_is_tried_again_with_growing_pauses(owed, monkeypatch):
-    def refuse(*args):
+def test_failed_mail_is_retried_with_backoff(pending_mail, monkeypatch):
+    def fail(*args):
         raise OSError("no mail server")
 
-    monkeypatch.setattr("django.core.mail.EmailMultiAlternatives.send", refuse)
-    pauses = []
+    monkeypatch.setattr("django.core.mail.EmailMultiAlternatives.send", fail)
+    delays = []
     for _ in range(3):
-        run(owed)
-        owed.refresh_from_db()
-        pauses.append(round((owed.next_try_at - timezone.now()) / MAIL_LEASE))
-    assert pauses == [1, 2, 4]
-    assert owed.tries == 3
+        send(pending_mail)
+        pending_mail.refresh_from_db()
+        delays.append(round((pending_mail.next_try_at - timezone.now()) / MAIL_LEASE))
+    assert delays == [1, 2, 4]
+    assert pending_mail.tries == 3
 
 
-def test_a_mail_that_nobody_sends_becomes_due(owed):
+def test_unsent_mail_becomes_due(pending_mail):
     assert not AccountMail.objects.due().exists()
     AccountMail.objects.update(next_try_at=timezone.now() - timedelta(seconds=1))
-    assert AccountMail.objects.due().get() == owed
+    assert AccountMail.objects.due().get() == pending_mail
 
 
-def test_it_goes_with_its_account(owed, alice):
+def test_account_deletion_deletes_pending_mail(pending_mail, alice):
     alice.delete()
-    run(owed)
+    send(pending_mail)
     assert mail.outbox == []
 
 
-@pytest.mark.parametrize(("chosen", "spoken"), [("zh-hans", "zh-hans"), ("", "es")])
-def test_it_speaks_the_language_of_the_person_or_else_of_the_browser(
-    client, alice, monkeypatch, chosen, spoken
-):
+@pytest.mark.parametrize(("user_language", "expected"), [("zh-hans", "zh-hans"), ("", "es")])
+def test_mail_uses_language_of_user_or_browser(client, alice, monkeypatch, user_language, expected):
     compose = AccountAdapter.compose
-    heard = []
+    languages = []
 
-    def listen(*args):
-        heard.append(get_language())
+    def record_language(*args):
+        languages.append(get_language())
         return compose(*args)
 
-    monkeypatch.setattr(AccountAdapter, "compose", listen)
-    alice.language = chosen
+    monkeypatch.setattr(AccountAdapter, "compose", record_language)
+    alice.language = user_language
     alice.save()
     client.post(
         "/accounts/password/reset/", {"email": alice.email}, headers={"accept-language": "es"}
     )
-    assert heard == [spoken]
+    assert languages == [expected]
