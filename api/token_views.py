@@ -27,7 +27,7 @@ MADE = "made_token"  # in the session: the key of a token that is still to be sh
 @require_safe
 @login_required
 def token_list(request: PersonRequest) -> HttpResponse:
-    tokens = ApiToken.objects.alive(request.user).order_by("-created_at")
+    tokens = ApiToken.objects.valid_for(request.user).order_by("-created_at")
     return render(request, "api/token_list.html", {"tokens": tokens})
 
 
@@ -55,7 +55,7 @@ def token_create(request: PersonRequest) -> HttpResponse:
 @login_required
 def token_made(request: PersonRequest) -> HttpResponse:
     pk, sealed = request.session.pop(MADE, (None, ""))
-    token = ApiToken.objects.alive(request.user).filter(pk=pk).first()
+    token = ApiToken.objects.valid_for(request.user).filter(pk=pk).first()
     if token is None:
         return redirect("token-list")
     secret = sealing_keys().decrypt(sealed).decode()

@@ -145,7 +145,7 @@ DEACTIVATE = Decision(
     ),
     _("The account is deactivated."),
     lambda person, staff, _said: moderation.deactivate(person, staff),
-    lambda person, staff: person.is_active and moderation.may_close(person, staff),
+    lambda person, staff: person.is_active and moderation.can_deactivate(person, staff),
 )
 
 
@@ -167,7 +167,7 @@ class PersonAdmin(Moderated, UserAdmin[User]):
             _("The person can sign in again, and they and their posts are seen again."),
             _("The account is active again."),
             lambda person, staff, _said: moderation.reactivate(person, staff),
-            lambda person, staff: not person.is_active and moderation.may_close(person, staff),
+            lambda person, staff: not person.is_active and moderation.can_deactivate(person, staff),
         ),
     }
     form = PersonChangeForm

@@ -14,7 +14,7 @@ def program() -> Callable[..., Client]:
     """Make a client with a token of somebody's, and no session."""
 
     def make(owner: User, is_read_only: bool = False, **more: Any) -> Client:
-        _, secret = ApiToken.objects.make(owner, "A program", is_read_only)
+        _, secret = ApiToken.objects.issue(owner, "A program", is_read_only)
         return Client(
             headers={"authorization": f"Bearer {secret}"}, enforce_csrf_checks=True, **more
         )

@@ -30,7 +30,7 @@ def test_somebody_is_followed_no_more(api, alice, bob):
 @pytest.mark.parametrize("name", ["nobody", "alice", "closed", "blocked"])
 def test_who_cannot_be_followed_is_not_found(api, alice, make_user, name):
     make_user("closed", is_active=False)
-    Block.objects.put(make_user("blocked"), alice)
+    Block.objects.block(make_user("blocked"), alice)
     assert api.put(f"{FOLLOWING}{name}/").status_code == 404
     assert api.delete(f"{FOLLOWING}{name}/").status_code == 404
     assert not Follow.objects.exists()

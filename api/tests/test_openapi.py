@@ -49,7 +49,7 @@ def connected(db, settings):
 
 @pytest.fixture
 def headers(connected, alice, bob):
-    return {"Authorization": f"Bearer {ApiToken.objects.make(alice, 'Try', False)[1]}"}
+    return {"Authorization": f"Bearer {ApiToken.objects.issue(alice, 'Try', False)[1]}"}
 
 
 @schema.parametrize()

@@ -124,7 +124,7 @@ def test_what_may_not_be_seen_is_nowhere(api, alice, bob, apart):
     elif apart == "closed":
         User.objects.filter(pk=bob.pk).update(is_active=False)
     else:
-        Block.objects.put(*((alice, bob) if apart == "blocks" else (bob, alice)))
+        Block.objects.block(*((alice, bob) if apart == "blocks" else (bob, alice)))
     assert [bodies(api.get(path)) for path in LISTS] == [[], [], []]
     assert api.get(f"{POSTS}{post.pk}/").status_code == 404
 

@@ -104,7 +104,7 @@ def test_a_bad_name_is_refused(careful, name):
 
 
 def test_there_are_only_so_many(careful, alice, monkeypatch):
-    monkeypatch.setattr(token, "MOST_TOKENS", 2)
+    monkeypatch.setattr(token, "MAX_TOKENS", 2)
     assert [make(careful).status_code for _ in range(3)] == [302, 302, 422]
     assert alice.api_tokens.count() == 2
 
@@ -172,4 +172,4 @@ def test_the_list_costs_the_same_however_many_there_are(careful, alice, django_a
     for number in range(3):
         with django_assert_num_queries(5):
             careful.get(TOKENS)
-        ApiToken.objects.make(alice, f"Number {number}", is_read_only=True)
+        ApiToken.objects.issue(alice, f"Number {number}", is_read_only=True)

@@ -5,9 +5,8 @@ from ninja.responses import Status
 
 from api.auth import count
 from api.schemas import Before, FollowPage, PersonOut, problems
-from blog import deeds
 from blog.http import PersonRequest
-from blog.models import User, unblocked
+from blog.models import Follow, User, unblocked
 from blog.pagination import paginate
 
 router = Router(tags=[_("Following")])
@@ -31,7 +30,7 @@ def following_list(request: PersonRequest, before: Before = None) -> FollowPage:
 )
 def follow_create(request: PersonRequest, username: str) -> PersonOut:
     person = _other(request, username)
-    deeds.follow(request.user, person)
+    Follow.objects.follow(request.user, person)
     return PersonOut.of(person)
 
 
@@ -41,7 +40,7 @@ def follow_create(request: PersonRequest, username: str) -> PersonOut:
     response={204: None, **problems(403, 404)},
 )
 def follow_delete(request: PersonRequest, username: str) -> Status[None]:
-    deeds.unfollow(request.user, _other(request, username))
+    Follow.objects.unfollow(request.user, _other(request, username))
     return Status(204, None)
 
 

@@ -8,7 +8,6 @@ from ninja.responses import Status
 from api.auth import count
 from api.problems import check
 from api.schemas import Before, PostIn, PostOut, PostPage, problems, site
-from blog import deeds
 from blog.forms import PostEditForm, PostForm
 from blog.http import PersonRequest
 from blog.models import Post
@@ -32,7 +31,7 @@ def post_create(request: PersonRequest, data: PostIn, response: HttpResponse) ->
     form = PostForm(data.dict(), instance=Post(author=request.user))
     check(form)
     count(request, "post")
-    post = deeds.publish(form)
+    post = form.save()
     response["Location"] = site(reverse("api-1:post_detail", args=[post.pk]))
     return Status(201, PostOut.of(post))
 
@@ -53,7 +52,7 @@ def post_edit(request: PersonRequest, pk: int, data: PostIn) -> PostOut:
     form = PostEditForm(data.dict(), instance=post)
     check(form)
     count(request, "post")  # each change can call other people
-    return PostOut.of(deeds.publish(form))
+    return PostOut.of(form.save())
 
 
 @router.delete(
@@ -72,7 +71,7 @@ def post_delete(request: PersonRequest, pk: int) -> Status[None]:
     response={200: PostPage, **problems(404)},
 )
 def timeline(request: PersonRequest, before: Before = None) -> PostPage:
-    posts = Post.objects.followed_by(request.user, before).select_related("author")
+    posts = Post.objects.timeline_of(request.user, before).select_related("author")
     return PostPage.of(request, first_page(posts, before))
 
 
@@ -82,5 +81,5 @@ def timeline(request: PersonRequest, before: Before = None) -> PostPage:
     response={200: PostPage, **problems(404)},
 )
 def explore(request: PersonRequest, before: Before = None) -> PostPage:
-    posts = Post.objects.offered_to(request.user).select_related("author")
+    posts = Post.objects.suggested_to(request.user).select_related("author")
     return PostPage.of(request, paginate(posts, before))

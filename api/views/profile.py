@@ -13,7 +13,7 @@ router = Router(tags=[_("Profile")])
 
 @router.get("/profile/", summary=_("Your profile"), response={200: ProfileOut, **problems()})
 def profile_detail(request: PersonRequest) -> ProfileOut:
-    return ProfileOut.of_described(User.objects.described(request.user).get(pk=request.user.pk))
+    return ProfileOut.of_described(User.objects.with_profile(request.user).get(pk=request.user.pk))
 
 
 @router.patch(

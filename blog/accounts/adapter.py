@@ -50,7 +50,7 @@ class AccountBackend(AuthenticationBackend):  # type: ignore[misc]
 
     def get_user(self, user_id: int) -> User | None:
         """Whoever is signed in, with what their badges say: no page pays a query of its own for them."""
-        user = User.objects.signed_in(user_id)
+        user = User.objects.find_with_badges(user_id)
         return user if user and self.user_can_authenticate(user) else None
 
 

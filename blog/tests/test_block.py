@@ -36,8 +36,8 @@ def test_a_blocked_profile_is_a_name_and_the_way_back(as_alice, alice, bob):
 
 
 def test_the_blocked_one_meets_what_nobody_meets(client, alice, bob, make_user):
-    Block.objects.put(alice, bob)
-    Block.objects.put(make_user("carol"), alice)
+    Block.objects.block(alice, bob)
+    Block.objects.block(make_user("carol"), alice)
     client.force_login(bob)
     paths = ["/@{}/", "/@{}/card/", "/@{}/block/", "/@{}/report/", "/@{}/followers/"]
     for path in paths:
@@ -57,7 +57,7 @@ def without_names(response):
 
 
 def test_unblocking_leads_to_the_profile_and_can_be_repeated(as_alice, alice, bob):
-    Block.objects.put(alice, bob)
+    Block.objects.block(alice, bob)
     for _ in range(2):
         response = as_alice.post("/@bob/unblock/", {"next": "/@bob/"})
         assert response.url == "/@bob/"
@@ -66,7 +66,7 @@ def test_unblocking_leads_to_the_profile_and_can_be_repeated(as_alice, alice, bo
 
 
 def test_whoever_blocked_in_turn_is_not_found_out_by_unblocking(client, alice, bob):
-    Block.objects.put(alice, bob)
+    Block.objects.block(alice, bob)
     client.force_login(bob)
     answers = [client.post(f"/@{name}/unblock/") for name in ("alice", "nobody")]
     assert {(answer.status_code, answer.url) for answer in answers} == {(302, "/settings/blocks/")}
@@ -74,8 +74,8 @@ def test_whoever_blocked_in_turn_is_not_found_out_by_unblocking(client, alice, b
 
 
 def test_a_mutual_block_can_be_taken_back(as_alice, alice, bob):
-    Block.objects.put(alice, bob)
-    Block.objects.put(bob, alice)
+    Block.objects.block(alice, bob)
+    Block.objects.block(bob, alice)
     assert 'action="/@bob/unblock/"' in as_alice.get("/@bob/").content.decode()
     as_alice.post("/@bob/unblock/")
     assert as_alice.get("/@bob/").status_code == 404

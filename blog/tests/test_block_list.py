@@ -14,7 +14,7 @@ def people(start, count):
 
 
 def test_it_lists_both_with_the_way_back(client, alice, bob, make_user):
-    Block.objects.put(alice, bob)
+    Block.objects.block(alice, bob)
     Mute.objects.create(muter=alice, muted=make_user("carol"))
     client.force_login(alice)
     page = client.get(URL).content.decode()
@@ -25,9 +25,9 @@ def test_it_lists_both_with_the_way_back(client, alice, bob, make_user):
 
 
 def test_others_lists_and_closed_accounts_are_left_out(client, alice, bob, make_user):
-    Block.objects.put(bob, alice)
+    Block.objects.block(bob, alice)
     Mute.objects.create(muter=alice, muted=bob)  # who has blocked alice meanwhile
-    Block.objects.put(alice, make_user("gone", is_active=False))
+    Block.objects.block(alice, make_user("gone", is_active=False))
     client.force_login(alice)
     response = client.get(URL)
     assert response.context["blocks"].items == response.context["mutes"].items == []

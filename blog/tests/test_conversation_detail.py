@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from blog import rate_limits as limits
 from blog.accounts.deletion import delete_account
-from blog.models import MESSAGE_LENGTH, Block, Conversation, Message, Notification, User
+from blog.models import MAX_MESSAGE_LENGTH, Block, Conversation, Message, Notification, User
 from blog.pagination import PAGE_SIZE, cursor_of, rows_after
 from blog.rate_limits import Rate
 from conftest import PASSWORD
@@ -106,9 +106,9 @@ def test_a_refused_message_says_why(write, body, words):
 
 
 def test_the_longest_has_2000_code_points(write):
-    assert write("🌊" * MESSAGE_LENGTH).status_code == 302
-    assert write("<b>" + "🌊" * MESSAGE_LENGTH).status_code == 422
-    assert Message.objects.get().body == "🌊" * MESSAGE_LENGTH
+    assert write("🌊" * MAX_MESSAGE_LENGTH).status_code == 302
+    assert write("<b>" + "🌊" * MAX_MESSAGE_LENGTH).status_code == 422
+    assert Message.objects.get().body == "🌊" * MAX_MESSAGE_LENGTH
 
 
 def test_a_refused_text_is_kept(write):
@@ -222,7 +222,7 @@ def test_a_block_hides_what_was_said_and_keeps_the_text_that_comes_too_late(
     as_alice, write, alice, bob, say, blocker
 ):
     say(bob, alice, "Bob was here")
-    Block.objects.put(*((alice, bob) if blocker == "alice" else (bob, alice)))
+    Block.objects.block(*((alice, bob) if blocker == "alice" else (bob, alice)))
     response = as_alice.get(URL)
     assert response.status_code == 403
     assert "You and bob cannot write to each other any more." in response.content.decode()
@@ -251,7 +251,7 @@ def test_nobody_reads_messages_of_a_closed_account_any_more(as_alice, write, ali
 @pytest.mark.parametrize("name", ["alice", "ALICE", "nobody", "closed", "blocked"])
 def test_there_must_be_somebody_else_of_that_name(as_alice, alice, make_user, name, method):
     make_user("closed", is_active=False)
-    Block.objects.put(make_user("blocked"), alice)
+    Block.objects.block(make_user("blocked"), alice)
     assert getattr(as_alice, method)(f"/messages/@{name}/", {"body": "hello"}).status_code == 404
     assert not Conversation.objects.exists()
 

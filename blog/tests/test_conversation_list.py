@@ -65,7 +65,7 @@ def test_pages_lead_to_the_oldest(as_alice, alice, people, say):
 @pytest.mark.parametrize("blocker", ["alice", "bob"])
 def test_a_conversation_is_hidden_while_a_block_stands(as_alice, alice, bob, say, blocker):
     say(bob, alice)
-    Block.objects.put(*((alice, bob) if blocker == "alice" else (bob, alice)))
+    Block.objects.block(*((alice, bob) if blocker == "alice" else (bob, alice)))
     assert names(as_alice.get(URL)) == []
     Block.objects.all().delete()
     assert names(as_alice.get(URL)) == ["bob"]
@@ -84,7 +84,7 @@ def test_it_stays_through_a_mute_and_the_closing_of_the_other_account(
 
 
 def test_one_that_was_never_begun_is_not_there(as_alice, alice, bob):
-    Conversation.objects.between(alice, bob)
+    Conversation.objects.get_or_create_between(alice, bob)
     assert names(as_alice.get(URL)) == []
     assert "No messages yet." in as_alice.get(URL).content.decode()
 

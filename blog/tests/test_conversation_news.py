@@ -51,7 +51,7 @@ def test_it_says_what_the_other_has_seen(as_alice, alice, bob, say):
 
 def test_across_a_block_there_is_no_news(as_alice, alice, bob, say):
     say(bob, alice)
-    Block.objects.put(bob, alice)
+    Block.objects.block(bob, alice)
     assert as_alice.get(NEWS).status_code == 404
 
 

@@ -57,8 +57,8 @@ def test_it_is_paged_and_costs_the_same_for_many(
 def test_a_profile_counts_whom_the_list_shows(client, alice, bob, path, mine, theirs, viewer):
     shown, closed, by_bob, of_bob = follows(alice, mine, theirs, 4)
     User.objects.filter(pk=closed.pk).update(is_active=False)
-    Block.objects.put(bob, by_bob)
-    Block.objects.put(of_bob, bob)
+    Block.objects.block(bob, by_bob)
+    Block.objects.block(of_bob, bob)
     if viewer == "bob":
         client.force_login(bob)
     listed = [person for person, _is_followed in client.get(f"/@alice/{path}/").context["people"]]

@@ -161,10 +161,10 @@ def test_what_is_closed_stays_as_it_was_closed(report, staff, post):
 def test_nobody_closes_their_own_account_or_a_more_powerful_one(make_user, staff, bob):
     moderator = make_user("moderator", is_staff=True)
     root = make_user("root2", is_staff=True, is_superuser=True)
-    assert moderation.may_close(bob, moderator)
-    assert moderation.may_close(root, staff)
-    assert not moderation.may_close(root, moderator)
-    assert not moderation.may_close(staff, staff)
+    assert moderation.can_deactivate(bob, moderator)
+    assert moderation.can_deactivate(root, staff)
+    assert not moderation.can_deactivate(root, moderator)
+    assert not moderation.can_deactivate(staff, staff)
 
 
 def test_there_is_a_group_for_moderators():

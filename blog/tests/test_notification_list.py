@@ -22,11 +22,11 @@ def as_alice(client, alice):
 
 @pytest.fixture
 def followed(alice, bob):
-    alice.notifications.put(alice.pk, f"follow:{bob.pk}", {"name": "bob"}, actor=bob)
+    alice.notifications.upsert(alice.pk, f"follow:{bob.pk}", {"name": "bob"}, actor=bob)
 
 
 def test_news_is_listed_the_newest_first_and_marked(as_alice, alice, bob, followed):
-    alice.notifications.put(alice.pk, "mention:7", {"name": "bob", "post": 7}, actor=bob)
+    alice.notifications.upsert(alice.pk, "mention:7", {"name": "bob", "post": 7}, actor=bob)
     alice.notifications.filter(name="mention:7").update(
         updated_at=timezone.now() - timedelta(hours=1), read_at=timezone.now()
     )
@@ -62,7 +62,7 @@ def test_looking_marks_nothing_and_the_button_marks_all(as_alice, alice, followe
 
 def test_what_came_after_the_page_stays_unread(as_alice, alice, bob, followed):
     mark = read(as_alice)
-    alice.notifications.put(alice.pk, "mention:7", {"name": "bob", "post": 7}, actor=bob)
+    alice.notifications.upsert(alice.pk, "mention:7", {"name": "bob", "post": 7}, actor=bob)
     alice.notifications.filter(name="mention:7").update(
         updated_at=timezone.now() + timedelta(seconds=1)
     )
@@ -79,7 +79,7 @@ def test_a_bad_moment_is_a_404_and_marks_nothing(as_alice, alice, followed, unti
 def test_a_post_that_staff_hid_is_news_to_its_author_alone(as_alice, alice, bob):
     for author in (alice, bob):
         post = baker.make(Post, author=author, hidden_at=timezone.now())
-        alice.notifications.put(
+        alice.notifications.upsert(
             alice.pk, f"mention:{post.pk}", {"name": author.username, "post": post.pk}, post=post
         )
     page = as_alice.get(URL).content.decode()
@@ -103,7 +103,7 @@ def test_the_number_of_unread_ones_stands_in_the_navigation(as_alice, alice, fol
 @pytest.mark.parametrize("why", ["blocked", "muted", "closed"])
 def test_what_unwanted_people_did_is_no_news(as_alice, alice, bob, followed, why):
     if why == "blocked":
-        Block.objects.put(alice, bob)
+        Block.objects.block(alice, bob)
     elif why == "muted":
         Mute.objects.create(muter=alice, muted=bob)
     else:
@@ -119,7 +119,7 @@ def test_it_is_paged_by_key_at_a_fixed_number_of_queries(
 ):
     for place in range(number):
         actor = make_user(f"p{place}")
-        alice.notifications.put(
+        alice.notifications.upsert(
             alice.pk, f"follow:{actor.pk}", {"name": actor.username}, actor=actor
         )
     as_alice.get(URL)
@@ -144,7 +144,7 @@ def test_the_pages_are_read_from_their_index(alice, followed):
             cursor.execute(
                 "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off"
             )
-    rows = alice.notifications.news().visible_to(alice).select_related("actor")
+    rows = alice.notifications.listed().visible_to(alice).select_related("actor")
     plan = rows_after(rows, f"{2**50}-1", by="updated_at")[:21].explain()
     assert "blog_notification_recent" in plan
     assert "Seq Scan" not in plan

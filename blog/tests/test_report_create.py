@@ -139,7 +139,7 @@ def test_what_cannot_be_seen_cannot_be_reported(as_alice, alice, post):
 
 
 def test_whom_one_has_blocked_one_can_still_report(as_alice, client, alice, bob):
-    Block.objects.put(alice, bob)
+    Block.objects.block(alice, bob)
     assert 'href="/@bob/report/"' in as_alice.get("/@bob/").content.decode()
     report = as_alice.post("/@bob/report/", {"reason": "ABUSE"}, follow=True)
     assert "Your report is with staff." in report.content.decode()

@@ -52,7 +52,7 @@ def test_who_is_muted_can_be_unmuted(as_alice, report, alice, bob):
 
 
 def test_after_a_block_the_name_is_gone(as_alice, report, alice, bob):
-    Block.objects.put(bob, alice)
+    Block.objects.block(bob, alice)
     assert not re.search(r"\bbob\b", as_alice.get(report.get_absolute_url()).content.decode())
 
 

@@ -5,7 +5,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from blog.management import demo_data as demo
-from blog.models import POST_LENGTH, Follow, Message, Post, User
+from blog.models import MAX_POST_LENGTH, Follow, Message, Post, User
 
 pytestmark = pytest.mark.django_db
 
@@ -109,7 +109,7 @@ def test_an_account_that_exists_keeps_its_password() -> None:
 def test_texts_fit_and_hold_every_nasty_one() -> None:
     texts = list(demo.texts("demo", demo.NASTY_EVERY * len(demo.NASTY), seed=1))
     assert {text.body for text in texts} >= set(demo.NASTY)
-    assert all(0 < len(text.body) <= POST_LENGTH and "\0" not in text.body for text in texts)
+    assert all(0 < len(text.body) <= MAX_POST_LENGTH and "\0" not in text.body for text in texts)
 
 
 def test_times_are_in_order_and_of_every_precision() -> None:

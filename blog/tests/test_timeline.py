@@ -32,7 +32,7 @@ def posts_at(minutes):
 def walk(reader, size):
     items, before = [], None
     while True:
-        page = first_page(Post.objects.followed_by(reader, before, size), before, size)
+        page = first_page(Post.objects.timeline_of(reader, before, size), before, size)
         items += page.items
         if page.older is None:
             return items
@@ -63,7 +63,7 @@ def test_every_post_comes_once_and_in_order(alice, bob, authors, size, recent, m
 
 def test_a_key_past_every_number_is_no_error(alice):
     for key in ("9" * 30, "-" + "9" * 30):
-        assert not Post.objects.followed_by(alice, f"1-{key}").exists()
+        assert not Post.objects.timeline_of(alice, f"1-{key}").exists()
 
 
 @pytest.mark.parametrize("is_first", [True, False], ids=["first page", "later page"])
@@ -75,7 +75,7 @@ def test_no_table_is_read_as_a_whole(alice, authors, crowd, is_first):
             cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
             cursor.execute("ANALYZE blog_post, blog_follow")
     before = None if is_first else cursor_of(posts[50])
-    plan = Post.objects.followed_by(alice, before).select_related("author")[:21].explain()
+    plan = Post.objects.timeline_of(alice, before).select_related("author")[:21].explain()
     walk = (
         "USING INDEX blog_post_newest"
         if connection.vendor == "sqlite"

@@ -7,7 +7,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
 from model_bakery import baker
 
-from blog import deeds, notifications
+from blog import notifications
 from blog.models import Block, Follow, Mute, Notification, Post, User
 
 pytestmark = pytest.mark.django_db
@@ -22,7 +22,7 @@ def post(bob):
 def block(request, alice, bob):
     """One of the two has blocked the other."""
     pair = (alice, bob) if request.param == "blocks" else (bob, alice)
-    return lambda: Block.objects.put(*pair)
+    return lambda: Block.objects.block(*pair)
 
 
 PAGES = [
@@ -55,8 +55,8 @@ def test_a_block_ends_following_both_ways(alice, bob, make_user):
     carol = make_user("carol")
     for follower, followed in [(alice, bob), (bob, alice), (alice, carol), (carol, bob)]:
         Follow.objects.create(follower=follower, followed=followed)
-    Block.objects.put(alice, bob)
-    Block.objects.put(alice, bob)
+    Block.objects.block(alice, bob)
+    Block.objects.block(alice, bob)
     assert set(Follow.objects.values_list("follower__username", "followed__username")) == {
         ("alice", "carol"),
         ("carol", "bob"),
@@ -65,7 +65,7 @@ def test_a_block_ends_following_both_ways(alice, bob, make_user):
 
 def test_a_block_that_comes_between_keeps_the_follow_away(alice, bob, block):
     block()
-    deeds.follow(alice, bob)  # the view has looked before
+    Follow.objects.follow(alice, bob)  # the view has looked before
     assert not Follow.objects.exists()
     assert not bob.notifications.exists()
 
@@ -114,7 +114,7 @@ def test_a_name_is_no_link_after_a_block(client, alice, bob, make_user, block):
 
 def test_what_the_other_did_is_told_no_more_after_a_block(client, alice, bob, block, monkeypatch):
     monkeypatch.setitem(notifications._renderers, "greeting", lambda facts: facts)
-    Notification.objects.put(alice.pk, "greeting:bob", {}, actor=bob)
+    Notification.objects.upsert(alice.pk, "greeting:bob", {}, actor=bob)
     client.force_login(alice)
     assert len(client.get("/notifications/").json()["notifications"]) == 1
     block()

@@ -210,7 +210,7 @@ PARTS: tuple[Part, ...] = (
             "read_at": "read_at",
         },
         order=("updated_at", "id"),
-        where=Q(is_news=True),
+        where=Q(is_listed=True),
     ),
     Part(
         "reports",

@@ -95,14 +95,14 @@ class Command(BaseCommand):
     def _add_news(self) -> None:
         me = _author(demo.DEMO)
         for follower in User.objects.filter(following__followed=me).order_by("pk"):
-            Notification.objects.put_once(
+            Notification.objects.create_once(
                 me.pk, f"follow:{follower.pk}", {"name": follower.username}, actor=follower
             )
 
     def _add_talks(self) -> None:
         me = _author(demo.DEMO)
         for other in User.objects.filter(username__in=demo.TALKS):
-            conversation = Conversation.objects.between(me, other)
+            conversation = Conversation.objects.get_or_create_between(me, other)
             if not conversation.messages.exists():
                 Message.objects.bulk_create(_talk(conversation, me, other))
                 conversation.participants.update(last_message_at=demo.LATEST)

@@ -7,11 +7,11 @@ from allauth.account.models import EmailAddress
 from django.utils import timezone
 from model_bakery import baker
 
-from blog.models import SIGN_UP_KEPT, Post, User
+from blog.models import SIGN_UP_RETENTION, Post, User
 
 pytestmark = pytest.mark.django_db
 
-LONG_AGO = SIGN_UP_KEPT + timedelta(minutes=1)
+LONG_AGO = SIGN_UP_RETENTION + timedelta(minutes=1)
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_one_that_nobody_confirmed_is_among_them(carol, alice):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"date_joined": timezone.now() - SIGN_UP_KEPT + timedelta(hours=1)},
+        {"date_joined": timezone.now() - SIGN_UP_RETENTION + timedelta(hours=1)},
         {"last_login": timezone.now()},
         {"is_staff": True},
         {"is_superuser": True},

@@ -67,7 +67,7 @@ def say():
     """Put a message between two people, so many minutes after noon."""
 
     def put(sender, recipient, body, minutes, **fields):
-        conversation = Conversation.objects.between(sender, recipient)
+        conversation = Conversation.objects.get_or_create_between(sender, recipient)
         Conversation.objects.filter(pk=conversation.pk).update(created_at=NOON)
         at = NOON + timedelta(minutes=minutes)
         return Message.objects.create(
@@ -100,9 +100,9 @@ def life(alice, bob, staff, make_user, say):
     say(alice, carol, "hi carol", 2)
     say(bob, alice, "hello yourself", 3)
     say(bob, carol, "not for alice", 4)
-    Notification.objects.put(alice.pk, "follow:7", {"username": "carol"}, actor=carol, post=post)
-    Notification.objects.put(alice.pk, "export:7", {"status": "RUNNING"}, is_news=False)
-    Notification.objects.put(bob.pk, "follow:1", {"username": "alice"}, actor=alice)
+    Notification.objects.upsert(alice.pk, "follow:7", {"username": "carol"}, actor=carol, post=post)
+    Notification.objects.upsert(alice.pk, "export:7", {"status": "RUNNING"}, is_listed=False)
+    Notification.objects.upsert(bob.pk, "follow:1", {"username": "alice"}, actor=alice)
     Notification.objects.update(updated_at=NOON)
     about = {"created_at": NOON, "handled_at": NOON, "handled_by": staff, "outcome": "HIDDEN"}
     Report.objects.create(
@@ -297,7 +297,7 @@ def test_all_parts_are_of_one_moment(alice, bob, life, say, read_files, onlooker
         Post.objects.create(author=alice, body="written during the build")
         say(bob, alice, "said during the build", 60)
         Follow.objects.all().delete()
-        Notification.objects.put(alice.pk, "follow:8", {})
+        Notification.objects.upsert(alice.pk, "follow:8", {})
 
     def report(rows_done):
         if rows_done and "done" not in disturbed:

@@ -62,7 +62,7 @@ def test_what_goes_takes_its_news_along(as_alice, alice, bob):
 
 @pytest.mark.parametrize("blocker", ["alice", "bob"])
 def test_nothing_is_told_across_a_block(as_alice, alice, bob, blocker):
-    Block.objects.put(*((alice, bob) if blocker == "alice" else (bob, alice)))
+    Block.objects.block(*((alice, bob) if blocker == "alice" else (bob, alice)))
     as_alice.post("/posts/", {"body": "@bob"})
     assert told(bob) == []
 
@@ -129,13 +129,13 @@ def test_of_messages_the_first_unread_one_is_mailed_and_nothing_of_its_words(
     bob.received_messages.update(read_at=timezone.now())
     as_alice.post("/messages/@bob/", {"body": "one more"})
     AccountMail.objects.update(created_at=timezone.now() - 2 * MAIL_LEASE)
-    assert AccountMail.objects.waiting().count() == 1
+    assert AccountMail.objects.pending().count() == 1
     assert len(a_minute_later(mailoutbox)) == 1
 
 
 def test_who_has_read_a_message_by_then_gets_no_mail_of_it(as_alice, bob, mailoutbox):
     as_alice.post("/messages/@bob/", {"body": "Hello"})
-    assert not AccountMail.objects.waiting().exists()
+    assert not AccountMail.objects.pending().exists()
     bob.received_messages.update(read_at=timezone.now())
     assert not a_minute_later(mailoutbox)
     assert not AccountMail.objects.exists()

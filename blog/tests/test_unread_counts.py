@@ -5,7 +5,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from blog import badges
+from blog import notifications
 from blog.models import Block, Message, Mute, User
 
 pytestmark = pytest.mark.django_db
@@ -24,24 +24,24 @@ def test_it_counts_what_the_person_has_not_read(alice, bob, say):
     say(bob, alice)
     say(alice, bob)
     say(bob, alice)
-    assert badges.unread(alice) == {"messages": 2, "notifications": 0}
-    assert badges.unread(bob) == {"messages": 1, "notifications": 0}
+    assert notifications.unread_counts(alice) == {"messages": 2, "notifications": 0}
+    assert notifications.unread_counts(bob) == {"messages": 1, "notifications": 0}
     Message.objects.update(read_at=timezone.now())
-    assert badges.unread(alice) == {"messages": 0, "notifications": 0}
+    assert notifications.unread_counts(alice) == {"messages": 0, "notifications": 0}
 
 
 @pytest.mark.parametrize("silence", ["block", "blocked", "mute", "closed account"])
 def test_what_the_person_shall_not_come_across_is_not_counted(alice, bob, say, silence):
     say(bob, alice)
     if silence == "block":
-        Block.objects.put(alice, bob)
+        Block.objects.block(alice, bob)
     elif silence == "blocked":
-        Block.objects.put(bob, alice)
+        Block.objects.block(bob, alice)
     elif silence == "mute":
         Mute.objects.create(muter=alice, muted=bob)
     else:
         User.objects.filter(pk=bob.pk).update(is_active=False)
-    assert badges.unread(alice) == {"messages": 0, "notifications": 0}
+    assert notifications.unread_counts(alice) == {"messages": 0, "notifications": 0}
 
 
 def test_the_navigation_shows_it_where_there_is_anything(client, alice, bob, say):
@@ -88,7 +88,7 @@ def test_it_is_counted_from_the_index_of_unread_messages(alice, bob, say):
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
-    plan = User.objects.with_unread(alice.pk).explain()
+    plan = User.objects.with_badges(alice.pk).explain()
     assert "blog_message_unread" in plan
     assert "Seq Scan" not in plan
 
@@ -97,7 +97,7 @@ def test_whoever_is_signed_in_is_found_by_a_statement_that_is_kept(alice, bob, s
     for reader, count in ((alice, 0), (bob, 2)):
         for _ in range(count):
             say(alice, reader)
-        [expected], found = User.objects.with_unread(reader.pk), User.objects.signed_in(reader.pk)
+        [expected], found = User.objects.with_badges(reader.pk), User.objects.find_with_badges(reader.pk)
         assert (found, found.username, found.unread_messages) == (expected, reader.username, count)
-        assert abs(vars(found)["asked_at"] - vars(expected)["asked_at"]) < timedelta(seconds=5)
-    assert User.objects.signed_in(0) is None
+        assert abs(vars(found)["loaded_at"] - vars(expected)["loaded_at"]) < timedelta(seconds=5)
+    assert User.objects.find_with_badges(0) is None

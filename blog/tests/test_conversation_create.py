@@ -30,7 +30,7 @@ def test_two_who_write_to_each_other_at_the_same_moment_share_one_conversation(
     begun = []
 
     def begin(one, other):
-        begun.append(Conversation.objects.between(one, other))
+        begun.append(Conversation.objects.get_or_create_between(one, other))
         connections.close_all()
 
     beginners = [threading.Thread(target=begin, args=pair) for pair in ((alice, bob), (bob, alice))]

@@ -26,7 +26,7 @@ def ask(client, alice):
 
 
 def tell(user, name="greeting:one", at=NOW):
-    Notification.objects.put(user.pk, name, {"name": user.username})
+    Notification.objects.upsert(user.pk, name, {"name": user.username})
     Notification.objects.filter(user=user, name=name).update(updated_at=at)
 
 

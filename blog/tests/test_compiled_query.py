@@ -10,7 +10,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_each_call_has_values_of_its_own(alice, bob):
-    by_name = Prepared(lambda name: User.objects.filter(username=name), "")
+    by_name = CompiledQuery(lambda name: User.objects.filter(username=name), "")
     assert [list(by_name(name)) for name in ("alice", "bob", "carol", "")] == [
         [alice],
         [bob],
@@ -20,8 +20,8 @@ def test_each_call_has_values_of_its_own(alice, bob):
 
 
 def test_a_moment_is_a_value_like_any(alice):
-    Notification.objects.put(alice.pk, "welcome", {})
-    since = Prepared(
+    Notification.objects.upsert(alice.pk, "welcome", {})
+    since = CompiledQuery(
         lambda pk, then: Notification.objects.filter(user=pk, updated_at__gte=then),
         NOBODY,
         timezone.now(),
@@ -39,7 +39,7 @@ def test_it_is_put_together_once(alice, bob):
         made.append(pk)
         return User.objects.filter(pk=pk)
 
-    prepared = Prepared(rows, NOBODY)
+    prepared = CompiledQuery(rows, PK_PLACEHOLDER)
     assert [person.username for pk in (alice.pk, bob.pk) for person in prepared(pk)] == [
         "alice",
         "bob",
@@ -56,11 +56,11 @@ def test_who_is_shown_is_described_for_the_viewer(alice, bob, make_user):
     carol = make_user("carol")
     Follow.objects.create(follower=alice, followed=bob)
     Follow.objects.create(follower=carol, followed=bob)
-    Block.objects.put(carol, alice)
+    Block.objects.block(carol, alice)
     for viewer in (alice, bob, carol, AnonymousUser()):
         for person in (alice, bob, carol):
-            expected = User.objects.described(viewer).filter(pk=person.pk).first()
-            assert _facts(User.objects.shown(viewer, person.username.upper())) == _facts(expected)
+            expected = User.objects.with_profile(viewer).filter(pk=person.pk).first()
+            assert _facts(User.objects.find_profile(viewer, person.username.upper())) == _facts(expected)
 
 
 def _facts(person):
