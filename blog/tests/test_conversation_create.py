@@ -11,31 +11,29 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def together():
-    """Keeps two apart from each other no more than one row, as far as the database lets both go on."""
-    meeting = threading.Barrier(2)
+def insert_barrier():
+    """Hold two threads after each insert, until both have inserted or the database blocks one."""
+    both_inserted = threading.Barrier(2)
 
     def wait(**kwargs):
         with suppress(threading.BrokenBarrierError):
-            meeting.wait(1)
+            both_inserted.wait(1)
 
     post_save.connect(wait, sender=Participant)
     yield
     post_save.disconnect(wait, sender=Participant)
 
 
-def test_two_who_write_to_each_other_at_the_same_moment_share_one_conversation(
-    alice, bob, together
-):
-    begun = []
+def test_concurrent_creators_share_one_conversation(alice, bob, insert_barrier):
+    conversations = []
 
-    def begin(one, other):
-        begun.append(Conversation.objects.get_or_create_between(one, other))
+    def create(one, other):
+        conversations.append(Conversation.objects.get_or_create_between(one, other))
         connections.close_all()
 
-    beginners = [threading.Thread(target=begin, args=pair) for pair in ((alice, bob), (bob, alice))]
-    for beginner in beginners:
-        beginner.start()
-    for beginner in beginners:
-        beginner.join()
-    assert begun == [Conversation.objects.get()] * 2
+    threads = [threading.Thread(target=create, args=pair) for pair in ((alice, bob), (bob, alice))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert conversations == [Conversation.objects.get()] * 2
