@@ -7,7 +7,6 @@ HALF = (CELLS + 1) // 2
 
 
 def draw(username: str) -> str:
-    """Return an SVG image, the same for a username in any case."""
     digest = sha256(username.lower().encode()).digest()
     hue = int.from_bytes(digest[:2], "big") % 360
     path = "".join(f"M{x + 1} {y + 1}h1v1h-1z" for x, y in _cells(digest[2:]))

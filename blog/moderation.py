@@ -18,13 +18,11 @@ LOG_MESSAGES = {
 
 
 def dismiss(report: Report, staff: User) -> None:
-    """Dismiss all open reports with the subject of this one."""
     with transaction.atomic():
         _handle(Report.objects.same_subject_as(report), staff, Outcome.DISMISSED)
 
 
 def hide(post: Post, staff: User, reason: str) -> None:
-    """Hide a post from everyone but its author, and tell the author the reason."""
     with transaction.atomic():
         post.hide(staff, reason)
         _log([post], staff, f"Hidden: {reason}")
@@ -68,7 +66,6 @@ def _set_active(user: User, staff: User, *, is_active: bool, log_message: str) -
 
 
 def _handle(reports: ReportQuerySet, staff: User, outcome: Outcome) -> None:
-    """Close the open reports and notify their reporters."""
     handled = reports.handle(staff, outcome)
     _log(handled, staff, LOG_MESSAGES[outcome])
     for report in handled:

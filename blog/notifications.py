@@ -24,7 +24,6 @@ BADGES = ("messages", "notifications")
 
 
 def notify_follow(follow: Follow) -> None:
-    """Notify a user of a new follower, once for each follower."""
     user, follower = follow.followed, follow.follower
     if _notify_once(user, f"follow:{follower.pk}", follower) and user.has_follow_mail:
         _send_mail("new_follower", user, follower, path=follower.get_absolute_url())
@@ -145,7 +144,6 @@ def render_message(payload: dict[str, Any]) -> dict[str, Any]:
 
 
 def render_hidden_post(payload: dict[str, Any]) -> dict[str, Any]:
-    """Tell the author that staff have hidden a post, or show it again."""
     if payload["is_hidden"]:
         level = "warning"
         text = _("Staff have hidden a post of yours. Reason: %(reason)s") % {
@@ -158,7 +156,7 @@ def render_hidden_post(payload: dict[str, Any]) -> dict[str, Any]:
 
 
 def render_report(payload: dict[str, Any]) -> dict[str, Any]:
-    """Tell the reporter the outcome, without naming the action that was taken."""
+    # The reporter learns the outcome, but not the action against the user.
     if payload["outcome"] == Outcome.DISMISSED:
         text = _("Thank you, we looked at your report. We found nothing against the rules.")
     else:

@@ -160,8 +160,8 @@ def test_what_one_post_costs(api, alice, django_assert_num_queries):
     with django_assert_num_queries(2):
         api.get(f"{POSTS}{post.pk}/")
     with django_assert_num_queries(
-        8
-    ):  # token, author, the same words lately, post; two transactions begin and end, as savepoints
+        6
+    ):  # token, author, the same words lately, post; a transaction begins and ends, as a savepoint
         send(api, "post", POSTS, {"body": "Hello"})
 
 

@@ -50,7 +50,7 @@ class AccountMail(models.Model):
     subject = models.CharField(max_length=255)
     text = models.TextField()
     html = models.TextField()
-    tries = models.PositiveIntegerField(default=0)
+    tries = models.PositiveIntegerField(default=0)  # fencing token
     next_try_at = models.DateTimeField(default=lease_expiry)
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -74,7 +74,7 @@ class AccountMail(models.Model):
 
     @property
     def is_already_read(self) -> bool:
-        """Whether the recipient has read the announced message and all later ones."""
+        """Return whether the recipient has read the announced message and all later ones."""
         if self.about is None:
             return False
         received = Message.objects.filter(
@@ -95,5 +95,4 @@ class AccountMail(models.Model):
         return self._update_fenced(next_try_at=lease_expiry())
 
     def _update_fenced(self, **changes: Any) -> bool:
-        """Update the row unless another try has begun; `tries` is its fencing token."""
         return type(self).objects.filter(pk=self.pk, tries=self.tries).update(**changes) == 1

@@ -33,7 +33,6 @@ def hash_secret(secret: str) -> str:
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
     def valid_for(self, owner: User) -> ApiTokenQuerySet:
-        """Filter the owner's tokens, without those created under an earlier password."""
         return self.filter(owner=owner, auth_hash=owner.get_session_auth_hash())
 
     def issue(self, owner: User, name: str, is_read_only: bool) -> tuple[ApiToken, str]:
@@ -59,7 +58,6 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         return token, secret
 
     def find_valid(self, secret: str) -> ApiToken | None:
-        """Return the token of the secret, with its owner, if the token is valid."""
         if not secret.startswith(PREFIX):
             return None
         tokens = self.select_related("owner").filter(owner__is_active=True)
@@ -96,11 +94,9 @@ class ApiToken(models.Model):
 
     @property
     def is_valid(self) -> bool:
-        """Whether the owner still has the password under which the token was created."""
         return constant_time_compare(self.auth_hash, self.owner.get_session_auth_hash())
 
     def touch_last_used(self) -> None:
-        """Update `last_used_at`, at most once per LAST_USED_INTERVAL."""
         now = timezone.now()
         stale = now - LAST_USED_INTERVAL
         # On SQLite even an UPDATE of no rows takes the write lock, so look in Python first.

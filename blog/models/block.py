@@ -35,7 +35,6 @@ def unmuted(viewer: User | AnonymousUser, field: str) -> Q:
 
 class BlockQuerySet(models.QuerySet["Block"]):
     def between(self, user: User, other: User) -> BlockQuerySet:
-        """Filter the blocks of either user by the other."""
         return self.filter(Q(blocker=user, blocked=other) | Q(blocker=other, blocked=user))
 
     def block(self, blocker: User, blocked: User) -> None:

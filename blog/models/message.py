@@ -86,7 +86,6 @@ class Conversation(models.Model):
 
     @property
     def notification_name(self) -> str:
-        """Name of this conversation's "new message" notification."""
         return f"message:{self.pk}"
 
 
@@ -143,7 +142,6 @@ class Participant(models.Model):
         return Block.objects.between(self.person, self.other).exists()
 
     def mark_read(self, until: Cursor) -> None:
-        """Mark the other user's messages as read, up to and including the cursor."""
         received = Message.objects.filter(conversation=self.conversation_id, recipient=self.person)
         # On SQLite even an UPDATE of no rows takes the write lock, so look first.
         if not received.unread().up_to(until).exists():
@@ -160,12 +158,10 @@ class MessageQuerySet(models.QuerySet["Message"]):
         return self.filter(read_at=None)
 
     def up_to(self, cursor: Cursor) -> MessageQuerySet:
-        """Filter the messages before the cursor and the one at the cursor."""
         later = models.Q(created_at=cursor.moment, pk__gt=cursor.pk)
         return self.filter(~later, created_at__lte=cursor.moment)
 
     def last_by_conversation(self, participants: Iterable[Participant]) -> dict[int, Message]:
-        """Return the last message of each conversation, by the conversation's key."""
         times = {
             row.conversation_id: row.last_message_at for row in participants if row.last_message_at
         }
@@ -180,7 +176,6 @@ class MessageQuerySet(models.QuerySet["Message"]):
         return self.order_by("-created_at", "-pk")
 
     def unread_for(self, user: User) -> MessageQuerySet:
-        """Filter the user's unread messages, without blocked, muted and deactivated senders."""
         return self.unread().filter(
             unblocked(user, "sender"),
             unmuted(user, "sender"),

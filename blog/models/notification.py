@@ -69,7 +69,6 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
         return self.get_or_create(user_id=user_id, name=name, defaults=defaults)[1]
 
     def visible_to(self, user: User) -> NotificationQuerySet:
-        """Exclude actors who are blocked, muted or deactivated, and hidden posts of others."""
         actor_is_visible = (
             models.Q(actor__is_active=True) & unblocked(user, "actor") & unmuted(user, "actor")
         )
@@ -81,7 +80,6 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
         return self.filter(is_listed=True)
 
     def changed_since(self, user: User, since: datetime) -> list[Notification]:
-        """Return the visible notifications that changed since then, oldest first."""
         return list(_changed_since(user.pk, since))
 
     def unread_for(self, user: User) -> NotificationQuerySet:

@@ -41,7 +41,6 @@ class PostQuerySet(models.QuerySet["Post"]):
         return self.published().filter(unblocked(viewer, "author"), unmuted(viewer, "author"))
 
     def with_author(self, viewer: User | AnonymousUser) -> PostQuerySet:
-        """Add each post's author, and annotate `is_author_muted` for the viewer."""
         muted = models.Exists(Mute.objects.filter(muter=viewer.pk, muted=models.OuterRef("author")))
         return self.select_related("author").annotate(is_author_muted=muted)
 
@@ -114,7 +113,6 @@ class Post(models.Model):
         return path_to("post-detail", self.pk)
 
     def hide(self, staff: User, reason: str) -> None:
-        """Hide the post from everyone but its author, who can read the reason."""
         self.hidden_at, self.hidden_by, self.hidden_reason = timezone.now(), staff, reason
         self.save(update_fields=["hidden_at", "hidden_by", "hidden_reason"])
 

@@ -30,7 +30,6 @@ SIGN_UP_RETENTION = timedelta(days=7)
 
 class UserManager(auth_models.UserManager["User"]):
     def visible_to(self, viewer: User | AnonymousUser) -> models.QuerySet[User]:
-        """Filter active users, without blocks between them and the viewer."""
         return self.filter(unblocked(viewer, "pk"), is_active=True)
 
     def with_profile(self, viewer: User | AnonymousUser) -> models.QuerySet[User]:
@@ -61,7 +60,6 @@ class UserManager(auth_models.UserManager["User"]):
         return next(iter(_profile(viewer_pk, username.lower())), None)
 
     def _invisible_to(self, viewer: User | AnonymousUser) -> models.QuerySet[Any, Any]:
-        """Return the primary keys of all users who are not `visible_to` the viewer."""
         inactive = self.filter(is_active=False).values("pk")
         if viewer.pk is None:
             return inactive
@@ -111,7 +109,6 @@ class UserManager(auth_models.UserManager["User"]):
         return None
 
     def get_by_natural_key(self, username: str | None) -> User:
-        """Return the user of that name, in any case."""
         return self.get(username__lower=(username or "").lower())
 
     def create_superuser(
@@ -121,15 +118,14 @@ class UserManager(auth_models.UserManager["User"]):
         password: str | None = None,
         **extra_fields: Any,
     ) -> User:
-        """Create a superuser whose address counts as confirmed: access to the shell vouches."""
         with transaction.atomic():
             user = super().create_superuser(username, email, password, **extra_fields)
-            user.confirm_email()
+            user.confirm_email()  # an administrator with a shell vouches for the address
         return user
 
 
 def _count_by(queryset: models.QuerySet[Any], field: str) -> Coalesce:
-    """Return the number of rows whose `field` is the outer query's user, from an index alone."""
+    # Grouping by the field lets the database count in an index alone.
     rows = queryset.filter(**{field: models.OuterRef("pk")}).order_by().values(field)
     return Coalesce(models.Subquery(rows.values(count=models.Count("pk"))), 0)
 

@@ -36,7 +36,6 @@ class ReportQuerySet(models.QuerySet["Report"]):
         return self.filter(handled_at=None)
 
     def same_subject_as(self, report: Report) -> ReportQuerySet:
-        """Filter reports of the same post; without a post, of the same user and text."""
         if report.post_id:
             return self.filter(post=report.post_id)
         return self.filter(person=report.person_id, post=None, excerpt=report.excerpt)
@@ -44,10 +43,6 @@ class ReportQuerySet(models.QuerySet["Report"]):
     def get_or_create_open(
         self, reporter: User, reported: User, post: Post | None, reason: str, comment: str
     ) -> tuple[Report, bool]:
-        """Get or create the reporter's open report of the post, or of the user without a post.
-
-        The second value is True if the report is new.
-        """
         subject: dict[str, Any] = {"post": post} if post else {"excerpt": ""}
         defaults = {"reason": reason, "comment": comment, "excerpt": post.body if post else ""}
         return self.open().get_or_create(

@@ -35,9 +35,9 @@ def test_blocked_user_sees_same_as_for_unknown_user(client, alice, bob, make_use
     client.force_login(bob)
     paths = ["/@{}/", "/@{}/card/", "/@{}/block/", "/@{}/report/", "/@{}/followers/"]
     for path in paths:
-        theirs, nobodys = client.get(path.format("alice")), client.get(path.format("nobody"))
-        assert theirs.status_code == nobodys.status_code == 404
-        assert without_variable_parts(theirs) == without_variable_parts(nobodys)
+        blocker, unknown = client.get(path.format("alice")), client.get(path.format("nobody"))
+        assert blocker.status_code == unknown.status_code == 404
+        assert without_variable_parts(blocker) == without_variable_parts(unknown)
     for verb in ("mute", "block", "follow"):
         assert client.post(f"/@alice/{verb}/").status_code == 404
 

@@ -44,9 +44,8 @@ def test_block_list_is_paginated_in_constant_queries(client, alice, django_asser
         Mute.objects.bulk_create(
             Mute(muter=alice, muted=person) for person in make_users(f"m{prefix}", count)
         )
-        with django_assert_num_queries(
-            6
-        ):  # session, user, blocks, mutes, latest exports, progress bars
+        # Session, user, blocks, mutes, latest exports, progress bars.
+        with django_assert_num_queries(6):
             first = client.get(URL)
     older = client.get(URL, {"blocked": first.context["blocks"].older})
     assert len(older.context["blocks"].items) == 2

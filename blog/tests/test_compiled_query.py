@@ -31,7 +31,7 @@ def test_each_call_uses_its_own_values(alice, bob):
 def test_compiled_query_accepts_times(alice):
     Notification.objects.upsert(alice.pk, "welcome", {})
     changed_since = CompiledQuery(
-        lambda pk, then: Notification.objects.filter(user=pk, updated_at__gte=then),
+        lambda pk, since: Notification.objects.filter(user=pk, updated_at__gte=since),
         PK_PLACEHOLDER,
         TIME_PLACEHOLDER,
     )

@@ -155,9 +155,8 @@ def test_report_rejects_put(as_alice, url):
 def test_report_form_makes_five_queries(as_alice, post, django_assert_num_queries):
     as_alice.get("/")
     for url in ("/@bob/report/", f"/posts/{post.pk}/report/"):
-        with django_assert_num_queries(
-            5
-        ):  # session, viewer, subject, latest exports, progress bars
+        # Session, viewer, subject, latest exports, progress bars.
+        with django_assert_num_queries(5):
             as_alice.get(url)
 
 

@@ -64,7 +64,6 @@ def test_report_page_rejects_post(as_alice, report):
 
 def test_report_page_makes_six_queries(as_alice, report, django_assert_num_queries):
     as_alice.get("/")
-    with django_assert_num_queries(
-        6
-    ):  # session, viewer, report, user, latest exports, progress bars
+    # Session, viewer, report, user, latest exports, progress bars.
+    with django_assert_num_queries(6):
         as_alice.get(report.get_absolute_url())
