@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class FollowManager(models.Manager["Follow"]):
     def follow(self, follower: User, followed: User) -> None:
         """Follow a user and notify them, unless already followed or a block is in the way."""
-        from ..notifications import notify_follow  # it imports the models
+        from ..notifications import notify_follow  # a circular import otherwise
 
         with transaction.atomic():
             # Lock the user: a concurrent block either waits for us or is visible to the check.
