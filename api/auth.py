@@ -30,11 +30,11 @@ class Token(HttpBearer):
         if token and token.is_read_only and request.method not in SAFE_METHODS:
             raise ApiError(403, _("This token may only read."))
         if token:
-            token.note_used()
+            token.touch_last_used()
         return token
 
     def authenticate(self, request: HttpRequest, token: str) -> ApiToken | None:
-        return ApiToken.objects.find(token)
+        return ApiToken.objects.find_valid(token)
 
 
 def enforce_rate_limit(request: HttpRequest, action: str) -> None:

@@ -3,14 +3,14 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from blog.models import MOST_TOKENS, TOKEN_NAME_LENGTH, ApiToken, TooManyTokens, User
+from blog.models import MAX_TOKENS, MAX_TOKEN_NAME_LENGTH, ApiToken, TooManyTokens, User
 
 
 class TokenForm(forms.Form):
     name = forms.CharField(
         label=_("Name"),
         help_text=_("So that you know it again: what will use it, and where."),
-        max_length=TOKEN_NAME_LENGTH,
+        max_length=MAX_TOKEN_NAME_LENGTH,
         error_messages={"required": _("Give it a name, so that you know it again.")},
     )
     is_read_only = forms.BooleanField(
@@ -33,7 +33,7 @@ class TokenForm(forms.Form):
         Return None, and add a form error, if the user has too many tokens.
         """
         try:
-            return ApiToken.objects.make(self.owner, **self.cleaned_data)
+            return ApiToken.objects.issue(self.owner, **self.cleaned_data)
         except TooManyTokens:
             message = _(
                 "You have %(most)d tokens, and more there cannot be. Revoke one that you do not"

@@ -27,7 +27,7 @@ SESSION_KEY = "made_token"  # holds the primary key and the encrypted secret of 
 @require_safe
 @login_required
 def token_list(request: PersonRequest) -> HttpResponse:
-    tokens = ApiToken.objects.alive(request.user).order_by("-created_at")
+    tokens = ApiToken.objects.valid_for(request.user).order_by("-created_at")
     return render(request, "api/token_list.html", {"tokens": tokens})
 
 

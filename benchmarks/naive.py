@@ -34,7 +34,7 @@ def export(author: Any, every: int = 1) -> str:
             {"body": post.body, "timestamp": post.created_at.isoformat().replace("+00:00", "Z")}
         )
         if done % every == 0:
-            Notification.objects.put(author.pk, "naive", {"progress": 100 * done // total})
+            Notification.objects.upsert(author.pk, "naive", {"progress": 100 * done // total})
             broker.hset("naive", "progress", str(100 * done // total))
     return json.dumps({"posts": posts})
 

@@ -116,7 +116,7 @@ def _measure() -> dict[str, float]:
     from blog.pagination import Page, first_page
 
     def page(reader: User, before: str | None) -> Page[Post]:
-        return first_page(Post.objects.followed_by(reader, before).select_related("author"), before)
+        return first_page(Post.objects.timeline_of(reader, before).select_related("author"), before)
 
     seconds = {}
     for name in READERS:
@@ -126,7 +126,7 @@ def _measure() -> dict[str, float]:
         seconds[f"{name} last"] = _timed(partial(page, reader, last))
     for name, text in SEARCHES.items():
         seconds[f"search {name}"] = _timed(partial(_search, text, reader))
-    seconds["counts"] = _timed(lambda: User.objects.described(reader).get(username="loud"))
+    seconds["counts"] = _timed(lambda: User.objects.with_profile(reader).get(username="loud"))
     return {name: 1000 * value for name, value in seconds.items()}
 
 
@@ -134,7 +134,7 @@ def _search(text: str, reader: Any) -> None:
     from blog.models import Post
     from blog.search.query import Question
 
-    if not Question(text).posts(Post.objects.offered_to(reader)).keys:
+    if not Question(text).posts(Post.objects.suggested_to(reader)).keys:
         raise RuntimeError(f"The search for {text} finds nothing.")
 
 

@@ -10,12 +10,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
-from .models import POST_LENGTH
+from .models import MAX_POST_LENGTH
 
 View = Callable[..., HttpResponse]
 
 KEY = "draft"
-LONGEST = 20 * POST_LENGTH  # more than anybody types; a session is no place to store things
+LONGEST = 20 * MAX_POST_LENGTH  # more than anybody types; a session is no place to store things
 
 
 def keeps_draft(*fields: str, leads_back: bool) -> Callable[[View], View]:

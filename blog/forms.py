@@ -14,17 +14,18 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from .models import (
-    COMMENT_LENGTH,
-    HIDDEN_REASON_LENGTH,
-    MESSAGE_LENGTH,
-    POST_LENGTH,
+    MAX_COMMENT_LENGTH,
+    MAX_HIDDEN_REASON_LENGTH,
+    MAX_MESSAGE_LENGTH,
+    MAX_POST_LENGTH,
     Post,
     Reason,
     User,
     time_zones,
 )
+from .notifications import notify_mention
 
-TEXT_ATTRIBUTES = {"class": "form-control", "dir": "auto", "data-limit": POST_LENGTH}
+TEXT_ATTRIBUTES = {"class": "form-control", "dir": "auto", "data-limit": MAX_POST_LENGTH}
 SENT_TWICE = timedelta(minutes=1)  # for so long the same words by the same person are the same post
 REGIONS = {
     *("Africa", "America", "Antarctica", "Arctic", "Asia"),
@@ -58,7 +59,7 @@ class WordsField(forms.CharField):
     widget = forms.Textarea
     default_error_messages = {"required": _("Your post is empty. Write a few words first.")}
 
-    def __init__(self, *, limit: int = POST_LENGTH, **kwargs: Any) -> None:
+    def __init__(self, *, limit: int = MAX_POST_LENGTH, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.limit = limit
         self.validators = [validate_storable, validate_visible, self.validate_length]
@@ -88,15 +89,19 @@ class PostForm(forms.ModelForm[Post]):
         fields = ["body"]
 
     def save(self, commit: bool = True) -> Post:
-        """A new post; or where the author has just written these very words, that one: the form was sent twice."""
+        """Save the post and notify the users it mentions.
+
+        Return the author's earlier post if this is a repeated submission: the same text within
+        SENT_TWICE.
+        """
         with transaction.atomic():
-            author = User.objects.select_for_update(no_key=True).get(
-                pk=self.instance.author_id
-            )  # one after the other
-            lately = author.posts.filter(created_at__gt=timezone.now() - SENT_TWICE)
-            return lately.filter(body=self.instance.body).newest_first().first() or super().save(
-                commit
-            )
+            # Lock the author, so that two concurrent submissions run one after the other.
+            author = User.objects.select_for_update(no_key=True).get(pk=self.instance.author_id)
+            recent = author.posts.filter(created_at__gt=timezone.now() - SENT_TWICE)
+            duplicate = recent.filter(body=self.instance.body).newest_first().first()
+            post = duplicate or super().save(commit)
+            notify_mention(post)
+        return post
 
 
 class PostEditForm(forms.ModelForm[Post]):
@@ -106,21 +111,24 @@ class PostEditForm(forms.ModelForm[Post]):
         pass
 
     def save(self, commit: bool = True) -> Post:
-        if self.has_changed():
-            self.instance.edited_at = timezone.now()
-            # Nothing else: staff may be hiding the post at this moment.
-            self.instance.save(update_fields=["body", "edited_at"])
+        """Save the change and notify the users it mentions."""
+        with transaction.atomic():
+            if self.has_changed():
+                self.instance.edited_at = timezone.now()
+                # Save no other field: staff may be hiding the post at the same time.
+                self.instance.save(update_fields=["body", "edited_at"])
+            notify_mention(self.instance)
         return self.instance
 
 
 class MessageForm(forms.Form):
     body = WordsField(
         label=_("Your message"),
-        limit=MESSAGE_LENGTH,
+        limit=MAX_MESSAGE_LENGTH,
         widget=forms.Textarea(
             attrs=TEXT_ATTRIBUTES
             | {
-                "data-limit": MESSAGE_LENGTH,
+                "data-limit": MAX_MESSAGE_LENGTH,
                 "rows": 2,
                 "aria-describedby": "message-limit message-error",
             }
@@ -231,13 +239,13 @@ class ReportForm(forms.Form):
     )
     comment = WordsField(
         label=_("What should staff know? (You need not write anything.)"),
-        limit=COMMENT_LENGTH,
+        limit=MAX_COMMENT_LENGTH,
         required=False,
         widget=forms.Textarea(
             attrs=TEXT_ATTRIBUTES
             | {
                 "rows": 4,
-                "data-limit": COMMENT_LENGTH,
+                "data-limit": MAX_COMMENT_LENGTH,
                 "aria-describedby": "comment-hint comment-error",
             }
         ),
@@ -250,7 +258,7 @@ class HideForm(forms.Form):
 
     reason = forms.CharField(
         label=_("Reason"),
-        max_length=HIDDEN_REASON_LENGTH,
+        max_length=MAX_HIDDEN_REASON_LENGTH,
         help_text=_("The author reads this."),
         widget=AdminTextareaWidget(attrs={"rows": 3}),
     )

@@ -81,7 +81,7 @@ def _states() -> Iterator[Metric]:
     yield _gauge(
         "microblog_account_mails",
         "Mails about accounts that wait.",
-        AccountMail.objects.waiting().count(),
+        AccountMail.objects.pending().count(),
     )
 
 

@@ -126,7 +126,7 @@ def resend_account_mails() -> None:
     if not due.exists():
         return
     known = _jobs_in_hand()
-    lost = [m for m in one_by_one(due) if m.job_id not in known and m.put_off()]
+    lost = [m for m in one_by_one(due) if m.job_id not in known and m.defer()]
     _until_false(account_jobs.enqueue_mail, lost)
 
 
@@ -185,7 +185,7 @@ def prune_rows() -> None:
         error="", bounce_reason=""
     )  # may hold an address
     Notification.objects.filter(name__startswith="export:", updated_at__lt=old).delete()
-    given_up, _ = AccountMail.objects.stale().delete()
+    given_up, _ = AccountMail.objects.expired().delete()
     if given_up:
         logger.error(
             "%d mails about accounts could not be sent for a day and are given up.", given_up

@@ -14,7 +14,7 @@ def make_api_client() -> Callable[..., Client]:
     """Create a client with a token of the given user, and without a session."""
 
     def make(owner: User, is_read_only: bool = False, **more: Any) -> Client:
-        _, secret = ApiToken.objects.make(owner, "A program", is_read_only)
+        _, secret = ApiToken.objects.issue(owner, "A program", is_read_only)
         return Client(
             headers={"authorization": f"Bearer {secret}"}, enforce_csrf_checks=True, **more
         )

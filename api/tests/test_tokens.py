@@ -172,4 +172,4 @@ def test_token_list_has_constant_query_count(careful, alice, django_assert_num_q
     for number in range(3):
         with django_assert_num_queries(5):
             careful.get(TOKENS)
-        ApiToken.objects.make(alice, f"Number {number}", is_read_only=True)
+        ApiToken.objects.issue(alice, f"Number {number}", is_read_only=True)

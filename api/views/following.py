@@ -7,7 +7,7 @@ from api.auth import enforce_rate_limit
 from api.schemas import Before, FollowPage, PersonOut, problem_responses
 from blog import deeds
 from blog.http import PersonRequest
-from blog.models import User, unblocked
+from blog.models import Follow, User, unblocked
 from blog.pagination import paginate
 
 router = Router(tags=[_("Following")])

@@ -51,7 +51,7 @@ def send_account_mail(mail_id: str, tries: int) -> None:
     mail = AccountMail.objects.select_related("about").filter(pk=mail_id, tries=tries).first()
     if mail is None or not mail.claim():
         return
-    if mail.is_pointless:
+    if mail.is_already_read:
         mail.delete()
         return
     message = EmailMultiAlternatives(

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import NamedTuple
 
-from blog.models import POST_LENGTH
+from blog.models import MAX_POST_LENGTH
 
 END = datetime(2026, 1, 1, tzinfo=UTC)  # fixed, so that every run creates the same posts
 MAX_HISTORY = timedelta(days=8 * 365)
@@ -124,8 +124,8 @@ EDGE_CASES = [
     "zero\u200bwidth\u200cand\u200djoiners\ufeffand\u00a0no-break\u00adsoft",
     "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft" * 3,
     "https://example.com/" + "a-very-long-path/" * 12 + "?q=1&r=%20#end",
-    "W" * POST_LENGTH,
-    "😀" * POST_LENGTH,
+    "W" * MAX_POST_LENGTH,
+    "😀" * MAX_POST_LENGTH,
     '{"posts": [{"body": "not really", "timestamp": null}]}',
     "null",
     "0",
@@ -183,7 +183,7 @@ def _body(random: Random, number: int) -> str:
     if random.random() < 0.1:
         return random.choice(SPANISH + CHINESE)
     sentences = [_sentence(random) for _ in range(random.choice((1, 1, 1, 2, 3)))]
-    return " ".join(sentences)[:POST_LENGTH]
+    return " ".join(sentences)[:MAX_POST_LENGTH]
 
 
 def _sentence(random: Random) -> str:

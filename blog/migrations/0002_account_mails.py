@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
                 ('text', models.TextField()),
                 ('html', models.TextField()),
                 ('tries', models.PositiveIntegerField(default=0)),
-                ('next_try_at', models.DateTimeField(default=blog.models.a_lease_from_now)),
+                ('next_try_at', models.DateTimeField(default=blog.models.lease_expiry)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='account_mails', to=settings.AUTH_USER_MODEL)),
             ],

@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
-from blog import badges
+from blog import notifications
 from blog.linkify import with_links
 from blog.pagination import cursor_of
 from blog.paths import path_to
@@ -42,7 +42,7 @@ def cursor(row: Model) -> str:
 @register.inclusion_tag("blog/_badge.html", takes_context=True)
 def unread_badge(context: RequestContext, name: str) -> dict[str, Any]:
     """How much of that kind the person has not read; notifications.js keeps it up to date."""
-    count = badges.unread(context["request"].user)[name]
+    count = notifications.unread_counts(context["request"].user)[name]
     return {"name": name, "count": count, "shown": "99+" if count > 99 else count}
 
 

@@ -116,7 +116,7 @@ def test_it_is_the_same_for_everyone_at_a_fixed_number_of_queries(
     for author in (alice, bob):
         baker.make(Post, author=author, body="for @alice", _quantity=5)
     as_visitor = client.get("/explore/feed/")
-    Block.objects.put(bob, alice)
+    Block.objects.block(bob, alice)
     client.force_login(alice)
     with django_assert_num_queries(2):
         assert client.get("/explore/feed/").content == as_visitor.content

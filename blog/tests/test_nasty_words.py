@@ -56,7 +56,7 @@ def test_every_page_escapes_it(client, alice, say, bob, body):
 @pytest.mark.parametrize("body", [*SCRIPTS, *EDGE_CASES])
 def test_json_brings_it_back(client, alice, body):
     post = baker.make(Post, author=alice, body=body)
-    _, secret = ApiToken.objects.make(alice, "A program", False)
+    _, secret = ApiToken.objects.issue(alice, "A program", False)
     answer = client.get(f"/api/v1/posts/{post.pk}/", headers={"authorization": f"Bearer {secret}"})
     assert json.loads(answer.content)["body"] == post.body
 
@@ -67,7 +67,7 @@ def test_what_cannot_be_seen_or_stored_is_refused(client, alice, body):
     sent = client.generic(
         "POST", "/posts/", **encoded(body), content_type="application/x-www-form-urlencoded"
     )
-    _, secret = ApiToken.objects.make(alice, "A program", False)
+    _, secret = ApiToken.objects.issue(alice, "A program", False)
     by_program = client.post(
         "/api/v1/posts/",
         json.dumps({"body": body}),

@@ -6,7 +6,7 @@ from django.utils import timezone
 from model_bakery import baker
 
 from blog.forms import SENT_TWICE, PostForm
-from blog.models import POST_LENGTH, Post
+from blog.models import MAX_POST_LENGTH, Post
 
 pytestmark = pytest.mark.django_db
 
@@ -41,9 +41,9 @@ def test_line_breaks_are_one_character(write):
 
 @pytest.mark.parametrize("character", ["a", "é", "字", "🌊"])
 def test_the_longest_post_has_280_code_points(write, character):
-    assert write(character * POST_LENGTH).status_code == 302
-    assert write(character * (POST_LENGTH + 1)).status_code == 422
-    assert Post.objects.get().body == character * POST_LENGTH
+    assert write(character * MAX_POST_LENGTH).status_code == 302
+    assert write(character * (MAX_POST_LENGTH + 1)).status_code == 422
+    assert Post.objects.get().body == character * MAX_POST_LENGTH
 
 
 def test_line_breaks_of_a_browser_do_not_count_double(write):

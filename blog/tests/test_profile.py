@@ -66,7 +66,7 @@ def test_the_counts_are_read_from_indexes(alice, crowd):
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL enable_seqscan = off")
             cursor.execute("SET LOCAL enable_bitmapscan = off")
-    plan = User.objects.described(alice).filter(username__lower="alice").explain()
+    plan = User.objects.with_profile(alice).filter(username__lower="alice").explain()
     whole = (
         r"SCAN (blog_|U\d)(?! USING INDEX blog_user_closed)"
         if connection.vendor == "sqlite"

@@ -119,7 +119,7 @@ def test_nobody_is_found_who_is_not_to_be_seen(client, alice, bob, why):
     if why == "closed":
         User.objects.filter(pk=bob.pk).update(is_active=False)
     else:
-        Block.objects.put(*((alice, bob) if why == "blocks" else (bob, alice)))
+        Block.objects.block(*((alice, bob) if why == "blocks" else (bob, alice)))
     page = client.get(URL, question).content.decode()
     assert 'href="/@bob/"' not in page
     assert "Nobody is called" in page
@@ -173,7 +173,7 @@ def test_nothing_is_found_that_is_not_to_be_seen(client, alice, bob, write, why)
     client.force_login(alice)
     assert "<mark>train</mark>" in client.get(URL, {"q": "train"}).content.decode()
     if why == "blocked":
-        Block.objects.put(bob, alice)
+        Block.objects.block(bob, alice)
     elif why == "muted":
         Mute.objects.create(muter=alice, muted=bob)
     elif why == "hidden":

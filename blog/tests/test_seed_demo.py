@@ -5,7 +5,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from blog.management import demo_data as demo
-from blog.models import POST_LENGTH, Follow, Message, Post, User
+from blog.models import MAX_POST_LENGTH, Follow, Message, Post, User
 
 pytestmark = pytest.mark.django_db
 

@@ -11,12 +11,13 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from .. import drafts, news
+from .. import drafts
 from .. import linkify as mentions
 from .. import rate_limits as limits
 from ..forms import MessageForm
 from ..http import PersonRequest, wants_fragment
 from ..models import Conversation, Message, Participant, User
+from ..notifications import notify_message
 from ..pagination import BEGINNING, PAGE_SIZE, Cursor, cursor_of, paginate, read_cursor, rows_since
 
 
@@ -26,7 +27,7 @@ def conversation_list(request: PersonRequest) -> HttpResponse:
     """The liveliest first, each with its last message."""
     places = request.user.conversations.listed_for(request.user).select_related("other")
     page = paginate(places, request.GET.get("before"), by="last_message_at")
-    last = Message.objects.last_of(page.items)
+    last = Message.objects.last_by_conversation(page.items)
     shown = [(place, last.get(place.conversation_id)) for place in page.items]
     return render(request, "blog/conversation_list.html", {"page": page, "conversations": shown})
 
@@ -60,9 +61,9 @@ def conversation_detail(request: PersonRequest, username: str) -> HttpResponse:
 def _say(place: Participant, body: str, after: Cursor | None) -> Conversation:
     """Whoever answers has read what their page showed."""
     with transaction.atomic():
-        conversation = Conversation.objects.between(place.person, place.other)
-        if message := conversation.say(place.person, place.other, body, after):
-            news.wrote(message)
+        conversation = Conversation.objects.get_or_create_between(place.person, place.other)
+        if message := conversation.add_message(place.person, place.other, body, after):
+            notify_message(message)
         if after and place.pk:
             place.mark_read(after)
     return conversation

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_POST, require_safe
 
-from .. import badges, notifications
+from .. import notifications
 from ..http import PersonRequest, wants_fragment
 from ..models import Notification
 from ..pagination import paginate
@@ -25,14 +25,14 @@ BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 @cache_control(no_store=True)
 def notification_list(request: PersonRequest) -> HttpResponse:
     """All the news, what is unread marked. Looking at it changes nothing: the page's script or a button says "read"."""
-    rows = request.user.notifications.news().visible_to(request.user).select_related("actor")
+    rows = request.user.notifications.listed().visible_to(request.user).select_related("actor")
     page = paginate(rows, request.GET.get("before"), by="updated_at")
     news = [
         (row, notifications.render(row.name, row.payload)["toast"])
         for row in page.items
         if _is_known(row)
     ]
-    has_unread = bool(badges.unread(request.user)["notifications"]) or any(
+    has_unread = bool(notifications.unread_counts(request.user)["notifications"]) or any(
         not row.read_at for row in page.items
     )
     context = {"page": page, "news": [item for item in news if item[1]], "has_unread": has_unread}
@@ -47,7 +47,7 @@ def notification_read(request: PersonRequest) -> HttpResponse:
         until = _moment(request.POST.get("until", ""))
     except (ValueError, OverflowError) as error:
         raise Http404("bad moment") from error
-    request.user.notifications.news().filter(updated_at__lte=until).mark_read()
+    request.user.notifications.listed().filter(updated_at__lte=until).mark_read()
     return HttpResponse(status=204) if wants_fragment(request) else redirect("notification-list")
 
 
@@ -65,11 +65,11 @@ def notification_poll(request: HttpRequest) -> JsonResponse:
     except (ValueError, OverflowError):
         message = _("“since” must be a time with its zone, such as 2026-11-23T10:00:00Z.")
         return JsonResponse({"error": message}, status=400)
-    told = Notification.objects.told(request.user, since - OVERLAP)
+    told = Notification.objects.changed_since(request.user, since - OVERLAP)
     return JsonResponse(
         {
             "since": _iso(max([since, *(row.updated_at for row in told)])),
-            "unread": badges.unread(request.user),
+            "unread": notifications.unread_counts(request.user),
             "notifications": [_as_json(row) for row in told if _is_known(row)],
         }
     )

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from .. import avatars, deeds, drafts
+from .. import avatars, drafts
 from ..forms import ProfileForm
 from ..http import PersonRequest, next_url, wants_fragment
 from ..models import Block, Follow, User, unblocked
@@ -24,7 +24,7 @@ from .posts import page_of
 
 @require_safe
 def profile(request: HttpRequest, username: str) -> HttpResponse:
-    person = User.objects.shown(request.user, username)
+    person = User.objects.find_profile(request.user, username)
     if person is None:
         return _blocked(request, username)
     if person.username != username:
@@ -44,7 +44,7 @@ def _blocked(request: HttpRequest, username: str) -> HttpResponse:
 
 def _person(request: HttpRequest, username: str) -> User:
     """The person of that name, with what a profile says of them; Http404 if there is none."""
-    person = User.objects.shown(request.user, username)
+    person = User.objects.find_profile(request.user, username)
     if person is None:
         raise Http404
     return person
@@ -115,13 +115,13 @@ def _people(
 @require_POST
 @limited("follow")
 def follow_create(request: HttpRequest, username: str) -> HttpResponse:
-    return _set_follow(request, username, deeds.follow)
+    return _set_follow(request, username, Follow.objects.follow)
 
 
 @require_POST
 @limited("follow")
 def follow_delete(request: HttpRequest, username: str) -> HttpResponse:
-    return _set_follow(request, username, deeds.unfollow)
+    return _set_follow(request, username, Follow.objects.unfollow)
 
 
 def _set_follow(

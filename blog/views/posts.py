@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from .. import deeds, drafts
+from .. import drafts
 from .. import linkify as mentions
 from .. import rate_limits as limits
 from ..forms import PostEditForm, PostForm
@@ -27,7 +27,7 @@ def home(request: HttpRequest) -> HttpResponse:
 def _home(request: HttpRequest, form: PostForm, status: int = 200) -> HttpResponse:
     before = request.GET.get("before")
     if request.user.is_authenticated:
-        posts = Post.objects.followed_by(request.user, before).select_related("author")
+        posts = Post.objects.timeline_of(request.user, before).select_related("author")
         page = first_page(posts, before)
         mentions.attach(page.items, request.user)
     else:
@@ -37,7 +37,7 @@ def _home(request: HttpRequest, form: PostForm, status: int = 200) -> HttpRespon
 
 def page_of(request: HttpRequest, posts: PostQuerySet) -> Page[Post]:
     """The page of posts that is asked for, with what `blog/_post.html` shows of them."""
-    page = paginate(posts.described(request.user), request.GET.get("before"))
+    page = paginate(posts.with_author(request.user), request.GET.get("before"))
     mentions.attach(page.items, request.user)
     return page
 
@@ -45,7 +45,7 @@ def page_of(request: HttpRequest, posts: PostQuerySet) -> Page[Post]:
 @require_safe
 def explore(request: HttpRequest) -> HttpResponse:
     """What everyone has written."""
-    page = page_of(request, Post.objects.offered_to(request.user))
+    page = page_of(request, Post.objects.suggested_to(request.user))
     return render(request, "blog/explore.html", {"page": page})
 
 
@@ -58,7 +58,7 @@ def post_create(request: PersonRequest) -> HttpResponse:
     if seconds := limits.wait(request, "post"):
         form.add_error("body", limits.message(seconds))
         return limits.with_retry(_home(request, form, status=429), seconds)
-    post = deeds.publish(form)
+    post = form.save()
     if wants_fragment(request):
         mentions.attach([post], request.user)
         return render(request, "blog/_post.html", {"post": post}, status=201)
@@ -68,7 +68,7 @@ def post_create(request: PersonRequest) -> HttpResponse:
 
 @require_safe
 def post_detail(request: HttpRequest, pk: int) -> HttpResponse:
-    post = get_object_or_404(Post.objects.visible_to(request.user).described(request.user), pk=pk)
+    post = get_object_or_404(Post.objects.visible_to(request.user).with_author(request.user), pk=pk)
     mentions.attach([post], request.user)
     return render(request, "blog/post_detail.html", {"post": post})
 
@@ -87,7 +87,7 @@ def post_edit(request: PersonRequest, pk: int) -> HttpResponse:
     if seconds := limits.wait(request, "post"):  # each change can call other people
         form.add_error("body", limits.message(seconds))
         return limits.with_retry(_edit(request, post, form, status=429), seconds)
-    deeds.publish(form)
+    form.save()
     messages.success(request, _("Your post is changed."))
     return redirect(post)
 

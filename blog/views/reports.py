@@ -28,7 +28,7 @@ def person_report(request: PersonRequest, username: str) -> HttpResponse:
 @drafts.keeps_draft("reason", "comment", leads_back=True)
 def post_report(request: PersonRequest, pk: int) -> HttpResponse:
     posts = (
-        Post.objects.visible_to(request.user).exclude(author=request.user).described(request.user)
+        Post.objects.visible_to(request.user).exclude(author=request.user).with_author(request.user)
     )
     post = get_object_or_404(posts, pk=pk)
     return _report(request, post.author, post)
@@ -43,7 +43,7 @@ def _report(request: PersonRequest, person: User, post: Post | None) -> HttpResp
     if seconds := limits.wait(request, "report"):
         form.add_error(None, limits.message(seconds))
         return limits.with_retry(_form(request, form, person, post, status=429), seconds)
-    report, is_new = Report.objects.put(request.user, person, post, **form.cleaned_data)
+    report, is_new = Report.objects.get_or_create_open(request.user, person, post, **form.cleaned_data)
     if not is_new:
         messages.info(request, _("You have reported this already."))
     return redirect(report)
@@ -65,5 +65,5 @@ def _form(
 def report_detail(request: PersonRequest, pk: int) -> HttpResponse:
     """Thanks, or what came of it; and the offer to keep away from the person."""
     report = get_object_or_404(request.user.reports, pk=pk)
-    person = User.objects.described(request.user).filter(pk=report.person_id).first()
+    person = User.objects.with_profile(request.user).filter(pk=report.person_id).first()
     return render(request, "blog/report_detail.html", {"report": report, "person": person})

@@ -43,7 +43,7 @@ def block_create(request: PersonRequest, username: str) -> HttpResponse:
     """Asks once; the answer is a POST."""
     person = _another(request, username)
     if request.method == "POST":
-        Block.objects.put(request.user, person)
+        Block.objects.block(request.user, person)
         return redirect(person)
     return render(request, "blog/block_create.html", {"person": person})
 

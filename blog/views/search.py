@@ -30,8 +30,8 @@ def search(request: HttpRequest) -> HttpResponse:
 
 
 def _posts(request: HttpRequest, question: Question, start: int) -> dict[str, object]:
-    found = question.posts(Post.objects.offered_to(request.user))
-    rows = Post.objects.described(request.user).in_bulk(found.keys[start : start + PAGE_SIZE])
+    found = question.posts(Post.objects.suggested_to(request.user))
+    rows = Post.objects.with_author(request.user).in_bulk(found.keys[start : start + PAGE_SIZE])
     posts = [rows[key] for key in found.keys[start : start + PAGE_SIZE] if key in rows]
     mentions.attach(posts, request.user)
     return {"posts": posts, **_outcome(found, start)}
@@ -39,7 +39,7 @@ def _posts(request: HttpRequest, question: Question, start: int) -> dict[str, ob
 
 def _people(request: HttpRequest, question: Question, start: int) -> dict[str, object]:
     found = question.people(User.objects.visible_to(request.user))
-    shown = User.objects.described(request.user).in_bulk(found.keys[start : start + PAGE_SIZE])
+    shown = User.objects.with_profile(request.user).in_bulk(found.keys[start : start + PAGE_SIZE])
     people = [shown[key] for key in found.keys[start : start + PAGE_SIZE] if key in shown]
     return {"people": people, **_outcome(found, start)}
 

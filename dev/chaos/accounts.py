@@ -84,9 +84,9 @@ def _acquaint(people: list[User]) -> None:
     """Let each follow the one before, and write to them."""
     for other, one in pairwise(people):
         Follow.objects.create(follower=one, followed=other)
-        conversation = Conversation.objects.between(one, other)
+        conversation = Conversation.objects.get_or_create_between(one, other)
         for number in range(5):
-            conversation.say(one, other, f"{number} from {one}")
+            conversation.add_message(one, other, f"{number} from {one}")
 
 
 class Crowd:

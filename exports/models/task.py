@@ -342,9 +342,9 @@ class ExportTask(models.Model):
 
     def announce(self, mail: ExportMail | None = None, **more: Any) -> None:
         """Tell the owner's pages how things stand, and what else is known of it."""
-        is_news = not self.is_unfinished
-        Notification.objects.put(
-            self.owner_id, self.notification_name, self.facts(mail) | more, is_news=is_news
+        is_listed = not self.is_unfinished
+        Notification.objects.upsert(
+            self.owner_id, self.notification_name, self.facts(mail) | more, is_listed=is_listed
         )
 
     def facts(self, mail: ExportMail | None = None) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from django import template
 from django.db.models import QuerySet
 from django.template import RequestContext
 
-from blog.models import NOBODY, Notification, Prepared, User
+from blog.models import PK_PLACEHOLDER, CompiledQuery, Notification, User
 from exports.archive.kinds import KINDS, Kind
 from exports.models import ExportTask
 from exports.offers import Offer, offers
@@ -22,9 +22,9 @@ def _news_of(pk: int) -> QuerySet[Notification]:
     ]
 
 
-_news = Prepared(_news_of, NOBODY)
-_bars = Prepared(
-    lambda pk: ExportTask.objects.in_progress().filter(owner=pk).order_by("created_at"), NOBODY
+_news = CompiledQuery(_news_of, PK_PLACEHOLDER)
+_bars = CompiledQuery(
+    lambda pk: ExportTask.objects.in_progress().filter(owner=pk).order_by("created_at"), PK_PLACEHOLDER
 )
 
 
@@ -53,7 +53,7 @@ def export_bars(context: RequestContext) -> dict[str, Any]:
     last_words = [describe(item.payload)["toast"] for item in news if item.read_at is None]
     return {
         "bars": [progress(task) for task in _bars(user.pk)],
-        "opened_at": getattr(user, "asked_at", None),
+        "opened_at": getattr(user, "loaded_at", None),
         "since": news[0].updated_at if news else None,
         "failures": [toast for toast in last_words if toast and toast["level"] != "success"],
     }

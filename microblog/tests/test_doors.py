@@ -87,7 +87,7 @@ def names(people, make_user, archived):
         "post": baker.make(Post, author=alice, body="Hello").pk,
         "report": baker.make(Report, reporter=alice, person=carol, reason="spam").pk,
         "task": archived.pk,
-        "token": ApiToken.objects.make(alice, "A program", False)[0].pk,
+        "token": ApiToken.objects.issue(alice, "A program", False)[0].pk,
         "session": alice.usersession_set.get().pk,
         "person": alice.pk,
         "group": Group.objects.get(name="Support").pk,

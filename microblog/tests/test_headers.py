@@ -89,7 +89,7 @@ def test_what_staff_get(browser, staff, path):
 
 
 def test_what_programs_get(browser, alice):
-    _, secret = ApiToken.objects.make(alice, "A program", False)
+    _, secret = ApiToken.objects.issue(alice, "A program", False)
     check(
         browser.get("/api/v1/profile/", secure=True, headers={"authorization": f"Bearer {secret}"})
     )

@@ -7,7 +7,7 @@ from allauth.account.models import EmailAddress
 from django.utils import timezone
 from model_bakery import baker
 
-from blog.models import SIGN_UP_KEPT, Post, User
+from blog.models import SIGN_UP_RETENTION, Post, User
 
 pytestmark = pytest.mark.django_db
 
@@ -31,7 +31,7 @@ def test_old_unconfirmed_sign_up_is_selected(carol, alice):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"date_joined": timezone.now() - SIGN_UP_KEPT + timedelta(hours=1)},
+        {"date_joined": timezone.now() - SIGN_UP_RETENTION + timedelta(hours=1)},
         {"last_login": timezone.now()},
         {"is_staff": True},
         {"is_superuser": True},

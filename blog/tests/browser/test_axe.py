@@ -142,14 +142,14 @@ def test_keeping_away_and_reporting(visit, alice, bob, make_user):
     visit.page.goto(f"{visit.address}/@bob/")
     visit.page.locator(".more summary").first.click()
     visit.look_here()
-    Block.objects.put(alice, bob)
+    Block.objects.block(alice, bob)
     visit.look("/@bob/", "/settings/blocks/")
 
 
 def test_news_and_search(visit, alice, bob):
     visit.sign_in()
     visit.look("/notifications/all/", "/settings/notifications/")
-    deeds.follow(baker.make(User, username="carol", email=""), alice)
+    Follow.objects.follow(baker.make(User, username="carol", email=""), alice)
     visit.look("/notifications/all/")
     baker.make(Post, author=bob, body="the train", _quantity=21)
     visit.look(
@@ -193,7 +193,7 @@ def test_messages(visit, alice, bob, say):
     visit.page.locator("form[data-message] button").click()
     visit.page.locator("#message-error").wait_for()
     visit.look_here()
-    Block.objects.put(bob, alice)
+    Block.objects.block(bob, alice)
     visit.look("/messages/@bob/")
 
 

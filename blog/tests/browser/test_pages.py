@@ -159,7 +159,7 @@ def progress(user, value, **more):
         "text": "Working",
         "toast": None,
     }
-    Notification.objects.put(
+    Notification.objects.upsert(
         user.pk, "work:one", data | {"value": value, "label": f"{value} of 100 posts"} | more
     )
 

@@ -18,7 +18,7 @@ def archives(alice, bob):
     """Alice's archives, by kind."""
     Post.objects.create(author=alice, body="one")
     Follow.objects.create(follower=alice, followed=bob)
-    Conversation.objects.between(alice, bob).say(bob, alice, "hello")
+    Conversation.objects.get_or_create_between(alice, bob).add_message(bob, alice, "hello")
     found = {}
     for kind in KINDS:
         out = io.BytesIO()

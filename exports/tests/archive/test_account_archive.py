@@ -300,7 +300,7 @@ def test_all_sections_share_one_snapshot(
         Post.objects.create(author=alice, body="written during the build")
         write_message(bob, alice, "said during the build", 60)
         Follow.objects.all().delete()
-        Notification.objects.put(alice.pk, "follow:8", {})
+        Notification.objects.upsert(alice.pk, "follow:8", {})
 
     def report(rows_done):
         if rows_done and not changes:

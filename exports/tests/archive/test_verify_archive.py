@@ -192,7 +192,7 @@ def test_conversation_counts_as_its_messages(
     account: Path, alice: User, bob: User, read_archive: Any
 ) -> None:
     for body in ("hello", "again"):
-        Conversation.objects.between(alice, bob).say(alice, bob, body)
+        Conversation.objects.get_or_create_between(alice, bob).add_message(alice, bob, body)
     account.write_bytes(read_archive(alice, "account"))
     assert "OK: 5 entries" in verify(account)
     with zipfile.ZipFile(account) as zip_file:

@@ -34,10 +34,10 @@ def alice(
     write_posts(alice, 900)
     Follow.objects.create(follower=alice, followed=bob)
     Follow.objects.create(follower=bob, followed=alice)
-    conversation = Conversation.objects.between(alice, bob)
+    conversation = Conversation.objects.get_or_create_between(alice, bob)
     for number in range(20):
         sender, recipient = (alice, bob) if number % 2 else (bob, alice)
-        conversation.say(sender, recipient, f"Message {number}")
+        conversation.add_message(sender, recipient, f"Message {number}")
     return alice
 
 

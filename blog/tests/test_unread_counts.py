@@ -5,14 +5,14 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from blog import badges
 from blog.models import Block, Message, Mute, User
+from blog.notifications import unread_counts
 
 pytestmark = pytest.mark.django_db
 
 
 def badge(client):
-    """Whether it is shown, and what it says."""
+    """Return whether the messages badge is visible, and its text."""
     page = client.get("/").content.decode()
     hidden, count = re.search(
         r'data-badge="messages"( hidden)?><span data-count>(.*?)</span>', page
@@ -20,31 +20,31 @@ def badge(client):
     return not hidden, count
 
 
-def test_it_counts_what_the_person_has_not_read(alice, bob, say):
+def test_unread_messages_are_counted(alice, bob, say):
     say(bob, alice)
     say(alice, bob)
     say(bob, alice)
-    assert badges.unread(alice) == {"messages": 2, "notifications": 0}
-    assert badges.unread(bob) == {"messages": 1, "notifications": 0}
+    assert unread_counts(alice) == {"messages": 2, "notifications": 0}
+    assert unread_counts(bob) == {"messages": 1, "notifications": 0}
     Message.objects.update(read_at=timezone.now())
-    assert badges.unread(alice) == {"messages": 0, "notifications": 0}
+    assert unread_counts(alice) == {"messages": 0, "notifications": 0}
 
 
-@pytest.mark.parametrize("silence", ["block", "blocked", "mute", "closed account"])
-def test_what_the_person_shall_not_come_across_is_not_counted(alice, bob, say, silence):
+@pytest.mark.parametrize("reason", ["block", "blocked", "mute", "inactive"])
+def test_messages_of_unwanted_senders_are_not_counted(alice, bob, say, reason):
     say(bob, alice)
-    if silence == "block":
-        Block.objects.put(alice, bob)
-    elif silence == "blocked":
-        Block.objects.put(bob, alice)
-    elif silence == "mute":
+    if reason == "block":
+        Block.objects.block(alice, bob)
+    elif reason == "blocked":
+        Block.objects.block(bob, alice)
+    elif reason == "mute":
         Mute.objects.create(muter=alice, muted=bob)
     else:
         User.objects.filter(pk=bob.pk).update(is_active=False)
-    assert badges.unread(alice) == {"messages": 0, "notifications": 0}
+    assert unread_counts(alice) == {"messages": 0, "notifications": 0}
 
 
-def test_the_navigation_shows_it_where_there_is_anything(client, alice, bob, say):
+def test_navigation_shows_badge_of_unread_messages(client, alice, bob, say):
     client.force_login(alice)
     assert badge(client) == (False, "0")
     message = say(bob, alice)
@@ -56,48 +56,49 @@ def test_the_navigation_shows_it_where_there_is_anything(client, alice, bob, say
     assert badge(client) == (True, "99+")
 
 
-def test_a_visitor_has_none(client):
+def test_anonymous_page_has_no_badge(client):
     assert "data-badge" not in client.get("/").content.decode()
 
 
-def test_the_poll_tells_it_and_who_wrote_in_three_queries(
+def test_poll_returns_unread_counts_in_three_queries(
     client, alice, bob, say, django_assert_num_queries
 ):
     client.force_login(alice)
     for _ in range(2):
         say(bob, alice, "our secret")
-    with django_assert_num_queries(3) as queries:  # session, person with badges, notifications
+    with django_assert_num_queries(3) as queries:  # session, user with badges, notifications
         response = client.get("/notifications/")
     assert all(query["sql"].startswith("SELECT") for query in queries.captured_queries)
     assert response.json()["unread"] == {"messages": 2, "notifications": 0}
-    (told,) = response.json()["notifications"]
-    assert told["data"] == {
+    (notification,) = response.json()["notifications"]
+    assert notification["data"] == {
         "toast": {"level": "info", "text": "bob wrote to you", "url": "/messages/@bob/"}
     }
     assert "our secret" not in response.content.decode()
 
 
-def test_an_inactive_person_is_nobody(client, alice):
+def test_inactive_user_is_signed_out(client, alice):
     client.force_login(alice)
     User.objects.filter(pk=alice.pk).update(is_active=False)
     assert client.get("/notifications/").status_code == 401
 
 
-def test_it_is_counted_from_the_index_of_unread_messages(alice, bob, say):
+def test_unread_count_uses_index(alice, bob, say):
     say(bob, alice)
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
-    plan = User.objects.with_unread(alice.pk).explain()
+    plan = User.objects.with_badges(alice.pk).explain()
     assert "blog_message_unread" in plan
     assert "Seq Scan" not in plan
 
 
-def test_whoever_is_signed_in_is_found_by_a_statement_that_is_kept(alice, bob, say):
+def test_find_with_badges_returns_same_as_with_badges(alice, bob, say):
     for reader, count in ((alice, 0), (bob, 2)):
         for _ in range(count):
             say(alice, reader)
-        [expected], found = User.objects.with_unread(reader.pk), User.objects.signed_in(reader.pk)
+        expected = User.objects.with_badges(reader.pk).get()
+        found = User.objects.find_with_badges(reader.pk)
         assert (found, found.username, found.unread_messages) == (expected, reader.username, count)
-        assert abs(vars(found)["asked_at"] - vars(expected)["asked_at"]) < timedelta(seconds=5)
-    assert User.objects.signed_in(0) is None
+        assert abs(vars(found)["loaded_at"] - vars(expected)["loaded_at"]) < timedelta(seconds=5)
+    assert User.objects.find_with_badges(0) is None

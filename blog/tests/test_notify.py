@@ -8,17 +8,11 @@ from blog.models import MAIL_LEASE, AccountMail, Block, Mute, Notification, Post
 pytestmark = pytest.mark.django_db
 
 
-def told(user):
+def notification_names(user):
     return list(user.notifications.order_by("pk").values_list("name", flat=True))
 
 
-@pytest.fixture
-def as_alice(client, alice):
-    client.force_login(alice)
-    return client
-
-
-def test_a_new_follower_is_news_once(as_alice, alice, bob):
+def test_repeated_follow_notifies_once(as_alice, alice, bob):
     for _ in range(2):
         as_alice.post("/@bob/follow/")
         as_alice.post("/@bob/unfollow/")
@@ -27,85 +21,78 @@ def test_a_new_follower_is_news_once(as_alice, alice, bob):
     assert (row.name, row.actor, row.payload) == (f"follow:{alice.pk}", alice, {"name": "alice"})
 
 
-def test_whom_a_post_names_is_told_once(as_alice, alice, bob, make_user):
+def test_mention_notifies_each_user_once(as_alice, alice, bob, make_user):
     make_user("carol")
     as_alice.post("/posts/", {"body": "@bob and @Bob, but not @nobody or myself, @alice"})
     post = alice.posts.get()
-    assert told(bob) == [f"mention:{post.pk}"]
+    assert notification_names(bob) == [f"mention:{post.pk}"]
     as_alice.post(f"/posts/{post.pk}/edit/", {"body": "@bob and @carol"})
-    assert [told(person) for person in User.objects.order_by("pk")] == [
+    assert [notification_names(user) for user in User.objects.order_by("pk")] == [
         [],
         *[[f"mention:{post.pk}"]] * 2,
     ]
 
 
-def test_a_post_that_staff_hid_calls_nobody(as_alice, alice, bob):
+def test_hidden_post_notifies_nobody(as_alice, alice, bob):
     post = baker.make(Post, author=alice, hidden_at=timezone.now())
     as_alice.post(f"/posts/{post.pk}/edit/", {"body": "@bob"})
-    assert told(bob) == []
+    assert notification_names(bob) == []
 
 
-def test_a_post_cannot_call_everybody(as_alice, make_user):
-    people = [make_user(f"p{number}") for number in range(12)]
-    as_alice.post("/posts/", {"body": " ".join(f"@{person.username}" for person in people)})
+def test_post_notifies_at_most_ten_users(as_alice, make_user):
+    users = [make_user(f"p{number}") for number in range(12)]
+    as_alice.post("/posts/", {"body": " ".join(f"@{user.username}" for user in users)})
     assert Notification.objects.count() == 10
 
 
-def test_what_goes_takes_its_news_along(as_alice, alice, bob):
+def test_notifications_are_deleted_with_post_and_actor(as_alice, alice, bob):
     as_alice.post("/posts/", {"body": "@bob"})
     as_alice.post("/@bob/follow/")
     Post.objects.all().delete()
-    assert told(bob) == [f"follow:{alice.pk}"]
+    assert notification_names(bob) == [f"follow:{alice.pk}"]
     alice.delete()
-    assert told(bob) == []
+    assert notification_names(bob) == []
 
 
 @pytest.mark.parametrize("blocker", ["alice", "bob"])
-def test_nothing_is_told_across_a_block(as_alice, alice, bob, blocker):
-    Block.objects.put(*((alice, bob) if blocker == "alice" else (bob, alice)))
+def test_mention_across_block_notifies_nobody(as_alice, alice, bob, blocker):
+    Block.objects.block(*((alice, bob) if blocker == "alice" else (bob, alice)))
     as_alice.post("/posts/", {"body": "@bob"})
-    assert told(bob) == []
+    assert notification_names(bob) == []
 
 
 @pytest.mark.parametrize(
-    ("choice", "deed", "subject"),
+    ("setting", "url", "subject"),
     [
-        (
-            "has_follow_mail",
-            lambda client: client.post("/@bob/follow/"),
-            "[Microblog] alice follows you now",
-        ),
-        (
-            "has_mention_mail",
-            lambda client: client.post("/posts/", {"body": "@bob"}),
-            "[Microblog] alice mentioned you",
-        ),
+        ("has_follow_mail", "/@bob/follow/", "[Microblog] alice follows you now"),
+        ("has_mention_mail", "/posts/", "[Microblog] alice mentioned you"),
     ],
+    ids=["follow", "mention"],
 )
-def test_it_comes_by_mail_where_it_is_wished(
-    as_alice, alice, bob, new_mails, choice, deed, subject
+def test_follow_and_mention_are_mailed_when_enabled(
+    as_alice, bob, new_mails, setting, url, subject
 ):
-    User.objects.filter(pk=bob.pk).update(**{choice: True})
+    User.objects.filter(pk=bob.pk).update(**{setting: True})
     with new_mails() as mails:
-        deed(as_alice)
+        as_alice.post(url, {"body": "@bob"})
     assert [(mail.subject, mail.to) for mail in mails] == [(subject, [bob.email])]
     assert "/settings/notifications/" in mails[0].body
 
 
-@pytest.mark.parametrize("why_not", ["not wished", "muted", "unconfirmed"])
-def test_it_does_not_otherwise(as_alice, alice, bob, new_mails, why_not):
-    User.objects.filter(pk=bob.pk).update(has_mention_mail=why_not != "not wished")
-    if why_not == "muted":
+@pytest.mark.parametrize("reason", ["not wished", "muted", "unconfirmed"])
+def test_unwanted_mention_is_not_mailed(as_alice, alice, bob, new_mails, reason):
+    User.objects.filter(pk=bob.pk).update(has_mention_mail=reason != "not wished")
+    if reason == "muted":
         Mute.objects.create(muter=bob, muted=alice)
-    if why_not == "unconfirmed":
+    if reason == "unconfirmed":
         bob.emailaddress_set.update(verified=False)
     with new_mails() as mails:
         as_alice.post("/posts/", {"body": "@bob"})
     assert not mails
 
 
-def a_minute_later(mailoutbox):
-    """The mails that the sweeper has sent by then."""
+def send_due_mails(mailoutbox):
+    """Make all mails due, send them as the sweeper does, and return them."""
     AccountMail.objects.update(next_try_at=timezone.now())
     before = len(mailoutbox)
     for mail in AccountMail.objects.due():
@@ -113,14 +100,14 @@ def a_minute_later(mailoutbox):
     return mailoutbox[before:]
 
 
-def test_of_messages_the_first_unread_one_is_mailed_and_nothing_of_its_words(
+def test_first_unread_message_is_mailed_without_its_text(
     as_alice, alice, bob, new_mails, mailoutbox
 ):
     with new_mails() as mails:
         for body in ("a secret", "another", "another"):
             as_alice.post("/messages/@bob/", {"body": body})
     assert not mails
-    mails = a_minute_later(mailoutbox)
+    mails = send_due_mails(mailoutbox)
     assert [(mail.subject, mail.to) for mail in mails] == [
         ("[Microblog] alice wrote to you", [bob.email])
     ]
@@ -129,20 +116,20 @@ def test_of_messages_the_first_unread_one_is_mailed_and_nothing_of_its_words(
     bob.received_messages.update(read_at=timezone.now())
     as_alice.post("/messages/@bob/", {"body": "one more"})
     AccountMail.objects.update(created_at=timezone.now() - 2 * MAIL_LEASE)
-    assert AccountMail.objects.waiting().count() == 1
-    assert len(a_minute_later(mailoutbox)) == 1
+    assert AccountMail.objects.pending().count() == 1
+    assert len(send_due_mails(mailoutbox)) == 1
 
 
-def test_who_has_read_a_message_by_then_gets_no_mail_of_it(as_alice, bob, mailoutbox):
+def test_message_read_in_time_is_not_mailed(as_alice, bob, mailoutbox):
     as_alice.post("/messages/@bob/", {"body": "Hello"})
-    assert not AccountMail.objects.waiting().exists()
+    assert not AccountMail.objects.pending().exists()
     bob.received_messages.update(read_at=timezone.now())
-    assert not a_minute_later(mailoutbox)
+    assert not send_due_mails(mailoutbox)
     assert not AccountMail.objects.exists()
 
 
-def test_who_has_read_the_first_of_two_gets_it(as_alice, bob, mailoutbox):
+def test_mail_is_sent_when_later_message_is_unread(as_alice, bob, mailoutbox):
     for body in ("Hello", "Are you there?"):
         as_alice.post("/messages/@bob/", {"body": body})
     bob.received_messages.filter(body="Hello").update(read_at=timezone.now())
-    assert len(a_minute_later(mailoutbox)) == 1
+    assert len(send_due_mails(mailoutbox)) == 1
