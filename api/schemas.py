@@ -17,7 +17,7 @@ from blog.pagination import Page
 from exports.archive.kinds import KINDS
 from exports.archive.sections import as_time
 from exports.models import ErrorCode, ExportTask, MailStatus, Status
-from exports.progress import describe
+from exports.progress import render_progress
 
 Moment = Annotated[
     datetime, PlainSerializer(as_time), WithJsonSchema({"type": "string", "format": "date-time"})
@@ -213,8 +213,8 @@ class ExportOut(Schema):
 
     @classmethod
     def of(cls, task: ExportTask, facts: dict[str, Any]) -> "ExportOut":
-        """Of a task and the facts that are known of it: `told()` also has its place in line."""
-        shown = describe(facts)
+        """Of a task and the facts that are known of it: `last_payload()` also has its place in line."""
+        shown = render_progress(facts)
         is_settled = facts["mail"] in (MailStatus.SENT, MailStatus.GAVE_UP)
         return cls(
             id=task.pk,
@@ -240,7 +240,7 @@ class ExportPage(PageOut):
     @classmethod
     def of(cls, request: HttpRequest, page: Page[ExportTask]) -> "ExportPage":
         return cls(
-            items=[ExportOut.of(task, task.facts()) for task in page.items],
+            items=[ExportOut.of(task, task.payload()) for task in page.items],
             older=older(request, page),
         )
 

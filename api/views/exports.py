@@ -20,7 +20,7 @@ from exports import jobs
 from exports import requests as asking
 from exports.archive.kinds import KINDS
 from exports.models import ExportTask
-from exports.views import download
+from exports.views import archive_response
 
 router = Router(tags=[gettext_noop("Exports")])
 
@@ -50,14 +50,14 @@ def export_create(
         raise Refusal(422, errors=[("kind", _("There is no such kind of archive."))])
     count(request, "export")
     try:
-        task, is_new = asking.ask(request.user, data.kind)
-    except asking.Cooling as refusal:
-        seconds = math.ceil((refusal.last.next_request_at - timezone.now()).total_seconds())
+        task, is_new = asking.request_export(request.user, data.kind)
+    except asking.CooldownActive as refusal:
+        seconds = math.ceil((refusal.last_task.next_request_at - timezone.now()).total_seconds())
         raise Refusal(
-            429, refusal.words, headers={"Retry-After": str(max(1, seconds))}
+            429, refusal.message, headers={"Retry-After": str(max(1, seconds))}
         ) from refusal
-    except asking.NoRoom as refusal:
-        raise Refusal(503, refusal.words) from refusal
+    except asking.DiskFull as refusal:
+        raise Refusal(503, refusal.message) from refusal
     response["Location"] = site(reverse("api-1:export_detail", args=[task.pk]))
     return Status(201 if is_new else 200, _shown(task))
 
@@ -80,7 +80,7 @@ def export_cancel(request: PersonRequest, pk: UUID) -> ExportOut:
     task = get_object_or_404(request.user.export_tasks, pk=pk)
     if not task.cancel():
         raise Refusal(409, _("Too late to cancel: it has ended already."))
-    jobs.withdraw(task.job_id)
+    jobs.remove_job(task.job_id)
     return _shown(task)
 
 
@@ -98,8 +98,8 @@ def export_cancel(request: PersonRequest, pk: UUID) -> ExportOut:
     },
 )
 def export_download(request: PersonRequest, pk: UUID) -> HttpResponseBase:
-    return download(get_object_or_404(request.user.export_tasks.downloadable(), pk=pk))
+    return archive_response(get_object_or_404(request.user.export_tasks.downloadable(), pk=pk))
 
 
 def _shown(task: ExportTask) -> ExportOut:
-    return ExportOut.of(task, task.told() if task.is_unfinished else task.facts())
+    return ExportOut.of(task, task.last_payload() if task.is_unfinished else task.payload())

@@ -37,7 +37,7 @@ def test_news_is_listed_the_newest_first_and_marked(as_alice, alice, bob, follow
 
 def test_an_export_is_news_once_it_is_over_and_says_which_it_was(as_alice, alice):
     task = ExportTask.objects.create(owner=alice, kind="account")
-    task.announce()
+    task.notify_owner()
     assert "Nothing yet." in as_alice.get(URL).content.decode()
     task.claim()
     task.fail("ERROR", "")

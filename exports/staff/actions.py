@@ -39,15 +39,17 @@ class Action:
 
 
 def cancel(task: ExportTask, actor: User) -> Rest | None:
-    return partial(jobs.withdraw, task.job_id) if task.cancel(actor) else None
+    return partial(jobs.remove_job, task.job_id) if task.cancel(actor) else None
 
 
 def rescue(task: ExportTask, actor: User) -> Rest | None:
     """Hand it out anew. Whoever works at it still is fenced off, and stops at the next heartbeat."""
     if task.status == Status.RUNNING:
-        return partial(jobs.hand_out, task) if task.take_back(actor) else None
+        return partial(jobs.enqueue_next, task) if task.release(actor) else None
     old = task.job_id
-    return (lambda: jobs.withdraw(old) and jobs.hand_out(task)) if task.requeue(actor) else None
+    return (
+        (lambda: jobs.remove_job(old) and jobs.enqueue_next(task)) if task.requeue(actor) else None
+    )
 
 
 def resend(task: ExportTask, actor: User) -> Rest | None:
@@ -70,8 +72,8 @@ def request(task: ExportTask, actor: User) -> Rest | None:
     if not task.owner.is_active:
         return None
     try:
-        new, is_new = asking.put_down(task.owner, task.kind, task.language, actor)
-    except asking.NoRoom:
+        new, is_new = asking.create_task(task.owner, task.kind, task.language, actor)
+    except asking.DiskFull:
         return None
     return partial(jobs.enqueue_export, new) if is_new else None
 
@@ -96,7 +98,7 @@ ACTIONS = {
                 "Another e-mail, with another Message-ID, goes to the address that the owner has confirmed by now."
             ),
             "Ordered another e-mail.",
-            lambda task: task.can_be_mailed,
+            lambda task: task.is_resendable,
             resend,
         ),
         Action(

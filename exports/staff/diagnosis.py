@@ -15,8 +15,8 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from exports.models import ExportMail, ExportTask, MailStatus, Status, SweeperSign
-from exports.models.clock import from_now
+from exports.models import ExportMail, ExportTask, MailStatus, Status, SweeperHeartbeat
+from exports.models.concurrency import from_now
 
 from .actions import ACTIONS
 from .permissions import DASHBOARD, OPERATE
@@ -87,7 +87,7 @@ def _of_processes(known: Queue) -> Iterator[Mismatch]:
 
 
 def is_sweeper_silent() -> bool:
-    return not SweeperSign.objects.within(max(30, 6 * settings.EXPORT_TICK_SECONDS)).exists()
+    return not SweeperHeartbeat.objects.within(max(30, 6 * settings.EXPORT_TICK_SECONDS)).exists()
 
 
 def sweep() -> Remedy:
@@ -104,7 +104,7 @@ def _of_rows(known: Queue) -> Iterator[Mismatch]:
             _("Its owner's account is closed, and it still goes on."), _act("cancel", task), task
         )
     overlooked = (
-        ExportTask.objects.overlooked().filter(owner__is_active=True).select_related("owner")
+        ExportTask.objects.not_enqueued().filter(owner__is_active=True).select_related("owner")
     )
     if not known.is_away:
         for task in _beyond(overlooked.order_by("queued_at"), {*known.waiting, *_job_ids(known)}):
@@ -119,7 +119,7 @@ def _of_rows(known: Queue) -> Iterator[Mismatch]:
 
 
 def _of_running_rows(known: Queue) -> Iterator[Mismatch]:
-    for task in ExportTask.objects.lapsed().select_related("owner")[:MOST]:
+    for task in ExportTask.objects.lease_expired().select_related("owner")[:MOST]:
         text = _(
             "It is being built, says the row, but its worker has not been heard from for longer than a lease."
         )
@@ -133,7 +133,7 @@ def _of_running_rows(known: Queue) -> Iterator[Mismatch]:
             _("It is being built for longer than an export may take."), _act("rescue", task), task
         )
     if not known.is_away:
-        lapsed = ExportTask.objects.lapsed().filter(pk=OuterRef("pk"))
+        lapsed = ExportTask.objects.lease_expired().filter(pk=OuterRef("pk"))
         for task in _beyond(
             running.exclude(Exists(lapsed)).order_by("started_at"), _job_ids(known)
         ):
@@ -166,7 +166,7 @@ def _act(name: str, task: ExportTask) -> Remedy:
 
 def _of_mails(known: Queue) -> Iterator[Mismatch]:
     mails = ExportMail.objects.select_related("task__owner").order_by("next_try_at")
-    for mail in mails.lapsed()[:MOST]:
+    for mail in mails.lease_expired()[:MOST]:
         yield Mismatch(
             _("Its e-mail is being sent, says the row, but the sender has fallen silent."),
             sweep(),

@@ -35,12 +35,12 @@ def _cells(task: ExportTask, known: Queue, wait: list[int] | None) -> dict[str, 
         "status": task.status,
         "state": task.get_status_display(),
         "value": value,
-        "rows": progress.count(task.rows_done, task.rows_total, task.kind),
+        "rows": progress.render_count(task.rows_done, task.rows_total, task.kind),
         "place": str(known.place(task.job_id) or NOTHING),
         "attempts": _attempts(task),
         "worker": _worker(task, known) if is_running else NOTHING,
-        "heard": _ago(timezone.now() - task.heard_from_at)
-        if is_running and task.heard_from_at
+        "heard": _ago(timezone.now() - task.last_heartbeat_at)
+        if is_running and task.last_heartbeat_at
         else NOTHING,
         "estimate": _estimate(task, wait),
         "mail": _mail(task),
@@ -81,12 +81,12 @@ def _ago(age: timedelta) -> str:
 
 def _estimate(task: ExportTask, wait: list[int] | None) -> str:
     if task.status == Status.READY and wait:
-        return progress.minutes(wait[0], wait[1])
+        return progress.render_minutes(wait[0], wait[1])
     if task.status != Status.RUNNING or not task.started_at or not task.rows_done:
         return NOTHING
     pace = (timezone.now() - task.started_at).total_seconds() / task.rows_done
     minutes = int(pace * max(0, task.rows_total - task.rows_done) / 60)
-    return progress.minutes(minutes, minutes + 1)
+    return progress.render_minutes(minutes, minutes + 1)
 
 
 def _mail(task: ExportTask) -> str:

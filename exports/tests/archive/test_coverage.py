@@ -43,9 +43,9 @@ def test_a_new_field_is_noticed(monkeypatch):
     mood = models.CharField(name="mood", max_length=10)
     monkeypatch.setattr(Post._meta, "local_fields", [*Post._meta.local_fields, mood])
     assert list(coverage.gaps()) == ["blog.Post.mood is neither exported nor left out."]
-    assert [message.id for message in checks.account_coverage()] == ["exports.E010"]
+    assert [message.id for message in checks.check_account_coverage()] == ["exports.E010"]
     registered: set[Any] = set(registry.get_checks())
-    assert checks.account_coverage in registered
+    assert checks.check_account_coverage in registered
 
 
 def test_a_part_that_goes_is_noticed(monkeypatch):

@@ -89,7 +89,7 @@ def test_a_path_that_cannot_be_written_is_one_line(author: User, tmp_path: Path,
 
 
 def test_an_unknown_name_is_one_line() -> None:
-    with pytest.raises(CommandError, match=r"^There is nobody named 'no\\nbody'\.$"):
+    with pytest.raises(CommandError, match=r"^No user named 'no\\nbody'\.$"):
         export("no\nbody", Path("posts.json"))
 
 
@@ -102,4 +102,4 @@ def test_an_unknown_name_ends_the_process_with_1(
             ["manage.py", "export_posts", "nobody", f"--output={tmp_path}/posts.json"]
         )
     assert ended.value.code == 1
-    assert capsys.readouterr().err == "CommandError: There is nobody named 'nobody'.\n"
+    assert capsys.readouterr().err == "CommandError: No user named 'nobody'.\n"

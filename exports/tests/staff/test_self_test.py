@@ -136,5 +136,5 @@ def test_an_unknown_test_is_not_found(client, operator):
 
 
 def test_the_command_wants_to_know_whom_to_write_to():
-    with pytest.raises(CommandError, match="Where should the mail go"):
+    with pytest.raises(CommandError, match="No recipient"):
         call_command("selftest")

@@ -9,7 +9,7 @@ from django.utils import timezone
 from rq.suspension import is_suspended, suspend
 
 from exports import jobs
-from exports.models import ErrorCode, ExportMail, ExportTask, MailStatus, Status, SweeperSign
+from exports.models import ErrorCode, ExportMail, ExportTask, MailStatus, Status, SweeperHeartbeat
 
 pytestmark = pytest.mark.django_db
 
@@ -19,7 +19,7 @@ LONG_AGO = timedelta(hours=2)
 @pytest.fixture
 def look(client, operator, worker):
     """The page, on a site whose processes live."""
-    SweeperSign.objects.renew()
+    SweeperHeartbeat.objects.record_heartbeat()
     client.force_login(operator)
     return lambda: client.get("/admin/stuck/").content.decode()
 
@@ -46,7 +46,7 @@ def test_a_lost_job(look, task):
 
 
 def test_support_is_offered_only_what_they_may_do(client, support, worker, task):
-    SweeperSign.objects.renew()
+    SweeperHeartbeat.objects.record_heartbeat()
     client.force_login(support)
     change(task, queued_at=timezone.now() - LONG_AGO)
     page = client.get("/admin/stuck/").content.decode()
@@ -72,16 +72,16 @@ def test_a_build_that_no_worker_has(look, task):
     assert "a process without its parent" in look()
 
 
-def test_a_build_that_a_worker_has_is_no_mismatch(look, task, take):
-    take(task)
+def test_a_build_that_a_worker_has_is_no_mismatch(look, task, start_job):
+    start_job(task)
     task.claim()
     later = timezone.now() + timedelta(minutes=1)
     change(task, started_at=timezone.now() - timedelta(minutes=1), lease_expires_at=later)
     assert "Nothing is stuck." in look()
 
 
-def test_a_build_without_end(look, task, take):
-    take(task)
+def test_a_build_without_end(look, task, start_job):
+    start_job(task)
     task.claim()
     later = timezone.now() + timedelta(minutes=1)
     change(task, started_at=timezone.now() - LONG_AGO, lease_expires_at=later)
@@ -90,8 +90,8 @@ def test_a_build_without_end(look, task, take):
     assert is_offered(page, "rescue", task)
 
 
-def test_a_worker_that_works_in_vain(look, task, take):
-    take(task)
+def test_a_worker_that_works_in_vain(look, task, start_job):
+    start_job(task)
     task.cancel()
     change(task, finished_at=timezone.now() - LONG_AGO)
     page = look()
@@ -112,7 +112,7 @@ def test_no_worker(look, worker):
 
 
 def test_a_silent_sweeper_and_a_sweep_by_hand(look, client, operator):
-    SweeperSign.objects.all().delete()
+    SweeperHeartbeat.objects.all().delete()
     assert "gives no sign of life" in look()
     response = client.post("/admin/stuck/", {"remedy": "sweep"}, follow=True)
     assert "gives no sign of life" not in response.content.decode()
@@ -136,8 +136,8 @@ def test_a_job_whose_export_is_over_is_taken_off_the_queue(look, client, task):
     assert "Nothing is stuck." in look()
 
 
-def test_a_job_that_rq_takes_for_started(look, task, worker, take):
-    take(task)
+def test_a_job_that_rq_takes_for_started(look, task, worker, start_job):
+    start_job(task)
     task.cancel()
     worker.connection.delete(worker.executions_key)
     assert f"RQ takes job {task.job_id} for started, but no worker has it" in look()
