@@ -13,7 +13,6 @@ MIN_SECRET_LENGTH = 16
 
 
 def check_intervals(**options: Any) -> list[CheckMessage]:
-    """Check that a lease outlasts several heartbeats and sweeps, and that numbers are positive."""
     errors: list[CheckMessage] = []
     if 4 * max(settings.EXPORT_TICK_SECONDS, HEARTBEAT_SECONDS) > settings.EXPORT_LEASE_SECONDS:
         errors.append(
@@ -42,7 +41,6 @@ def check_intervals(**options: Any) -> list[CheckMessage]:
 
 
 def check_account_coverage(**options: Any) -> list[CheckMessage]:
-    """Check that each field about users is in the account archive or excluded with a reason."""
     hint = (
         "Add it to exports/archive/sections.py, or exclude it with a reason in "
         "exports/archive/coverage.py."
@@ -51,7 +49,6 @@ def check_account_coverage(**options: Any) -> list[CheckMessage]:
 
 
 def check_shared_services(**options: Any) -> list[CheckMessage]:
-    """Check that several hosts can all reach the archives, the database and the broker."""
     if not settings.SEVERAL_HOSTS:
         return []
     errors: list[CheckMessage] = []
@@ -128,7 +125,6 @@ def check_monitoring(**options: Any) -> list[CheckMessage]:
 
 
 def check_bounce_webhook(**options: Any) -> list[CheckMessage]:
-    """Warn, in `check --deploy`, if the mail provider's bounce reports would be lost."""
     if not settings.EMAIL_BACKEND.startswith("anymail.") or _webhook_secrets():
         return []
     return [

@@ -56,10 +56,9 @@ def send(mail: ExportMail) -> str:
 def compose(mail: ExportMail, address: str) -> EmailMultiAlternatives:
     """Return the message in the active language, with the archive attached if it is small."""
     task, kind = mail.task, KINDS[mail.task.kind]
+    is_archive = mail.purpose == Purpose.ARCHIVE
     is_attached = (
-        mail.purpose == Purpose.ARCHIVE
-        and not archive.is_packed(task)
-        and is_attachable(task.archive_bytes or 0)
+        is_archive and not archive.is_packed(task) and is_attachable(task.archive_bytes or 0)
     )
     context = {
         "task": task,
@@ -69,9 +68,10 @@ def compose(mail: ExportMail, address: str) -> EmailMultiAlternatives:
         "kind": kind,
         "delivery": kind.delivery(task.rows_total),
     }
+    subject = str(kind.words.subject if is_archive else kind.words.failure_subject)
     template = f"email/export_{mail.purpose.lower()}"
     message = EmailMultiAlternatives(
-        subject=settings.EMAIL_SUBJECT_PREFIX + _subject(mail),
+        subject=settings.EMAIL_SUBJECT_PREFIX + subject,
         body=render_to_string(f"{template}.txt", context),
         to=[address],
         headers={"Message-ID": mail.message_id, "Auto-Submitted": "auto-generated"}
@@ -90,11 +90,6 @@ def is_attachable(size: int) -> bool:
     """
     encoded = (size + 2) // 3 * 4
     return bool(MESSAGE_OVERHEAD_BYTES + encoded + encoded // 76 * 2 <= settings.EXPORT_MAIL_LIMIT)
-
-
-def _subject(mail: ExportMail) -> str:
-    words = KINDS[mail.task.kind].words
-    return str(words.subject if mail.purpose == Purpose.ARCHIVE else words.failure_subject)
 
 
 def _read_archive(task: ExportTask) -> bytes:

@@ -105,7 +105,6 @@ class Heartbeat:
         return True
 
     def _save_progress(self, rows_done: int) -> None:
-        """Write the progress to the job's meta data."""
         if self._job is None:
             return
         if self._progress_job is None:

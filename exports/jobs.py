@@ -43,7 +43,6 @@ def enqueue_export(task: ExportTask, *, at_front: bool = False) -> bool:
 
 
 def enqueue_mail(mail: ExportMail) -> bool:
-    """Enqueue a mail in front of all builds, after commit; return False if the broker is down."""
     return _enqueue(mail.job_id, deliver_mail, str(mail.pk), at_front=True)
 
 
@@ -59,11 +58,11 @@ def enqueue_next(task: ExportTask) -> bool:
 
 
 def remove_job(job_id: str) -> bool:
-    """Remove a job from the queue; return False if the broker is down, which does no harm."""
     try:
         django_rq.get_queue("default").remove(job_id)
     except RedisError as error:
-        logger.warning("Job %s stays in the queue, and will do nothing: %s", job_id, error)
+        # Harmless: the job will not be able to claim its row.
+        logger.warning("Job %s stays in the queue: %s", job_id, error)
         return False
     return True
 
@@ -77,7 +76,6 @@ def preload() -> None:
 
 
 def run_export(task_id: str, attempt: int) -> None:
-    """Build one archive and send its mail, if the attempt is still the current one."""
     task = ExportTask.objects.select_related("owner").filter(pk=task_id, attempt=attempt).first()
     if task is None or not task.claim():
         logger.info("Export %s, attempt %d: nothing to do.", task_id, attempt)
@@ -101,7 +99,7 @@ def run_export(task_id: str, attempt: int) -> None:
             enqueue_next(task)
         raise
     if mail is not None:
-        deliver(mail)
+        deliver_claimed(mail)
 
 
 def build_archive(task: ExportTask) -> ExportMail | None:
@@ -132,14 +130,12 @@ def fail_disk_full(task: ExportTask) -> None:
 
 
 def deliver_mail(mail_id: str) -> None:
-    """Claim and send one mail."""
     mail = ExportMail.objects.select_related("task").filter(pk=mail_id).first()
     if mail is not None and mail.claim():
-        deliver(mail)
+        deliver_claimed(mail)
 
 
-def deliver(mail: ExportMail) -> None:
-    """Send a claimed mail and record the result; the sweeper retries a mail that failed."""
+def deliver_claimed(mail: ExportMail) -> None:
     try:
         with Heartbeat(lambda _rows: mail.renew()):
             provider_id = delivery.send(mail)
@@ -148,7 +144,7 @@ def deliver(mail: ExportMail) -> None:
         logger.warning("Mail %s is undeliverable: %s", mail.pk, error)
     except Exception as error:
         logger.warning("Mail %s, try %d, failed: %r", mail.pk, mail.tries, error)
-        mail.retry_later(repr(error))
+        mail.retry_later(repr(error))  # enqueued by the sweeper
     else:
         mail.mark_sent(provider_id)
 

@@ -66,7 +66,7 @@ def _database_metrics() -> Iterator[Metric]:
 
 
 def _counts_by_status() -> Iterator[Metric]:
-    """Count all rows, at most a year's, with index-only scans."""
+    # Two index-only scans of a year's rows; `sweeper.prune` deletes older ones.
     tasks = dict(ExportTask.objects.order_by().values_list("status").annotate(count=Count("*")))
     yield _labelled_gauge(
         "microblog_exports",
@@ -93,22 +93,21 @@ def _ages() -> Iterator[Metric]:
     yield _gauge(
         "microblog_queue_age_seconds",
         "Age of the oldest export that is waiting for a worker.",
-        _age(ready, "queued_at"),
+        _age_seconds(ready, "queued_at"),
     )
     yield _gauge(
         "microblog_mail_age_seconds",
         "Age of the oldest mail that has not been sent.",
-        _age(ExportMail.objects.pending(), "created_at"),
+        _age_seconds(ExportMail.objects.pending(), "created_at"),
     )
     yield _gauge(
         "microblog_sweeper_heartbeat_age_seconds",
         "Time since the last sweep.",
-        _age(SweeperHeartbeat.objects.all(), "last_heartbeat_at", default=math.inf),
+        _age_seconds(SweeperHeartbeat.objects.all(), "last_heartbeat_at", default=math.inf),
     )
 
 
-def _age(rows: QuerySet[Any], field: str, default: float = 0) -> float:
-    """Return the age of the oldest row in seconds; `default` if there is none."""
+def _age_seconds(rows: QuerySet[Any], field: str, default: float = 0) -> float:
     oldest = rows.order_by().aggregate(age=Now() - Min(field))["age"]
     return default if oldest is None else max(0, oldest.total_seconds())
 

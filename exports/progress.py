@@ -34,7 +34,6 @@ def render_progress(payload: dict[str, Any]) -> dict[str, Any]:
 
 
 def percent(status: str, rows_done: int, rows_total: int) -> int:
-    """Return the bar's value, from 0 to MAX_PERCENT."""
     if status == Status.SUCCESSFUL:
         return MAX_PERCENT
     return min(MAX_PERCENT, 100 * rows_done // rows_total) if rows_total else 0
@@ -46,7 +45,6 @@ def render_count(rows_done: int, rows_total: int, kind: str) -> str:
 
 
 def render_minutes(minimum: int, maximum: int) -> str:
-    """Return a range of minutes as text; 0 to 1 is "less than a minute"."""
     if minimum < 1 and maximum <= 1:
         return _("less than a minute")
     if minimum < 1:

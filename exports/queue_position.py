@@ -23,7 +23,6 @@ MAX_EXACT_POSITION = 10
 
 
 def update_all() -> None:
-    """Update the notifications of all READY tasks."""
     unfinished = ExportTask.objects.unfinished().order_by("created_at")
     queue = list(unfinished.values_list("pk", "status", "rows_total", "rows_done"))
     if all(status != Status.READY for _, status, _, _ in queue):
@@ -72,11 +71,10 @@ def worker_count(heartbeat_within: float = math.inf) -> int:
     Raise RedisError if the broker is down.
     """
     workers = Worker.all(queue=django_rq.get_queue("default"))
-    return sum(_heartbeat_age(worker) <= heartbeat_within for worker in workers)
+    return sum(_heartbeat_age_seconds(worker) <= heartbeat_within for worker in workers)
 
 
-def _heartbeat_age(worker: BaseWorker) -> float:
-    """Return the seconds since the last heartbeat, by this host's clock and the worker's."""
+def _heartbeat_age_seconds(worker: BaseWorker) -> float:
     if worker.last_heartbeat is None:
         return math.inf
     return (datetime.now(UTC) - worker.last_heartbeat.replace(tzinfo=UTC)).total_seconds()

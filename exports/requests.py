@@ -59,7 +59,6 @@ class DiskFull(RequestRejected):
 
 
 def request_options(owner: User) -> dict[str, RequestOption]:
-    """Return the options by name of the kind, in the order of the page."""
     unfinished = {task.kind: task for task in owner.export_tasks.unfinished()}
     recent = {task.kind: task for task in owner.export_tasks.in_cooldown()}
     return {

@@ -60,7 +60,6 @@ def sweep() -> None:
 
 
 def prune() -> None:
-    """Delete old rows, unconfirmed users, ended sessions and orphaned archives."""
     for step in (
         prune_rows,
         prune_unconfirmed_users,
@@ -71,7 +70,6 @@ def prune() -> None:
 
 
 def record_heartbeat() -> None:
-    """Save the time of this sweep, for `/readyz` and the metrics of all hosts."""
     SweeperHeartbeat.objects.record_heartbeat()
 
 
@@ -127,7 +125,6 @@ def enqueue_due_account_mails() -> None:
 
 
 def _without_job(job_ids: dict[str, UUID]) -> list[UUID]:
-    """Return the primary keys, by job id, whose job is not live; at most BATCH_SIZE."""
     live_job_ids = _live_job_ids() if job_ids else set()
     return [pk for job_id, pk in job_ids.items() if job_id not in live_job_ids][:BATCH_SIZE]
 

@@ -33,7 +33,6 @@ from .requests import CooldownActive, DiskFull, request_export, request_options
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def task_list(request: PersonRequest) -> HttpResponse:
-    """List the user's exports; POST requests a new one."""
     if request.method == "POST":
         seconds = limits.wait(request, "export")
         return limits.too_often(request, seconds) if seconds else _create_task(request)
@@ -50,7 +49,6 @@ def task_list(request: PersonRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def task_new(request: PersonRequest, kind: str) -> HttpResponse:
-    """Describe the contents of an archive before it is requested."""
     option = request_options(request.user).get(kind)
     if option is None:
         raise Http404
@@ -140,7 +138,7 @@ def archive_response(task: ExportTask) -> HttpResponseBase:
 
 
 def _accel_response(task: ExportTask, name: str, content_type: str) -> HttpResponse:
-    """Let nginx send the file; nginx can also resume interrupted downloads."""
+    # nginx sends the file, and can resume interrupted downloads.
     headers = {
         "X-Accel-Redirect": f"{settings.EXPORT_ACCEL_PREFIX.rstrip('/')}/{task.archive.name}",
         "Content-Disposition": f'attachment; filename="{name}"',

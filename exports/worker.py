@@ -45,7 +45,9 @@ class Worker(RQWorker):
             request_ids.end()
 
     def handle_work_horse_killed(self, job: Job, retpid: int, ret_val: int, rusage: Any) -> None:
-        super().handle_work_horse_killed(job, retpid, ret_val, rusage)  # type: ignore[no-untyped-call]
+        super().handle_work_horse_killed(  # type: ignore[no-untyped-call]
+            job, retpid, ret_val, rusage
+        )
         try:
             jobs.recover_killed_job(job)
         except Exception:

@@ -19,7 +19,6 @@ MAX_IMMEDIATE_TRIES = 3
 
 class ExportMailQuerySet(models.QuerySet["ExportMail"]):
     def pending(self) -> ExportMailQuerySet:
-        """Filter mails that are waiting or being sent."""
         return self.filter(status__in=UNSENT_STATUSES)
 
     def due(self) -> ExportMailQuerySet:
@@ -34,7 +33,6 @@ class ExportMailQuerySet(models.QuerySet["ExportMail"]):
 
 
 def _parse_message_id(message_id: str) -> uuid.UUID | None:
-    """Return the primary key in one of our Message-IDs; None if it is not ours."""
     local, _, host = message_id.strip("<>").partition("@")
     try:
         return uuid.UUID(local) if host == settings.SITE_HOST else None
@@ -96,8 +94,10 @@ class ExportMail(models.Model):
     def job_id(self) -> str:
         return f"mail-{self.id}-{self.tries}"
 
+    # Verbs: each is one conditional UPDATE, with its event and notification in the same
+    # transaction. They return False if the row had changed, and then write nothing.
+
     def claim(self) -> bool:
-        """Move PENDING to SENDING; return False if another worker was faster."""
         return self._transition(
             MailStatus.PENDING,
             status=MailStatus.SENDING,
@@ -106,7 +106,6 @@ class ExportMail(models.Model):
         )
 
     def renew(self) -> bool:
-        """Extend the lease; return False if it was lost."""
         return self._fenced(MailStatus.SENDING).update(lease_expires_at=lease_expiry()) == 1
 
     def mark_sent(self, provider_id: str = "") -> bool:
@@ -133,7 +132,6 @@ class ExportMail(models.Model):
         return self._end_try(MailStatus.GAVE_UP, Event.MAIL_FAILED, error=error)
 
     def retry_later(self, error: str) -> bool:
-        """Retry with exponential backoff."""
         backoff = settings.EXPORT_TICK_SECONDS * 2**self.tries
         return self._retry_after(min(backoff, MAX_BACKOFF_SECONDS), error)
 
@@ -175,5 +173,4 @@ class ExportMail(models.Model):
         return True
 
     def _fenced(self, status: MailStatus) -> ExportMailQuerySet:
-        """Filter this row, if its status and fencing token are unchanged."""
         return type(self).objects.filter(pk=self.pk, status=status, tries=self.tries)

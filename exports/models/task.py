@@ -109,7 +109,6 @@ class ExportTask(models.Model):
 
     @property
     def owner_language(self) -> str:
-        """Language of the archive and of the mails about it."""
         return self.owner.language or self.language or settings.LANGUAGE_CODE
 
     @property
@@ -126,12 +125,10 @@ class ExportTask(models.Model):
 
     @property
     def duration(self) -> timedelta | None:
-        """Duration of the last build."""
         return self.finished_at - self.started_at if self.finished_at and self.started_at else None
 
     @property
     def next_request_at(self) -> datetime:
-        """End of the cooldown that this export starts."""
         return (self.finished_at or timezone.now()) + timedelta(seconds=settings.EXPORT_COOLDOWN)
 
     @property
@@ -158,7 +155,6 @@ class ExportTask(models.Model):
     # transaction. They return False or None if the row had changed, and then write nothing.
 
     def claim(self) -> bool:
-        """Move READY to RUNNING; return False if another worker was faster."""
         return self._transition(
             self._fenced(Status.READY).owner_active(),
             Event.CLAIMED,
@@ -207,7 +203,6 @@ class ExportTask(models.Model):
         )
 
     def fail(self, code: ErrorCode, traceback: str) -> bool:
-        """Move RUNNING to FAILED and create the mail about the failure."""
         return self._fail(self._fenced(Status.RUNNING), error_code=code, traceback=traceback)
 
     def crash(self, traceback: str = "") -> bool:
@@ -215,7 +210,6 @@ class ExportTask(models.Model):
         return self._crash(self._fenced(Status.RUNNING), traceback)
 
     def rescue(self) -> bool:
-        """Crash the task if its lease has expired."""
         return self._crash(self._fenced(Status.RUNNING).lease_expired(), "")
 
     def cancel(self, actor: User | None = None) -> bool:
@@ -231,7 +225,6 @@ class ExportTask(models.Model):
         )
 
     def requeue(self, actor: User | None = None) -> bool:
-        """Give a READY task whose job was lost a new attempt."""
         return self._transition(
             self._fenced(Status.READY),
             Event.REQUEUED,
@@ -245,7 +238,6 @@ class ExportTask(models.Model):
         return self._release(self._fenced(Status.RUNNING), actor)
 
     def resend(self, actor: User) -> ExportMail | None:
-        """Create another mail about the result; return None if the task is not resendable."""
         with transaction.atomic():
             task = type(self).objects.select_for_update().get(pk=self.pk)
             if not task.is_resendable:

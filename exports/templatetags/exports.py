@@ -59,5 +59,4 @@ def export_progress_bars(context: RequestContext) -> dict[str, Any]:
 
 @register.inclusion_tag("exports/_request_box.html", takes_context=True)
 def export_request_box(context: RequestContext, user: User, kind: str) -> dict[str, Any]:
-    """Render the button that requests an export, or the progress of the unfinished one."""
     return {"csrf_token": context.get("csrf_token"), "option": request_options(user)[kind]}
