@@ -87,9 +87,8 @@ def test_task_with_only_a_job_hash_is_requeued(task, queue):
 def test_task_whose_job_never_started_is_requeued(task, queue):
     jobs.enqueue_export(task)
     with queue.connection.pipeline() as pipeline:
-        Execution.create(
-            queue.fetch_job(task.job_id), ttl=3600, pipeline=pipeline
-        )  # the work-horse died before it started the job
+        # The work-horse died before it started the job.
+        Execution.create(queue.fetch_job(task.job_id), ttl=3600, pipeline=pipeline)
         pipeline.delete(queue.key)
         pipeline.execute()
     age(task, queued_at=60)

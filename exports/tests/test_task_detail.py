@@ -15,7 +15,7 @@ def test_owner_sees_timeline(client, alice, task):
 
 @pytest.mark.parametrize("page", ["/exports/", "/exports/{pk}/"])
 def test_status_is_shown_once_task_is_finished(client, alice, task, page):
-    """The bar shows the live status; a static one beside it would soon be outdated."""
+    # The bar shows the live status, so a static one beside it would soon be outdated.
     client.force_login(alice)
     assert 'class="state ' not in client.get(page.format(pk=task.pk)).content.decode()
     task.cancel()

@@ -108,9 +108,8 @@ class Hosts:
             )
             if task is not None and 0 < task.rows_done < POSTS // 2:
                 self.signal(name, signal.SIGSTOP)
-                if Postgres(database_url()).is_free(
-                    task
-                ):  # else a half-done write would keep the row locked
+                # A host frozen in the middle of a write keeps its row locked.
+                if Postgres(database_url()).is_free(task):
                     return task
                 self.signal(name, signal.SIGCONT)
             time.sleep(0.02)

@@ -45,7 +45,7 @@ def account_mail(alice) -> AccountMail:
 
 
 def test_jobs_with_old_names_are_enqueued_again(stack, queue, task, pending_mail, account_mail):
-    """The sweeper needs three intervals at most: 15 seconds with the default of 5."""
+    # The sweeper needs at most three intervals: 15 seconds with the default of 5.
     jobs = {
         task.job_id: ("exports.jobs.build_and_mail", str(task.pk), task.attempt),
         pending_mail.job_id: ("exports.jobs.send_export_mail", str(pending_mail.pk)),
