@@ -25,7 +25,7 @@ from blog.models import Conversation, Message, Post, User
 from dev.pytest_plugin import chromium
 from dev.stack import Stack
 from exports.models import ExportTask, Status
-from exports.models.clock import from_now
+from exports.models.concurrency import from_now
 from microblog import request_ids
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from blog.pagination import Page
 from exports.archive.kinds import KINDS
 from exports.archive.sections import isoformat_utc
 from exports.models import ErrorCode, ExportTask, MailStatus, Status
-from exports.progress import describe
+from exports.progress import render_progress
 
 Timestamp = Annotated[
     datetime, PlainSerializer(as_time), WithJsonSchema({"type": "string", "format": "date-time"})

@@ -53,7 +53,7 @@ def _prepare(mails: int) -> int:
     from blog.management import demo_data as demo
     from blog.models import User
     from exports.models import ExportMail, ExportTask, Purpose, Status
-    from exports.models.clock import from_now, soon
+    from exports.models.concurrency import from_now, sweep_after
 
     owner = User.objects.create(username="posts", email="posts@example.com")
     owner.confirm_email()
@@ -70,7 +70,7 @@ def _prepare(mails: int) -> int:
         status=Status.SUCCESSFUL, archive_bytes=size, rows_total=size // 146, **now
     )
     ExportMail.objects.bulk_create(
-        ExportMail(task=task, purpose=Purpose.ARCHIVE, next_try_at=soon()) for _ in range(mails)
+        ExportMail(task=task, purpose=Purpose.ARCHIVE, next_try_at=sweep_after()) for _ in range(mails)
     )
     return size
 
@@ -81,7 +81,7 @@ def _largest() -> int:
     from exports import delivery
 
     size = settings.EXPORT_MAIL_LIMIT // 4 * 3
-    while not delivery.fits(size):
+    while not delivery.is_attachable(size):
         size -= 1
     return int(size)
 
@@ -90,7 +90,7 @@ def _load() -> None:
     """All that a worker does before it sends anything."""
     from exports import jobs
 
-    jobs.warm_up()
+    jobs.preload()
 
 
 def _send_ours() -> None:

@@ -106,7 +106,7 @@ def _build(owner: Any, mail_limit: int) -> None:
     task = ExportTask.objects.request(owner.pk)[0]
     task.claim()
     with override_settings(EXPORT_MAIL_LIMIT=mail_limit):
-        jobs.build(task)
+        jobs.build_archive(task)
     task.archive.delete()
 
 

@@ -1,4 +1,4 @@
-"""The thread that keeps a lease while its owner works."""
+"""Lease and heartbeat of a running task."""
 
 import contextvars
 import logging
@@ -16,22 +16,23 @@ from rq.job import Job
 
 logger = logging.getLogger(__name__)
 
-# How often the lease is renewed and progress written: often enough for a cancelled build to stop within a second. Work
-# that is done before the first beat costs none.
-BEAT_SECONDS = 0.5
+# A cancelled build stops at its next heartbeat, so within a second. Work that is shorter than one
+# interval needs no renewal at all.
+HEARTBEAT_SECONDS = 0.5
 
 
 class LeaseLost(Exception):
-    """Somebody else has been given the work; whoever still does it must stop and change nothing."""
+    """The task was cancelled, or given to another worker: stop and change nothing."""
 
 
 class Heartbeat:
-    """Renews a lease from a thread with a database connection of its own.
+    """Thread that renews a lease through its own database connection.
 
-    `renew(rows_done)` answers whether the lease still holds; once it does not, the worker's next `report` or `wait`
-    raises LeaseLost. Renewal ends after EXPORT_JOB_TIMEOUT, so that even work that hangs is rescued. A database or
-    broker that is away is logged: whether the lease survived is the database's to say. `job` shows progress, out of
-    about `rows_total`, in the queue's dashboard.
+    `renew(rows_done)` returns whether the lease still holds. Once it does not, the next `report`
+    or `wait` raises LeaseLost. Database and broker errors are logged and retried, because only
+    the database knows whether the lease survived. Renewal ends after EXPORT_JOB_TIMEOUT, so that
+    the sweeper also rescues tasks whose worker hangs. The RQ dashboard shows the progress in
+    `job.meta`, out of an estimated `rows_total`.
     """
 
     def __init__(
@@ -40,14 +41,14 @@ class Heartbeat:
         self._renew = renew
         self._rows_done = 0
         self._rows_total = rows_total
-        self._lost = False
-        self._woken = threading.Event()
-        self._stopping = False
+        self._is_lost = False
+        self._is_stopping = False
+        self._wakeup = threading.Event()
         self._job = job
-        self._shown: Job | None = None
-        in_context = contextvars.copy_context().run  # the request's id, for the log
+        self._progress_job: Job | None = None
+        run_in_context = contextvars.copy_context().run  # keeps the request id in the log
         self._thread = threading.Thread(
-            target=in_context, args=(self._run,), name="heartbeat", daemon=True
+            target=run_in_context, args=(self._run,), name="heartbeat", daemon=True
         )
 
     def __enter__(self) -> "Heartbeat":
@@ -60,62 +61,63 @@ class Heartbeat:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._stopping = True
-        self._woken.set()
+        self._is_stopping = True
+        self._wakeup.set()
         self._thread.join()
 
     def report(self, rows_done: int) -> None:
         self._rows_done = rows_done
-        self._check()
+        self._check_lease()
 
     def wait(self, seconds: float) -> None:
-        """Pause, but no longer than the lease holds."""
-        self._woken.wait(seconds)
-        self._check()
+        """Sleep, but wake up at once if the lease is lost."""
+        self._wakeup.wait(seconds)
+        self._check_lease()
 
-    def _check(self) -> None:
-        if self._lost:
+    def _check_lease(self) -> None:
+        if self._is_lost:
             raise LeaseLost
 
     def _run(self) -> None:
-        began = time.monotonic()
+        started = time.monotonic()
         try:
-            while not self._stopping:
-                self._woken.wait(BEAT_SECONDS)
-                has_time = time.monotonic() - began < settings.EXPORT_JOB_TIMEOUT
-                if not self._stopping and not (has_time and self._beat(self._rows_done)):
+            while not self._is_stopping:
+                self._wakeup.wait(HEARTBEAT_SECONDS)
+                has_time = time.monotonic() - started < settings.EXPORT_JOB_TIMEOUT
+                if not self._is_stopping and not (has_time and self._beat(self._rows_done)):
                     return
-            if self._shown is not None:
-                self._show(self._rows_done)
+            if self._progress_job is not None:
+                self._save_progress(self._rows_done)
         finally:
             connections.close_all()
 
-    def _beat(self, rows: int) -> bool:
-        """Renew the lease and show progress; False once the lease is lost."""
+    def _beat(self, rows_done: int) -> bool:
+        """Renew the lease and save the progress; return False once the lease is lost."""
         try:
-            if not self._renew(rows):
-                self._lost = True
-                self._woken.set()
+            if not self._renew(rows_done):
+                self._is_lost = True
+                self._wakeup.set()
                 return False
         except DatabaseError as error:
-            logger.warning("Lease could not be renewed, trying again: %s", error)
+            logger.warning("Lease not renewed, retrying: %s", error)
             connections.close_all()
-        self._show(rows)
+        self._save_progress(rows_done)
         return True
 
-    def _show(self, rows: int) -> None:
-        """Progress for the queue's dashboard."""
+    def _save_progress(self, rows_done: int) -> None:
         if self._job is None:
             return
-        if self._shown is None:
-            # Through a connection of our own: RQ's waits 25 seconds for an answer, longer than a lease.
-            self._shown = Job(
+        if self._progress_job is None:
+            # RQ's connection waits 25 seconds for an answer, longer than a lease, so use our own.
+            self._progress_job = Job(
                 self._job.id, get_connection("default"), serializer=self._job.serializer
             )
-            self._shown.meta = dict(self._job.meta)  # `save_meta` writes all of it
-        self._shown.meta["progress"] = {"done": rows, "total": max(rows, self._rows_total)}
+            # `save_meta` replaces all meta data, so copy the rest.
+            self._progress_job.meta = dict(self._job.meta)
+        total = max(rows_done, self._rows_total)
+        self._progress_job.meta["progress"] = {"done": rows_done, "total": total}
         try:
-            self._shown.save_meta()  # type: ignore[no-untyped-call]  # RQ's is not annotated
+            self._progress_job.save_meta()  # type: ignore[no-untyped-call]  # RQ's is not annotated
         except RedisError as error:
-            logger.warning("Progress could not be shown in the dashboard: %s", error)
-            self._job = self._shown = None
+            logger.warning("Progress not saved for the RQ dashboard: %s", error)
+            self._job = self._progress_job = None

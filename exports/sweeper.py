@@ -1,7 +1,7 @@
-"""Puts right what died on the way. Needs the database and the broker, and nobody's memory.
+"""Recovery of lost and interrupted work, and removal of expired rows and files.
 
-Any number may run at once: each row is taken in a transaction of its own, rows that somebody else has locked are passed
-over, and every change is conditional.
+Several sweepers may run at once: each row is handled in its own transaction, locked rows are
+skipped, and all changes are conditional.
 """
 
 import logging
@@ -24,187 +24,193 @@ from blog.accounts import sessions
 from blog.models import AccountMail, Notification, User
 from microblog import request_ids
 
-from . import jobs
-from . import queue_position as waiting
+from . import jobs, queue_position
 from .archive import build as archive
 from .archive.kinds import KINDS
-from .models import ExportEvent, ExportMail, ExportTask, Status, SweeperSign
-from .models.clock import from_now
-from .models.rows import BATCH, one_by_one
+from .models import ExportEvent, ExportMail, ExportTask, Status, SweeperHeartbeat
+from .models.concurrency import BATCH_SIZE, each_locked, from_now
 from .models.task import archive_storage
 
 Row = TypeVar("Row", bound=Model)
+Build = tuple[UUID, int]  # task and attempt
 
 logger = logging.getLogger(__name__)
 
-KEEP_TASKS_DAYS = 365
-KEEP_DETAILS_DAYS = 90
-PRUNE_SECONDS = 3600
+TASK_RETENTION_DAYS = 365
+DETAIL_RETENTION_DAYS = 90
+PRUNE_INTERVAL = 3600  # seconds
 
 
 def sweep() -> None:
-    """One round of everything but pruning; a step that fails is logged and does not stop the others."""
-    request_ids.begin()  # what this round sets off has one name, like what a request does
+    """Run all steps but pruning; log a step that fails and continue with the next."""
+    request_ids.begin()  # so that the log shows which jobs one sweep enqueued
     for step in (
-        rescue_builds,
-        cancel_abandoned,
-        requeue_builds,
+        rescue_tasks,
+        cancel_tasks_of_deactivated_owners,
+        requeue_lost_tasks,
         rescue_mails,
-        resend_mails,
-        resend_account_mails,
+        enqueue_due_mails,
+        enqueue_due_account_mails,
         expire_archives,
-        remove_parts,
-        waiting.tell,
-        give_sign,
+        remove_temporary_files,
+        queue_position.update_all,
+        record_heartbeat,
     ):
-        _guarded(step)
+        _run_step(step)
 
 
 def prune() -> None:
-    """Remove tasks after a year, timelines, errors and news after 90 days, and archives that no task knows of.
-
-    And sign-ups that were not confirmed within a week, and sessions that have run out.
-    """
-    _guarded(prune_rows)
-    _guarded(prune_people)
-    _guarded(sessions.delete_expired)
-    _guarded(remove_orphans)
-
-
-def give_sign() -> None:
-    """Let `/readyz` and the metrics of every machine know that a round was gone."""
-    SweeperSign.objects.renew()
+    for step in (
+        prune_rows,
+        prune_unconfirmed_users,
+        sessions.remove_ended,
+        remove_orphaned_archives,
+    ):
+        _run_step(step)
 
 
-def rescue_builds() -> None:
-    rescued = [task for task in one_by_one(ExportTask.objects.lapsed()) if task.rescue()]
+def record_heartbeat() -> None:
+    SweeperHeartbeat.objects.record_heartbeat()
+
+
+def rescue_tasks() -> None:
+    rescued = [task for task in each_locked(ExportTask.objects.lease_expired()) if task.rescue()]
     for task in rescued:
         jobs.log_crash(task)
-    _until_false(jobs.hand_out, rescued)
+    _enqueue_until_failure(jobs.enqueue_next, rescued)
 
 
-def cancel_abandoned() -> None:
-    for task in one_by_one(ExportTask.objects.abandoned()):
+def cancel_tasks_of_deactivated_owners() -> None:
+    for task in each_locked(ExportTask.objects.owner_deactivated()):
         if task.cancel():
             logger.warning("Export %s cancelled: its owner's account is closed.", task.pk)
 
 
-def requeue_builds() -> None:
-    """Give those that no queue knows of a new attempt. The oldest is put in front last, and so comes first."""
-    overlooked = ExportTask.objects.overlooked()
-    ids = {
+def requeue_lost_tasks() -> None:
+    """Give READY tasks whose job was lost a new attempt, and enqueue them in front.
+
+    The oldest is enqueued last, so it becomes the first in the queue.
+    """
+    candidates = ExportTask.objects.not_enqueued()
+    job_ids = {
         f"{pk}-{attempt}": pk
-        for pk, attempt in overlooked.order_by("queued_at").values_list("pk", "attempt")
+        for pk, attempt in candidates.order_by("queued_at").values_list("pk", "attempt")
     }
-    lost = overlooked.filter(pk__in=_unknown(ids)).order_by("-queued_at")
-    requeued = [task for task in one_by_one(lost) if task.requeue()]
+    lost = candidates.filter(pk__in=_without_job(job_ids)).order_by("-queued_at")
+    requeued = [task for task in each_locked(lost) if task.requeue()]
     for task in requeued:
-        logger.warning("Export %s: its job was lost, queued again.", task.pk)
-    _until_false(jobs.hand_out, requeued)
+        logger.warning("Export %s: its job was lost, enqueued again.", task.pk)
+    _enqueue_until_failure(jobs.enqueue_next, requeued)
 
 
 def rescue_mails() -> None:
-    for mail in one_by_one(ExportMail.objects.lapsed()):
-        mail.interrupt("The process that sent the mail fell silent.")
+    for mail in each_locked(ExportMail.objects.lease_expired()):
+        mail.retry_now("The lease of the process that sent the mail expired.")
 
 
-def resend_mails() -> None:
+def enqueue_due_mails() -> None:
     due = ExportMail.objects.due()
-    ids = {mail.job_id: mail.pk for mail in due.order_by("next_try_at")}
-    lost = due.filter(pk__in=_unknown(ids)).order_by("next_try_at")
-    _until_false(jobs.enqueue_mail, [mail for mail in one_by_one(lost) if mail.put_off()])
+    job_ids = {mail.job_id: mail.pk for mail in due.order_by("next_try_at")}
+    lost = due.filter(pk__in=_without_job(job_ids)).order_by("next_try_at")
+    _enqueue_until_failure(jobs.enqueue_mail, [mail for mail in each_locked(lost) if mail.defer()])
 
 
-def _unknown(ids: dict[str, UUID]) -> list[UUID]:
-    """The first rows, of those keyed by job id, whose job is neither in the queue nor in a worker's hands."""
-    known = _jobs_in_hand() if ids else set()
-    return [pk for job_id, pk in ids.items() if job_id not in known][:BATCH]
-
-
-def resend_account_mails() -> None:
+def enqueue_due_account_mails() -> None:
     due = AccountMail.objects.due().order_by("next_try_at")
     if not due.exists():
         return
-    known = _jobs_in_hand()
-    lost = [m for m in one_by_one(due) if m.job_id not in known and m.defer()]
-    _until_false(account_jobs.enqueue_mail, lost)
+    live_job_ids = _live_job_ids()
+    lost = [mail for mail in each_locked(due) if mail.job_id not in live_job_ids and mail.put_off()]
+    _enqueue_until_failure(account_jobs.enqueue_mail, lost)
+
+
+def _without_job(job_ids: dict[str, UUID]) -> list[UUID]:
+    live_job_ids = _live_job_ids() if job_ids else set()
+    return [pk for job_id, pk in job_ids.items() if job_id not in live_job_ids][:BATCH_SIZE]
 
 
 def expire_archives() -> None:
-    gone = []
-    for task in one_by_one(ExportTask.objects.expired()):
+    expired_files = []
+    for task in each_locked(ExportTask.objects.expired()):
         name = str(task.archive.name)
         if task.expire():
-            gone.append(name)
-    for name in gone:
+            expired_files.append(name)
+    for name in expired_files:
         archive.discard(name)
 
 
-def remove_parts() -> None:
-    """Remove part files of builds that do not run any more on this machine or, since they are fenced off, in vain."""
-    for path in archive.temporary_folder().glob(f"*{archive.TEMPORARY_SUFFIX}"):
-        build = _build_name(path.name)
+def remove_temporary_files() -> None:
+    """Delete temporary files of builds that are finished, dead or superseded."""
+    for path in archive.parts_folder().glob(f"*{archive.PART_SUFFIX}"):
+        build = _parse_file_name(path.name)
         running = ExportTask.objects.filter(status=Status.RUNNING)
         if build is None or not running.filter(pk=build[0], attempt=build[1]).exists():
             path.unlink(missing_ok=True)
 
 
-def remove_orphans() -> None:
-    """Remove archives that are no task's: stored right before their worker died, or left by a deleted account."""
+def remove_orphaned_archives() -> None:
+    """Delete archives without a task.
+
+    Their worker died right after it stored them, or their owner was deleted meanwhile.
+    """
     storage = archive_storage()
     for kind in KINDS:
         try:
             _, names = storage.listdir(kind)
         except FileNotFoundError:
             continue
-        for some in (names[start : start + BATCH] for start in range(0, len(names), BATCH)):
-            paths = {f"{kind}/{name}": _build_name(name) for name in some}
-            for path in paths.keys() - _wanted(paths):
+        for start in range(0, len(names), BATCH_SIZE):
+            batch = names[start : start + BATCH_SIZE]
+            builds = {f"{kind}/{name}": _parse_file_name(name) for name in batch}
+            for path in builds.keys() - _referenced_archives(builds):
                 archive.discard(path)
 
 
-def _wanted(paths: dict[str, tuple[UUID, int] | None]) -> set[str]:
-    """Those of the archives, each with the build that its name tells of, that are a task's or are being stored."""
-    builds = {build for build in paths.values() if build}
-    near = ExportTask.objects.filter(
-        Q(archive__in=paths) | Q(pk__in={pk for pk, _ in builds}, status=Status.RUNNING)
+def _referenced_archives(builds: dict[str, Build | None]) -> set[str]:
+    """Return the paths that belong to a task, or to a build that is about to record them."""
+    task_ids = {build[0] for build in builds.values() if build}
+    tasks = ExportTask.objects.filter(
+        Q(archive__in=builds) | Q(pk__in=task_ids, status=Status.RUNNING)
     )
-    rows = list(near.values_list("pk", "attempt", "status", "archive"))
+    rows = list(tasks.values_list("pk", "attempt", "status", "archive"))
+    recorded = {name for *_, name in rows}
     running = {(pk, attempt) for pk, attempt, status, _ in rows if status == Status.RUNNING}
-    return {name for *_, name in rows} | {path for path, build in paths.items() if build in running}
+    return recorded | {path for path, build in builds.items() if build in running}
 
 
 def prune_rows() -> None:
-    old = from_now(-KEEP_DETAILS_DAYS * 86400)
+    old = from_now(-DETAIL_RETENTION_DAYS * 86400)
     ExportEvent.objects.filter(created_at__lt=old).delete()
     ExportTask.objects.filter(created_at__lt=old).exclude(traceback="").update(traceback="")
     ExportTask.objects.filter(
-        created_at__lt=from_now(-KEEP_TASKS_DAYS * 86400), archive=""
+        created_at__lt=from_now(-TASK_RETENTION_DAYS * 86400), archive=""
     ).exclude(pk__in=ExportTask.objects.unfinished().values("pk")).delete()
+    # Errors of mails may contain an address.
     ExportMail.objects.filter(created_at__lt=old).exclude(error="", bounce_reason="").update(
         error="", bounce_reason=""
-    )  # may hold an address
+    )
     Notification.objects.filter(name__startswith="export:", updated_at__lt=old).delete()
     given_up, _ = AccountMail.objects.expired().delete()
     if given_up:
-        logger.error(
-            "%d mails about accounts could not be sent for a day and are given up.", given_up
-        )
+        logger.error("Gave up %d account mails that could not be sent for a day.", given_up)
 
 
-def prune_people() -> None:
-    _, rows = User.objects.never_confirmed().delete()
-    if people := rows.get(User._meta.label):
-        logger.info("%d sign-ups that nobody had confirmed are removed.", people)
+def prune_unconfirmed_users() -> None:
+    _, deleted = User.objects.never_confirmed().delete()
+    if users := deleted.get(User._meta.label):
+        logger.info("Deleted %d users who never confirmed their address.", users)
 
 
-def _until_false(action: Callable[[Row], bool], rows: list[Row]) -> None:
-    """Do it to each, and leave the rest to the next round once it fails: a broker that hangs takes seconds a call."""
-    all(map(action, rows))
+def _enqueue_until_failure(enqueue: Callable[[Row], bool], rows: list[Row]) -> None:
+    """Enqueue rows until one fails; the next sweep continues.
+
+    A broker that hangs takes seconds for each call.
+    """
+    all(map(enqueue, rows))
 
 
-def _build_name(file_name: str) -> tuple[UUID, int] | None:
-    """The task and the attempt that make the file `<task>-<attempt>.<...>`; None where the name is another's."""
+def _parse_file_name(file_name: str) -> Build | None:
+    """Return the build that wrote `<task>-<attempt>.<suffixes>`; None for other names."""
     task_id, _, attempt = PurePath(file_name).name.partition(".")[0].rpartition("-")
     try:
         return UUID(task_id), int(attempt)
@@ -212,11 +218,12 @@ def _build_name(file_name: str) -> tuple[UUID, int] | None:
         return None
 
 
-def _jobs_in_hand() -> set[str]:
-    """The ids of the jobs that wait in the queue, or that a worker took so lately that it may not have claimed yet.
+def _live_job_ids() -> set[str]:
+    """Return the jobs in the queue, and those that workers took too recently to have claimed.
 
-    That a job's hash exists, or that it is registered as started, proves nothing: both outlive a killed worker. The
-    times of starts are those of the workers' clocks; what hangs on them is only whether a job is queued needlessly.
+    Neither a job's hash nor its entry in the registry of started jobs proves that a worker has
+    it: both outlive a killed worker. Start times come from the workers' clocks; a wrong clock
+    only causes a redundant job.
     """
     queue = django_rq.get_queue("default")
     started = Job.fetch_many(
@@ -224,22 +231,25 @@ def _jobs_in_hand() -> set[str]:
         queue.connection,
         serializer=queue.serializer,
     )
-    return {*queue.get_job_ids(), *(job.id for job in started if job and _just_started(job))}
+    return {*queue.get_job_ids(), *(job.id for job in started if job and _is_just_started(job))}
 
 
-def _just_started(job: Job) -> bool:
+def _is_just_started(job: Job) -> bool:
     if job.started_at is None:
-        # Taken, and its work-horse or the broker died before it could say so; where not, a second job is harmless.
+        # The work-horse or the broker died before it saved the time. If not, the second job is
+        # harmless, because jobs are idempotent.
         return False
     age = datetime.now(UTC) - job.started_at.replace(tzinfo=UTC)
     return timedelta() <= age < timedelta(seconds=2 * settings.EXPORT_TICK_SECONDS)
 
 
-def _guarded(step: Callable[[], None]) -> None:
+def _run_step(step: Callable[[], None]) -> None:
     try:
         step()
     except (RedisError, DatabaseError) as error:
-        # No ERROR, which mails ADMINS: this would be one for each step, every five seconds.
-        logger.warning("The broker or the database is away, %s waits: %s", step.__name__, error)
+        # Not ERROR, which mails ADMINS: an outage would send one mail per step and sweep.
+        logger.warning(
+            "Database or broker error; skipping %s: %s (run migrate?)", step.__name__, error
+        )
     except Exception:
-        logger.exception("Sweeping: %s failed", step.__name__)
+        logger.exception("Sweep step %s failed.", step.__name__)

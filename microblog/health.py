@@ -14,7 +14,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from exports import queue_position as waiting
-from exports.models import SweeperSign
+from exports.models import SweeperHeartbeat
 from exports.models.task import archive_storage
 
 logger = logging.getLogger(__name__)
@@ -118,12 +118,12 @@ def check_migrations() -> None:
 
 
 def check_worker() -> None:
-    if waiting.worker_count(heard_within=SILENT_SECONDS) == 0:
+    if waiting.worker_count(heartbeat_within=SILENT_SECONDS) == 0:
         raise NotReady(f"no worker was heard from within {SILENT_SECONDS} seconds")
 
 
 def check_sweeper() -> None:
-    if not SweeperSign.objects.within(SILENT_SECONDS).exists():
+    if not SweeperHeartbeat.objects.within(SILENT_SECONDS).exists():
         raise NotReady(f"no sweeper was heard from within {SILENT_SECONDS} seconds")
 
 

@@ -6,7 +6,7 @@ import pytest
 from blog import rate_limits as limits
 from exports import jobs
 from exports.models import ErrorCode, Event, ExportTask, Status
-from exports.models.clock import from_now
+from exports.models.concurrency import from_now
 
 pytestmark = pytest.mark.django_db
 

@@ -20,7 +20,7 @@ from exports import jobs
 from exports import requests as asking
 from exports.archive.kinds import KINDS
 from exports.models import ExportTask
-from exports.views import download
+from exports.views import archive_response
 
 router = Router(tags=[gettext_noop("Exports")])
 
@@ -96,7 +96,7 @@ def export_cancel(request: PersonRequest, pk: UUID) -> ExportOut:
     },
 )
 def export_download(request: PersonRequest, pk: UUID) -> HttpResponseBase:
-    return download(get_object_or_404(request.user.export_tasks.downloadable(), pk=pk))
+    return archive_response(get_object_or_404(request.user.export_tasks.downloadable(), pk=pk))
 
 
 def _export_out(task: ExportTask) -> ExportOut:

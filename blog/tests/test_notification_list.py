@@ -33,7 +33,7 @@ def test_notifications_are_listed_newest_first_with_unread_mark(
 
 def test_export_is_listed_once_finished_with_title(as_alice, alice):
     task = ExportTask.objects.create(owner=alice, kind="account")
-    task.announce()
+    task.notify_owner()
     assert "Nothing yet." in as_alice.get(URL).content.decode()
     task.claim()
     task.fail("ERROR", "")

@@ -23,7 +23,7 @@ from django.db.models import Model
 from blog.models import User
 from exports import jobs
 from exports.archive.kinds import KINDS
-from exports.models import ExportMail, ExportTask, mail, task
+from exports.models import ExportMail, ExportTask, mail, task_queryset
 
 Chunks = Callable[[User, int], Generator[tuple[int, bytes]]]
 
@@ -31,12 +31,12 @@ FOLDER = Path(settings.VAR_DIR) / "chaos"
 POISON = "poison"  # how the names of accounts begin whose build kills its process
 POISONED_CHUNK = 2
 
-TASK_VERBS = ("renew", "note", "finish", "fail", "crash", "rescue", "requeue")
-MAIL_VERBS = ("renew", "mark_sent", "give_up", "postpone", "put_off")
+TASK_VERBS = ("renew", "record_traceback", "finish", "fail", "crash", "rescue", "requeue")
+MAIL_VERBS = ("renew", "mark_sent", "give_up", "retry_later", "defer")
 
 
 def install() -> None:
-    mail.LONGEST_PAUSE_SECONDS = round(2 * settings.EXPORT_LEASE_SECONDS)
+    mail.MAX_BACKOFF_SECONDS = round(2 * settings.EXPORT_LEASE_SECONDS)
     sabotage(os.environ.get("CHAOS_WITHOUT", ""))
     for model, token, verbs in (
         (ExportTask, "attempt", TASK_VERBS),
@@ -53,11 +53,11 @@ def install() -> None:
 def sabotage(without: str) -> None:
     """Take one of the product's protections away, to see that the suite notices."""
     if without == "lease":
-        for rows in (task.ExportTaskQuerySet, mail.ExportMailQuerySet):
-            rows.lapsed = lambda self: self.none()  # type: ignore[method-assign]
+        for rows in (task_queryset.ExportTaskQuerySet, mail.ExportMailQuerySet):
+            rows.lease_expired = lambda self: self.none()  # type: ignore[method-assign]
     if without == "fence":
         for model in (ExportTask, ExportMail):
-            model._held = _held_by_anyone  # type: ignore[method-assign]
+            model._fenced = _held_by_anyone  # type: ignore[method-assign]
 
 
 def _held_by_anyone(self: Any, status: str) -> Any:

@@ -134,6 +134,6 @@ class Run:
 def unfinished_rows() -> set[str]:
     return {
         str(pk)
-        for rows in (ExportTask.objects.unfinished(), ExportMail.objects.unsettled())
+        for rows in (ExportTask.objects.unfinished(), ExportMail.objects.pending())
         for pk in rows.values_list("pk", flat=True)
     }

@@ -78,7 +78,7 @@ class Watcher:
 
     def _look(self, queued: set[str] | None, passed: float) -> None:
         tasks = list(ExportTask.objects.unfinished())
-        mails = list(ExportMail.objects.unsettled())
+        mails = list(ExportMail.objects.pending())
         self._see_whether_anything_moves(tasks, mails, passed)
         seen = set()
         rows: list[ExportTask | ExportMail] = [*tasks, *mails]

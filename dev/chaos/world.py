@@ -152,9 +152,9 @@ class World:
         self.supervisor.add("site", run["site"], self.env, "Booting worker")
         has_sweeper = self.without != "sweeper"
         self.supervisor.add(
-            "sweeper", run["sweeper"], self.env, "Looking after", wanted=has_sweeper
+            "sweeper", run["sweeper"], self.env, "Sweeper started", wanted=has_sweeper
         )
-        self.supervisor.add("sweeper2", run["sweeper"], self.env, "Looking after", wanted=False)
+        self.supervisor.add("sweeper2", run["sweeper"], self.env, "Sweeper started", wanted=False)
 
     def _mail_command(self) -> list[str]:
         command = commands(self.env)["mail"]

@@ -1,10 +1,10 @@
-"""The rows behind an export. They alone change a status; they know no queue, no files' contents and no mail server."""
+"""Rows behind exports. Their methods alone change a status; they import no queue and no mail."""
 
-from .event import Event, ExportEvent
-from .mail import ExportMail, MailStatus, Purpose
+from .choices import ErrorCode, Event, MailStatus, Purpose, Status
+from .event import ExportEvent
+from .mail import ExportMail
 from .self_test import SelfTest
-from .status import ErrorCode, Status
-from .sweeper import SweeperSign
+from .sweeper_heartbeat import SweeperHeartbeat
 from .task import ExportTask
 
 __all__ = [
@@ -17,5 +17,5 @@ __all__ = [
     "Purpose",
     "SelfTest",
     "Status",
-    "SweeperSign",
+    "SweeperHeartbeat",
 ]

@@ -9,49 +9,30 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from .clock import from_now, lease, soon
-from .event import Event
-from .rows import note
+from .choices import UNSENT_STATUSES, Event, MailStatus, Purpose
+from .concurrency import apply_update, from_now, lease_expiry, sweep_after
 
-KEEP_TRYING_SECONDS = 24 * 3600
-LONGEST_PAUSE_SECONDS = 3600
-QUICK_TRIES = 3
-
-
-class Purpose(models.TextChoices):
-    ARCHIVE = "ARCHIVE", _("the archive")
-    FAILURE = "FAILURE", _("news of a failure")
-
-
-class MailStatus(models.TextChoices):
-    PENDING = "PENDING", _("Waiting to be sent")
-    SENDING = "SENDING", _("Being sent")
-    SENT = "SENT", _("Sent")
-    GAVE_UP = "GAVE_UP", _("Given up")
-
-
-UNSETTLED = (MailStatus.PENDING, MailStatus.SENDING)
+RETRY_WINDOW_SECONDS = 24 * 3600
+MAX_BACKOFF_SECONDS = 3600
+MAX_IMMEDIATE_TRIES = 3
 
 
 class ExportMailQuerySet(models.QuerySet["ExportMail"]):
-    def unsettled(self) -> ExportMailQuerySet:
-        return self.filter(status__in=UNSETTLED)
+    def pending(self) -> ExportMailQuerySet:
+        return self.filter(status__in=UNSENT_STATUSES)
 
     def due(self) -> ExportMailQuerySet:
-        """Waiting mails whose pause is over."""
         return self.filter(status=MailStatus.PENDING, next_try_at__lte=Now())
 
-    def lapsed(self) -> ExportMailQuerySet:
-        """Mails whose sender has not been heard from for a lease."""
+    def lease_expired(self) -> ExportMailQuerySet:
         return self.filter(status=MailStatus.SENDING, lease_expires_at__lt=Now())
 
-    def known_as(self, provider_id: str) -> ExportMailQuerySet:
-        """The mail that a provider calls so, be it by an id of its own or by our Message-ID."""
-        return self.filter(Q(provider_id=provider_id) | Q(pk=_own_id(provider_id)))
+    def with_message_id(self, message_id: str) -> ExportMailQuerySet:
+        """Filter by the provider's id or, for providers without one, by our Message-ID."""
+        return self.filter(Q(provider_id=message_id) | Q(pk=_parse_message_id(message_id)))
 
 
-def _own_id(message_id: str) -> uuid.UUID | None:
-    """The id in a Message-ID of ours."""
+def _parse_message_id(message_id: str) -> uuid.UUID | None:
     local, _, host = message_id.strip("<>").partition("@")
     try:
         return uuid.UUID(local) if host == settings.SITE_HOST else None
@@ -60,7 +41,11 @@ def _own_id(message_id: str) -> uuid.UUID | None:
 
 
 class ExportMail(models.Model):
-    """One e-mail that is owed to the owner of an export."""
+    """E-mail to the owner of an export, saved before it is sent (transactional outbox).
+
+    `tries` is the fencing token: it grows with each claim, and a sender's writes with an older
+    number change nothing.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     task = models.ForeignKey("exports.ExportTask", models.CASCADE, related_name="mails")
@@ -74,8 +59,8 @@ class ExportMail(models.Model):
     error = models.TextField(_("last error"), blank=True)
     created_at = models.DateTimeField(_("owed since"), db_default=Now())
     sent_at = models.DateTimeField(_("sent at"), null=True)
-    # What the provider calls it, where that is not our Message-ID. The defaults of these are the database's: while a
-    # new version is installed, workers of the old one still write rows.
+    # The provider's id, if it differs from our Message-ID. Workers of the previous version insert
+    # rows without this field during a deployment, so the database has the default.
     provider_id = models.CharField(_("provider's id"), max_length=255, blank=True, db_default="")
     bounced_at = models.DateTimeField(_("refused at"), null=True)
     bounce_reason = models.TextField(_("why it was refused"), blank=True, db_default="")
@@ -87,9 +72,9 @@ class ExportMail(models.Model):
         verbose_name_plural = _("e-mails")
         ordering = ("created_at",)
         indexes = [
-            # The sweeper: mails that are due, or whose sender fell silent.
+            # The sweeper: mails that are due, or whose lease expired.
             models.Index(fields=["status", "next_try_at"], name="exports_exportmail_sweep"),
-            # The mail that a provider tells us of.
+            # Bounces that a provider reports.
             models.Index(
                 fields=["provider_id"],
                 condition=~Q(provider_id=""),
@@ -102,88 +87,90 @@ class ExportMail(models.Model):
 
     @property
     def message_id(self) -> str:
-        """The same for every try, so that a mailbox can tell a repetition."""
+        """Message-ID, equal for all tries so that mailboxes can drop duplicates."""
         return f"<{self.id}@{settings.SITE_HOST}>"
 
     @property
     def job_id(self) -> str:
         return f"mail-{self.id}-{self.tries}"
 
+    # Verbs: each is one conditional UPDATE, with its event and notification in the same
+    # transaction. They return False if the row had changed, and then write nothing.
+
     def claim(self) -> bool:
-        """Move PENDING to SENDING; False if another worker has it, or it is settled."""
-        return self._move(
+        return self._transition(
             MailStatus.PENDING,
             status=MailStatus.SENDING,
             tries=self.tries + 1,
-            lease_expires_at=lease(),
+            lease_expires_at=lease_expiry(),
         )
 
     def renew(self) -> bool:
-        """Keep the claim for another lease; False if it was taken away."""
-        return self._held(MailStatus.SENDING).update(lease_expires_at=lease()) == 1
+        return self._fenced(MailStatus.SENDING).update(lease_expires_at=lease_expiry()) == 1
 
     def mark_sent(self, provider_id: str = "") -> bool:
-        return self._settle(
+        return self._end_try(
             MailStatus.SENT, Event.MAILED, sent_at=Now(), error="", provider_id=provider_id[:255]
         )
 
-    def bounce(self, reason: str) -> bool:
-        """Note that the mail was refused after it had been sent, and tell the owner; False if that is known.
+    def mark_bounced(self, reason: str) -> bool:
+        """Record a bounce and notify the owner; return False if it was recorded before.
 
-        The status stays: as far as sending goes it is settled.
+        The status stays SENT: the mail is not sent again.
         """
         with transaction.atomic():
-            unknown = type(self).objects.filter(pk=self.pk, bounced_at=None)
-            if unknown.update(bounced_at=Now(), bounce_reason=reason) != 1:
+            not_bounced = type(self).objects.filter(pk=self.pk, bounced_at=None)
+            if not_bounced.update(bounced_at=Now(), bounce_reason=reason) != 1:
                 return False
             self.refresh_from_db(fields=["bounced_at", "bounce_reason"])
-            self.task.record(Event.BOUNCED)
+            self.task.record_event(Event.BOUNCED)
             if self.purpose == Purpose.ARCHIVE:
-                self.task.announce()
+                self.task.notify_owner()
         return True
 
     def give_up(self, error: str) -> bool:
-        return self._settle(MailStatus.GAVE_UP, Event.MAIL_FAILED, error=error)
+        return self._end_try(MailStatus.GAVE_UP, Event.MAIL_FAILED, error=error)
 
-    def postpone(self, error: str) -> bool:
-        """Try again after a pause that doubles each time; give up when the mail is a day old."""
-        return self._try_again(
-            error, min(settings.EXPORT_TICK_SECONDS * 2**self.tries, LONGEST_PAUSE_SECONDS)
-        )
+    def retry_later(self, error: str) -> bool:
+        backoff = settings.EXPORT_TICK_SECONDS * 2**self.tries
+        return self._retry_after(min(backoff, MAX_BACKOFF_SECONDS), error)
 
-    def interrupt(self, error: str) -> bool:
-        """Try again at once, because the sender has died; with pauses if senders keep dying of it."""
-        return self._try_again(error, 0) if self.tries < QUICK_TRIES else self.postpone(error)
+    def retry_now(self, error: str) -> bool:
+        """Retry at once after the sender died, but with backoff if senders keep dying."""
+        if self.tries < MAX_IMMEDIATE_TRIES:
+            return self._retry_after(0, error)
+        return self.retry_later(error)
 
-    def _try_again(self, error: str, pause: float) -> bool:
+    def defer(self) -> bool:
+        """Hide the mail from the sweeper for a moment, because it was just enqueued."""
+        return self._fenced(MailStatus.PENDING).update(next_try_at=sweep_after()) == 1
+
+    def _retry_after(self, seconds: float, error: str) -> bool:
+        """Move SENDING back to PENDING, or to GAVE_UP once the retry window is over."""
         too_old = type(self).objects.filter(
-            pk=self.pk, created_at__lt=from_now(-KEEP_TRYING_SECONDS)
+            pk=self.pk, created_at__lt=from_now(-RETRY_WINDOW_SECONDS)
         )
         if too_old.exists():
             return self.give_up(error)
-        return self._settle(
-            MailStatus.PENDING, Event.MAIL_FAILED, error=error, next_try_at=from_now(pause)
+        return self._end_try(
+            MailStatus.PENDING, Event.MAIL_FAILED, error=error, next_try_at=from_now(seconds)
         )
 
-    def put_off(self) -> bool:
-        """Let the sweeper leave a mail alone that it has just put on the queue."""
-        return self._held(MailStatus.PENDING).update(next_try_at=soon()) == 1
-
-    def _settle(self, status: MailStatus, event: Event, **changes: Any) -> bool:
+    def _end_try(self, status: MailStatus, event: Event, **changes: Any) -> bool:
+        changes |= {"status": status, "lease_expires_at": None}
         with transaction.atomic():
-            if not self._move(MailStatus.SENDING, status=status, lease_expires_at=None, **changes):
+            if not self._transition(MailStatus.SENDING, **changes):
                 return False
-            self.task.record(event)
+            self.task.record_event(event)
             if self.purpose == Purpose.ARCHIVE:
-                self.task.announce(self)
+                self.task.notify_owner(self)
         return True
 
-    def _held(self, status: MailStatus) -> ExportMailQuerySet:
-        """This row, as long as nobody has moved it on; `tries` is its fencing token."""
-        return type(self).objects.filter(pk=self.pk, status=status, tries=self.tries)
+    def _transition(self, old: MailStatus, **changes: Any) -> bool:
+        if self._fenced(old).update(**changes) != 1:
+            return False
+        apply_update(self, changes)
+        return True
 
-    def _move(self, old: MailStatus, **changes: Any) -> bool:
-        moved = self._held(old).update(**changes) == 1
-        if moved:
-            note(self, changes)
-        return moved
+    def _fenced(self, status: MailStatus) -> ExportMailQuerySet:
+        return type(self).objects.filter(pk=self.pk, status=status, tries=self.tries)

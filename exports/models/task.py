@@ -6,8 +6,8 @@ from typing import Any
 
 from django.conf import settings
 from django.core.files.storage import Storage, storages
-from django.db import IntegrityError, models, transaction
-from django.db.models import Exists, F, OuterRef, Q, Value
+from django.db import models, transaction
+from django.db.models import F, Q, Value
 from django.db.models.functions import Greatest, Least, Now
 from django.urls import reverse
 from django.utils import timezone
@@ -15,11 +15,11 @@ from django.utils.translation import gettext_lazy as _
 
 from blog.models import Notification, User
 
-from .clock import from_now, lease, soon
-from .event import Event, ExportEvent
-from .mail import UNSETTLED, ExportMail, Purpose
-from .rows import note
-from .status import UNFINISHED, ErrorCode, Status
+from .choices import UNFINISHED_STATUSES, UNSENT_STATUSES, ErrorCode, Event, Purpose, Status
+from .concurrency import apply_update, from_now, lease_expiry, sweep_after
+from .event import ExportEvent
+from .mail import ExportMail
+from .task_queryset import ExportTaskQuerySet
 
 MAX_CRASHES = 3
 
@@ -28,78 +28,11 @@ def archive_storage() -> Storage:
     return storages["archives"]
 
 
-class ExportTaskQuerySet(models.QuerySet["ExportTask"]):
-    def unfinished(self) -> ExportTaskQuerySet:
-        return self.filter(status__in=UNFINISHED)
-
-    def in_progress(self) -> ExportTaskQuerySet:
-        """What a progress bar is shown for: the build goes on, or its mail has not gone out yet."""
-        owed = ExportMail.objects.unsettled().filter(task=OuterRef("pk"), purpose=Purpose.ARCHIVE)
-        return self.filter(Q(status__in=UNFINISHED) | Q(Exists(owed), status=Status.SUCCESSFUL))
-
-    def overlooked(self) -> ExportTaskQuerySet:
-        """READY for so long that a worker should have them, unless they wait in the queue."""
-        return self.filter(
-            status=Status.READY, queued_at__lt=from_now(-2 * settings.EXPORT_TICK_SECONDS)
-        )
-
-    def lapsed(self) -> ExportTaskQuerySet:
-        """RUNNING, but the worker has not been heard from for a lease."""
-        return self.filter(status=Status.RUNNING, lease_expires_at__lt=Now())
-
-    def expired(self) -> ExportTaskQuerySet:
-        """Those whose archive has lasted long enough."""
-        return self.filter(archive_expires_at__lt=Now()).exclude(archive="")
-
-    def downloadable(self) -> ExportTaskQuerySet:
-        return self.filter(archive_expires_at__gt=Now()).exclude(archive="")
-
-    def of_active_owners(self) -> ExportTaskQuerySet:
-        """For conditional UPDATEs: a subquery, because a join would move all conditions into one, and PostgreSQL does
-        not look at those again when it had to wait for another transaction."""
-        return self.filter(owner__in=User.objects.filter(is_active=True))
-
-    def abandoned(self) -> ExportTaskQuerySet:
-        """Unfinished, but their owner may not use the site any more."""
-        return self.unfinished().filter(owner__is_active=False)
-
-    def cooling(self) -> ExportTaskQuerySet:
-        """Successful ones of which EXPORT_COOLDOWN forbids another, the last one last."""
-        since = from_now(-settings.EXPORT_COOLDOWN)
-        return self.filter(status=Status.SUCCESSFUL, finished_at__gt=since).order_by("finished_at")
-
-    def request(
-        self,
-        owner_id: int,
-        kind: str = "posts",
-        language: str = "",
-        rows_total: int = 0,
-        actor: User | None = None,
-    ) -> tuple[ExportTask, bool]:
-        """A new task, or the one that is under way already, and whether it is new."""
-        try:
-            with transaction.atomic():
-                task = self.create(
-                    owner_id=owner_id, kind=kind, language=language, rows_total=rows_total
-                )
-                task.record(Event.REQUESTED, actor)
-                task.announce()
-        except IntegrityError:
-            under_way = self.unfinished().filter(owner_id=owner_id, kind=kind).first()
-            # None if it has ended in this very moment: then there is room for a new one.
-            return (
-                (under_way, False)
-                if under_way
-                else self.request(owner_id, kind, language, rows_total, actor)
-            )
-        return task, True
-
-
 class ExportTask(models.Model):
-    """One request for an archive: its row is the truth about it, whatever becomes of queue, workers and mail.
+    """Request for an archive, and the source of truth about it: the queue is only a hint.
 
-    `attempt` is a fencing token: it grows each time that the work is handed out anew, and a worker's writes count
-    only as long as the row still has the number that the worker was given.
+    `attempt` is the fencing token: it grows each time the task is enqueued anew, and a worker's
+    writes with an older number change nothing.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -111,7 +44,7 @@ class ExportTask(models.Model):
         verbose_name=_("owner"),
     )
     kind = models.CharField(_("kind"), max_length=16, default="posts")
-    # What the owner was reading when they asked: for mails to those who have not chosen a language.
+    # Language of the page with the request, for owners whose account has none.
     language = models.CharField(_("language"), max_length=10, blank=True)
     status = models.CharField(_("state"), max_length=10, choices=Status, default=Status.READY)
     attempt = models.PositiveIntegerField(_("attempt"), default=1)
@@ -119,7 +52,8 @@ class ExportTask(models.Model):
     lease_expires_at = models.DateTimeField(_("lease until"), null=True)
     rows_done = models.PositiveBigIntegerField(_("rows written"), default=0)
     rows_total = models.PositiveBigIntegerField(_("rows in all"), default=0)
-    # Python's clock: lists are paged by it, and SQLite's own has another number of digits than a parameter.
+    # Lists are paginated by this field. SQLite compares times as text, and its own clock writes
+    # fewer digits than a parameter has, so the value comes from Python.
     created_at = models.DateTimeField(_("requested at"), default=timezone.now, editable=False)
     queued_at = models.DateTimeField(_("handed out at"), db_default=Now())
     started_at = models.DateTimeField(_("started at"), null=True)
@@ -144,22 +78,22 @@ class ExportTask(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["owner", "kind"],
-                condition=Q(status__in=UNFINISHED),
+                condition=Q(status__in=UNFINISHED_STATUSES),
                 name="exports_exporttask_unfinished",
             )
         ]
         indexes = [
-            # "Your exports", newest first, and the bars of one person.
+            # An owner's list of exports, newest first, and progress bars.
             models.Index(fields=["owner", "-created_at"], name="exports_exporttask_owner"),
-            # The sweeper: lapsed and overlooked tasks.
+            # The sweeper: expired leases and lost jobs.
             models.Index(fields=["status", "lease_expires_at"], name="exports_exporttask_sweep"),
-            # The sweeper: archives to remove.
+            # The sweeper: expired archives.
             models.Index(
                 fields=["archive_expires_at"],
                 condition=~Q(archive=""),
                 name="exports_exporttask_expiry",
             ),
-            # The admin's list and its date hierarchy.
+            # The list in the admin and its date hierarchy.
             models.Index(fields=["-created_at"], name="exports_exporttask_newest"),
         ]
 
@@ -171,17 +105,15 @@ class ExportTask(models.Model):
 
     @property
     def job_id(self) -> str:
-        """The RQ job of the current attempt."""
         return f"{self.pk}-{self.attempt}"
 
     @property
     def owner_language(self) -> str:
-        """What the archive and the mails about it are written in."""
         return self.owner.language or self.language or settings.LANGUAGE_CODE
 
     @property
     def is_unfinished(self) -> bool:
-        return self.status in UNFINISHED
+        return self.status in UNFINISHED_STATUSES
 
     @property
     def is_downloadable(self) -> bool:
@@ -193,71 +125,71 @@ class ExportTask(models.Model):
 
     @property
     def duration(self) -> timedelta | None:
-        """How long the last build took."""
         return self.finished_at - self.started_at if self.finished_at and self.started_at else None
 
     @property
     def next_request_at(self) -> datetime:
-        """When the owner may ask again, by this export's cooldown."""
         return (self.finished_at or timezone.now()) + timedelta(seconds=settings.EXPORT_COOLDOWN)
 
     @property
-    def can_be_mailed(self) -> bool:
-        """Whether staff may have it mailed once more."""
-        has_news = (
+    def is_resendable(self) -> bool:
+        has_result = (
             self.is_downloadable
             if self.status == Status.SUCCESSFUL
             else self.status == Status.FAILED
         )
-        return has_news and self.owed_mail is None
+        return has_result and self.pending_mail is None
 
     @property
-    def heard_from_at(self) -> datetime | None:
-        """When whoever builds it renewed the lease last."""
+    def last_heartbeat_at(self) -> datetime | None:
         return self.lease_expires_at and self.lease_expires_at - timedelta(
             seconds=settings.EXPORT_LEASE_SECONDS
         )
 
     @property
-    def owed_mail(self) -> ExportMail | None:
-        """The mail that is still to be sent."""
-        owed = [mail for mail in self.mails.all() if mail.status in UNSETTLED]
-        return owed[-1] if owed else None
+    def pending_mail(self) -> ExportMail | None:
+        pending = [mail for mail in self.mails.all() if mail.status in UNSENT_STATUSES]
+        return pending[-1] if pending else None
 
-    # Verbs. Each is one conditional UPDATE, with what belongs to it in the same transaction; False, or None,
-    # says that the row had moved on, and that nothing was changed.
+    # Verbs: each is one conditional UPDATE, with its event and notification in the same
+    # transaction. They return False or None if the row had changed, and then write nothing.
 
     def claim(self) -> bool:
-        """Move READY to RUNNING; False if another worker already has it."""
-        return self._move(
-            self._held(Status.READY).of_active_owners(),
+        return self._transition(
+            self._fenced(Status.READY).owner_active(),
             Event.CLAIMED,
             status=Status.RUNNING,
             started_at=Now(),
-            lease_expires_at=lease(),
+            lease_expires_at=lease_expiry(),
         )
 
     def renew(self, rows_done: int) -> bool:
-        """Keep the claim for another lease and note progress, which never goes back; False if it was taken away."""
+        """Extend the lease and save the progress; return False if the lease was lost.
+
+        Progress never moves backwards.
+        """
         changes = {
-            "lease_expires_at": lease(),
+            "lease_expires_at": lease_expiry(),
             "rows_done": Greatest(F("rows_done"), Value(rows_done)),
         }
         with transaction.atomic():
-            if self._held(Status.RUNNING).of_active_owners().update(**changes) != 1:
+            if self._fenced(Status.RUNNING).owner_active().update(**changes) != 1:
                 return False
             self.rows_done = max(self.rows_done, rows_done)
-            self.announce()
+            self.notify_owner()
         return True
 
-    def note(self, traceback: str) -> bool:
-        """Keep what went wrong in an attempt that is left to the sweeper."""
-        return self._held(Status.RUNNING).update(traceback=traceback) == 1
+    def record_traceback(self, traceback: str) -> bool:
+        """Save a transient error's traceback; the status changes when the sweeper rescues."""
+        return self._fenced(Status.RUNNING).update(traceback=traceback) == 1
 
     def finish(self, archive: str, rows: int, size: int, sha256: str) -> ExportMail | None:
-        """Move RUNNING to SUCCESSFUL with the file of that name in storage, and owe the mail with it: this one."""
-        return self._end(
-            self._held(Status.RUNNING).of_active_owners(),
+        """Move RUNNING to SUCCESSFUL; return the pending mail created with it.
+
+        `archive` is the file's name in the storage.
+        """
+        return self._finish_with_mail(
+            self._fenced(Status.RUNNING).owner_active(),
             Event.BUILT,
             Purpose.ARCHIVE,
             status=Status.SUCCESSFUL,
@@ -271,86 +203,94 @@ class ExportTask(models.Model):
         )
 
     def fail(self, code: ErrorCode, traceback: str) -> bool:
-        """Move RUNNING to FAILED, and owe the mail that says so."""
-        return self._fail(self._held(Status.RUNNING), error_code=code, traceback=traceback)
+        return self._fail(self._fenced(Status.RUNNING), error_code=code, traceback=traceback)
 
     def crash(self, traceback: str = "") -> bool:
-        """Hand a RUNNING build out anew; after too many crashes move it to FAILED, and owe the mail that says so."""
-        return self._crash(self._held(Status.RUNNING), traceback)
+        """Move RUNNING to READY with a new attempt or, after MAX_CRASHES, to FAILED."""
+        return self._crash(self._fenced(Status.RUNNING), traceback)
 
     def rescue(self) -> bool:
-        """`crash`, if the lease has run out."""
-        return self._crash(self._held(Status.RUNNING).lapsed(), "")
+        return self._crash(self._fenced(Status.RUNNING).lease_expired(), "")
 
     def cancel(self, actor: User | None = None) -> bool:
-        """Move READY or RUNNING to CANCELLED: whoever builds it stops within a heartbeat, and no mail is owed."""
-        unfinished = type(self).objects.unfinished().filter(pk=self.pk)
-        changes = {"status": Status.CANCELLED, "finished_at": Now(), "lease_expires_at": None}
-        return self._move(unfinished, Event.CANCELLED, actor, is_held=False, **changes)
+        """Move READY or RUNNING to CANCELLED; a running build stops at its next heartbeat."""
+        return self._transition(
+            type(self).objects.unfinished().filter(pk=self.pk),
+            Event.CANCELLED,
+            actor,
+            reload=True,
+            status=Status.CANCELLED,
+            finished_at=Now(),
+            lease_expires_at=None,
+        )
 
     def requeue(self, actor: User | None = None) -> bool:
-        """Give a READY task, whose job was lost, a new attempt."""
-        return self._move(
-            self._held(Status.READY),
+        return self._transition(
+            self._fenced(Status.READY),
             Event.REQUEUED,
             actor,
             attempt=self.attempt + 1,
             queued_at=Now(),
         )
 
-    def take_back(self, actor: User) -> bool:
-        """Hand a RUNNING build out anew, lease or no lease; it counts for no crash."""
-        return self._take_back(self._held(Status.RUNNING), actor)
+    def release(self, actor: User) -> bool:
+        """Move RUNNING to READY with a new attempt, even under a valid lease; not a crash."""
+        return self._release(self._fenced(Status.RUNNING), actor)
 
     def resend(self, actor: User) -> ExportMail | None:
-        """Owe another mail like the last one; None while one is still to be sent, or where there is nothing to send."""
         with transaction.atomic():
             task = type(self).objects.select_for_update().get(pk=self.pk)
-            if not task.can_be_mailed:
+            if not task.is_resendable:
                 return None
             purpose = Purpose.FAILURE if task.status == Status.FAILED else Purpose.ARCHIVE
-            mail = ExportMail.objects.create(task=task, purpose=purpose, next_try_at=soon())
-            task.record(Event.RESENT, actor)
-            task.announce()
+            mail = ExportMail.objects.create(task=task, purpose=purpose, next_try_at=sweep_after())
+            task.record_event(Event.RESENT, actor)
+            task.notify_owner()
         return mail
 
     def expire(self, actor: User | None = None) -> bool:
-        """Forget an archive whose time is over, or that `actor` ends early. The file is the caller's to remove."""
+        """Clear the archive if it has expired or, given an `actor`, before it expires.
+
+        The caller has to delete the file. The owner is not notified: pages and mails named the
+        date from the beginning.
+        """
         rows = type(self).objects.filter(pk=self.pk).exclude(archive="")
         with transaction.atomic():
             if actor is None:
-                forgotten = rows.expired().update(archive="")
+                updated = rows.expired().update(archive="")
             else:
-                forgotten = rows.update(
+                updated = rows.update(
                     archive="", archive_expires_at=Least(F("archive_expires_at"), Now())
                 )
-            if forgotten != 1:
+            if updated != 1:
                 return False
             self.archive = ""
-            self.record(
-                Event.EXPIRED, actor
-            )  # no news: it was said from the beginning how long it lasts
+            self.record_event(Event.EXPIRED, actor)
         return True
 
-    def record(self, event: Event, actor: User | None = None) -> None:
-        """Add to the timeline."""
+    def record_event(self, event: Event, actor: User | None = None) -> None:
         ExportEvent.objects.create(task=self, kind=event, attempt=self.attempt, actor=actor)
 
     @property
     def notification_name(self) -> str:
         return f"export:{self.pk}"
 
-    def announce(self, mail: ExportMail | None = None, **more: Any) -> None:
-        """Tell the owner's pages how things stand, and what else is known of it."""
-        is_listed = not self.is_unfinished
-        Notification.objects.upsert(
-            self.owner_id, self.notification_name, self.facts(mail) | more, is_listed=is_listed
+    def notify_owner(self, mail: ExportMail | None = None, **extra: Any) -> None:
+        """Save the task's notification: its payload and `extra`, such as the queue position."""
+        Notification.objects.put(
+            self.owner_id,
+            self.notification_name,
+            self.payload(mail) | extra,
+            is_news=not self.is_unfinished,
         )
 
-    def facts(self, mail: ExportMail | None = None) -> dict[str, Any]:
-        """What `progress.describe` needs to put this task into words; JSON-ready. `mail` is its last, if at hand."""
+    def payload(self, mail: ExportMail | None = None) -> dict[str, Any]:
+        """Return the JSON-ready input of `progress.render_progress`.
+
+        `mail` is the task's latest one; pass it to save a query.
+        """
         if self.status != Status.SUCCESSFUL:
-            mail = None  # there is none yet, or one whose fate is no news
+            mail = None  # there is none, or it is about a failure, and the bar does not show it
         elif mail is None:
             mail = [None, *self.mails.all()][-1]
         return {
@@ -365,70 +305,71 @@ class ExportTask(models.Model):
             "bounced": bool(mail and mail.bounced_at),
         }
 
-    def told(self) -> dict[str, Any]:
-        """The facts that the owner was told last, with what else was known, such as the place in line."""
+    def last_payload(self) -> dict[str, Any]:
+        """Return the payload of the last notification, which may include the queue position."""
         last = Notification.objects.filter(user_id=self.owner_id, name=self.notification_name)
-        return last.values_list("payload", flat=True).first() or self.facts()
+        return last.values_list("payload", flat=True).first() or self.payload()
 
-    def _held(self, status: Status) -> ExportTaskQuerySet:
-        """This row, as long as it has that status and the attempt that this object was read with."""
+    def _fenced(self, status: Status) -> ExportTaskQuerySet:
+        """Filter this row, if its status and fencing token are unchanged."""
         return type(self).objects.filter(pk=self.pk, attempt=self.attempt, status=status)
 
-    def _move(
+    def _transition(
         self,
         row: ExportTaskQuerySet,
         event: Event,
         actor: User | None = None,
         *,
-        is_held: bool = True,
+        reload: bool = False,
         **changes: Any,
     ) -> bool:
-        """`is_held` where nobody else can have changed the row, but for its status, since this object was read."""
+        """Update the row, record the event and notify the owner.
+
+        Pass `reload` if another process may have changed fields that are not in `changes`.
+        """
         with transaction.atomic():
             if row.update(**changes) != 1:
                 return False
-            if is_held:
-                note(self, changes)
-            else:
+            if reload:
                 self.refresh_from_db(fields=STATE_FIELDS)
-            self.record(event, actor)
-            self.announce()
+            else:
+                apply_update(self, changes)
+            self.record_event(event, actor)
+            self.notify_owner()
         return True
 
-    def _end(
+    def _finish_with_mail(
         self, row: ExportTaskQuerySet, event: Event, purpose: Purpose, **changes: Any
     ) -> ExportMail | None:
         changes |= {"finished_at": Now(), "lease_expires_at": None}
         with transaction.atomic(savepoint=False):
             if row.update(**changes) != 1:
                 return None
-            note(self, changes)
-            mail = ExportMail.objects.create(task=self, purpose=purpose, next_try_at=soon())
-            self.record(event)
-            self.announce(mail)
+            apply_update(self, changes)
+            mail = ExportMail.objects.create(task=self, purpose=purpose, next_try_at=sweep_after())
+            self.record_event(event)
+            self.notify_owner(mail)
         return mail
 
     def _fail(self, row: ExportTaskQuerySet, **changes: Any) -> bool:
-        return (
-            self._end(row, Event.FAILED, Purpose.FAILURE, status=Status.FAILED, **changes)
-            is not None
+        mail = self._finish_with_mail(
+            row, Event.FAILED, Purpose.FAILURE, status=Status.FAILED, **changes
         )
+        return mail is not None
 
     def _crash(self, row: ExportTaskQuerySet, traceback: str) -> bool:
         crashes = self.crashes + 1
         changes: dict[str, Any] = {"crashes": crashes, "traceback": traceback or self.traceback}
         if crashes >= MAX_CRASHES:
             return self._fail(row, error_code=ErrorCode.CRASHED, **changes)
-        return self._take_back(row, **changes)
+        return self._release(row, **changes)
 
-    def _take_back(
-        self, row: ExportTaskQuerySet, actor: User | None = None, **changes: Any
-    ) -> bool:
-        return self._move(
+    def _release(self, row: ExportTaskQuerySet, actor: User | None = None, **changes: Any) -> bool:
+        return self._transition(
             row,
             Event.RESCUED,
             actor,
-            is_held=False,
+            reload=True,
             status=Status.READY,
             attempt=self.attempt + 1,
             queued_at=Now(),

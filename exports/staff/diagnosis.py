@@ -16,8 +16,8 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from exports.models import ExportMail, ExportTask, MailStatus, Status, SweeperSign
-from exports.models.clock import from_now
+from exports.models import ExportMail, ExportTask, MailStatus, Status, SweeperHeartbeat
+from exports.models.concurrency import from_now
 
 from .actions import ACTIONS
 from .permissions import DASHBOARD, OPERATE
@@ -87,7 +87,7 @@ def _process_findings(queue: QueueState) -> Iterator[Finding]:
 
 
 def is_sweeper_silent() -> bool:
-    return not SweeperSign.objects.within(max(30, 6 * settings.EXPORT_TICK_SECONDS)).exists()
+    return not SweeperHeartbeat.objects.within(max(30, 6 * settings.EXPORT_TICK_SECONDS)).exists()
 
 
 def _sweep_fix() -> Fix:

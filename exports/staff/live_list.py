@@ -82,7 +82,7 @@ def _render_age(age: timedelta) -> str:
 
 def _render_estimate(task: ExportTask, wait: Minutes | None) -> str:
     if task.status == Status.READY and wait:
-        return progress.minutes(wait[0], wait[1])
+        return progress.render_minutes(wait[0], wait[1])
     if task.status != Status.RUNNING or not task.started_at or not task.rows_done:
         return EMPTY
     seconds_per_row = (timezone.now() - task.started_at).total_seconds() / task.rows_done

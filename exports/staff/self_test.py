@@ -24,7 +24,7 @@ from rq.job import Job
 from blog.models import User
 from exports.heartbeat import Heartbeat
 from exports.models import SelfTest
-from exports.models.clock import from_now
+from exports.models.concurrency import from_now
 from exports.models.self_test import STEPS
 from microblog import request_ids
 
@@ -69,11 +69,11 @@ def run(test_id: str) -> None:
         started_at=Now()
     ):
         return
-    with Heartbeat(test.count, get_current_job(), STEPS) as heartbeat:
+    with Heartbeat(test.record_progress, get_current_job(), STEPS) as heartbeat:
         for step in range(1, STEPS + 1):
             heartbeat.report(step)
             heartbeat.wait(STEP_SECONDS)
-    test.count(STEPS)
+    test.record_progress(STEPS)
     try:
         _compose_mail(test).send()
     except Exception as error:  # any error of any mail backend is a result of the test

@@ -1,4 +1,4 @@
-"""An export's parts, ready to be watched or broken."""
+"""Fixtures of exports, workers and staff roles."""
 
 import io
 from collections.abc import Callable
@@ -19,8 +19,8 @@ from exports.models import ExportTask
 from exports.worker import Worker
 
 
-class Onlooker:
-    """A progress that is written down and never ends a build."""
+class RecordedProgress:
+    """Progress of a build that records all calls and never stops the build."""
 
     def __init__(self) -> None:
         self.reported: list[int] = []
@@ -34,24 +34,24 @@ class Onlooker:
 
 
 @pytest.fixture
-def onlooker() -> Onlooker:
-    return Onlooker()
+def recorded_progress() -> RecordedProgress:
+    return RecordedProgress()
 
 
 @pytest.fixture
-def read_archive(onlooker: Onlooker) -> Callable[[User], bytes]:
-    """Build an archive of somebody's posts, or of another kind, in memory."""
+def build_archive(recorded_progress: RecordedProgress) -> Callable[[User], bytes]:
+    """Return a function that builds a user's archive in memory."""
 
-    def read(user: User, kind: str = "posts") -> bytes:
+    def build(user: User, kind: str = "posts") -> bytes:
         out = io.BytesIO()
-        archive.build(kind, user, archive.Output(out), onlooker)
+        archive.build(kind, user, archive.Output(out), recorded_progress)
         return out.getvalue()
 
-    return read
+    return build
 
 
 @pytest.fixture
-def write_posts() -> Callable[..., list[Post]]:
+def create_posts() -> Callable[..., list[Post]]:
     def write(author: User, number: int) -> list[Post]:
         return Post.objects.bulk_create(
             [Post(author=author, body=f"Post {n}") for n in range(number)]
@@ -62,13 +62,13 @@ def write_posts() -> Callable[..., list[Post]]:
 
 @pytest.fixture
 def task(alice: User) -> ExportTask:
-    """A request of alice's, not on any queue."""
+    """Return a READY task of alice's that is not enqueued."""
     return ExportTask.objects.request(alice.pk)[0]
 
 
 @pytest.fixture
 def finished(transactional_db: None, task: ExportTask) -> ExportTask:
-    """A request of alice's that was built and mailed."""
+    """Return a task of alice's that was built and mailed."""
     jobs.run_export(str(task.pk), task.attempt)
     task.refresh_from_db()
     mail.outbox.clear()
@@ -76,21 +76,21 @@ def finished(transactional_db: None, task: ExportTask) -> ExportTask:
 
 
 @pytest.fixture
-def broken_build(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
-    """Let every build raise."""
+def failing_build(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
+    """Return a function that makes all builds raise an error."""
 
-    def break_it(error: BaseException) -> None:
+    def fail_with(error: BaseException) -> None:
         def build(*args: Any) -> None:
             raise error
 
         monkeypatch.setattr(archive, "build", build)
 
-    return break_it
+    return fail_with
 
 
 @pytest.fixture
 def worker() -> Worker:
-    """Alive, as RQ knows it, and idle."""
+    """Return an idle worker that is registered at RQ."""
     queue = django_rq.get_queue("default")
     worker = Worker([queue], connection=queue.connection)
     worker.register_birth()
@@ -99,10 +99,10 @@ def worker() -> Worker:
 
 
 @pytest.fixture
-def take(worker: Worker) -> Callable[[ExportTask], None]:
-    """Let the worker have an export's job in hand."""
+def start_job(worker: Worker) -> Callable[[ExportTask], None]:
+    """Return a function that lets the worker take an export's job."""
 
-    def begin(task: ExportTask) -> None:
+    def start(task: ExportTask) -> None:
         queue = django_rq.get_queue("default")
         jobs.enqueue_export(task)
         queue.connection.lrem(queue.key, 0, task.job_id)
@@ -110,12 +110,15 @@ def take(worker: Worker) -> Callable[[ExportTask], None]:
             Job.fetch(task.job_id, queue.connection, serializer=queue.serializer)
         )
 
-    return begin
+    return start
 
 
 @pytest.fixture
-def in_role(make_user: Callable[..., User]) -> Callable[[str], User]:
-    """Make one of the staff with that role; the roles as the migration makes them, which a flush may have removed."""
+def make_staff(make_user: Callable[..., User]) -> Callable[[str], User]:
+    """Return a function that creates a user in a role.
+
+    Roles come from a migration, but a test that flushes the database deletes them.
+    """
 
     def make(role: str) -> User:
         import_module("exports.migrations.0005_roles").make_roles(apps, None)
@@ -127,18 +130,16 @@ def in_role(make_user: Callable[..., User]) -> Callable[[str], User]:
 
 
 @pytest.fixture
-def support(in_role: Callable[[str], User]) -> User:
-    """Who watches, cancels, and sends mails again."""
-    return in_role("Support")
+def support(make_staff: Callable[[str], User]) -> User:
+    return make_staff("Support")
 
 
 @pytest.fixture
-def operator(in_role: Callable[[str], User]) -> User:
-    """Who may do all that the desk offers."""
-    return in_role("Operators")
+def operator(make_staff: Callable[[str], User]) -> User:
+    return make_staff("Operators")
 
 
 @pytest.fixture
-def helper(make_user: Callable[..., User]) -> User:
-    """Staff without any permission."""
-    return make_user("helper", is_staff=True)
+def plain_staff(make_user: Callable[..., User]) -> User:
+    """Return staff without any permission."""
+    return make_user("plain_staff", is_staff=True)

@@ -4,7 +4,7 @@ from contextlib import closing
 import pytest
 
 from exports.models import Event, ExportTask
-from exports.models.clock import from_now
+from exports.models.concurrency import from_now
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
 
@@ -14,7 +14,7 @@ def body(response):
         return b"".join(response.streaming_content)
 
 
-def test_the_owner_gets_the_file(client, alice, finished):
+def test_owner_downloads_file(client, alice, finished):
     client.force_login(alice)
     response = client.get(f"/exports/{finished.pk}/download/")
     assert response.headers["Content-Type"] == "application/json"
@@ -25,31 +25,31 @@ def test_the_owner_gets_the_file(client, alice, finished):
     assert finished.events.filter(kind=Event.DOWNLOADED).count() == 1
 
 
-def test_nobody_else_does(client, bob, staff, finished):
+def test_download_by_other_user_is_404(client, bob, staff, finished):
     url = f"/exports/{finished.pk}/download/"
     assert client.get(url).status_code == 302
-    for person in (bob, staff):
-        client.force_login(person)
+    for user in (bob, staff):
+        client.force_login(user)
         assert client.get(url).status_code == 404
 
 
-def test_it_is_gone_when_it_has_expired_also_before_the_sweeper_came(client, alice, finished):
+def test_expired_archive_is_404_before_sweep(client, alice, finished):
     client.force_login(alice)
     ExportTask.objects.update(archive_expires_at=from_now(-1))
     assert client.get(f"/exports/{finished.pk}/download/").status_code == 404
 
 
-def test_a_file_that_is_missing_is_a_404(client, alice, finished):
+def test_missing_file_is_404(client, alice, finished):
     client.force_login(alice)
     finished.archive.storage.delete(finished.archive.name)
     assert client.get(f"/exports/{finished.pk}/download/").status_code == 404
 
 
-def test_there_is_nothing_to_download_before_it_is_built(client, alice, task):
+def test_unfinished_task_has_no_download(client, alice, task):
     client.force_login(alice)
     assert client.get(f"/exports/{task.pk}/download/").status_code == 404
 
 
-def test_it_only_reads(client, alice, finished):
+def test_download_rejects_post(client, alice, finished):
     client.force_login(alice)
     assert client.post(f"/exports/{finished.pk}/download/").status_code == 405

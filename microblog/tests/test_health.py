@@ -9,8 +9,8 @@ from django.core.files.base import ContentFile
 from django.test import Client
 from redis import Redis
 
-from exports.models import SweeperSign
-from exports.models.clock import from_now
+from exports.models import SweeperHeartbeat
+from exports.models.concurrency import from_now
 from exports.models.task import archive_storage
 from exports.worker import Worker
 from microblog import health
@@ -33,7 +33,7 @@ def worker(empty_broker):
 
 @pytest.fixture
 def all_well(transactional_db, worker):
-    SweeperSign.objects.renew()
+    SweeperHeartbeat.objects.record_heartbeat()
 
 
 @pytest.fixture
@@ -108,11 +108,11 @@ def test_a_worker_that_fell_silent_does_not_count(all_well, look, worker):
 
 
 def test_without_a_sweeper_it_is_not_ready(all_well, look):
-    SweeperSign.objects.update(seen_at=from_now(-61))
+    SweeperHeartbeat.objects.update(last_heartbeat_at=from_now(-61))
     assert look() == (503, {"sweeper": "no sweeper was heard from within 60 seconds"})
-    SweeperSign.objects.renew()
+    SweeperHeartbeat.objects.record_heartbeat()
     assert look() == (200, {})
-    SweeperSign.objects.all().delete()
+    SweeperHeartbeat.objects.all().delete()
     assert look()[0] == 503
 
 

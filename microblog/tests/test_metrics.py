@@ -8,8 +8,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
 
 from exports import jobs
-from exports.models import Event, ExportEvent, ExportMail, ExportTask, Purpose, SweeperSign
-from exports.models.clock import from_now
+from exports.models import Event, ExportEvent, ExportMail, ExportTask, Purpose, SweeperHeartbeat
+from exports.models.concurrency import from_now
 from exports.worker import Worker
 
 TOKEN = "a-token-of-some-length"
@@ -98,9 +98,9 @@ def test_waiting_has_an_age(task, scrape):
 
 
 def test_a_sweeper_that_never_was_is_silent_for_ever(scrape):
-    assert scrape()["microblog_sweeper_silence_seconds",] == float("inf")
-    SweeperSign.objects.renew()
-    assert scrape()["microblog_sweeper_silence_seconds",] < 10
+    assert scrape()["microblog_sweeper_heartbeat_age_seconds",] == float("inf")
+    SweeperHeartbeat.objects.record_heartbeat()
+    assert scrape()["microblog_sweeper_heartbeat_age_seconds",] < 10
 
 
 def finish(task, seconds, rows, size):
@@ -115,7 +115,7 @@ def finish(task, seconds, rows, size):
 def test_builds_and_mails_are_measured(task, bob, scrape):
     finish(task, 10, 500, 7000)
     finish(ExportTask.objects.request(bob.pk)[0], 20, 100, 1000)
-    owed = task.owed_mail
+    owed = task.pending_mail
     owed.claim()
     owed.mark_sent()
     ExportTask.objects.filter(pk=task.pk).update(
@@ -137,8 +137,8 @@ def test_rescues_retries_and_refusals_are_counted(task, scrape):
     task.crash()
     owed = ExportMail.objects.create(task=task, purpose=Purpose.ARCHIVE)
     owed.claim()
-    owed.postpone("The server was away")
-    owed.bounce("No such mailbox")
+    owed.retry_later("The server was away")
+    owed.mark_bounced("No such mailbox")
     seen = scrape()
     for event in ("requested", "requeued", "claimed", "rescued", "mail_failed", "bounced"):
         assert seen["microblog_events_last_hour", event] == 1, event

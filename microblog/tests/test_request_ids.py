@@ -87,8 +87,8 @@ def test_a_worker_runs_a_job_under_it_and_forgets_it(monkeypatch, empty_broker):
 @pytest.mark.django_db
 def test_each_round_of_the_sweeper_has_one(monkeypatch):
     seen = []
-    monkeypatch.setattr(sweeper, "rescue_builds", lambda: seen.append(request_ids.current()))
-    monkeypatch.setattr(sweeper.rescue_builds, "__name__", "rescue_builds")
+    monkeypatch.setattr(sweeper, "rescue_tasks", lambda: seen.append(request_ids.current()))
+    monkeypatch.setattr(sweeper.rescue_tasks, "__name__", "rescue_tasks")
     sweeper.sweep()
     sweeper.sweep()
     assert len(set(seen)) == 2
@@ -97,7 +97,7 @@ def test_each_round_of_the_sweeper_has_one(monkeypatch):
 
 @pytest.mark.django_db(transaction=True)
 def test_progress_does_not_rub_it_out(task, alice, settings, monkeypatch):
-    monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 0.02)
+    monkeypatch.setattr(heartbeat, "HEARTBEAT_SECONDS", 0.02)
     settings.EXPORT_MAX_RATE = 20
     baker.make(Post, author=alice, body="x", _quantity=5)
     request_ids.begin("the-request")

@@ -1,5 +1,3 @@
-"""The sweeper."""
-
 import logging
 import signal
 import threading
@@ -18,15 +16,13 @@ logger = logging.getLogger(__name__)
 
 class Command(BaseCommand):
     help = (
-        "Looks after exports every EXPORT_TICK_SECONDS: hands out anew what a dead worker left, queues again what the "
-        "broker lost, sends mails that did not go out, removes what has expired. Run one beside the workers, always; "
-        "more than one does no harm."
+        "Housekeeping, every EXPORT_TICK_SECONDS: restarts exports whose worker died, requeues "
+        "jobs the broker lost, retries unsent emails and deletes expired archives. Always run one "
+        "alongside the workers; more than one is harmless."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "--once", action="store_true", help="do one round of everything and exit"
-        )
+        parser.add_argument("--once", action="store_true", help="sweep and prune once, then exit")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["once"]:
@@ -40,13 +36,13 @@ class Command(BaseCommand):
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
-        logger.info("Looking after exports every %g seconds.", settings.EXPORT_TICK_SECONDS)
+        logger.info("Sweeper started; running every %g seconds.", settings.EXPORT_TICK_SECONDS)
         pruned_at = -float("inf")
         while not stopped.is_set():
             close_old_connections()
             sweeper.sweep()
-            if time.monotonic() - pruned_at > sweeper.PRUNE_SECONDS:
+            if time.monotonic() - pruned_at > sweeper.PRUNE_INTERVAL:
                 sweeper.prune()
                 pruned_at = time.monotonic()
             stopped.wait(settings.EXPORT_TICK_SECONDS)
-        logger.info("Stopped.")
+        logger.info("Sweeper stopped.")

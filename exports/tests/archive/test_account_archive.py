@@ -320,9 +320,9 @@ def test_failed_account_build_leaves_writable_connection(
     def report(rows_done):
         raise RuntimeError
 
-    monkeypatch.setattr(onlooker, "report", report)
+    monkeypatch.setattr(recorded_progress, "report", report)
     with pytest.raises(RuntimeError):
-        archive.build("account", alice, archive.Output(io.BytesIO()), onlooker)
+        archive.build("account", alice, archive.Output(io.BytesIO()), recorded_progress)
     assert not connection.in_atomic_block
     Post.objects.create(author=alice, body="afterwards")
 

@@ -65,14 +65,14 @@ def test_any_text_and_time_are_kept_unchanged(rows, alice, read_archive):
         for post in alice.posts.oldest_first()
     ]
     assert sorted(post["body"] for post in stored) == sorted(body for body, _ in rows)
-    assert json.loads(read_archive(alice))["posts"] == stored
+    assert json.loads(build_archive(alice))["posts"] == stored
 
 
 def test_timestamp_from_database_clock_matches_django(alice, read_archive):
     Post.objects.create(author=alice, body="by the database")
     alice.posts.update(created_at=Now())
     expected = alice.posts.get().created_at.isoformat().replace("+00:00", "Z")
-    assert json.loads(read_archive(alice))["posts"][0]["timestamp"] == expected
+    assert json.loads(build_archive(alice))["posts"][0]["timestamp"] == expected
 
 
 def test_build_counts_and_hashes_its_output(alice, write_posts, onlooker):
@@ -87,25 +87,25 @@ def test_build_counts_and_hashes_its_output(alice, write_posts, onlooker):
 
 def test_progress_is_reported_after_each_chunk(alice, write_posts, onlooker, monkeypatch):
     monkeypatch.setattr(archive, "CHUNK_ROWS", 2)
-    write_posts(alice, 5)
-    archive.build("posts", alice, archive.Output(io.BytesIO()), onlooker)
-    assert onlooker.reported == [0, 2, 4, 5, 5]
+    create_posts(alice, 5)
+    archive.build("posts", alice, archive.Output(io.BytesIO()), recorded_progress)
+    assert recorded_progress.reported == [0, 2, 4, 5, 5]
 
 
 def test_build_keeps_to_maximum_rate(alice, write_posts, onlooker, settings):
     settings.EXPORT_MAX_RATE = 10
-    write_posts(alice, 5)
-    archive.build("posts", alice, archive.Output(io.BytesIO()), onlooker)
-    assert onlooker.waited == pytest.approx(0.5)
+    create_posts(alice, 5)
+    archive.build("posts", alice, archive.Output(io.BytesIO()), recorded_progress)
+    assert recorded_progress.waited == pytest.approx(0.5)
 
 
 def test_build_takes_one_query(
     alice, write_posts, onlooker, django_assert_num_queries, monkeypatch
 ):
     monkeypatch.setattr(archive, "CHUNK_ROWS", 10)
-    write_posts(alice, 100)
+    create_posts(alice, 100)
     with django_assert_num_queries(1):
-        archive.build("posts", alice, archive.Output(io.BytesIO()), onlooker)
+        archive.build("posts", alice, archive.Output(io.BytesIO()), recorded_progress)
 
 
 def test_posts_are_read_in_index_order(alice, crowd, write_posts):

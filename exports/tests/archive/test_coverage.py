@@ -47,7 +47,7 @@ def test_new_field_is_reported(monkeypatch):
     assert list(coverage.violations()) == ["blog.Post.mood is neither exported nor excluded."]
     assert [message.id for message in checks.account_coverage()] == ["exports.E010"]
     registered: set[Any] = set(registry.get_checks())
-    assert checks.account_coverage in registered
+    assert checks.check_account_coverage in registered
 
 
 def test_removed_section_is_reported(monkeypatch):

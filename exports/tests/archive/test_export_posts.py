@@ -102,4 +102,4 @@ def test_unknown_username_exits_with_status_1(
             ["manage.py", "export_posts", "nobody", f"--output={tmp_path}/posts.json"]
         )
     assert ended.value.code == 1
-    assert capsys.readouterr().err == "CommandError: There is nobody named 'nobody'.\n"
+    assert capsys.readouterr().err == "CommandError: No user named 'nobody'.\n"

@@ -8,7 +8,7 @@ import pytest
 import exports
 from exports.archive.kinds import KINDS
 from exports.models import ErrorCode, ExportTask, Status
-from exports.models.clock import from_now
+from exports.models.concurrency import from_now
 
 pytestmark = pytest.mark.django_db
 
@@ -86,7 +86,6 @@ def test_retry_button_requests_same_kind(client, alice):
         "heartbeat",
         "jobs",
         "metrics",
-        "offers",
         "progress",
         "queue_position",
         "requests",

@@ -89,8 +89,8 @@ def test_zipped_archive_does_not_depend_on_mail_limit(
     alice, task, write_posts, read_archive, settings, monkeypatch, limit
 ):
     monkeypatch.setattr(archive, "CHUNK_ROWS", 10)
-    write_posts(alice, 500)
-    settings.EXPORT_MAIL_LIMIT = delivery.BODIES_BYTES + limit
+    create_posts(alice, 500)
+    settings.EXPORT_MAIL_LIMIT = delivery.MESSAGE_OVERHEAD_BYTES + limit
     jobs.run_export(str(task.pk), task.attempt)
     task.refresh_from_db()
     with task.archive.open("rb") as file:
@@ -100,8 +100,8 @@ def test_zipped_archive_does_not_depend_on_mail_limit(
 
 def test_lost_lease_leaves_no_file(alice, task, write_posts, settings, monkeypatch):
     monkeypatch.setattr(archive, "CHUNK_ROWS", 10)
-    settings.EXPORT_MAIL_LIMIT = delivery.BODIES_BYTES
-    write_posts(alice, 500)
+    settings.EXPORT_MAIL_LIMIT = delivery.MESSAGE_OVERHEAD_BYTES
+    create_posts(alice, 500)
     suffixes: list[str] = []
 
     def report(heartbeat, rows_done):

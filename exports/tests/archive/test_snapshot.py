@@ -35,7 +35,7 @@ def test_archive_ignores_changes_during_build(
     alice, write_posts, read_archive, onlooker, monkeypatch
 ):
     monkeypatch.setattr(archive, "CHUNK_ROWS", 10)
-    posts = write_posts(alice, 100)
+    posts = create_posts(alice, 100)
     expected = [post.body for post in alice.posts.oldest_first()]
 
     def change_posts():
@@ -47,6 +47,6 @@ def test_archive_ignores_changes_during_build(
         if rows_done == 10:
             run_concurrently(change_posts)
 
-    monkeypatch.setattr(onlooker, "report", report)
-    assert [post["body"] for post in json.loads(read_archive(alice))["posts"]] == expected
+    monkeypatch.setattr(recorded_progress, "report", report)
+    assert [post["body"] for post in json.loads(build_archive(alice))["posts"]] == expected
     assert alice.posts.filter(body__endswith="during the build").count() == 2

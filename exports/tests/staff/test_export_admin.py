@@ -70,7 +70,7 @@ def test_staff_without_permission_cannot_empty_queue(client, helper, task):
     from django_rq import get_queue
 
     enqueue_export(task)
-    client.force_login(helper)
+    client.force_login(plain_staff)
     assert client.post(f"{DASHBOARD}queues/0/empty/").status_code == 403
     assert get_queue("default").get_job_ids() == [task.job_id]
 
@@ -79,7 +79,7 @@ def test_rq_dashboard_opens_with_permission(client, helper):
     helper.user_permissions.add(
         Permission.objects.get(content_type__app_label="django_rq", codename="admin")
     )
-    client.force_login(helper)
+    client.force_login(plain_staff)
     assert client.get(DASHBOARD).status_code == 200
     assert client.get(f"{DASHBOARD}queues/0/").status_code == 200
 

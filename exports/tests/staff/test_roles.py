@@ -99,7 +99,7 @@ def test_navigation_links_match_permissions(client, support, operator):
 
 def test_creating_roles_twice_changes_nothing(in_role):
     before = {group.name: group.permissions.count() for group in Group.objects.all()}
-    in_role("Support")
+    make_staff("Support")
     assert {
         group.name: group.permissions.count() for group in Group.objects.all()
     } == before or not before

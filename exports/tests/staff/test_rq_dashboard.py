@@ -113,7 +113,7 @@ def test_unknown_rq_state_is_shown_unchanged():
 
 def test_rq_pages_never_unpickle_jobs(get_page, client, task, worker, take, queue, tmp_path):
     path = tmp_path / "exploded"
-    take(task)
+    start_job(task)
     queue.connection.hset(f"rq:job:{task.job_id}", "data", zlib.compress(pickle.dumps(Bomb(path))))
     job = f"queues/0/{task.job_id}/"
     for page in [
@@ -146,7 +146,7 @@ def test_job_page_links_to_its_export(get_page, task):
     assert url in get_page(f"queues/0/{task.job_id}/")
     task.claim()
     task.fail("ERROR", "")
-    mail = task.owed_mail
+    mail = task.pending_mail
     jobs.enqueue_mail(mail)
     assert url in get_page(f"queues/0/{mail.job_id}/")
 
@@ -174,7 +174,7 @@ def test_rq_statistics_require_permission(client, helper, operator, alice):
     stats = f"{DASHBOARD}stats.json"
     client.force_login(alice)
     assert client.get(stats).status_code == 401
-    client.force_login(helper)
+    client.force_login(plain_staff)
     assert client.get(stats).status_code == 403
     client.force_login(operator)
     assert client.get(stats).status_code == 200

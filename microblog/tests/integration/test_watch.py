@@ -119,7 +119,7 @@ def test_a_request_can_be_followed_from_the_click_to_the_mail(stack, alice):
     assert ("POST", "/exports/", 302) in {
         (each["method"], each["route"], each["status"]) for each in clicks
     }
-    assert any("Looking after" in each["message"] for each in lines(stack, "sweeper"))
+    assert any("Sweeper started" in each["message"] for each in lines(stack, "sweeper"))
     assert sum("Booting worker" in each["message"] for each in lines(stack, "site")) == 2
     stack.children["site"].end()
     assert any(

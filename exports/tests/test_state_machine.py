@@ -1,4 +1,4 @@
-"""No order of events breaks a promise: two workers, a sweeper and an owner, in any sequence that Hypothesis finds."""
+"""Invariants of tasks and mails under random sequences of verbs, found by Hypothesis."""
 
 from typing import Any
 
@@ -16,30 +16,30 @@ from hypothesis.stateful import (
 
 from blog.models import User
 from exports.models import ErrorCode, Event, ExportMail, ExportTask, MailStatus, Purpose, Status
-from exports.models.clock import from_now
+from exports.models.concurrency import from_now
 from exports.models.task import MAX_CRASHES
 
 FINAL = {Status.SUCCESSFUL, Status.FAILED, Status.CANCELLED}
 WORKERS = st.integers(0, 1)
 
 
-def is_waiting(_: Any) -> bool:
+def has_ready_task(_: Any) -> bool:
     return ExportTask.objects.filter(status=Status.READY).exists()
 
 
-def is_mail_owed(_: Any) -> bool:
+def has_pending_mail(_: Any) -> bool:
     return ExportMail.objects.filter(status=MailStatus.PENDING).exists()
 
 
 class Exports(RuleBasedStateMachine):
-    """One person's exports. A worker's memory is the row as it read it, however stale; so is a sender's."""
+    """Exports of one owner with two workers and a sweeper; workers keep possibly stale rows."""
 
     def __init__(self) -> None:
         super().__init__()
         self.builders: list[ExportTask | None] = [None, None]
         self.senders: list[ExportMail | None] = [None, None]
         self.finals: dict[Any, str] = {}
-        self.most: dict[Any, int] = {}
+        self.max_rows_done: dict[Any, int] = {}
 
     @initialize()
     def begin(self) -> None:
@@ -47,9 +47,9 @@ class Exports(RuleBasedStateMachine):
         User.objects.all().delete()
         self.owner = User.objects.create_user("alice", "alice@microblog.example")
 
-    # The owner
+    # Owner
 
-    @precondition(lambda self: not is_waiting(self))
+    @precondition(lambda self: not has_ready_task(self))
     @rule()
     def request(self) -> None:
         before = ExportTask.objects.unfinished().count()
@@ -62,9 +62,9 @@ class Exports(RuleBasedStateMachine):
         for task in ExportTask.objects.unfinished():
             assert task.cancel()
 
-    # Two workers
+    # Workers
 
-    @precondition(is_waiting)
+    @precondition(has_ready_task)
     @rule(worker=WORKERS)
     def claim(self, worker: int) -> None:
         task = ExportTask.objects.filter(status=Status.READY).first()
@@ -75,13 +75,13 @@ class Exports(RuleBasedStateMachine):
     @rule(worker=WORKERS, rows=st.integers(0, 100))
     def renew(self, worker: int, rows: int) -> None:
         if task := self.builders[worker]:
-            assert task.renew(rows) == self._holds(task)
+            assert task.renew(rows) == self._has_lease(task)
 
     @precondition(lambda self: any(self.builders))
     @rule(worker=WORKERS)
     def finish(self, worker: int) -> None:
         if task := self.builders[worker]:
-            held = self._holds(task)
+            held = self._has_lease(task)
             assert (
                 task.finish(f"posts/{task.job_id}.json", 100, 1000, "0" * 64) is not None
             ) == held
@@ -91,28 +91,28 @@ class Exports(RuleBasedStateMachine):
     @rule(worker=WORKERS)
     def fail(self, worker: int) -> None:
         if task := self.builders[worker]:
-            held = self._holds(task)
+            held = self._has_lease(task)
             assert task.fail(ErrorCode.ERROR, "trace") == held
             self.builders[worker] = None
 
     @precondition(lambda self: any(self.builders))
     @rule(worker=WORKERS)
     def die(self, worker: int) -> None:
-        """Without a word: only the lease knows."""
+        """Die without a trace; only the lease expires."""
         self.builders[worker] = None
 
     @precondition(lambda self: any(self.builders))
     @rule(worker=WORKERS)
     def crash(self, worker: int) -> None:
-        """The work-horse dies, and its parent tells the row."""
+        """Kill the work-horse; its parent records the crash."""
         if task := self.builders[worker]:
-            held = self._holds(task)
+            held = self._has_lease(task)
             assert task.crash("killed") == held
             self.builders[worker] = None
 
     # Mails
 
-    @precondition(is_mail_owed)
+    @precondition(has_pending_mail)
     @rule(worker=WORKERS)
     def take_mail(self, worker: int) -> None:
         mail = ExportMail.objects.filter(status=MailStatus.PENDING).first()
@@ -120,7 +120,7 @@ class Exports(RuleBasedStateMachine):
             self.senders[worker] = mail
 
     @precondition(lambda self: any(self.senders))
-    @rule(worker=WORKERS, how=st.sampled_from(["mark_sent", "postpone", "give_up"]))
+    @rule(worker=WORKERS, how=st.sampled_from(["mark_sent", "retry_later", "give_up"]))
     def end_mail(self, worker: int, how: str) -> None:
         if mail := self.senders[worker]:
             now = ExportMail.objects.filter(pk=mail.pk).first()
@@ -129,81 +129,83 @@ class Exports(RuleBasedStateMachine):
             assert ended == held
             self.senders[worker] = None
 
-    # The clock and the sweeper
+    # Sweeper
 
     @rule()
-    def sweep_after_a_silence(self) -> None:
+    def sweep_after_lease_expiry(self) -> None:
         ExportTask.objects.filter(status=Status.RUNNING).update(lease_expires_at=from_now(-1))
         ExportMail.objects.filter(status=MailStatus.SENDING).update(lease_expires_at=from_now(-1))
-        for task in ExportTask.objects.lapsed():
+        for task in ExportTask.objects.lease_expired():
             assert task.rescue()
-        for mail in ExportMail.objects.lapsed():
-            assert mail.postpone("silent")
+        for mail in ExportMail.objects.lease_expired():
+            assert mail.retry_later("lease expired")
 
     @precondition(lambda self: any(self.builders))
     @rule()
     def overtake(self) -> None:
-        """The one who builds freezes; the other one goes on with it, and the first wakes up."""
-        self.sweep_after_a_silence()
+        """Freeze a worker until the other one has claimed its task, then wake it up."""
+        self.sweep_after_lease_expiry()
         self.claim(0 if self.builders[1] else 1)
 
-    @precondition(is_waiting)
+    @precondition(has_ready_task)
     @rule()
     def lose_job(self) -> None:
         for task in ExportTask.objects.filter(status=Status.READY):
             assert task.requeue()
 
-    # What holds at every moment
+    # Invariants
 
     @invariant()
-    def one_unfinished(self) -> None:
+    def at_most_one_task_is_unfinished(self) -> None:
         assert ExportTask.objects.unfinished().count() <= 1
 
     @invariant()
-    def what_is_final_stays(self) -> None:
+    def final_status_never_changes(self) -> None:
         now = dict(ExportTask.objects.values_list("pk", "status"))
         for pk, status in self.finals.items():
             assert now[pk] == status
         self.finals = {pk: status for pk, status in now.items() if status in FINAL}
 
     @invariant()
-    def an_end_owes_exactly_its_mail(self) -> None:
-        owed = {Status.SUCCESSFUL: [Purpose.ARCHIVE], Status.FAILED: [Purpose.FAILURE]}
+    def finished_task_has_exactly_one_mail(self) -> None:
+        expected = {Status.SUCCESSFUL: [Purpose.ARCHIVE], Status.FAILED: [Purpose.FAILURE]}
         for task in ExportTask.objects.all():
-            assert [mail.purpose for mail in task.mails.all()] == owed.get(Status(task.status), [])
+            assert [mail.purpose for mail in task.mails.all()] == expected.get(
+                Status(task.status), []
+            )
 
     @invariant()
-    def whoever_runs_has_a_lease_and_nobody_else(self) -> None:
+    def only_running_rows_have_a_lease(self) -> None:
         for task in ExportTask.objects.all():
             assert (task.lease_expires_at is not None) == (task.status == Status.RUNNING)
         for mail in ExportMail.objects.all():
             assert (mail.lease_expires_at is not None) == (mail.status == MailStatus.SENDING)
 
     @invariant()
-    def crashes_end(self) -> None:
+    def crashes_are_limited(self) -> None:
         for task in ExportTask.objects.all():
             assert task.crashes <= MAX_CRASHES
             assert task.crashes < MAX_CRASHES or task.status == Status.FAILED
 
     @invariant()
-    def progress_does_not_go_back(self) -> None:
+    def progress_never_moves_backwards(self) -> None:
         for task in ExportTask.objects.all():
-            assert task.rows_done >= self.most.get(task.pk, 0)
-            self.most[task.pk] = task.rows_done
+            assert task.rows_done >= self.max_rows_done.get(task.pk, 0)
+            self.max_rows_done[task.pk] = task.rows_done
 
     @invariant()
-    def it_is_built_at_most_once_by_the_attempt_that_the_row_has(self) -> None:
+    def only_current_attempt_records_an_archive(self) -> None:
         for task in ExportTask.objects.all():
             built = [event.attempt for event in task.events.filter(kind=Event.BUILT)]
             assert built == ([task.attempt] if task.status == Status.SUCCESSFUL else [])
             assert task.archive.name == (f"posts/{task.job_id}.json" if built else "")
 
-    def _holds(self, task: ExportTask) -> bool:
+    def _has_lease(self, task: ExportTask) -> bool:
         now = ExportTask.objects.filter(pk=task.pk).values_list("status", "attempt").first()
         return now == (Status.RUNNING, task.attempt)
 
 
 @pytest.mark.django_db
-def test_no_sequence_breaks_a_promise():
+def test_random_verb_sequences_keep_invariants():
     examples = settings(max_examples=settings().max_examples // 8, stateful_step_count=40)
     run_state_machine_as_test(Exports, settings=examples)

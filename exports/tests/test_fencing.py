@@ -1,4 +1,4 @@
-"""Two connections at once: what the second one finds when it had to wait for the first."""
+"""Concurrent writes: the second connection waits for the first and then changes nothing."""
 
 import threading
 
@@ -48,41 +48,41 @@ def fail(task):
         (finish, crash),
     ],
 )
-def test_the_second_of_two_changes_nothing(task, first, second):
+def test_second_of_two_concurrent_verbs_changes_nothing(task, first, second):
     if first is not claim and second is not claim:
         task.claim()
-    mine, theirs = ExportTask.objects.get(pk=task.pk), ExportTask.objects.get(pk=task.pk)
-    answers = []
+    first_task, second_task = ExportTask.objects.get(pk=task.pk), ExportTask.objects.get(pk=task.pk)
+    results = []
 
     def run_second():
-        answers.append(second(theirs))
+        results.append(second(second_task))
         connections.close_all()
 
     with transaction.atomic():
-        assert first(mine)
+        assert first(first_task)
         other = threading.Thread(target=run_second)
         other.start()
-        other.join(0.3)  # on PostgreSQL it waits for the row now, on SQLite for the database
+        other.join(0.3)  # by now it waits for the row (PostgreSQL) or the database (SQLite)
     other.join()
-    assert answers == [False]
+    assert results == [False]
     task.refresh_from_db()
-    assert (task.status, task.rows_done) == (mine.status, mine.rows_done)
+    assert (task.status, task.rows_done) == (first_task.status, first_task.rows_done)
     assert task.mails.count() == (task.status in (Status.SUCCESSFUL, Status.FAILED))
 
 
-def test_two_clicks_at_once_make_one_task(alice):
-    together, answers = threading.Barrier(2), []
+def test_concurrent_requests_create_one_task(alice):
+    barrier, results = threading.Barrier(2), []
 
-    def click():
-        together.wait()
-        answers.append(ExportTask.objects.request(alice.pk)[1])
+    def request():
+        barrier.wait()
+        results.append(ExportTask.objects.request(alice.pk)[1])
         connections.close_all()
 
-    clicks = [threading.Thread(target=click) for _ in range(2)]
-    for each in clicks:
-        each.start()
-    for each in clicks:
-        each.join()
-    assert sorted(answers) == [False, True]
+    threads = [threading.Thread(target=request) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(results) == [False, True]
     assert connection.vendor in ("sqlite", "postgresql")
     assert alice.export_tasks.count() == 1

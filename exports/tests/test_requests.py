@@ -1,4 +1,4 @@
-"""When a request is refused, and what is said then."""
+"""Rejected requests: cooldown, disk space and rate limit."""
 
 import pytest
 
@@ -6,13 +6,13 @@ from blog import rate_limits as limits
 from exports import jobs
 from exports.archive import build as archive
 from exports.models import ErrorCode, ExportTask, Status
-from exports.models.clock import from_now
+from exports.models.concurrency import from_now
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def ask(client, alice):
+def request_export(client, alice):
     client.force_login(alice)
     return lambda: client.post("/exports/", follow=True).content.decode()
 
@@ -22,16 +22,16 @@ def cooldown(settings):
     settings.EXPORT_COOLDOWN = 600
 
 
-def end(task, status):
+def finish(task, status):
     task.claim()
     ExportTask.objects.filter(pk=task.pk).update(
         status=status, finished_at=from_now(-60), error_code=ErrorCode.ERROR
     )
 
 
-def test_after_a_success_the_next_allowed_time_is_shown(ask, alice, task, cooldown, client):
-    end(task, Status.SUCCESSFUL)
-    assert "You can ask for another at" in ask()
+def test_cooldown_shows_next_allowed_time(request_export, alice, task, cooldown, client):
+    finish(task, Status.SUCCESSFUL)
+    assert "You can ask for another at" in request_export()
     assert alice.export_tasks.count() == 1
     for url in ("/exports/", "/@alice/"):
         text = client.get(url).content.decode()
@@ -39,46 +39,46 @@ def test_after_a_success_the_next_allowed_time_is_shown(ask, alice, task, cooldo
         assert "Export your posts</button>" not in text
 
 
-def test_it_ends(ask, alice, task, cooldown):
-    end(task, Status.SUCCESSFUL)
+def test_cooldown_ends(request_export, alice, task, cooldown):
+    finish(task, Status.SUCCESSFUL)
     ExportTask.objects.update(finished_at=from_now(-601))
-    ask()
+    request_export()
     assert alice.export_tasks.count() == 2
 
 
 @pytest.mark.parametrize("status", [Status.FAILED, Status.CANCELLED])
-def test_failed_and_cancelled_runs_do_not_count(ask, alice, task, cooldown, status):
-    end(task, status)
-    ask()
+def test_failed_or_cancelled_export_starts_no_cooldown(
+    request_export, alice, task, cooldown, status
+):
+    finish(task, status)
+    request_export()
     assert alice.export_tasks.count() == 2
 
 
-def test_somebody_elses_success_does_not_count(ask, alice, bob, cooldown):
-    end(ExportTask.objects.request(bob.pk)[0], Status.SUCCESSFUL)
-    ask()
+def test_cooldown_of_other_user_does_not_count(request_export, alice, bob, cooldown):
+    finish(ExportTask.objects.request(bob.pk)[0], Status.SUCCESSFUL)
+    request_export()
     assert alice.export_tasks.count() == 1
 
 
-def test_a_nearly_full_disk_takes_no_requests(ask, alice, settings, caplog):
+def test_full_disk_rejects_request(request_export, alice, settings, caplog):
     settings.EXPORT_MIN_FREE = 2**60
-    assert "short of disk space" in ask()
+    assert "short of disk space" in request_export()
     assert not alice.export_tasks.exists()
     assert "EXPORT_MIN_FREE" in caplog.text
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_disk_that_has_filled_up_since_fails_the_build_with_its_reason(task, settings):
+def test_full_disk_fails_build_with_reason(task, settings):
     settings.EXPORT_MIN_FREE = 2**60
     jobs.run_export(str(task.pk), task.attempt)
     task.refresh_from_db()
     assert (task.status, task.error_code) == (Status.FAILED, ErrorCode.DISK_FULL)
-    assert task.owed_mail is not None
-    assert list(archive.temporary_folder().iterdir()) == []
+    assert task.pending_mail is not None
+    assert list(archive.parts_folder().iterdir()) == []
 
 
-def test_asking_without_end_gets_a_page_that_says_when_to_go_on(
-    client, alice, settings, monkeypatch
-):
+def test_too_many_requests_get_429_with_retry_after(client, alice, settings, monkeypatch):
     settings.RATE_LIMITS = True
     monkeypatch.setitem(limits.RATES, "export", limits.Rate(1, 9, 3600))
     client.force_login(alice)

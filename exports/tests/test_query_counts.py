@@ -1,6 +1,6 @@
-"""What an export and each page ask of database and broker, counted: where speed is lost, this is where it shows first.
+"""Exact numbers of database queries and broker commands of an export and of each page.
 
-The figures are exact. Who changes one knows why; docs/performance.md says what a statement and a command cost.
+Change a number only for a known reason: docs/performance.md has the costs of queries and commands.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,17 +20,17 @@ from exports.worker import Worker
 
 POSTS = 10_000
 BYTES = {"sqlite": 690_065, "postgresql": 740_065}
-BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
-MOST_COMMANDS = 125  # most of them by RQ: the job is queued, and a worker is born, works and dies
+FIRST_POST_AT = datetime(2026, 1, 1, tzinfo=UTC)
+MAX_COMMANDS = 125  # mostly by RQ: enqueueing the job, the worker's birth, work and death
 READS, WRITES = ("SELECT",), ("INSERT", "UPDATE", "DELETE")
 
 
 class InProcess(SimpleWorker, Worker):
-    """Our worker without its fork."""
+    """Worker that runs jobs in its own process, without a fork."""
 
 
 class Statements(list[str]):
-    """Those sent meanwhile, by whichever connection; not how transactions begin and end."""
+    """SQL statements of all connections, without BEGIN and COMMIT."""
 
     def __call__(self, execute, sql, params, many, context):
         self.append(sql)
@@ -44,7 +44,7 @@ class Statements(list[str]):
 
 
 @contextmanager
-def counted() -> Iterator[Statements]:
+def count_statements() -> Iterator[Statements]:
     statements = Statements()
 
     def watch(connection, **kwargs):
@@ -62,14 +62,14 @@ def counted() -> Iterator[Statements]:
 
 @pytest.fixture
 def commands() -> Callable[[], int]:
-    """How many commands anybody has given the broker since this was asked last."""
+    """Return a function that counts the broker's commands since its last call."""
     broker = django_rq.get_connection("default")
-    told = 0
+    total = 0
 
     def count() -> int:
-        nonlocal told
-        before, told = told, int(broker.info("stats")["total_commands_processed"])
-        return told - before - 1  # the question itself
+        nonlocal total
+        before, total = total, int(broker.info("stats")["total_commands_processed"])
+        return total - before - 1  # INFO itself
 
     count()
     return count
@@ -77,17 +77,17 @@ def commands() -> Callable[[], int]:
 
 @pytest.fixture
 def many_posts(alice):
-    moments = (BEGINNING + timedelta(seconds=number) for number in range(POSTS))
+    times = (FIRST_POST_AT + timedelta(seconds=number) for number in range(POSTS))
     Post.objects.bulk_create(
-        Post(author=alice, body="Ein Käfer, 一只虫", created_at=moment) for moment in moments
+        Post(author=alice, body="Ein Käfer, 一只虫", created_at=time) for time in times
     )
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_export_of_many_posts_costs_as_much_as_one_of_few(many_posts, alice, monkeypatch):
-    monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 60)
+def test_export_query_count_is_constant(many_posts, alice, monkeypatch):
+    monkeypatch.setattr(heartbeat, "HEARTBEAT_SECONDS", 60)
     task, _ = ExportTask.objects.request(alice.pk, rows_total=POSTS)
-    with counted() as statements:
+    with count_statements() as statements:
         jobs.run_export(str(task.pk), task.attempt)
     task.refresh_from_db()
     assert (task.status, task.rows_done, task.archive_bytes) == (
@@ -95,24 +95,24 @@ def test_an_export_of_many_posts_costs_as_much_as_one_of_few(many_posts, alice, 
         POSTS,
         BYTES[connection.vendor],
     )
-    # The task with its owner, the posts; and, just before it is mailed, all that the mail depends on.
+    # The task with its owner; the posts; the task with its owner and address, for the mail.
     assert len(statements.reads()) == 3
-    # Claimed, built, the mail claimed, sent; three events, three pieces of news and a mail.
+    # Four transitions of task and mail, three events, three notifications and the new mail.
     assert len(statements.writes()) == 11
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_beat_of_the_heart_costs_two_writes(alice, monkeypatch):
+def test_heartbeat_costs_two_writes(alice, monkeypatch):
     task, _ = ExportTask.objects.request(alice.pk)
     task.claim()
-    with counted() as statements:
+    with count_statements() as statements:
         assert task.renew(1)
     assert (len(statements.reads()), len(statements.writes())) == (0, 2)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_job_gives_the_broker_few_commands(many_posts, alice, commands, monkeypatch):
-    monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 60)
+def test_job_costs_few_broker_commands(many_posts, alice, commands, monkeypatch):
+    monkeypatch.setattr(heartbeat, "HEARTBEAT_SECONDS", 60)
     task, _ = ExportTask.objects.request(alice.pk, rows_total=POSTS)
     commands()
     jobs.enqueue_export(task)
@@ -120,10 +120,10 @@ def test_a_job_gives_the_broker_few_commands(many_posts, alice, commands, monkey
     InProcess([queue], connection=queue.connection).work(burst=True, logging_level="ERROR")
     task.refresh_from_db()
     assert task.status == Status.SUCCESSFUL
-    assert commands() <= MOST_COMMANDS
+    assert commands() <= MAX_COMMANDS
 
 
-# Statements, and commands at most.
+# Path, exact number of SELECTs, maximum of broker commands.
 PAGES = [
     ("/", 5, 0),
     ("/explore/", 5, 0),
@@ -141,7 +141,7 @@ PAGES = [
     ("/settings/blocks/", 6, 0),
     ("/accounts/sessions/", 5, 0),
 ]
-STRANGERS_PAGES = [
+VISITOR_PAGES = [
     ("/accounts/login/", 0, 0),
     ("/accounts/signup/", 0, 0),
     ("/explore/", 1, 0),
@@ -150,10 +150,10 @@ STRANGERS_PAGES = [
 
 
 @pytest.fixture
-def busy(alice, bob, say, write_posts):
-    """Alice, who has posts, messages, news, somebody whom she follows, and an export behind her."""
-    write_posts(alice, 30)
-    write_posts(bob, 30)
+def active_user(alice, bob, say, create_posts):
+    """Return alice, with posts, messages, notifications, a follow and a cancelled export."""
+    create_posts(alice, 30)
+    create_posts(bob, 30)
     Follow.objects.create(follower=alice, followed=bob)
     for _ in range(3):
         say(bob, alice)
@@ -162,24 +162,24 @@ def busy(alice, bob, say, write_posts):
     return alice
 
 
-@pytest.mark.parametrize(("path", "reads", "most_commands"), PAGES)
-def test_a_page_asks_no_more_than_it_must_and_writes_nothing(
-    client, busy, commands, path, reads, most_commands
+@pytest.mark.parametrize(("path", "reads", "max_commands"), PAGES)
+def test_page_query_count_of_signed_in_user(
+    client, active_user, commands, path, reads, max_commands
 ):
-    client.force_login(busy)
-    assert_costs(client, commands, path, reads, most_commands)
+    client.force_login(active_user)
+    assert_costs(client, commands, path, reads, max_commands)
 
 
-@pytest.mark.parametrize(("path", "reads", "most_commands"), STRANGERS_PAGES)
-def test_so_does_a_page_for_strangers(client, busy, commands, path, reads, most_commands):
-    assert_costs(client, commands, path, reads, most_commands)
+@pytest.mark.parametrize(("path", "reads", "max_commands"), VISITOR_PAGES)
+def test_page_query_count_of_visitor(client, active_user, commands, path, reads, max_commands):
+    assert_costs(client, commands, path, reads, max_commands)
 
 
-def assert_costs(client, commands, path, reads, most_commands):
-    """When it is asked for a second time: the first notes that somebody is here."""
+def assert_costs(client, commands, path, reads, max_commands):
+    """Check the second request: the first one also saves when the user was last seen."""
     assert client.get(path).status_code == 200
     commands()
-    with counted() as statements:
+    with count_statements() as statements:
         assert client.get(path).status_code == 200
     assert (len(statements.reads()), statements.writes()) == (reads, [])
-    assert commands() <= most_commands
+    assert commands() <= max_commands
