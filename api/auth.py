@@ -6,7 +6,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from ninja.security import HttpBearer
 
-from blog import rate_limits as limits
+from blog import rate_limits
 from blog.models import ApiToken
 
 from .problems import Refusal
@@ -35,8 +35,8 @@ class Token(HttpBearer):
 
 def count(request: HttpRequest, what: str) -> None:
     """Refuse what is done too often."""
-    if seconds := limits.wait(request, what):
-        raise Refusal(429, limits.message(seconds), headers={"Retry-After": str(seconds)})
+    if seconds := rate_limits.consume(request, what):
+        raise Refusal(429, rate_limits.error_message(seconds), headers={"Retry-After": str(seconds)})
 
 
 def _speak(request: HttpRequest, language: str) -> None:

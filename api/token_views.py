@@ -16,7 +16,7 @@ from django.views.decorators.http import (
 )
 
 from blog.accounts.adapter import sealing_keys
-from blog.http import PersonRequest
+from blog.http import AuthenticatedRequest
 from blog.models import ApiToken
 
 from .forms import TokenForm
@@ -26,7 +26,7 @@ MADE = "made_token"  # in the session: the key of a token that is still to be sh
 
 @require_safe
 @login_required
-def token_list(request: PersonRequest) -> HttpResponse:
+def token_list(request: AuthenticatedRequest) -> HttpResponse:
     tokens = ApiToken.objects.alive(request.user).order_by("-created_at")
     return render(request, "api/token_list.html", {"tokens": tokens})
 
@@ -34,7 +34,7 @@ def token_list(request: PersonRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 @reauthentication_required  # type: ignore[untyped-decorator]
-def token_create(request: PersonRequest) -> HttpResponse:
+def token_create(request: AuthenticatedRequest) -> HttpResponse:
     """Leads to a page that shows the secret once: it can be loaded again without making another token."""
     form = TokenForm(request.user, request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -53,7 +53,7 @@ def token_create(request: PersonRequest) -> HttpResponse:
 
 @require_GET
 @login_required
-def token_made(request: PersonRequest) -> HttpResponse:
+def token_made(request: AuthenticatedRequest) -> HttpResponse:
     pk, sealed = request.session.pop(MADE, (None, ""))
     token = ApiToken.objects.alive(request.user).filter(pk=pk).first()
     if token is None:
@@ -64,7 +64,7 @@ def token_made(request: PersonRequest) -> HttpResponse:
 
 @require_POST
 @login_required(redirect_field_name=None)
-def token_revoke(request: PersonRequest, pk: int) -> HttpResponse:
+def token_revoke(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     get_object_or_404(ApiToken, pk=pk, owner=request.user).delete()
     messages.success(request, _("The token is revoked. What used it is locked out."))
     return redirect("token-list")

@@ -113,10 +113,10 @@ def _bodies(posts: int) -> Iterator[str]:
 
 def _measure() -> dict[str, float]:
     from blog.models import Post, User
-    from blog.pagination import Page, first_page
+    from blog.pagination import Page, build_page
 
     def page(reader: User, before: str | None) -> Page[Post]:
-        return first_page(Post.objects.followed_by(reader, before).select_related("author"), before)
+        return build_page(Post.objects.followed_by(reader, before).select_related("author"), before)
 
     seconds = {}
     for name in READERS:
@@ -132,19 +132,19 @@ def _measure() -> dict[str, float]:
 
 def _search(text: str, reader: Any) -> None:
     from blog.models import Post
-    from blog.search.query import Question
+    from blog.search.query import SearchQuery
 
-    if not Question(text).posts(Post.objects.offered_to(reader)).keys:
+    if not SearchQuery(text).posts(Post.objects.offered_to(reader)).keys:
         raise RuntimeError(f"The search for {text} finds nothing.")
 
 
 def _last_cursor(reader: Any) -> str:
     """The cursor of the page with the twenty oldest posts."""
     from blog.models import Post
-    from blog.pagination import PAGE_SIZE, cursor_of
+    from blog.pagination import PAGE_SIZE, format_cursor
 
     theirs = Post.objects.filter(author__followers__follower=reader).oldest_first()
-    return cursor_of(theirs[PAGE_SIZE])
+    return format_cursor(theirs[PAGE_SIZE])
 
 
 def _timed(work: Callable[[], Any]) -> float:

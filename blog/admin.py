@@ -26,8 +26,8 @@ from django.utils.translation import gettext_lazy as _
 
 from . import moderation
 from .accounts.deletion import delete_account
-from .forms import HideForm, PersonChangeForm, PersonCreationForm, PostAdminForm
-from .http import PersonRequest
+from .forms import HidePostForm, UserAdminChangeForm, UserAdminCreationForm, PostAdminForm
+from .http import AuthenticatedRequest
 from .models import Follow, Post, Report, User
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Moderated(admin.ModelAdmin[Any]):
         ]
         return super().render_change_form(request, context, *args, **kwargs)
 
-    def decide(self, request: PersonRequest, pk: int, decision: str) -> HttpResponse:
+    def decide(self, request: AuthenticatedRequest, pk: int, decision: str) -> HttpResponse:
         """Asks once; the answer is a POST. What somebody else decided meanwhile is said, and left as it is."""
         row = self.get_object(request, str(pk))
         if row is None or decision not in self.decisions:
@@ -134,7 +134,7 @@ HIDE = Decision(
     _("The post is hidden."),
     lambda post, staff, said: moderation.hide(post, staff, said["reason"]),
     lambda post, _staff: post is not None,
-    HideForm,
+    HidePostForm,
     lambda post: {"reason": post.hidden_reason},
 )
 DEACTIVATE = Decision(
@@ -170,8 +170,8 @@ class PersonAdmin(Moderated, UserAdmin[User]):
             lambda person, staff: not person.is_active and moderation.may_close(person, staff),
         ),
     }
-    form = PersonChangeForm
-    add_form = PersonCreationForm
+    form = UserAdminChangeForm
+    add_form = UserAdminCreationForm
     list_display = ["username", "email", "is_active", "is_staff", "date_joined", "last_seen_at"]
     list_filter = ["is_active", "is_staff", "is_superuser", "groups"]
     search_fields = ["username", "email"]

@@ -18,7 +18,7 @@ KEY = "draft"
 LONGEST = 20 * POST_LENGTH  # more than anybody types; a session is no place to store things
 
 
-def keeps_draft(*fields: str, leads_back: bool) -> Callable[[View], View]:
+def login_required_with_draft(*fields: str, leads_back: bool) -> Callable[[View], View]:
     """`login_required` for a view that takes those fields.
 
     `leads_back` where its address can be opened after signing in.

@@ -25,7 +25,7 @@ from .models import (
 )
 
 TEXT_ATTRIBUTES = {"class": "form-control", "dir": "auto", "data-limit": POST_LENGTH}
-SENT_TWICE = timedelta(minutes=1)  # for so long the same words by the same person are the same post
+DUPLICATE_WINDOW = timedelta(minutes=1)  # for so long the same words by the same person are the same post
 REGIONS = {
     *("Africa", "America", "Antarctica", "Arctic", "Asia"),
     *("Atlantic", "Australia", "Europe", "Indian", "Pacific"),
@@ -48,7 +48,7 @@ def validate_storable(text: str) -> None:
         )
 
 
-class WordsField(forms.CharField):
+class UserTextField(forms.CharField):
     """Text of up to `limit` characters, counted as it will be stored: trimmed, each line break one character.
 
     It has no `max_length`, because that would become a `maxlength` attribute, and browsers count
@@ -76,7 +76,7 @@ class WordsField(forms.CharField):
 
 
 class PostForm(forms.ModelForm[Post]):
-    body = WordsField(
+    body = UserTextField(
         label=_("What would you like to say?"),
         widget=forms.Textarea(
             attrs=TEXT_ATTRIBUTES | {"rows": 3, "aria-describedby": "post-limit post-error"}
@@ -93,14 +93,14 @@ class PostForm(forms.ModelForm[Post]):
             author = User.objects.select_for_update(no_key=True).get(
                 pk=self.instance.author_id
             )  # one after the other
-            lately = author.posts.filter(created_at__gt=timezone.now() - SENT_TWICE)
+            lately = author.posts.filter(created_at__gt=timezone.now() - DUPLICATE_WINDOW)
             return lately.filter(body=self.instance.body).newest_first().first() or super().save(
                 commit
             )
 
 
 class PostEditForm(forms.ModelForm[Post]):
-    body = WordsField(label=_("Your post"), widget=PostForm.base_fields["body"].widget)
+    body = UserTextField(label=_("Your post"), widget=PostForm.base_fields["body"].widget)
 
     class Meta(PostForm.Meta):
         pass
@@ -114,7 +114,7 @@ class PostEditForm(forms.ModelForm[Post]):
 
 
 class MessageForm(forms.Form):
-    body = WordsField(
+    body = UserTextField(
         label=_("Your message"),
         limit=MESSAGE_LENGTH,
         widget=forms.Textarea(
@@ -137,7 +137,7 @@ class MessageForm(forms.Form):
 
 
 class PostAdminForm(forms.ModelForm[Post]):
-    body = WordsField(label=_("Text"), widget=AdminTextareaWidget)
+    body = UserTextField(label=_("Text"), widget=AdminTextareaWidget)
 
     class Meta:
         model = Post
@@ -190,7 +190,7 @@ class SettingsForm(forms.ModelForm[User]):
 
 
 class ProfileForm(SettingsForm):
-    about_me = WordsField(
+    about_me = UserTextField(
         label=_("About me"),
         required=False,
         widget=forms.Textarea(
@@ -229,7 +229,7 @@ class ReportForm(forms.Form):
         widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
         error_messages={"required": _("Please choose one.")},
     )
-    comment = WordsField(
+    comment = UserTextField(
         label=_("What should staff know? (You need not write anything.)"),
         limit=COMMENT_LENGTH,
         required=False,
@@ -245,7 +245,7 @@ class ReportForm(forms.Form):
     )
 
 
-class HideForm(forms.Form):
+class HidePostForm(forms.Form):
     """What staff tell the author of a post that they hide."""
 
     reason = forms.CharField(
@@ -256,13 +256,13 @@ class HideForm(forms.Form):
     )
 
 
-class PersonCreationForm(AdminUserCreationForm[User]):
+class UserAdminCreationForm(AdminUserCreationForm[User]):
     class Meta(AdminUserCreationForm.Meta):
         model = User
         fields = ("username", "email")
 
 
-class PersonChangeForm(UserChangeForm[User]):
+class UserAdminChangeForm(UserChangeForm[User]):
     language = LanguageField(label=_("Language"))
 
     class Meta(UserChangeForm.Meta):

@@ -22,7 +22,7 @@ CLOSING = {")": "(", "]": "[", "}": "{"}
 ENDING = ".,;:!?'*_~…。,、!?;:”’»"
 
 
-def names_in(text: str) -> Iterator[str]:
+def find_usernames(text: str) -> Iterator[str]:
     """The names, in lower case, that the text may mention: `@ada.` is ada., or ada and a full stop."""
     for found in LINK.finditer(text):
         if name := found["name"]:
@@ -34,7 +34,7 @@ def attach(texts: Iterable["Post | Message"], viewer: "User | AnonymousUser") ->
     """Let each know, in `mentions`, which of its names the viewer can visit: one query, or none, for all."""
     from .models import User
 
-    names = {name for text in texts for name in names_in(text.body)}
+    names = {name for text in texts for name in find_usernames(text.body)}
     people = (
         User.objects.visible_to(viewer).filter(username__lower__in=names)
         if names
@@ -89,6 +89,6 @@ def _link(
         if site:
             return format_html('<a href="{}">{}</a>', site + address, words)
         return format_html(
-            '<a href="{}" data-card="{}">{}</a>', address, path_to("person-card", username), words
+            '<a href="{}" data-hover-card="{}">{}</a>', address, path_to("hover-card", username), words
         )
     return format_html('<a href="{}" rel="nofollow ugc noopener">{}</a>', shown, words)

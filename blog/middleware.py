@@ -26,19 +26,19 @@ PRIVATE = (
     "/admin/",
 )
 # No session is read for what is the same for everyone, nor for the API, which has its own way of knowing people.
-IMPERSONAL = re.compile(r"/avatars/|/api/v1/|.*/feed/$")
-POLLS = {"notifications", "conversation-news"}
-SEEN_EVERY = timedelta(minutes=1)
+SESSIONLESS_PATHS = re.compile(r"/avatars/|/api/v1/|.*/feed/$")
+POLLS = {"notifications", "conversation-poll"}
+LAST_SEEN_INTERVAL = timedelta(minutes=1)
 
 
-class PersonMiddleware:
+class UserMiddleware:
     """Speaks the person's language, keeps their time, and notes when they were last here."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if IMPERSONAL.match(request.path_info):
+        if SESSIONLESS_PATHS.match(request.path_info):
             return self.get_response(request)
         if request.user.is_authenticated and request.user.language in dict(settings.LANGUAGES):
             translation.activate(request.user.language)
@@ -49,12 +49,12 @@ class PersonMiddleware:
             add_never_cache_headers(response)
         elif request.user.is_authenticated:
             patch_cache_control(response, private=True)
-        if is_here(request):
+        if is_user_activity(request):
             note_seen(request.user)
         return response
 
 
-class WrongMethodMiddleware:
+class MethodNotAllowedMiddleware:
     """Gives a page to the bare 405 of an address that takes another method; that of a program stays bare."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -63,7 +63,7 @@ class WrongMethodMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         is_bare = response.status_code == 405 and not response.content
-        if is_bare and request.accepts("text/html") and not IMPERSONAL.match(request.path_info):
+        if is_bare and request.accepts("text/html") and not SESSIONLESS_PATHS.match(request.path_info):
             response.content = render_to_string("405.html", request=request)
         return response
 
@@ -86,7 +86,7 @@ def zone_of(request: HttpRequest) -> str | None:
 def note_seen(user: User | AnonymousUser) -> None:
     """Write `last_seen_at`, at most once a minute. Looked at in Python first: on SQLite even an idle UPDATE locks."""
     now = timezone.now()
-    stale = now - SEEN_EVERY
+    stale = now - LAST_SEEN_INTERVAL
     if isinstance(user, AnonymousUser) or (user.last_seen_at and user.last_seen_at > stale):
         return
     not_lately = Q(last_seen_at=None) | Q(last_seen_at__lte=stale)

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from . import linkify as mentions
+from . import linkify
 from . import notifications
 from .models import Follow, Message, Notification, Post, User
 
@@ -23,7 +23,7 @@ def followed(follow: Follow) -> None:
 
 def mentioned(post: Post) -> None:
     """Tell those whom a post names, unless it has told them before, or they could not read it."""
-    names = [] if post.hidden_at else list(dict.fromkeys(mentions.names_in(post.body)))
+    names = [] if post.hidden_at else list(dict.fromkeys(linkify.find_usernames(post.body)))
     people = (
         User.objects.visible_to(post.author)
         .filter(username__lower__in=names)

@@ -36,22 +36,22 @@ def paginate(
     rows: QuerySet[Row], before: str | None, size: int = PAGE_SIZE, by: str = "created_at"
 ) -> Page[Row]:
     """The page of `rows`, newest first by the time `by` and key, that comes after the cursor; Http404 on a bad one."""
-    return first_page(rows_after(rows, before, by), before, size, by)
+    return build_page(older_rows(rows, before, by), before, size, by)
 
 
-def first_page(
+def build_page(
     rows: QuerySet[Row], before: str | None, size: int = PAGE_SIZE, by: str = "created_at"
 ) -> Page[Row]:
     """The page of `rows` that are in order already, and begin after the cursor."""
     items = list(rows[: size + 1])
-    older = cursor_of(items[size - 1], by) if len(items) > size else None
+    older = format_cursor(items[size - 1], by) if len(items) > size else None
     return Page(items[:size], older, is_newest=before is None)
 
 
-def rows_after(rows: QuerySet[Row], before: str | None, by: str = "created_at") -> QuerySet[Row]:
+def older_rows(rows: QuerySet[Row], before: str | None, by: str = "created_at") -> QuerySet[Row]:
     """`rows` newest first, from the cursor on; Http404 on a bad one."""
     rows = rows.order_by(f"-{by}", "-pk")
-    cursor = read_cursor(before, rows.model)
+    cursor = parse_cursor(before, rows.model)
     if cursor is None:
         return rows
     # The second condition bounds the index scan; the first alone would read every newer row too.
@@ -59,13 +59,13 @@ def rows_after(rows: QuerySet[Row], before: str | None, by: str = "created_at") 
     return rows.filter(older, **{f"{by}__lte": cursor.moment})
 
 
-def rows_since(rows: QuerySet[Row], cursor: Cursor) -> QuerySet[Row]:
+def newer_rows(rows: QuerySet[Row], cursor: Cursor) -> QuerySet[Row]:
     """`rows` oldest first, without those up to the cursor."""
     newer = Q(created_at__gt=cursor.moment) | Q(pk__gt=cursor.pk)
     return rows.filter(newer, created_at__gte=cursor.moment).order_by("created_at", "pk")
 
 
-def read_cursor(text: str | None, model: type[Model]) -> Cursor | None:
+def parse_cursor(text: str | None, model: type[Model]) -> Cursor | None:
     """What a `?before=` says; Http404 on a bad one."""
     if text is None:
         return None
@@ -76,7 +76,7 @@ def read_cursor(text: str | None, model: type[Model]) -> Cursor | None:
         raise Http404("bad cursor") from error
 
 
-def cursor_of(row: Model, by: str = "created_at") -> str:
+def format_cursor(row: Model, by: str = "created_at") -> str:
     """The `?before=` of what comes after the row."""
     moment: datetime = getattr(row, by)
     return f"{(moment - EPOCH) // timedelta(microseconds=1)}-{row.pk}"

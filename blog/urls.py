@@ -26,7 +26,7 @@ urlpatterns = [
     path("reports/<int:pk>/", reports.report_detail, name="report-detail"),
     path("@<username:username>/", people.profile, name="profile"),
     path("@<username:username>/feed/", feeds.profile_feed, name="profile-feed"),
-    path("@<username:username>/card/", people.person_card, name="person-card"),
+    path("@<username:username>/card/", people.person_card, name="hover-card"),
     path("@<username:username>/followers/", people.follower_list, name="follower-list"),
     path("@<username:username>/following/", people.following_list, name="following-list"),
     path("@<username:username>/follow/", people.follow_create, name="follow-create"),
@@ -35,14 +35,14 @@ urlpatterns = [
     path("@<username:username>/unmute/", safety.mute_delete, name="mute-delete"),
     path("@<username:username>/block/", safety.block_create, name="block-create"),
     path("@<username:username>/unblock/", safety.block_delete, name="block-delete"),
-    path("@<username:username>/report/", reports.person_report, name="person-report"),
+    path("@<username:username>/report/", reports.person_report, name="user-report"),
     path("avatars/<username:username>.svg", people.avatar, name="avatar"),
     path("messages/", messages.conversation_list, name="conversation-list"),
     path(
         "messages/@<username:username>/", messages.conversation_detail, name="conversation-detail"
     ),
     path(
-        "messages/@<username:username>/news/", messages.conversation_news, name="conversation-news"
+        "messages/@<username:username>/news/", messages.conversation_news, name="conversation-poll"
     ),
     path(
         "messages/@<username:username>/read/", messages.conversation_read, name="conversation-read"

@@ -27,7 +27,7 @@ from django.views.decorators.http import require_safe
 from django_rq.models import Dashboard
 from django_stubs_ext import StrOrPromise
 
-from blog.http import PersonRequest
+from blog.http import AuthenticatedRequest
 
 from .archive.kinds import KINDS
 from .models import ErrorCode, ExportMail, ExportTask, MailStatus
@@ -218,7 +218,7 @@ class ExportTaskAdmin(ReadOnly, admin.ModelAdmin[ExportTask]):
             f"{reverse('admin:exports_exporttask_act', args=[action.name])}?{urlencode(chosen)}"
         )
 
-    def act_view(self, request: PersonRequest, name: str) -> HttpResponse:
+    def act_view(self, request: AuthenticatedRequest, name: str) -> HttpResponse:
         action = ACTIONS.get(name)
         if action is None:
             raise Http404
@@ -236,7 +236,7 @@ class ExportTaskAdmin(ReadOnly, admin.ModelAdmin[ExportTask]):
         }
         return TemplateResponse(request, "admin/exporttask_act.html", context)
 
-    def _act(self, request: PersonRequest, action: Action, tasks: list[ExportTask]) -> HttpResponse:
+    def _act(self, request: AuthenticatedRequest, action: Action, tasks: list[ExportTask]) -> HttpResponse:
         done: list[Rest] = []
         for task in tasks:
             if action.applies(task) and (rest := action.act(task, request.user)):

@@ -8,7 +8,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from blog.models import User
-from blog.templatetags.blog import exact
+from blog.formatting import exact_time
 
 from . import jobs
 from .archive import build as archive
@@ -31,7 +31,7 @@ class Cooling(Refused):
     def __init__(self, last: ExportTask) -> None:
         self.last = last
         words = _("Your last archive is quite new. You can ask for another at %(moment)s.")
-        self.words = words % {"moment": exact(last.next_request_at)}
+        self.words = words % {"moment": exact_time(last.next_request_at)}
         super().__init__(last)
 
 

@@ -17,8 +17,8 @@ from django.views.decorators.http import (
     require_safe,
 )
 
-from blog import rate_limits as limits
-from blog.http import PersonRequest
+from blog import rate_limits
+from blog.http import AuthenticatedRequest
 from blog.pagination import paginate
 
 from . import jobs
@@ -33,11 +33,11 @@ from .offers import offers
 @login_required
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def task_list(request: PersonRequest) -> HttpResponse:
+def task_list(request: AuthenticatedRequest) -> HttpResponse:
     """ "Your exports"; POST asks for a new one."""
     if request.method == "POST":
-        seconds = limits.wait(request, "export")
-        return limits.too_often(request, seconds) if seconds else _task_request(request)
+        seconds = rate_limits.consume(request, "export")
+        return rate_limits.too_many_requests(request, seconds) if seconds else _task_request(request)
     request.user.notifications.filter(name__startswith="export:").mark_read()
     page = paginate(request.user.export_tasks.prefetch_related("mails"), request.GET.get("before"))
     return render(request, "exports/task_list.html", {"page": page, "offers": offers(request.user)})
@@ -46,7 +46,7 @@ def task_list(request: PersonRequest) -> HttpResponse:
 @login_required
 @never_cache
 @require_safe
-def task_new(request: PersonRequest, kind: str) -> HttpResponse:
+def task_new(request: AuthenticatedRequest, kind: str) -> HttpResponse:
     """What is in an archive and what is not, before it is asked for."""
     offer = offers(request.user).get(kind)
     if offer is None:
@@ -54,7 +54,7 @@ def task_new(request: PersonRequest, kind: str) -> HttpResponse:
     return render(request, "exports/task_new.html", {"offer": offer})
 
 
-def _task_request(request: PersonRequest) -> HttpResponse:
+def _task_request(request: AuthenticatedRequest) -> HttpResponse:
     kind = request.POST.get("kind", POSTS.name)
     if kind not in KINDS:
         raise Http404
@@ -77,7 +77,7 @@ def _task_request(request: PersonRequest) -> HttpResponse:
 
 @require_POST
 @login_required(redirect_field_name=None)  # coming back by GET would be a 405
-def task_cancel(request: PersonRequest, pk: UUID) -> HttpResponse:
+def task_cancel(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     task = get_object_or_404(request.user.export_tasks, pk=pk)
     if task.cancel():
         jobs.withdraw(task.job_id)
@@ -90,7 +90,7 @@ def task_cancel(request: PersonRequest, pk: UUID) -> HttpResponse:
 @login_required
 @never_cache
 @require_safe
-def task_detail(request: PersonRequest, pk: UUID) -> HttpResponse:
+def task_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     task = get_object_or_404(request.user.export_tasks, pk=pk)
     request.user.notifications.filter(name=f"export:{task.pk}").mark_read()
     return render(
@@ -107,7 +107,7 @@ def task_detail(request: PersonRequest, pk: UUID) -> HttpResponse:
 @login_required
 @never_cache
 @require_GET
-def task_download(request: PersonRequest, pk: UUID) -> HttpResponseBase:
+def task_download(request: AuthenticatedRequest, pk: UUID) -> HttpResponseBase:
     """The archive, streamed; 404 once it has expired."""
     return download(get_object_or_404(request.user.export_tasks.downloadable(), pk=pk))
 

@@ -3,7 +3,7 @@ from contextlib import closing
 
 import pytest
 
-from blog import rate_limits as limits
+from blog import rate_limits
 from exports import jobs
 from exports.models import ErrorCode, Event, ExportTask, Status
 from exports.models.clock import from_now
@@ -69,7 +69,7 @@ def test_an_unknown_kind_is_refused(ask, alice):
 
 def test_asking_without_end_is_refused(ask, settings, monkeypatch):
     settings.RATE_LIMITS = True
-    monkeypatch.setitem(limits.RATES, "export", limits.Rate(1, 9, 3600))
+    monkeypatch.setitem(rate_limits.RATES, "export", rate_limits.Rate(1, 9, 3600))
     assert [ask().status_code for _ in range(2)] == [201, 429]
 
 

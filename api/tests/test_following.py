@@ -1,6 +1,6 @@
 import pytest
 
-from blog import rate_limits as limits
+from blog import rate_limits
 from blog.models import Block, Follow, Notification, User
 
 pytestmark = pytest.mark.django_db
@@ -58,5 +58,5 @@ def test_it_is_paged_and_costs_the_same_on_each(api, alice, django_assert_num_qu
 
 def test_it_is_limited_as_on_the_pages(api, bob, settings, monkeypatch):
     settings.RATE_LIMITS = True
-    monkeypatch.setitem(limits.RATES, "follow", limits.Rate(1, 9, 3600))
+    monkeypatch.setitem(rate_limits.RATES, "follow", rate_limits.Rate(1, 9, 3600))
     assert [api.put(f"{FOLLOWING}bob/").status_code for _ in range(2)] == [200, 429]

@@ -2,7 +2,7 @@ import pytest
 from django.utils import timezone
 from model_bakery import baker
 
-from blog import rate_limits as limits
+from blog import rate_limits
 from blog.models import Block, Follow, Mute, Notification, Post, User
 
 pytestmark = pytest.mark.django_db
@@ -166,7 +166,7 @@ def test_what_one_post_costs(api, alice, django_assert_num_queries):
 
 
 def test_changes_count_as_writing(api, alice, monkeypatch):
-    monkeypatch.setitem(limits.RATES, "post", limits.Rate(1, 9, 3600))
+    monkeypatch.setitem(rate_limits.RATES, "post", rate_limits.Rate(1, 9, 3600))
     post = baker.make(Post, author=alice)
     answers = [
         send(api, "patch", f"{POSTS}{post.pk}/", {"body": body}).status_code

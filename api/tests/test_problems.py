@@ -4,7 +4,7 @@ import pytest
 from django.contrib.sessions.models import Session
 
 from api.schemas import ProfileOut
-from blog import rate_limits as limits
+from blog import rate_limits
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
@@ -118,7 +118,7 @@ def test_what_has_the_wrong_shape_is_told_field_by_field(api, body, field, words
 
 def test_too_often_says_when_to_go_on(api, alice, settings, monkeypatch):
     settings.RATE_LIMITS = True
-    monkeypatch.setitem(limits.RATES, "api", limits.Rate(2, 9, 3600))
+    monkeypatch.setitem(rate_limits.RATES, "api", rate_limits.Rate(2, 9, 3600))
     assert [api.get(PROFILE).status_code for _ in range(2)] == [200, 200]
     answer = api.get(PROFILE)
     check(answer, 429, title="Too often")
@@ -127,7 +127,7 @@ def test_too_often_says_when_to_go_on(api, alice, settings, monkeypatch):
 
 def test_guesses_count_for_the_address(client, settings, monkeypatch):
     settings.RATE_LIMITS = True
-    monkeypatch.setitem(limits.RATES, "api", limits.Rate(9, 2, 3600))
+    monkeypatch.setitem(rate_limits.RATES, "api", rate_limits.Rate(9, 2, 3600))
     guesses = [
         client.get(PROFILE, headers={"authorization": f"Bearer mb_{n}"}).status_code
         for n in range(3)
@@ -137,7 +137,7 @@ def test_guesses_count_for_the_address(client, settings, monkeypatch):
 
 def test_posts_are_limited_as_on_the_pages(api, client, alice, settings, monkeypatch):
     settings.RATE_LIMITS = True
-    monkeypatch.setitem(limits.RATES, "post", limits.Rate(1, 9, 3600))
+    monkeypatch.setitem(rate_limits.RATES, "post", rate_limits.Rate(1, 9, 3600))
     client.force_login(alice)
     client.post("/posts/", {"body": "On the page"})
     check(api.post(POSTS, {"body": "Hello"}, content_type="application/json"), 429)

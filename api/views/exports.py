@@ -14,7 +14,7 @@ from ninja.responses import Status
 from api.auth import count
 from api.problems import Refusal
 from api.schemas import Before, ExportIn, ExportOut, ExportPage, problems, site
-from blog.http import PersonRequest
+from blog.http import AuthenticatedRequest
 from blog.pagination import paginate
 from exports import jobs
 from exports import requests as asking
@@ -30,7 +30,7 @@ router = Router(tags=[gettext_noop("Exports")])
     summary=gettext_noop("Your exports, newest first"),
     response={200: ExportPage, **problems(404)},
 )
-def export_list(request: PersonRequest, before: Before = None) -> ExportPage:
+def export_list(request: AuthenticatedRequest, before: Before = None) -> ExportPage:
     return ExportPage.of(
         request, paginate(request.user.export_tasks.prefetch_related("mails"), before)
     )
@@ -44,7 +44,7 @@ def export_list(request: PersonRequest, before: Before = None) -> ExportPage:
     response={200: ExportOut, 201: ExportOut, **problems(400, 403, 422, 503)},
 )
 def export_create(
-    request: PersonRequest, data: ExportIn, response: HttpResponse
+    request: AuthenticatedRequest, data: ExportIn, response: HttpResponse
 ) -> Status[ExportOut]:
     if data.kind not in KINDS:
         raise Refusal(422, errors=[("kind", _("There is no such kind of archive."))])
@@ -67,7 +67,7 @@ def export_create(
     summary=gettext_noop("How an export stands"),
     response={200: ExportOut, **problems(404)},
 )
-def export_detail(request: PersonRequest, pk: UUID) -> ExportOut:
+def export_detail(request: AuthenticatedRequest, pk: UUID) -> ExportOut:
     return _shown(get_object_or_404(request.user.export_tasks, pk=pk))
 
 
@@ -76,7 +76,7 @@ def export_detail(request: PersonRequest, pk: UUID) -> ExportOut:
     summary=gettext_noop("Cancel an export; 409 if it has ended already"),
     response={200: ExportOut, **problems(403, 404, 409)},
 )
-def export_cancel(request: PersonRequest, pk: UUID) -> ExportOut:
+def export_cancel(request: AuthenticatedRequest, pk: UUID) -> ExportOut:
     task = get_object_or_404(request.user.export_tasks, pk=pk)
     if not task.cancel():
         raise Refusal(409, _("Too late to cancel: it has ended already."))
@@ -97,7 +97,7 @@ def export_cancel(request: PersonRequest, pk: UUID) -> ExportOut:
         }
     },
 )
-def export_download(request: PersonRequest, pk: UUID) -> HttpResponseBase:
+def export_download(request: AuthenticatedRequest, pk: UUID) -> HttpResponseBase:
     return download(get_object_or_404(request.user.export_tasks.downloadable(), pk=pk))
 
 

@@ -6,7 +6,7 @@ from ninja.responses import Status
 from api.auth import count
 from api.schemas import Before, FollowPage, PersonOut, problems
 from blog import deeds
-from blog.http import PersonRequest
+from blog.http import AuthenticatedRequest
 from blog.models import User, unblocked
 from blog.pagination import paginate
 
@@ -18,7 +18,7 @@ router = Router(tags=[_("Following")])
     summary=_("Whom you follow, newest first"),
     response={200: FollowPage, **problems(404)},
 )
-def following_list(request: PersonRequest, before: Before = None) -> FollowPage:
+def following_list(request: AuthenticatedRequest, before: Before = None) -> FollowPage:
     follows = request.user.following.select_related("followed")
     seen = follows.filter(unblocked(request.user, "followed"), followed__is_active=True)
     return FollowPage.of(request, paginate(seen, before))
@@ -29,7 +29,7 @@ def following_list(request: PersonRequest, before: Before = None) -> FollowPage:
     summary=_("Follow somebody; doing so again changes nothing"),
     response={200: PersonOut, **problems(403, 404)},
 )
-def follow_create(request: PersonRequest, username: str) -> PersonOut:
+def follow_create(request: AuthenticatedRequest, username: str) -> PersonOut:
     person = _other(request, username)
     deeds.follow(request.user, person)
     return PersonOut.of(person)
@@ -40,12 +40,12 @@ def follow_create(request: PersonRequest, username: str) -> PersonOut:
     summary=_("Follow somebody no more; doing so again changes nothing"),
     response={204: None, **problems(403, 404)},
 )
-def follow_delete(request: PersonRequest, username: str) -> Status[None]:
+def follow_delete(request: AuthenticatedRequest, username: str) -> Status[None]:
     deeds.unfollow(request.user, _other(request, username))
     return Status(204, None)
 
 
-def _other(request: PersonRequest, username: str) -> User:
+def _other(request: AuthenticatedRequest, username: str) -> User:
     """Somebody who can be followed; counted, like the buttons of the pages."""
     count(request, "follow")
     others = User.objects.visible_to(request.user).exclude(pk=request.user.pk)

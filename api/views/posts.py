@@ -10,9 +10,9 @@ from api.problems import check
 from api.schemas import Before, PostIn, PostOut, PostPage, problems, site
 from blog import deeds
 from blog.forms import PostEditForm, PostForm
-from blog.http import PersonRequest
+from blog.http import AuthenticatedRequest
 from blog.models import Post
-from blog.pagination import first_page, paginate
+from blog.pagination import build_page, paginate
 
 router = Router(tags=[_("Posts")])
 
@@ -20,7 +20,7 @@ router = Router(tags=[_("Posts")])
 @router.get(
     "/posts/", summary=_("Your posts, newest first"), response={200: PostPage, **problems(404)}
 )
-def post_list(request: PersonRequest, before: Before = None) -> PostPage:
+def post_list(request: AuthenticatedRequest, before: Before = None) -> PostPage:
     posts = request.user.posts.visible_to(request.user).select_related("author")
     return PostPage.of(request, paginate(posts, before))
 
@@ -28,7 +28,7 @@ def post_list(request: PersonRequest, before: Before = None) -> PostPage:
 @router.post(
     "/posts/", summary=_("Write a post"), response={201: PostOut, **problems(400, 403, 422)}
 )
-def post_create(request: PersonRequest, data: PostIn, response: HttpResponse) -> Status[PostOut]:
+def post_create(request: AuthenticatedRequest, data: PostIn, response: HttpResponse) -> Status[PostOut]:
     form = PostForm(data.dict(), instance=Post(author=request.user))
     check(form)
     count(request, "post")
@@ -38,7 +38,7 @@ def post_create(request: PersonRequest, data: PostIn, response: HttpResponse) ->
 
 
 @router.get("/posts/{int:pk}/", summary=_("One post"), response={200: PostOut, **problems(404)})
-def post_detail(request: PersonRequest, pk: int) -> PostOut:
+def post_detail(request: AuthenticatedRequest, pk: int) -> PostOut:
     posts = Post.objects.visible_to(request.user).select_related("author")
     return PostOut.of(get_object_or_404(posts, pk=pk))
 
@@ -48,7 +48,7 @@ def post_detail(request: PersonRequest, pk: int) -> PostOut:
     summary=_("Change a post of yours"),
     response={200: PostOut, **problems(400, 403, 404, 422)},
 )
-def post_edit(request: PersonRequest, pk: int, data: PostIn) -> PostOut:
+def post_edit(request: AuthenticatedRequest, pk: int, data: PostIn) -> PostOut:
     post = get_object_or_404(request.user.posts.select_related("author"), pk=pk)
     form = PostEditForm(data.dict(), instance=post)
     check(form)
@@ -61,7 +61,7 @@ def post_edit(request: PersonRequest, pk: int, data: PostIn) -> PostOut:
     summary=_("Delete a post of yours"),
     response={204: None, **problems(403, 404)},
 )
-def post_delete(request: PersonRequest, pk: int) -> Status[None]:
+def post_delete(request: AuthenticatedRequest, pk: int) -> Status[None]:
     get_object_or_404(request.user.posts, pk=pk).delete()
     return Status(204, None)
 
@@ -71,9 +71,9 @@ def post_delete(request: PersonRequest, pk: int) -> Status[None]:
     summary=_("What you and those whom you follow have written, newest first"),
     response={200: PostPage, **problems(404)},
 )
-def timeline(request: PersonRequest, before: Before = None) -> PostPage:
+def timeline(request: AuthenticatedRequest, before: Before = None) -> PostPage:
     posts = Post.objects.followed_by(request.user, before).select_related("author")
-    return PostPage.of(request, first_page(posts, before))
+    return PostPage.of(request, build_page(posts, before))
 
 
 @router.get(
@@ -81,6 +81,6 @@ def timeline(request: PersonRequest, before: Before = None) -> PostPage:
     summary=_("What everyone has written, newest first"),
     response={200: PostPage, **problems(404)},
 )
-def explore(request: PersonRequest, before: Before = None) -> PostPage:
+def explore(request: AuthenticatedRequest, before: Before = None) -> PostPage:
     posts = Post.objects.offered_to(request.user).select_related("author")
     return PostPage.of(request, paginate(posts, before))

@@ -5,14 +5,14 @@ from ninja import Router
 from api.problems import check
 from api.schemas import ProfileIn, ProfileOut, problems
 from blog.forms import ProfileForm
-from blog.http import PersonRequest
+from blog.http import AuthenticatedRequest
 from blog.models import User
 
 router = Router(tags=[_("Profile")])
 
 
 @router.get("/profile/", summary=_("Your profile"), response={200: ProfileOut, **problems()})
-def profile_detail(request: PersonRequest) -> ProfileOut:
+def profile_detail(request: AuthenticatedRequest) -> ProfileOut:
     return ProfileOut.of_described(User.objects.described(request.user).get(pk=request.user.pk))
 
 
@@ -21,7 +21,7 @@ def profile_detail(request: PersonRequest) -> ProfileOut:
     summary=_("Change your profile"),
     response={200: ProfileOut, **problems(400, 403, 422)},
 )
-def profile_edit(request: PersonRequest, data: ProfileIn) -> ProfileOut:
+def profile_edit(request: AuthenticatedRequest, data: ProfileIn) -> ProfileOut:
     fields = model_to_dict(request.user, ProfileForm.Meta.fields) | data.dict(exclude_unset=True)
     form = ProfileForm(fields, instance=request.user)
     check(form)

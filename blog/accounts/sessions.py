@@ -14,7 +14,7 @@ from django.db.models import Exists, Model, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from ..middleware import IMPERSONAL, is_here
+from ..middleware import SESSIONLESS_PATHS, is_user_activity
 
 BEGUN = "begun_at"  # seconds since 1970, as is the next
 USED = "used_at"
@@ -34,12 +34,12 @@ class SessionLimitMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if IMPERSONAL.match(request.path_info):
+        if SESSIONLESS_PATHS.match(request.path_info):
             return self.get_response(request)
         if request.user.is_authenticated and is_over(request.session):
             logout(request)
         response = self.get_response(request)
-        if is_here(request):
+        if is_user_activity(request):
             note_use(request)
         return response
 

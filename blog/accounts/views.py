@@ -11,14 +11,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from ..forms import NotificationSettingsForm
-from ..http import PersonRequest
+from ..http import AuthenticatedRequest
 from .deletion import delete_account
 from .forms import DeleteAccountForm
 
 
 @require_safe
 @login_required
-def settings(request: PersonRequest) -> HttpResponse:
+def settings(request: AuthenticatedRequest) -> HttpResponse:
     return render(
         request, "account/settings.html", {"has_second_factor": is_mfa_enabled(request.user)}
     )
@@ -26,7 +26,7 @@ def settings(request: PersonRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-def notification_settings(request: PersonRequest) -> HttpResponse:
+def notification_settings(request: AuthenticatedRequest) -> HttpResponse:
     """Which news also come by mail."""
     form = NotificationSettingsForm(
         request.POST if request.method == "POST" else None, instance=request.user
@@ -40,7 +40,7 @@ def notification_settings(request: PersonRequest) -> HttpResponse:
 
 @require_POST
 @login_required(redirect_field_name=None)
-def session_end(request: PersonRequest, pk: int) -> HttpResponse:
+def session_end(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Sign the person out somewhere else."""
     session = get_object_or_404(UserSession, pk=pk, user=request.user)
     if session.session_key == request.session.session_key:
@@ -52,7 +52,7 @@ def session_end(request: PersonRequest, pk: int) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-def account_delete(request: PersonRequest) -> HttpResponse:
+def account_delete(request: AuthenticatedRequest) -> HttpResponse:
     form = DeleteAccountForm(request.user, request.POST or None)
     if request.method == "POST" and form.is_valid():
         delete_account(request.user)

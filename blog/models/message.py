@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
-from ..pagination import Cursor, rows_since
+from ..pagination import Cursor, newer_rows
 from .block import Block, unblocked, unmuted
 from .notification import Notification
 from .user import User
@@ -63,7 +63,7 @@ class Conversation(models.Model):
         """
         with transaction.atomic():
             places = list(self.participants.select_for_update().order_by("pk"))
-            if after and rows_since(self.messages.filter(sender=sender, body=body), after).exists():
+            if after and newer_rows(self.messages.filter(sender=sender, body=body), after).exists():
                 return None
             message = Message.objects.create(
                 conversation=self,

@@ -12,7 +12,7 @@ from django.db.models.expressions import RawSQL
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from ..pagination import PAGE_SIZE, read_cursor
+from ..pagination import PAGE_SIZE, parse_cursor
 from ..paths import path_to
 from . import timeline
 from .block import Mute, unblocked, unmuted
@@ -46,7 +46,7 @@ class PostQuerySet(models.QuerySet["Post"]):
 
     def followed_by(self, reader: User, before: str | None, size: int = PAGE_SIZE) -> PostQuerySet:
         """A page, and one more, of what the reader and whom they follow have written, newest first after the cursor."""
-        sql, parameters = timeline.query(reader.pk, read_cursor(before, Post), size + 1)
+        sql, parameters = timeline.query(reader.pk, parse_cursor(before, Post), size + 1)
         return self.filter(pk__in=RawSQL(sql, parameters)).newest_first()  # noqa: S611 - parameters are bound
 
     def newest_first(self) -> PostQuerySet:

@@ -18,9 +18,9 @@ from django.utils.translation import gettext as _
 
 from blog import badges
 from blog.linkify import with_links
-from blog.pagination import cursor_of
+from blog.pagination import format_cursor
 from blog.paths import path_to
-from blog.search.query import Question
+from blog.search.query import SearchQuery
 
 register = template.Library()
 register.simple_tag(path_to)
@@ -36,10 +36,10 @@ def written(context: Context, text: str, mentioned: Mapping[str, str] | None = N
 @register.filter
 def cursor(row: Model) -> str:
     """The row's place among all of its kind, as paging by key names it."""
-    return cursor_of(row)
+    return format_cursor(row)
 
 
-@register.inclusion_tag("blog/_badge.html", takes_context=True)
+@register.inclusion_tag("blog/_unread_badge.html", takes_context=True)
 def unread_badge(context: RequestContext, name: str) -> dict[str, Any]:
     """How much of that kind the person has not read; notifications.js keeps it up to date."""
     count = badges.unread(context["request"].user)[name]
@@ -55,7 +55,7 @@ def when(moment: datetime) -> str:
 
 
 @register.filter
-def exact(moment: datetime) -> str:
+def exact_time(moment: datetime) -> str:
     """Date and time to the minute, with the zone that they are in."""
     local = timezone.localtime(moment)
     minute = local.replace(second=0, microsecond=0, tzinfo=None)
@@ -72,7 +72,7 @@ def _in_words(day: date, style: str, _language: str | None) -> str:
 def moment(at: datetime) -> SafeString:
     """When it was, as `when` says it; pointing at it says it `exact`ly."""
     iso = timezone.localtime(at).isoformat()
-    return format_html('<time datetime="{}" title="{}">{}</time>', iso, exact(at), when(at))
+    return format_html('<time datetime="{}" title="{}">{}</time>', iso, exact_time(at), when(at))
 
 
 @register.filter

@@ -64,7 +64,7 @@ def collected(settings, tmp_path, monkeypatch):
 
 def test_collected_files_import_each_other_under_their_hashed_names(collected):
     assert isinstance(storages["staticfiles"], StaticFiles)
-    tags = dict(TAG.findall(assets.script("js/people.js") + assets.style("css/microblog.css")))
+    tags = dict(TAG.findall(assets.script("js/hover-card.js") + assets.style("css/microblog.css")))
     assert len(tags) == 3
     for url, rest in tags.items():
         assert re.fullmatch(r"/static/\w+/\w+\.[0-9a-f]{12}\.(?:js|css)", url)

@@ -5,10 +5,10 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from blog import rate_limits as limits
+from blog import rate_limits
 from blog.accounts.deletion import delete_account
 from blog.models import MESSAGE_LENGTH, Block, Conversation, Message, Notification, User
-from blog.pagination import PAGE_SIZE, cursor_of, rows_after
+from blog.pagination import PAGE_SIZE, format_cursor, older_rows
 from blog.rate_limits import Rate
 from conftest import PASSWORD
 
@@ -126,7 +126,7 @@ def test_what_was_typed_survives_an_expired_session(client, alice, bob):
 
 def test_a_text_that_came_too_often_is_kept(write, settings, monkeypatch):
     settings.RATE_LIMITS = True
-    monkeypatch.setitem(limits.RATES, "message", Rate(2, 9, 3600))
+    monkeypatch.setitem(rate_limits.RATES, "message", Rate(2, 9, 3600))
     assert [write(f"number {number}").status_code for number in range(2)] == [302, 302]
     response = write("one more")
     assert response.status_code == 429
@@ -200,7 +200,7 @@ def test_opening_it_changes_nothing(as_alice, alice, bob, say, method):
 
 
 def test_without_scripts_a_button_marks_what_is_unread(as_alice, alice, bob, say):
-    form = r'action="/messages/@bob/read/" data-read hidden'
+    form = r'action="/messages/@bob/read/" data-mark-read hidden'
     say(bob, alice)
     assert not re.search(form, as_alice.get(URL).content.decode())
     Message.objects.update(read_at=timezone.now())
@@ -288,7 +288,7 @@ def test_the_account_page_says_so(as_alice):
 
 
 def test_a_script_gets_what_is_new_alone(as_alice, alice, bob, say):
-    after = cursor_of(say(alice, bob, "old"))
+    after = format_cursor(say(alice, bob, "old"))
     say(bob, alice, "meanwhile")
     response = as_alice.post(URL, {"body": "new", "after": after}, headers={"x-fragment": "true"})
     assert response.status_code == 201
@@ -318,9 +318,9 @@ def test_a_page_is_read_from_its_index(alice, bob, say, is_first):
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
-    before = None if is_first else cursor_of(said[-1])
+    before = None if is_first else format_cursor(said[-1])
     rows = Message.objects.filter(conversation=said[0].conversation)
-    plan = rows_after(rows, before)[: PAGE_SIZE + 1].explain()
+    plan = older_rows(rows, before)[: PAGE_SIZE + 1].explain()
     assert "blog_message_pages" in plan
     assert "Sort" not in plan
     assert "TEMP B-TREE" not in plan

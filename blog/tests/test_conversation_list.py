@@ -116,7 +116,7 @@ def test_no_table_is_read_as_a_whole(alice, people, say):
                 "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off"
             )
     places = alice.conversations.listed_for(alice).select_related("other")
-    page = paginate(places, None, by="last_message_at")
+    page = paginate(places, None, order_by="last_message_at")
     plan = places.order_by("-last_message_at", "-pk")[: PAGE_SIZE + 1].explain()
     assert "blog_participant_list" in plan
     assert "blog_message_unread" in plan

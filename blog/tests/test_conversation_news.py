@@ -5,7 +5,7 @@ from django.db import connection
 from django.utils import timezone
 
 from blog.models import Block, Message
-from blog.pagination import BEGINNING, cursor_of, read_cursor, rows_since
+from blog.pagination import BEGINNING, format_cursor, parse_cursor, newer_rows
 
 pytestmark = pytest.mark.django_db
 NEWS = "/messages/@bob/news/"
@@ -23,7 +23,7 @@ def shown(response):
 
 
 def test_it_gives_what_came_after(as_alice, alice, bob, say):
-    after = cursor_of(say(bob, alice, "one"))
+    after = format_cursor(say(bob, alice, "one"))
     say(alice, bob, "two")
     say(bob, alice, "three")
     response = as_alice.get(NEWS, {"after": after})
@@ -35,13 +35,13 @@ def test_it_gives_what_came_after(as_alice, alice, bob, say):
 
 def test_after_the_last_there_is_nothing(as_alice, alice, bob, say):
     assert as_alice.get(NEWS).content.decode().strip() == ""
-    after = cursor_of(say(bob, alice))
+    after = format_cursor(say(bob, alice))
     assert as_alice.get(NEWS, {"after": after}).content.decode().strip() == ""
 
 
 def test_it_says_what_the_other_has_seen(as_alice, alice, bob, say):
     message = say(alice, bob)
-    after = cursor_of(message)
+    after = format_cursor(message)
     assert "data-seen=" not in as_alice.get(NEWS, {"after": after}).content.decode()
     Message.objects.update(read_at=timezone.now())
     page = as_alice.get(NEWS, {"after": after}).content.decode()
@@ -86,7 +86,7 @@ def test_it_is_read_from_the_index_of_pages(alice, bob, say):
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
     rows = Message.objects.filter(conversation=message.conversation)
-    plan = rows_since(rows, read_cursor(cursor_of(message), Message)).explain()
+    plan = newer_rows(rows, parse_cursor(format_cursor(message), Message)).explain()
     assert "blog_message_pages" in plan
     assert "TEMP B-TREE" not in plan
     assert "Sort" not in plan
@@ -94,25 +94,25 @@ def test_it_is_read_from_the_index_of_pages(alice, bob, say):
 
 def test_nothing_lies_before_the_beginning(alice, bob, say):
     message = say(alice, bob)
-    assert list(rows_since(Message.objects.all(), BEGINNING)) == [message]
+    assert list(newer_rows(Message.objects.all(), BEGINNING)) == [message]
 
 
 def test_reading_goes_up_to_what_the_page_showed(as_alice, alice, bob, say):
     say(bob, alice, "one")
-    until = cursor_of(say(bob, alice, "two"))
+    until = format_cursor(say(bob, alice, "two"))
     own = say(alice, bob, "own")
     say(bob, alice, "three")
     assert as_alice.post(READ, {"until": until}).url == "/messages/@bob/"
     assert set(Message.objects.unread().values_list("body", flat=True)) == {"own", "three"}
     assert alice.notifications.unread().exists()
-    as_alice.post(READ, {"until": cursor_of(Message.objects.get(body="three"))})
+    as_alice.post(READ, {"until": format_cursor(Message.objects.get(body="three"))})
     assert list(Message.objects.unread()) == [own]
     assert not alice.notifications.unread().exists()
     assert bob.notifications.unread().exists()
 
 
 def test_what_was_read_once_keeps_its_time(as_alice, alice, bob, say):
-    until = cursor_of(say(bob, alice))
+    until = format_cursor(say(bob, alice))
     then = timezone.now()
     Message.objects.update(read_at=then)
     as_alice.post(READ, {"until": until})
@@ -120,14 +120,14 @@ def test_what_was_read_once_keeps_its_time(as_alice, alice, bob, say):
 
 
 def test_a_script_needs_no_page_for_an_answer(as_alice, alice, bob, say):
-    until = cursor_of(say(bob, alice))
+    until = format_cursor(say(bob, alice))
     response = as_alice.post(READ, {"until": until}, headers={"x-fragment": "true"})
     assert response.status_code == 204
     assert not Message.objects.unread().exists()
 
 
 def test_others_messages_stay_unread(client, alice, bob, make_user, say):
-    until = cursor_of(say(bob, alice))
+    until = format_cursor(say(bob, alice))
     client.force_login(make_user("carol"))
     client.post(READ, {"until": until})
     client.post("/messages/@alice/read/", {"until": until})

@@ -7,7 +7,7 @@ from django.utils import timezone
 from model_bakery import baker
 
 from blog.models import Block, Mute, Notification, Post
-from blog.pagination import rows_after
+from blog.pagination import older_rows
 from exports.models import ExportTask
 
 pytestmark = pytest.mark.django_db
@@ -89,9 +89,9 @@ def test_a_post_that_staff_hid_is_news_to_its_author_alone(as_alice, alice, bob)
 
 
 def test_there_is_a_button_where_anything_is_unread(as_alice, alice, followed):
-    assert "data-read>" in as_alice.get(URL).content.decode()
+    assert "data-mark-read>" in as_alice.get(URL).content.decode()
     read(as_alice)()
-    assert "data-read hidden>" in as_alice.get(URL).content.decode()
+    assert "data-mark-read hidden>" in as_alice.get(URL).content.decode()
 
 
 def test_the_number_of_unread_ones_stands_in_the_navigation(as_alice, alice, followed):
@@ -145,7 +145,7 @@ def test_the_pages_are_read_from_their_index(alice, followed):
                 "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off"
             )
     rows = alice.notifications.news().visible_to(alice).select_related("actor")
-    plan = rows_after(rows, f"{2**50}-1", by="updated_at")[:21].explain()
+    plan = older_rows(rows, f"{2**50}-1", order_by="updated_at")[:21].explain()
     assert "blog_notification_recent" in plan
     assert "Seq Scan" not in plan
     assert not re.search(r"\bSORT\b|TEMP B-TREE|SCAN blog_notification", plan, re.IGNORECASE)

@@ -5,7 +5,7 @@ from django.db import connection
 from django.utils import timezone
 from model_bakery import baker
 
-from blog.forms import SENT_TWICE, PostForm
+from blog.forms import DUPLICATE_WINDOW, PostForm
 from blog.models import POST_LENGTH, Post
 
 pytestmark = pytest.mark.django_db
@@ -121,7 +121,7 @@ def test_a_form_that_is_sent_twice_is_one_post(write, alice):
 
 def test_the_same_words_by_somebody_else_or_later_are_another_post(write, alice, bob):
     baker.make(Post, author=bob, body="hello")
-    baker.make(Post, author=alice, body="hello", created_at=timezone.now() - SENT_TWICE)
+    baker.make(Post, author=alice, body="hello", created_at=timezone.now() - DUPLICATE_WINDOW)
     baker.make(Post, author=alice, body="goodbye")
     write("hello")
     assert Post.objects.count() == 4

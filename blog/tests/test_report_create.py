@@ -4,7 +4,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from model_bakery import baker
 
-from blog import rate_limits as limits
+from blog import rate_limits
 from blog.models import Block, Outcome, Post, Reason, Report
 from blog.rate_limits import Rate
 
@@ -110,7 +110,7 @@ def test_an_emoji_is_one_character(as_alice, url):
 
 
 def test_too_often_is_said_beside_what_was_typed(as_alice, url, monkeypatch):
-    monkeypatch.setitem(limits.RATES, "report", Rate(0, 9, 3600))
+    monkeypatch.setitem(rate_limits.RATES, "report", Rate(0, 9, 3600))
     response = as_alice.post(url, {"reason": "SPAM", "comment": "what I typed"})
     assert response.status_code == 429
     assert int(response["Retry-After"]) > 0

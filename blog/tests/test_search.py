@@ -4,10 +4,10 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from blog import rate_limits as limits
+from blog import rate_limits
 from blog.models import Block, Mute, Post, User
 from blog.search import index as search_index
-from blog.search.query import Question, fold, tokens
+from blog.search.query import SearchQuery, fold, tokens
 
 pytestmark = pytest.mark.django_db
 URL = "/search/"
@@ -19,7 +19,7 @@ def write(bob):
 
 
 def found(text):
-    keys = Question(text).posts(Post.objects.all()).keys
+    keys = SearchQuery(text).posts(Post.objects.all()).keys
     bodies = Post.objects.in_bulk(keys)
     return [bodies[key].body for key in keys]
 
@@ -142,7 +142,7 @@ def test_what_is_found_is_marked_and_escaped(client, write):
 
 def test_the_best_come_first_and_the_newest_of_equals(write):
     write("train and much else in a long sentence", "train train train", "a train", "a train")
-    ranked = Question("train").posts(Post.objects.all()).keys
+    ranked = SearchQuery("train").posts(Post.objects.all()).keys
     bodies = [Post.objects.get(pk=key).body for key in ranked]
     assert bodies[0] == "train train train"
     twins = [key for key in ranked if Post.objects.get(pk=key).body == "a train"]
@@ -189,7 +189,7 @@ def test_a_bad_place_is_a_404(client, start):
 
 
 def test_too_many_questions_keep_the_words(client, monkeypatch, settings):
-    monkeypatch.setitem(limits.RATES, "search", limits.Rate(1, 1, 300))
+    monkeypatch.setitem(rate_limits.RATES, "search", rate_limits.Rate(1, 1, 300))
     client.get(URL, {"q": "train"})
     response = client.get(URL, {"q": "train"})
     assert response.status_code == 429

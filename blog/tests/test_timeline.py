@@ -6,7 +6,7 @@ from django.db import connection
 from model_bakery import baker
 
 from blog.models import Follow, Post, User, timeline
-from blog.pagination import cursor_of, first_page
+from blog.pagination import format_cursor, build_page
 
 pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 11, 23, 12, 0, 0, 123456, tzinfo=UTC)
@@ -32,7 +32,7 @@ def posts_at(minutes):
 def walk(reader, size):
     items, before = [], None
     while True:
-        page = first_page(Post.objects.followed_by(reader, before, size), before, size)
+        page = build_page(Post.objects.followed_by(reader, before, size), before, size)
         items += page.items
         if page.older is None:
             return items
@@ -74,7 +74,7 @@ def test_no_table_is_read_as_a_whole(alice, authors, crowd, is_first):
             # Few people follow few others here: without this, reading and sorting them all is as good as any plan.
             cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
             cursor.execute("ANALYZE blog_post, blog_follow")
-    before = None if is_first else cursor_of(posts[50])
+    before = None if is_first else format_cursor(posts[50])
     plan = Post.objects.followed_by(alice, before).select_related("author")[:21].explain()
     walk = (
         "USING INDEX blog_post_newest"

@@ -12,34 +12,34 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from .. import drafts, news
-from .. import linkify as mentions
-from .. import rate_limits as limits
+from .. import linkify
+from .. import rate_limits
 from ..forms import MessageForm
-from ..http import PersonRequest, wants_fragment
+from ..http import AuthenticatedRequest, is_fragment_request
 from ..models import Conversation, Message, Participant, User
-from ..pagination import BEGINNING, PAGE_SIZE, Cursor, cursor_of, paginate, read_cursor, rows_since
+from ..pagination import BEGINNING, PAGE_SIZE, Cursor, format_cursor, paginate, parse_cursor, newer_rows
 
 
 @require_safe
 @login_required
-def conversation_list(request: PersonRequest) -> HttpResponse:
+def conversation_list(request: AuthenticatedRequest) -> HttpResponse:
     """The liveliest first, each with its last message."""
     places = request.user.conversations.listed_for(request.user).select_related("other")
-    page = paginate(places, request.GET.get("before"), by="last_message_at")
+    page = paginate(places, request.GET.get("before"), order_by="last_message_at")
     last = Message.objects.last_of(page.items)
     shown = [(place, last.get(place.conversation_id)) for place in page.items]
     return render(request, "blog/conversation_list.html", {"page": page, "conversations": shown})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@drafts.keeps_draft("body", leads_back=True)
-def conversation_detail(request: PersonRequest, username: str) -> HttpResponse:
+@drafts.login_required_with_draft("body", leads_back=True)
+def conversation_detail(request: AuthenticatedRequest, username: str) -> HttpResponse:
     """What the two have written, and the form to write more; the first message begins the conversation."""
     place = _place(request.user, username)
     if request.method != "POST":
         if place.other.username != username:
             return redirect("conversation-detail", place.other.username)
-        form = MessageForm(initial=drafts.take(request, request.path))
+        form = MessageForm(initial=drafts.pop(request, request.path))
         return _conversation(request, place, form, status=403 if place.is_blocked else 200)
     form = MessageForm(request.POST)
     if not form.is_valid():
@@ -47,12 +47,12 @@ def conversation_detail(request: PersonRequest, username: str) -> HttpResponse:
     if _silence(place):
         form.add_error("body", _("Your message was not sent."))
         return _conversation(request, place, form, status=403)
-    if seconds := limits.wait(request, "message"):
-        form.add_error("body", limits.message(seconds))
-        return limits.with_retry(_conversation(request, place, form, status=429), seconds)
-    after = read_cursor(request.POST.get("after"), Message)
+    if seconds := rate_limits.consume(request, "message"):
+        form.add_error("body", rate_limits.error_message(seconds))
+        return rate_limits.with_retry_after(_conversation(request, place, form, status=429), seconds)
+    after = parse_cursor(request.POST.get("after"), Message)
     conversation = _say(place, form.cleaned_data["body"], after)
-    if wants_fragment(request):
+    if is_fragment_request(request):
         return _news(request, conversation.pk, after or BEGINNING, status=201)
     return redirect(f"{reverse('conversation-detail', args=[place.other.username])}#newest")
 
@@ -93,7 +93,7 @@ def _silence(place: Participant) -> str:
 
 
 def _conversation(
-    request: PersonRequest, place: Participant, form: MessageForm, status: int
+    request: AuthenticatedRequest, place: Participant, form: MessageForm, status: int
 ) -> HttpResponse:
     said = (
         Message.objects.none()
@@ -101,13 +101,13 @@ def _conversation(
         else Message.objects.filter(conversation=place.conversation_id)
     )
     page = paginate(said, request.GET.get("before"))
-    mentions.attach(page.items, request.user)
+    linkify.attach_mentions(page.items, request.user)
     context = {
         "person": place.other,
         "page": page,
         "said": page.items[::-1],
         "seen": _last_seen(request.user, page.items) if page.is_newest else None,
-        "newest": cursor_of(page.items[0]) if page.items else "0-0",
+        "newest": format_cursor(page.items[0]) if page.items else "0-0",
         "has_unread": any(
             message.recipient_id == request.user.pk and not message.read_at
             for message in page.items
@@ -128,24 +128,24 @@ def _last_seen(person: User, newest_first: Iterable[Message]) -> Message | None:
 
 @require_safe
 @login_required
-def conversation_news(request: PersonRequest, username: str) -> HttpResponse:
+def conversation_news(request: AuthenticatedRequest, username: str) -> HttpResponse:
     """What an open page shows next: the messages after `?after=`, and what the other has seen."""
     place = _place(request.user, username)
-    after = read_cursor(request.GET.get("after"), Message)
+    after = parse_cursor(request.GET.get("after"), Message)
     if place.is_blocked:
         raise Http404("blocked")
     return _news(request, place.conversation_id, after or BEGINNING)
 
 
 def _news(
-    request: PersonRequest, conversation: int | None, after: Cursor, status: int = 200
+    request: AuthenticatedRequest, conversation: int | None, after: Cursor, status: int = 200
 ) -> HttpResponse:
     messages = Message.objects.filter(conversation=conversation)
-    said = list(rows_since(messages, after)[:PAGE_SIZE])
-    mentions.attach(said, request.user)
+    said = list(newer_rows(messages, after)[:PAGE_SIZE])
+    linkify.attach_mentions(said, request.user)
     newest = messages.newest_first().only("sender", "read_at")[:PAGE_SIZE]
     context = {"said": said, "seen": _last_seen(request.user, newest)}
-    return render(request, "blog/_conversation_news.html", context, status=status)
+    return render(request, "blog/_conversation_updates.html", context, status=status)
 
 
 @require_POST
@@ -155,6 +155,6 @@ def conversation_read(request: HttpRequest, username: str) -> HttpResponse:
     if not request.user.is_authenticated:
         return redirect_to_login(back)
     place = _place(request.user, username)
-    if until := read_cursor(request.POST.get("until", ""), Message):
+    if until := parse_cursor(request.POST.get("until", ""), Message):
         place.mark_read(until)
-    return HttpResponse(status=204) if wants_fragment(request) else redirect(back)
+    return HttpResponse(status=204) if is_fragment_request(request) else redirect(back)

@@ -11,7 +11,7 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_POST, require_safe
 
 from .. import badges, notifications
-from ..http import PersonRequest, wants_fragment
+from ..http import AuthenticatedRequest, is_fragment_request
 from ..models import Notification
 from ..pagination import paginate
 
@@ -23,10 +23,10 @@ BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 @require_safe
 @login_required
 @cache_control(no_store=True)
-def notification_list(request: PersonRequest) -> HttpResponse:
+def notification_list(request: AuthenticatedRequest) -> HttpResponse:
     """All the news, what is unread marked. Looking at it changes nothing: the page's script or a button says "read"."""
     rows = request.user.notifications.news().visible_to(request.user).select_related("actor")
-    page = paginate(rows, request.GET.get("before"), by="updated_at")
+    page = paginate(rows, request.GET.get("before"), order_by="updated_at")
     news = [
         (row, notifications.render(row.name, row.payload)["toast"])
         for row in page.items
@@ -41,14 +41,14 @@ def notification_list(request: PersonRequest) -> HttpResponse:
 
 @require_POST
 @login_required(redirect_field_name=None)
-def notification_read(request: PersonRequest) -> HttpResponse:
+def notification_read(request: AuthenticatedRequest) -> HttpResponse:
     """Count as read what there was `until` the page was asked for: nobody has seen what came later."""
     try:
         until = _moment(request.POST.get("until", ""))
     except (ValueError, OverflowError) as error:
         raise Http404("bad moment") from error
     request.user.notifications.news().filter(updated_at__lte=until).mark_read()
-    return HttpResponse(status=204) if wants_fragment(request) else redirect("notification-list")
+    return HttpResponse(status=204) if is_fragment_request(request) else redirect("notification-list")
 
 
 @require_safe

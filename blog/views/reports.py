@@ -9,15 +9,15 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from .. import drafts
-from .. import rate_limits as limits
+from .. import rate_limits
 from ..forms import ReportForm
-from ..http import PersonRequest
+from ..http import AuthenticatedRequest
 from ..models import Post, Report, User, unblocked
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@drafts.keeps_draft("reason", "comment", leads_back=True)
-def person_report(request: PersonRequest, username: str) -> HttpResponse:
+@drafts.login_required_with_draft("reason", "comment", leads_back=True)
+def person_report(request: AuthenticatedRequest, username: str) -> HttpResponse:
     """Also of somebody whom the reader has blocked: many do that first."""
     is_known = unblocked(request.user, "pk") | Q(pk__in=request.user.blocks.values("blocked"))
     others = User.objects.filter(is_known, is_active=True).exclude(pk=request.user.pk)
@@ -25,8 +25,8 @@ def person_report(request: PersonRequest, username: str) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@drafts.keeps_draft("reason", "comment", leads_back=True)
-def post_report(request: PersonRequest, pk: int) -> HttpResponse:
+@drafts.login_required_with_draft("reason", "comment", leads_back=True)
+def post_report(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     posts = (
         Post.objects.visible_to(request.user).exclude(author=request.user).described(request.user)
     )
@@ -34,15 +34,15 @@ def post_report(request: PersonRequest, pk: int) -> HttpResponse:
     return _report(request, post.author, post)
 
 
-def _report(request: PersonRequest, person: User, post: Post | None) -> HttpResponse:
+def _report(request: AuthenticatedRequest, person: User, post: Post | None) -> HttpResponse:
     if request.method != "POST":
-        return _form(request, ReportForm(initial=drafts.take(request, request.path)), person, post)
+        return _form(request, ReportForm(initial=drafts.pop(request, request.path)), person, post)
     form = ReportForm(request.POST)
     if not form.is_valid():
         return _form(request, form, person, post, status=422)
-    if seconds := limits.wait(request, "report"):
-        form.add_error(None, limits.message(seconds))
-        return limits.with_retry(_form(request, form, person, post, status=429), seconds)
+    if seconds := rate_limits.consume(request, "report"):
+        form.add_error(None, rate_limits.error_message(seconds))
+        return rate_limits.with_retry_after(_form(request, form, person, post, status=429), seconds)
     report, is_new = Report.objects.put(request.user, person, post, **form.cleaned_data)
     if not is_new:
         messages.info(request, _("You have reported this already."))
@@ -50,7 +50,7 @@ def _report(request: PersonRequest, person: User, post: Post | None) -> HttpResp
 
 
 def _form(
-    request: PersonRequest, form: ReportForm, person: User, post: Post | None, status: int = 200
+    request: AuthenticatedRequest, form: ReportForm, person: User, post: Post | None, status: int = 200
 ) -> HttpResponse:
     return render(
         request,
@@ -62,7 +62,7 @@ def _form(
 
 @require_safe
 @login_required
-def report_detail(request: PersonRequest, pk: int) -> HttpResponse:
+def report_detail(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Thanks, or what came of it; and the offer to keep away from the person."""
     report = get_object_or_404(request.user.reports, pk=pk)
     person = User.objects.described(request.user).filter(pk=report.person_id).first()

@@ -4,8 +4,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from .. import linkify as mentions
-from .. import rate_limits as limits
+from .. import linkify
+from .. import rate_limits
 from ..models import Post, User
 from ..pagination import PAGE_SIZE
 from ..search.query import Found, Question
@@ -17,14 +17,14 @@ PEOPLE = "people"
 def search(request: HttpRequest) -> HttpResponse:
     """The best posts or, with `?in=people`, people; twenty at a time, `?from=` the first of them."""
     text, is_people = request.GET.get("q", "").strip(), request.GET.get("in") == PEOPLE
-    question = Question(text)
+    question = SearchQuery(text)
     start = _start(request)
     context = {"text": text, "question": question, "is_people": is_people, "start": start}
     if not question:
         return render(request, "blog/search.html", context)
-    if seconds := limits.wait(request, "search"):
-        refused = context | {"error": limits.message(seconds)}
-        return limits.with_retry(render(request, "blog/search.html", refused, status=429), seconds)
+    if seconds := rate_limits.consume(request, "search"):
+        refused = context | {"error": rate_limits.error_message(seconds)}
+        return rate_limits.with_retry_after(render(request, "blog/search.html", refused, status=429), seconds)
     find = _people if is_people else _posts
     return render(request, "blog/search.html", context | find(request, question, start))
 
@@ -33,7 +33,7 @@ def _posts(request: HttpRequest, question: Question, start: int) -> dict[str, ob
     found = question.posts(Post.objects.offered_to(request.user))
     rows = Post.objects.described(request.user).in_bulk(found.keys[start : start + PAGE_SIZE])
     posts = [rows[key] for key in found.keys[start : start + PAGE_SIZE] if key in rows]
-    mentions.attach(posts, request.user)
+    linkify.attach_mentions(posts, request.user)
     return {"posts": posts, **_outcome(found, start)}
 
 

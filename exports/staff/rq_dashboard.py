@@ -12,7 +12,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django_rq.admin import QueueAdmin
 from redis.exceptions import RedisError
 
-from blog.http import is_ours
+from blog.http import is_same_site
 
 from .permissions import DASHBOARD
 
@@ -89,7 +89,7 @@ def _guarded(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
 
 def _keep_here(request: HttpRequest) -> None:
     """django-rq goes on to wherever the form says, or back to whoever led there."""
-    if not is_ours(request, request.POST.get("next_url", "/")):
+    if not is_same_site(request, request.POST.get("next_url", "/")):
         raise BadRequest
     if not url_has_allowed_host_and_scheme(
         request.headers.get("Referer", "/"), {request.get_host()}

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from redis.exceptions import RedisError
 
-from blog.http import PersonRequest, is_ours
+from blog.http import AuthenticatedRequest, is_same_site
 from exports import sweeper
 from exports.models import SelfTest
 from exports.models.self_test import STEPS
@@ -72,7 +72,7 @@ class DeskSite(AdminSite):
             context = figures.front_page(known) | {"is_sweeper_silent": stuck.is_sweeper_silent()}
         return super().index(request, context | (extra_context or {}))
 
-    def stuck(self, request: PersonRequest) -> HttpResponse:
+    def stuck(self, request: AuthenticatedRequest) -> HttpResponse:
         _require(request, VIEW)
         if request.method == "POST":
             return self._remedy(request)
@@ -82,7 +82,7 @@ class DeskSite(AdminSite):
         ]
         return self._page(request, "admin/stuck.html", title=_("Why is it stuck?"), found=found)
 
-    def _remedy(self, request: PersonRequest) -> HttpResponse:
+    def _remedy(self, request: AuthenticatedRequest) -> HttpResponse:
         _require(request, OPERATE)
         name, target = request.POST.get("remedy", ""), request.POST.get("target", "")
         remedies: dict[str, Callable[[], None]] = {
@@ -106,7 +106,7 @@ class DeskSite(AdminSite):
             messages.success(request, _("Done. What is still listed is as it was a moment ago."))
         return redirect("admin:stuck")
 
-    def selftest(self, request: PersonRequest) -> HttpResponse:
+    def selftest(self, request: AuthenticatedRequest) -> HttpResponse:
         _require(request, OPERATE)
         address = request.user.confirmed_email
         if request.method == "POST" and address:
@@ -121,7 +121,7 @@ class DeskSite(AdminSite):
             request, "admin/selftest.html", title=_("Self-test"), tests=last, address=address
         )
 
-    def selftest_detail(self, request: PersonRequest, pk: UUID) -> HttpResponse:
+    def selftest_detail(self, request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
         _require(request, OPERATE)
         test = SelfTest.objects.filter(pk=pk).first()
         if test is None:
@@ -149,4 +149,4 @@ def _require(request: HttpRequest, permission: str) -> None:
 def _next_url(request: HttpRequest) -> str:
     """Where `?next=` leads, as long as that is on this site."""
     url = request.GET.get("next", "")
-    return url if is_ours(request, url) else reverse("admin:index")
+    return url if is_same_site(request, url) else reverse("admin:index")

@@ -17,7 +17,7 @@ def test_the_owner_sees_its_timeline(client, alice, task):
 def test_its_state_stands_there_once_it_has_ended(client, alice, task, page):
     """Before that the bar says it: its words move, a state beside them would soon be an old one."""
     client.force_login(alice)
-    assert 'class="state ' not in client.get(page.format(pk=task.pk)).content.decode()
+    assert 'class="status-badge ' not in client.get(page.format(pk=task.pk)).content.decode()
     task.cancel()
     assert "state-cancelled" in client.get(page.format(pk=task.pk)).content.decode()
 

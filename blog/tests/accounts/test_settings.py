@@ -3,7 +3,7 @@ from allauth.usersessions.models import UserSession
 from django.http import HttpResponse
 from django.utils import timezone
 
-from blog.middleware import PersonMiddleware
+from blog.middleware import UserMiddleware
 from blog.templatetags.accounts import device
 from conftest import PASSWORD
 
@@ -60,7 +60,7 @@ def test_times_are_shown_by_ones_own_clock(rf, alice):
         seen.append(timezone.get_current_timezone_name())
         return HttpResponse()
 
-    PersonMiddleware(look)(request)
+    UserMiddleware(look)(request)
     assert seen == ["Asia/Shanghai"]
     assert timezone.get_current_timezone_name() == "UTC"
 

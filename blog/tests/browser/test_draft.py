@@ -17,15 +17,15 @@ def storage(page):
 
 @pytest.mark.parametrize("choice", ["Dark", "Español"])
 def test_a_post_that_was_not_sent_is_still_there(page, site, choice):
-    text = page.locator("form.write textarea")
+    text = page.locator("form.composer textarea")
     text.fill(WORDS)
     page.get_by_role("button", name=choice).click()
     page.locator("html[data-theme=dark], html[lang=es]").wait_for()
     page.wait_for_load_state()
     assert text.input_value() == WORDS
-    assert page.locator(".counter").text_content() == str(280 - len(WORDS))
+    assert page.locator(".character-counter").text_content() == str(280 - len(WORDS))
     assert storage(page) == []
-    page.locator("form.write button").click()
+    page.locator("form.composer button").click()
     page.locator(".post-body", has_text=WORDS).wait_for()
     page.goto(site)
     assert text.input_value() == ""
@@ -35,13 +35,13 @@ def test_a_post_that_was_refused_is_too(page, site):
     # Another page, whose console may tell of the refusal.
     page = page.context.browser.new_context(storage_state=page.context.storage_state()).new_page()
     page.goto(site)
-    page.locator("form.write textarea").fill("x" * 290)
-    page.locator("form.write button").click()
+    page.locator("form.composer textarea").fill("x" * 290)
+    page.locator("form.composer button").click()
     page.locator("#post-error").wait_for()
     page.get_by_role("button", name="Dark").click()
     page.locator("html[data-theme=dark]").wait_for()
     page.wait_for_load_state()
-    assert page.locator("form.write textarea").input_value() == "x" * 290
+    assert page.locator("form.composer textarea").input_value() == "x" * 290
 
 
 def test_so_is_a_message_and_none_that_is_sent(page, site, bob):
@@ -115,9 +115,9 @@ def test_a_profile_waits_behind_the_sign_in(page, site, alice):
 
 
 def test_a_draft_is_filed_under_its_author(page, site, alice):
-    page.locator("form.write textarea").fill(WORDS)
+    page.locator("form.composer textarea").fill(WORDS)
     page.evaluate(
-        "document.querySelector('.choices').dispatchEvent(new Event('submit', {bubbles: true}))"
+        "document.querySelector('.preference-form').dispatchEvent(new Event('submit', {bubbles: true}))"
     )
     [key] = storage(page)
     assert f" {alice.pk} " in key

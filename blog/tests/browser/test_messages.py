@@ -91,7 +91,7 @@ def test_enter_breaks_the_line_and_with_control_it_sends(page, site, bob):
     page.goto(f"{site}/messages/@bob/")
     text = page.get_by_label("Your message")
     text.press_sequentially("one\ntwo")
-    assert page.locator(".counter").text_content() == "1,993"
+    assert page.locator(".character-counter").text_content() == "1,993"
     text.press("Control+Enter")
     page.locator(".message").wait_for()
     assert Message.objects.get().body == "one\ntwo"

@@ -33,7 +33,7 @@ def test_somebody_signs_in_and_writes(page, site):
 
 def test_the_counter_counts_as_the_server_does(page, site):
     text = page.get_by_label("What would you like to say?")
-    counter = page.locator(".counter")
+    counter = page.locator(".character-counter")
     text.fill("  🌊\n👩‍👩‍👧‍👦  ")
     assert counter.text_content() == "271"
     text.fill("🌊" * 290)
@@ -52,9 +52,9 @@ def test_the_longest_words_stay_inside_the_narrowest_page(page, live_server, mak
 
 # As many places as a header will ever hold, the last with the longest count.
 FIVE_PLACES = """
-    const list = document.querySelector(".nav-links");
+    const list = document.querySelector(".site-nav-links");
     while (list.childElementCount < 5) list.append(list.lastElementChild.cloneNode(true));
-    list.querySelectorAll(".place-icon").forEach((icon) => icon.insertAdjacentHTML(
+    list.querySelectorAll(".site-nav-icon").forEach((icon) => icon.insertAdjacentHTML(
         "beforeend", "<span class='badge-count'>99+</span>"));
 """
 
@@ -172,7 +172,7 @@ def ended(user, moment):
 
 def test_a_bar_comes_moves_forwards_only_and_ends_in_a_toast(page, site, alice, monkeypatch):
     monkeypatch.setitem(notifications._renderers, "work", lambda facts: facts)
-    bar = page.locator("[data-bars] [data-bar=one]")
+    bar = page.locator("[data-progress-list] [data-progress=one]")
     progress(alice, 50)
     page.evaluate(
         "document.dispatchEvent(new Event('visibilitychange'))"
@@ -184,7 +184,7 @@ def test_a_bar_comes_moves_forwards_only_and_ends_in_a_toast(page, site, alice, 
     ended(alice, timezone.now())
     page.get_by_text("All done").wait_for()
     assert bar.count() == 0
-    assert page.locator("[data-bars]").bounding_box()["height"] == 0
+    assert page.locator("[data-progress-list]").bounding_box()["height"] == 0
 
 
 def test_a_toast_comes_once_in_however_many_pages(page, site, alice, monkeypatch):

@@ -52,7 +52,7 @@ def test_a_report_is_handled_by_staff_and_the_author_reads_the_reason(page, site
 
 def test_a_menu_opens_by_keyboard_and_closes_with_escape(page, site, bob):
     page.goto(f"{site}/@bob/")
-    summary = page.locator(".more summary")
+    summary = page.locator(".more-menu summary")
     summary.press("Enter")
     page.get_by_role("button", name="Mute bob").wait_for()
     page.keyboard.press("Tab")
@@ -69,12 +69,12 @@ def test_muting_and_blocking_without_scripts(page, site, alice, bob):
     page = without_scripts(page)
     baker.make(Post, author=bob, body="Buy my boats")
     page.goto(f"{site}/explore/")
-    page.locator(".more summary").click()
+    page.locator(".more-menu summary").click()
     page.get_by_role("button", name="Mute bob").click()
     page.get_by_text("You will not come across bob any more.").wait_for()
     assert page.locator(".post").count() == 0
     page.goto(f"{site}/@bob/")
-    page.locator(".more summary").first.click()
+    page.locator(".more-menu summary").first.click()
     page.get_by_role("link", name="Block bob").click()
     page.get_by_role("button", name="Block", exact=True).click()
     page.get_by_role("button", name="Unblock").click()

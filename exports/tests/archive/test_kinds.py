@@ -39,8 +39,8 @@ def test_both_may_be_under_way_and_every_page_tells_them_apart(ask, alice, clien
         text = client.get(url).content.decode()
         assert "of 0 posts" in text
         assert re.search(r"\d of \d entr", text)
-        assert "data-bar-title>Your posts<" in text
-        assert "data-bar-title>Your account<" in text
+        assert "data-progress-title>Your posts<" in text
+        assert "data-progress-title>Your account<" in text
 
 
 def test_the_pause_after_one_is_none_for_the_other(ask, alice, settings):

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-BAR = "[data-bars] [data-bar]"
+BAR = "[data-progress-list] [data-progress]"
 
 # Notes every value that the bar at the top takes, from before the page's first script runs.
 NOTE_VALUES = """
     window.seen = [];
-    const note = () => document.querySelectorAll("[data-bars] progress").forEach((bar) => window.seen.push(bar.value));
+    const note = () => document.querySelectorAll("[data-progress-list] progress").forEach((bar) => window.seen.push(bar.value));
     new MutationObserver(note).observe(document, {subtree: true, childList: true, attributes: true});
 """
 

@@ -8,7 +8,7 @@ from django.http import Http404
 from model_bakery import baker
 
 from blog.models import Post
-from blog.pagination import paginate, rows_after
+from blog.pagination import paginate, older_rows
 
 pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 11, 23, 12, 0, 0, 123456, tzinfo=UTC)
@@ -92,7 +92,7 @@ def plan(crowd):
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL enable_seqscan = off")
             cursor.execute("SET LOCAL enable_bitmapscan = off")
-    return lambda rows: rows_after(rows, f"{int(NOON.timestamp())}000000-5")[:20].explain()
+    return lambda rows: older_rows(rows, f"{int(NOON.timestamp())}000000-5")[:20].explain()
 
 
 @pytest.mark.parametrize(

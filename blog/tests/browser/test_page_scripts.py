@@ -32,7 +32,7 @@ def test_a_post_appears_at_once(page, site):
     assert page.locator(".post-body").all_text_contents() == ["two", "one"]
     assert page.get_by_text("Nothing here yet.").count() == 0
     assert text.input_value() == ""
-    assert page.locator(".counter").text_content() == "280"
+    assert page.locator(".character-counter").text_content() == "280"
     assert stayed(page)
 
 
@@ -58,7 +58,7 @@ def test_following_from_a_profile_changes_button_and_count(page, site, alice, bo
     stay(page)
     page.get_by_role("button", name="Follow bob").click()
     page.get_by_role("button", name="Unfollow bob").wait_for()
-    assert re.search(r"1\s+follower", page.locator(".counts").inner_text())
+    assert re.search(r"1\s+follower", page.locator(".profile-counts").inner_text())
     assert alice.following.get().followed == bob
     page.get_by_role("button", name="Unfollow bob").click()
     page.get_by_role("button", name="Follow bob", exact=True).wait_for()
@@ -79,8 +79,8 @@ def test_following_from_a_list(page, site, alice, bob, make_user):
 def test_a_card_comes_with_the_pointer_and_goes_with_it(page, site, bob):
     baker.make(Post, author=bob, body="hello")
     page.goto(f"{site}/explore/")
-    card = page.locator(".card-hover")
-    page.locator("a.name", has_text="bob").hover()
+    card = page.locator(".hover-card")
+    page.locator("a.username", has_text="bob").hover()
     card.get_by_role("button", name="Follow bob").click()
     card.get_by_role("button", name="Unfollow bob").wait_for()
     page.get_by_role("heading", name="Explore").hover()
@@ -93,7 +93,7 @@ def test_a_card_comes_by_keyboard_and_its_button_is_next(page, site, alice, bob)
     page.locator("main").focus()
     for _ in range(2):  # past the feed
         page.keyboard.press("Tab")
-    card = page.locator(".card-hover")
+    card = page.locator(".hover-card")
     card.wait_for()
     names = []
     for _ in range(4):

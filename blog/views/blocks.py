@@ -8,12 +8,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from ..http import PersonRequest, next_url
+from ..http import AuthenticatedRequest, next_url
 from ..models import Block, User, unblocked
 from ..pagination import paginate
 
 
-def _another(request: PersonRequest, username: str) -> User:
+def _another(request: AuthenticatedRequest, username: str) -> User:
     """The person of that name; Http404 if it is nobody whom the reader can see, or the reader."""
     others = User.objects.visible_to(request.user).exclude(pk=request.user.pk)
     return get_object_or_404(others, username__lower=username.lower())
@@ -21,7 +21,7 @@ def _another(request: PersonRequest, username: str) -> User:
 
 @require_POST
 @login_required(redirect_field_name=None)
-def mute_create(request: PersonRequest, username: str) -> HttpResponse:
+def mute_create(request: AuthenticatedRequest, username: str) -> HttpResponse:
     person = _another(request, username)
     request.user.mutes.get_or_create(muted=person)
     messages.success(
@@ -32,14 +32,14 @@ def mute_create(request: PersonRequest, username: str) -> HttpResponse:
 
 @require_POST
 @login_required(redirect_field_name=None)
-def mute_delete(request: PersonRequest, username: str) -> HttpResponse:
+def mute_delete(request: AuthenticatedRequest, username: str) -> HttpResponse:
     request.user.mutes.filter(muted__username__lower=username.lower()).delete()
     return redirect(next_url(request, reverse("profile", args=[username])))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-def block_create(request: PersonRequest, username: str) -> HttpResponse:
+def block_create(request: AuthenticatedRequest, username: str) -> HttpResponse:
     """Asks once; the answer is a POST."""
     person = _another(request, username)
     if request.method == "POST":
@@ -50,7 +50,7 @@ def block_create(request: PersonRequest, username: str) -> HttpResponse:
 
 @require_POST
 @login_required(redirect_field_name=None)
-def block_delete(request: PersonRequest, username: str) -> HttpResponse:
+def block_delete(request: AuthenticatedRequest, username: str) -> HttpResponse:
     """Says the same of a name that nobody has: who blocked the reader in turn is not to be found out here."""
     request.user.blocks.filter(blocked__username__lower=username.lower()).delete()
     messages.success(request, _("%(name)s is not blocked any more.") % {"name": username})
@@ -59,7 +59,7 @@ def block_delete(request: PersonRequest, username: str) -> HttpResponse:
 
 @require_safe
 @login_required
-def block_list(request: PersonRequest) -> HttpResponse:
+def block_list(request: AuthenticatedRequest) -> HttpResponse:
     blocks = request.user.blocks.filter(blocked__is_active=True).select_related("blocked")
     mutes = request.user.mutes.filter(
         unblocked(request.user, "muted"), muted__is_active=True

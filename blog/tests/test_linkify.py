@@ -2,7 +2,7 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 from model_bakery import baker
 
-from blog import linkify as mentions
+from blog import linkify
 from blog.linkify import with_links
 from blog.models import Post
 
@@ -75,11 +75,11 @@ def test_what_is_no_name_of_anybody_stays_text(text):
 def test_all_names_of_a_page_take_one_query(alice, bob, django_assert_num_queries):
     posts = baker.prepare(Post, body=iter(["@alice @bob", "@BOB. @carol", "none"]), _quantity=3)
     with django_assert_num_queries(1):
-        mentions.attach(posts, AnonymousUser())
+        linkify.attach_mentions(posts, AnonymousUser())
     assert posts[0].mentions == {"alice": "alice", "bob": "bob"}
 
 
 @pytest.mark.django_db
 def test_no_name_takes_none(django_assert_num_queries):
     with django_assert_num_queries(0):
-        mentions.attach([Post(body="nobody here")], AnonymousUser())
+        linkify.attach_mentions([Post(body="nobody here")], AnonymousUser())

@@ -34,18 +34,18 @@ def test_an_older_time_is_said_as_a_date():
 
 def test_an_exact_time_names_its_zone():
     moment = datetime(2026, 1, 2, 15, 4, tzinfo=UTC)
-    assert exact(moment) == "Jan. 2, 2026, 3:04 p.m. UTC"
+    assert exact_time(moment) == "Jan. 2, 2026, 3:04 p.m. UTC"
 
 
 def test_an_exact_time_is_that_of_the_reader():
     at = datetime(2026, 1, 2, 15, 4, tzinfo=UTC)
     for _ in range(2):
-        assert exact(at) == "Jan. 2, 2026, 3:04 p.m. UTC"
+        assert exact_time(at) == "Jan. 2, 2026, 3:04 p.m. UTC"
         with timezone.override("Asia/Tokyo"):
-            assert exact(at) == "Jan. 3, 2026, 12:04 a.m. JST"
+            assert exact_time(at) == "Jan. 3, 2026, 12:04 a.m. JST"
             assert when(at) == "Jan. 3, 2026"
         with override("es"):
-            assert exact(at) == "2 de enero de 2026 a las 15:04 UTC"
+            assert exact_time(at) == "2 de enero de 2026 a las 15:04 UTC"
 
 
 def test_a_moment_is_said_to_people_and_to_programs():

@@ -122,8 +122,8 @@ def test_what_a_person_reads_and_writes(visit, alice):
     visit.send(body="")
     visit.look_here()
     visit.look("/explore/")
-    visit.page.locator("a.name", has_text="bob").first.hover()
-    visit.page.locator(".card-hover").wait_for()
+    visit.page.locator("a.username", has_text="bob").first.hover()
+    visit.page.locator(".hover-card").wait_for()
     visit.look_here()
 
 
@@ -141,7 +141,7 @@ def test_keeping_away_and_reporting(visit, alice, bob, make_user):
     baker.make(Post, author=alice, hidden_at=timezone.now(), hidden_reason="Advertising")
     visit.look(f"/reports/{report.pk}/", "/@alice/")
     visit.page.goto(f"{visit.address}/@bob/")
-    visit.page.locator(".more summary").first.click()
+    visit.page.locator(".more-menu summary").first.click()
     visit.look_here()
     Block.objects.put(alice, bob)
     visit.look("/@bob/", "/settings/blocks/")

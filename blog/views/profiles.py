@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from .. import avatars, deeds, drafts
 from ..forms import ProfileForm
-from ..http import PersonRequest, next_url, wants_fragment
+from ..http import AuthenticatedRequest, next_url, is_fragment_request
 from ..models import Block, Follow, User, unblocked
 from ..pagination import Page, paginate
 from ..rate_limits import limited
@@ -51,12 +51,12 @@ def _person(request: HttpRequest, username: str) -> User:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@drafts.keeps_draft("about_me", "language", "time_zone", leads_back=True)
-def profile_edit(request: PersonRequest) -> HttpResponse:
+@drafts.login_required_with_draft("about_me", "language", "time_zone", leads_back=True)
+def profile_edit(request: AuthenticatedRequest) -> HttpResponse:
     # A copy, because the page's header names the person as they are.
     person = User.objects.get(pk=request.user.pk)
     if request.method != "POST":
-        form = ProfileForm(instance=person, initial=drafts.take(request, request.path))
+        form = ProfileForm(instance=person, initial=drafts.pop(request, request.path))
         return render(request, "blog/profile_edit.html", {"form": form})
     form = ProfileForm(request.POST, instance=person)
     if not form.is_valid():
@@ -70,7 +70,7 @@ def profile_edit(request: PersonRequest) -> HttpResponse:
 @require_safe
 def person_card(request: HttpRequest, username: str) -> HttpResponse:
     """What hovering over a name shows."""
-    return render(request, "blog/_card.html", {"person": _person(request, username)})
+    return render(request, "blog/_hover_card.html", {"person": _person(request, username)})
 
 
 @require_safe
@@ -135,8 +135,8 @@ def _set_follow(
         username__lower=username.lower(),
     )
     change(request.user, person)
-    if wants_fragment(request):
-        return render(request, "blog/_standing.html", {"person": _person(request, username)})
+    if is_fragment_request(request):
+        return render(request, "blog/_profile_stats.html", {"person": _person(request, username)})
     return redirect(next_url(request, person.get_absolute_url()))
 
 

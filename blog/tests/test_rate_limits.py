@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from blog import rate_limits as limits
+from blog import rate_limits
 from blog.rate_limits import Rate
 from conftest import PASSWORD
 from microblog.cache import FailOpenRedisCache
@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 def twice(monkeypatch, settings):
     """Everything may be done twice an hour by a person, three times from an address."""
     settings.RATE_LIMITS = True
-    monkeypatch.setattr(limits, "RATES", dict.fromkeys(limits.RATES, Rate(2, 3, 3600)))
+    monkeypatch.setattr(rate_limits, "RATES", dict.fromkeys(rate_limits.RATES, Rate(2, 3, 3600)))
 
 
 @pytest.fixture
