@@ -1,4 +1,4 @@
-"""What people type."""
+"""Forms of the pages and of the admin."""
 
 import unicodedata
 from datetime import timedelta
@@ -24,17 +24,18 @@ from .models import (
     time_zones,
 )
 
-TEXT_ATTRIBUTES = {"class": "form-control", "dir": "auto", "data-limit": POST_LENGTH}
-DUPLICATE_WINDOW = timedelta(minutes=1)  # for so long the same words by the same person are the same post
-REGIONS = {
+TEXTAREA_ATTRIBUTES = {"class": "form-control", "dir": "auto", "data-limit": POST_LENGTH}
+DUPLICATE_WINDOW = timedelta(minutes=1)
+INVISIBLE_CATEGORIES = {"Cc", "Cf", "Zl", "Zp", "Zs"}  # of Unicode
+TIME_ZONE_REGIONS = {
     *("Africa", "America", "Antarctica", "Arctic", "Asia"),
     *("Atlantic", "Australia", "Europe", "Indian", "Pacific"),
 }
 
 
 def validate_visible(text: str) -> None:
-    """Refuse a text of nothing but spaces and invisible characters."""
-    if all(unicodedata.category(character) in {"Cc", "Cf", "Zl", "Zp", "Zs"} for character in text):
+    """Reject a text of nothing but white space and invisible characters."""
+    if all(unicodedata.category(character) in INVISIBLE_CATEGORIES for character in text):
         raise ValidationError(
             _("Your post has nothing to see in it. Write a few words first."), code="blank"
         )
@@ -49,10 +50,10 @@ def validate_storable(text: str) -> None:
 
 
 class UserTextField(forms.CharField):
-    """Text of up to `limit` characters, counted as it will be stored: trimmed, each line break one character.
+    """Text of up to `limit` code points, counted as stored: trimmed, each line break as one.
 
-    It has no `max_length`, because that would become a `maxlength` attribute, and browsers count
-    UTF-16 units: they would cut an emoji in two where the server still has room.
+    `max_length` is not used, because it would add a `maxlength` attribute. Browsers count UTF-16
+    units for it, so they would reject texts with emoji that the server accepts.
     """
 
     widget = forms.Textarea
@@ -79,7 +80,7 @@ class PostForm(forms.ModelForm[Post]):
     body = UserTextField(
         label=_("What would you like to say?"),
         widget=forms.Textarea(
-            attrs=TEXT_ATTRIBUTES | {"rows": 3, "aria-describedby": "post-limit post-error"}
+            attrs=TEXTAREA_ATTRIBUTES | {"rows": 3, "aria-describedby": "post-limit post-error"}
         ),
     )
 
@@ -118,7 +119,7 @@ class MessageForm(forms.Form):
         label=_("Your message"),
         limit=MESSAGE_LENGTH,
         widget=forms.Textarea(
-            attrs=TEXT_ATTRIBUTES
+            attrs=TEXTAREA_ATTRIBUTES
             | {
                 "data-limit": MESSAGE_LENGTH,
                 "rows": 2,
@@ -144,7 +145,7 @@ class PostAdminForm(forms.ModelForm[Post]):
         fields = ["author", "body"]
 
 
-SHORT_ERRORS: dict[str, Any] = {
+GENERIC_TEXT_ERRORS: dict[str, Any] = {
     "blank": _("There is nothing to see in this."),
     "nul": _("This holds a NUL character, which cannot be stored. Please take it out."),
     "too_long": _("This has %(length)d characters; %(limit)d are allowed."),
@@ -153,7 +154,7 @@ CHOICE_ERRORS: dict[str, Any] = {"invalid_choice": _("Please choose one from the
 
 
 class LanguageField(forms.ChoiceField):
-    """One of the site's languages, or empty for the browser's own."""
+    """Language of the site, or empty for that of the browser."""
 
     default_error_messages = CHOICE_ERRORS
 
@@ -163,28 +164,32 @@ class LanguageField(forms.ChoiceField):
 
 
 class TimeZoneField(forms.ChoiceField):
-    """A zone by region and city, or empty for the browser's own. What lies outside the regions is an old spelling."""
+    """Time zone by region and city, or empty for that of the browser.
+
+    Names outside the regions are old spellings, and are left out.
+    """
 
     default_error_messages = CHOICE_ERRORS
 
     def __init__(self, **kwargs: Any) -> None:
-        kwargs["choices"] = _zone_choices
+        kwargs["choices"] = _time_zone_choices
         super().__init__(required=False, **kwargs)
 
 
-def _zone_choices() -> list[tuple[Any, Any]]:
+def _time_zone_choices() -> list[tuple[Any, Any]]:
     regions: dict[str, list[tuple[str, str]]] = {}
     for name in sorted(time_zones()):
         region, _slash, city = name.partition("/")
-        if region in REGIONS:
+        if region in TIME_ZONE_REGIONS:
             regions.setdefault(region, []).append((name, city.replace("_", " ")))
     return [("", _("The browser's own")), ("UTC", "UTC"), *regions.items()]
 
 
 class SettingsForm(forms.ModelForm[User]):
-    """Saves what was changed and nothing else: staff may be closing the account at this moment."""
+    """Form for a user's own settings."""
 
     def save(self, commit: bool = True) -> User:
+        # Other fields would overwrite concurrent changes, such as staff closing the account.
         self.instance.save(update_fields=self.changed_data)
         return self.instance
 
@@ -194,9 +199,9 @@ class ProfileForm(SettingsForm):
         label=_("About me"),
         required=False,
         widget=forms.Textarea(
-            attrs=TEXT_ATTRIBUTES | {"rows": 4, "aria-describedby": "about-hint about-error"}
+            attrs=TEXTAREA_ATTRIBUTES | {"rows": 4, "aria-describedby": "about-hint about-error"}
         ),
-        error_messages=SHORT_ERRORS,
+        error_messages=GENERIC_TEXT_ERRORS,
     )
     language = LanguageField(
         label=_("Language"), widget=forms.Select(attrs={"class": "form-select"})
@@ -234,20 +239,18 @@ class ReportForm(forms.Form):
         limit=COMMENT_LENGTH,
         required=False,
         widget=forms.Textarea(
-            attrs=TEXT_ATTRIBUTES
+            attrs=TEXTAREA_ATTRIBUTES
             | {
                 "rows": 4,
                 "data-limit": COMMENT_LENGTH,
                 "aria-describedby": "comment-hint comment-error",
             }
         ),
-        error_messages=SHORT_ERRORS,
+        error_messages=GENERIC_TEXT_ERRORS,
     )
 
 
 class HidePostForm(forms.Form):
-    """What staff tell the author of a post that they hide."""
-
     reason = forms.CharField(
         label=_("Reason"),
         max_length=HIDDEN_REASON_LENGTH,

@@ -29,7 +29,7 @@ def write(as_alice):
 
 
 def shown(response):
-    return [message.body for message in response.context["said"]]
+    return [message.body for message in response.context["message_list"]]
 
 
 def test_the_first_message_begins_the_conversation(write, alice, bob):
@@ -137,19 +137,19 @@ def test_a_text_that_came_too_often_is_kept(write, settings, monkeypatch):
 
 def test_what_is_sent_twice_is_said_once(as_alice, write):
     for said in ("hello", "hello again"):
-        after = as_alice.get(URL).context["newest"]
+        after = as_alice.get(URL).context["newest_cursor"]
         assert [write(said, after=after).status_code for _ in range(2)] == [302, 302]
     assert list(Message.objects.values_list("body", flat=True)) == ["hello", "hello again"]
 
 
 def test_who_says_the_same_again_is_heard_again(as_alice, write):
     for _ in range(2):
-        write("ha", after=as_alice.get(URL).context["newest"])
+        write("ha", after=as_alice.get(URL).context["newest_cursor"])
     assert Message.objects.count() == 2
 
 
 def test_it_is_no_repetition_if_the_other_said_it(as_alice, write, alice, bob, say):
-    after = as_alice.get(URL).context["newest"]
+    after = as_alice.get(URL).context["newest_cursor"]
     say(bob, alice, "snap")
     write("snap", after=after)
     assert Message.objects.count() == 2
@@ -182,7 +182,7 @@ def test_a_message_and_word_of_it_come_together_or_not_at_all(as_alice, monkeypa
 
 def test_answering_has_read_what_the_page_showed_and_no_more(as_alice, write, alice, bob, say):
     seen = say(bob, alice, "seen")
-    after = as_alice.get(URL).context["newest"]
+    after = as_alice.get(URL).context["newest_cursor"]
     unseen = say(bob, alice, "unseen")
     write("answer", after=after)
     seen.refresh_from_db()

@@ -19,7 +19,7 @@ def as_alice(client, alice, bob):
 
 
 def shown(response):
-    return [message.body for message in response.context["said"]]
+    return [message.body for message in response.context["message_list"]]
 
 
 def test_it_gives_what_came_after(as_alice, alice, bob, say):

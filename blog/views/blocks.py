@@ -1,4 +1,4 @@
-"""Keeping away from people: mutes, blocks, and the list of both."""
+"""Mutes and blocks of other users."""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -8,13 +8,13 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from ..http import AuthenticatedRequest, next_url
+from ..http import AuthenticatedRequest, safe_next_url
 from ..models import Block, User, unblocked
 from ..pagination import paginate
 
 
-def _another(request: AuthenticatedRequest, username: str) -> User:
-    """The person of that name; Http404 if it is nobody whom the reader can see, or the reader."""
+def _get_other_user(request: AuthenticatedRequest, username: str) -> User:
+    """Return another user whom the reader can see, else raise Http404."""
     others = User.objects.visible_to(request.user).exclude(pk=request.user.pk)
     return get_object_or_404(others, username__lower=username.lower())
 
@@ -22,26 +22,25 @@ def _another(request: AuthenticatedRequest, username: str) -> User:
 @require_POST
 @login_required(redirect_field_name=None)
 def mute_create(request: AuthenticatedRequest, username: str) -> HttpResponse:
-    person = _another(request, username)
+    person = _get_other_user(request, username)
     request.user.mutes.get_or_create(muted=person)
     messages.success(
         request, _("You will not come across %(name)s any more.") % {"name": person.username}
     )
-    return redirect(next_url(request, person.get_absolute_url()))
+    return redirect(safe_next_url(request, person.get_absolute_url()))
 
 
 @require_POST
 @login_required(redirect_field_name=None)
 def mute_delete(request: AuthenticatedRequest, username: str) -> HttpResponse:
     request.user.mutes.filter(muted__username__lower=username.lower()).delete()
-    return redirect(next_url(request, reverse("profile", args=[username])))
+    return redirect(safe_next_url(request, reverse("profile", args=[username])))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def block_create(request: AuthenticatedRequest, username: str) -> HttpResponse:
-    """Asks once; the answer is a POST."""
-    person = _another(request, username)
+    person = _get_other_user(request, username)
     if request.method == "POST":
         Block.objects.put(request.user, person)
         return redirect(person)
@@ -51,10 +50,13 @@ def block_create(request: AuthenticatedRequest, username: str) -> HttpResponse:
 @require_POST
 @login_required(redirect_field_name=None)
 def block_delete(request: AuthenticatedRequest, username: str) -> HttpResponse:
-    """Says the same of a name that nobody has: who blocked the reader in turn is not to be found out here."""
+    """Unblock a user; unknown names get the same response.
+
+    Otherwise the page would reveal which users have blocked the reader.
+    """
     request.user.blocks.filter(blocked__username__lower=username.lower()).delete()
     messages.success(request, _("%(name)s is not blocked any more.") % {"name": username})
-    return redirect(next_url(request, reverse("block-list")))
+    return redirect(safe_next_url(request, reverse("block-list")))
 
 
 @require_safe

@@ -1,4 +1,4 @@
-"""Profiles, and who follows whom."""
+"""Profiles, followers, and following."""
 
 from collections.abc import Callable
 
@@ -15,35 +15,35 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from .. import avatars, deeds, drafts
 from ..forms import ProfileForm
-from ..http import AuthenticatedRequest, next_url, is_fragment_request
+from ..http import AuthenticatedRequest, is_fragment_request, safe_next_url
 from ..models import Block, Follow, User, unblocked
 from ..pagination import Page, paginate
-from ..rate_limits import limited
-from .posts import page_of
+from ..rate_limits import rate_limited
+from .posts import paginate_posts
 
 
 @require_safe
 def profile(request: HttpRequest, username: str) -> HttpResponse:
     person = User.objects.shown(request.user, username)
     if person is None:
-        return _blocked(request, username)
+        return _blocked_profile(request, username)
     if person.username != username:
         return redirect(person)
-    page = page_of(request, person.posts.visible_to(request.user))
+    page = paginate_posts(request, person.posts.visible_to(request.user))
     return render(request, "blog/profile.html", {"person": person, "page": page})
 
 
-def _blocked(request: HttpRequest, username: str) -> HttpResponse:
-    """The name and the way back, for whoever blocked the person; Http404 for everyone else."""
-    mine = Block.objects.filter(blocker=request.user.pk, blocked__is_active=True).select_related(
-        "blocked"
+def _blocked_profile(request: HttpRequest, username: str) -> HttpResponse:
+    """Let the reader unblock a user whom they have blocked; raise Http404 for any other."""
+    blocks = Block.objects.filter(blocker=request.user.pk, blocked__is_active=True)
+    block = get_object_or_404(
+        blocks.select_related("blocked"), blocked__username__lower=username.lower()
     )
-    block = get_object_or_404(mine, blocked__username__lower=username.lower())
     return render(request, "blog/block_detail.html", {"person": block.blocked})
 
 
-def _person(request: HttpRequest, username: str) -> User:
-    """The person of that name, with what a profile says of them; Http404 if there is none."""
+def _get_profile(request: HttpRequest, username: str) -> User:
+    """Return the user with the data of a profile, else raise Http404."""
     person = User.objects.shown(request.user, username)
     if person is None:
         raise Http404
@@ -51,9 +51,9 @@ def _person(request: HttpRequest, username: str) -> User:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@drafts.login_required_with_draft("about_me", "language", "time_zone", leads_back=True)
+@drafts.login_required_with_draft("about_me", "language", "time_zone", redirect_back=True)
 def profile_edit(request: AuthenticatedRequest) -> HttpResponse:
-    # A copy, because the page's header names the person as they are.
+    # A copy: an invalid form changes its instance, and the header shows `request.user`.
     person = User.objects.get(pk=request.user.pk)
     if request.method != "POST":
         form = ProfileForm(instance=person, initial=drafts.pop(request, request.path))
@@ -68,80 +68,81 @@ def profile_edit(request: AuthenticatedRequest) -> HttpResponse:
 
 
 @require_safe
-def person_card(request: HttpRequest, username: str) -> HttpResponse:
-    """What hovering over a name shows."""
-    return render(request, "blog/_hover_card.html", {"person": _person(request, username)})
+def hover_card(request: HttpRequest, username: str) -> HttpResponse:
+    return render(request, "blog/_hover_card.html", {"person": _get_profile(request, username)})
 
 
 @require_safe
 def follower_list(request: HttpRequest, username: str) -> HttpResponse:
-    person = _person(request, username)
-    page = paginate(
-        _visible(request, person.followers.select_related("follower"), "follower"),
-        request.GET.get("before"),
-    )
-    return _people(
-        request, person, page, [row.follower for row in page.items], "blog/follower_list.html"
-    )
+    person = _get_profile(request, username)
+    follows = _visible_follows(request, person.followers.select_related("follower"), "follower")
+    page = paginate(follows, request.GET.get("before"))
+    followers = [follow.follower for follow in page.items]
+    return _render_user_list(request, person, page, followers, "blog/follower_list.html")
 
 
 @require_safe
 def following_list(request: HttpRequest, username: str) -> HttpResponse:
-    person = _person(request, username)
-    page = paginate(
-        _visible(request, person.following.select_related("followed"), "followed"),
-        request.GET.get("before"),
-    )
-    return _people(
-        request, person, page, [row.followed for row in page.items], "blog/following_list.html"
-    )
+    person = _get_profile(request, username)
+    follows = _visible_follows(request, person.following.select_related("followed"), "followed")
+    page = paginate(follows, request.GET.get("before"))
+    followed = [follow.followed for follow in page.items]
+    return _render_user_list(request, person, page, followed, "blog/following_list.html")
 
 
-def _visible(request: HttpRequest, follows: QuerySet[Follow], person: str) -> QuerySet[Follow]:
-    return follows.filter(unblocked(request.user, person), **{f"{person}__is_active": True})
+def _visible_follows(
+    request: HttpRequest, follows: QuerySet[Follow], user_field: str
+) -> QuerySet[Follow]:
+    return follows.filter(unblocked(request.user, user_field), **{f"{user_field}__is_active": True})
 
 
-def _people(
-    request: HttpRequest, person: User, page: Page[Follow], people: list[User], template: str
+def _render_user_list(
+    request: HttpRequest, person: User, page: Page[Follow], users: list[User], template: str
 ) -> HttpResponse:
     followed: set[int] = set()
     if request.user.is_authenticated:
-        rows = request.user.following.filter(followed__in=people)
-        followed.update(rows.values_list("followed_id", flat=True))
-    shown = [(other, other.pk in followed) for other in people]
-    return render(request, template, {"person": person, "page": page, "people": shown})
+        follows = request.user.following.filter(followed__in=users)
+        followed.update(follows.values_list("followed_id", flat=True))
+    context = {
+        "person": person,
+        "page": page,
+        "people": [(user, user.pk in followed) for user in users],
+    }
+    return render(request, template, context)
 
 
 @require_POST
-@limited("follow")
+@rate_limited("follow")
 def follow_create(request: HttpRequest, username: str) -> HttpResponse:
-    return _set_follow(request, username, deeds.follow)
+    return _change_follow(request, username, deeds.follow)
 
 
 @require_POST
-@limited("follow")
+@rate_limited("follow")
 def follow_delete(request: HttpRequest, username: str) -> HttpResponse:
-    return _set_follow(request, username, deeds.unfollow)
+    return _change_follow(request, username, deeds.unfollow)
 
 
-def _set_follow(
+def _change_follow(
     request: HttpRequest, username: str, change: Callable[[User, User], object]
 ) -> HttpResponse:
-    """Both ways can be repeated; the answer is the page that the button was on, or the button's new state."""
+    """Follow or unfollow; both are idempotent. Return to the page, or render the new button."""
     if not request.user.is_authenticated:
         return redirect_to_login(reverse("profile", args=[username]))
-    person = get_object_or_404(
-        User.objects.visible_to(request.user).exclude(pk=request.user.pk),
-        username__lower=username.lower(),
-    )
+    others = User.objects.visible_to(request.user).exclude(pk=request.user.pk)
+    person = get_object_or_404(others, username__lower=username.lower())
     change(request.user, person)
     if is_fragment_request(request):
-        return render(request, "blog/_profile_stats.html", {"person": _person(request, username)})
-    return redirect(next_url(request, person.get_absolute_url()))
+        context = {"person": _get_profile(request, username)}
+        return render(request, "blog/_profile_stats.html", context)
+    return redirect(safe_next_url(request, person.get_absolute_url()))
 
 
 @require_safe
 @cache_control(public=True, max_age=31_536_000, immutable=True)
 def avatar(request: HttpRequest, username: str) -> HttpResponse:
-    """Says nothing of whether there is such a person, and asks no database."""
+    """Draw the avatar from the username alone, for names without an account too.
+
+    A lookup would reveal which usernames exist (enumeration).
+    """
     return HttpResponse(avatars.draw(username), content_type="image/svg+xml")
