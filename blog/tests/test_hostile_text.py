@@ -1,4 +1,4 @@
-"""Whatever people write: pages escape it, JSON brings it back as it was, and what cannot be stored is refused."""
+"""Hostile user text: pages escape it, the API returns it unchanged, forms reject the unstorable."""
 
 import html
 import json
@@ -17,10 +17,10 @@ SCRIPTS = [
     "\"' onmouseover=alert(1) x='",
     "</title>",
 ]
-REFUSED = ["a\0b", "\u202e\u200b", "\ud800"]
+UNSTORABLE = ["a\0b", "\u202e\u200b", "\ud800"]
 
 
-def encoded(text):
+def url_encoded(text):
     return {
         "data": b"body="
         + "".join(f"%{byte:02x}" for byte in text.encode("utf-8", "surrogatepass")).encode()
@@ -28,7 +28,7 @@ def encoded(text):
 
 
 @pytest.mark.parametrize("body", [*SCRIPTS, *NASTY])
-def test_every_page_escapes_it(client, alice, say, bob, body):
+def test_pages_escape_hostile_text(client, alice, say, bob, body):
     post = baker.make(Post, author=alice, body=body)
     alice.about_me = body
     alice.save()
@@ -54,26 +54,26 @@ def test_every_page_escapes_it(client, alice, say, bob, body):
 
 
 @pytest.mark.parametrize("body", [*SCRIPTS, *NASTY])
-def test_json_brings_it_back(client, alice, body):
+def test_api_returns_hostile_text_unchanged(client, alice, body):
     post = baker.make(Post, author=alice, body=body)
     _, secret = ApiToken.objects.make(alice, "A program", False)
     answer = client.get(f"/api/v1/posts/{post.pk}/", headers={"authorization": f"Bearer {secret}"})
     assert json.loads(answer.content)["body"] == post.body
 
 
-@pytest.mark.parametrize("body", REFUSED)
-def test_what_cannot_be_seen_or_stored_is_refused(client, alice, body):
+@pytest.mark.parametrize("body", UNSTORABLE)
+def test_unstorable_text_is_rejected(client, alice, body):
     client.force_login(alice)
-    sent = client.generic(
-        "POST", "/posts/", **encoded(body), content_type="application/x-www-form-urlencoded"
+    form_response = client.generic(
+        "POST", "/posts/", **url_encoded(body), content_type="application/x-www-form-urlencoded"
     )
     _, secret = ApiToken.objects.make(alice, "A program", False)
-    by_program = client.post(
+    api_response = client.post(
         "/api/v1/posts/",
         json.dumps({"body": body}),
         content_type="application/json",
         headers={"authorization": f"Bearer {secret}"},
     )
-    assert by_program.status_code in (400, 422)
-    assert sent.status_code < 500
+    assert api_response.status_code in (400, 422)
+    assert form_response.status_code < 500
     assert "\0" not in "".join(Post.objects.values_list("body", flat=True))

@@ -2,14 +2,13 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 from model_bakery import baker
 
-from blog import linkify
-from blog.linkify import with_links
+from blog.linkify import attach_mentions, linkify
 from blog.models import Post
 
-KNOWN = {"ada": "Ada", "dot.": "dot."}
+USERNAMES = {"ada": "Ada", "dot.": "dot."}
 
 
-def address(html):
+def first_href(html):
     return html.split('href="')[1].split('"')[0]
 
 
@@ -24,9 +23,9 @@ def address(html):
         ("“https://example.com”", "https://example.com"),
     ],
 )
-def test_a_web_address_becomes_a_link(text, url):
-    html = with_links(text, KNOWN)
-    assert address(html) == url
+def test_web_address_becomes_link(text, url):
+    html = linkify(text, USERNAMES)
+    assert first_href(html) == url
     assert html.count("<a ") == 1
     assert 'rel="nofollow ugc noopener"' in html
 
@@ -34,8 +33,8 @@ def test_a_web_address_becomes_a_link(text, url):
 @pytest.mark.parametrize(
     "text", ["javascript:alert(1)", "https://", "http://.", "ftp://example.com", "example.com"]
 )
-def test_anything_else_does_not(text):
-    assert with_links(text, KNOWN) == text
+def test_other_schemes_are_not_linked(text):
+    assert linkify(text, USERNAMES) == text
 
 
 @pytest.mark.parametrize(
@@ -47,39 +46,39 @@ def test_anything_else_does_not(text):
         "'&@ada<b>",
     ],
 )
-def test_everything_is_escaped(text):
-    html = with_links(text, KNOWN)
+def test_linkify_escapes_html(text):
+    html = linkify(text, USERNAMES)
     assert "<script" not in html
     assert "<b>" not in html
     assert 'onclick="' not in html
 
 
-def test_a_name_leads_to_the_person_as_they_write_it():
-    assert address(with_links("hello @ADA!", KNOWN)) == "/@Ada/"
-    assert ">@ADA</a>!" in with_links("hello @ADA!", KNOWN)
+def test_mention_links_to_profile_in_real_case():
+    assert first_href(linkify("hello @ADA!", USERNAMES)) == "/@Ada/"
+    assert ">@ADA</a>!" in linkify("hello @ADA!", USERNAMES)
 
 
 @pytest.mark.parametrize(
     ("text", "rest"), [("@ada.", "</a>."), ("@ada-", "</a>-"), ("@dot.", "@dot.</a>")]
 )
-def test_a_full_stop_belongs_to_the_name_only_where_there_is_such_a_person(text, rest):
-    assert with_links(text, KNOWN).endswith(rest)
+def test_trailing_full_stop_needs_matching_username(text, rest):
+    assert linkify(text, USERNAMES).endswith(rest)
 
 
 @pytest.mark.parametrize("text", ["@nobody", "ada@ada.example", "a@ada", "@@ada", "@", "/@ada"])
-def test_what_is_no_name_of_anybody_stays_text(text):
-    assert with_links(text, KNOWN) == text
+def test_unknown_mention_stays_text(text):
+    assert linkify(text, USERNAMES) == text
 
 
 @pytest.mark.django_db
-def test_all_names_of_a_page_take_one_query(alice, bob, django_assert_num_queries):
+def test_mentions_of_page_take_one_query(alice, bob, django_assert_num_queries):
     posts = baker.prepare(Post, body=iter(["@alice @bob", "@BOB. @carol", "none"]), _quantity=3)
     with django_assert_num_queries(1):
-        linkify.attach_mentions(posts, AnonymousUser())
+        attach_mentions(posts, AnonymousUser())
     assert posts[0].mentions == {"alice": "alice", "bob": "bob"}
 
 
 @pytest.mark.django_db
-def test_no_name_takes_none(django_assert_num_queries):
+def test_texts_without_mentions_take_no_query(django_assert_num_queries):
     with django_assert_num_queries(0):
-        linkify.attach_mentions([Post(body="nobody here")], AnonymousUser())
+        attach_mentions([Post(body="nobody here")], AnonymousUser())

@@ -8,7 +8,7 @@ from django.http import Http404
 from model_bakery import baker
 
 from blog.models import Post
-from blog.pagination import paginate, older_rows
+from blog.pagination import older_rows, paginate
 
 pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 11, 23, 12, 0, 0, 123456, tzinfo=UTC)
@@ -16,28 +16,28 @@ NOON = datetime(2026, 11, 23, 12, 0, 0, 123456, tzinfo=UTC)
 
 @pytest.fixture
 def posts(alice):
-    """Seven posts, newest first; the middle three were written in the same microsecond."""
+    """Create seven posts, newest first; the middle three have the same timestamp."""
     minutes = [3, 2, 0, 0, 0, -2, -3]
-    made = [
+    created = [
         baker.make(Post, author=alice, created_at=NOON + timedelta(minutes=m))
         for m in reversed(minutes)
     ]
-    return made[::-1]
+    return created[::-1]
 
 
-def walk(size):
-    items, before = [], None
+def all_pages(size):
+    pages, before = [], None
     while True:
         page = paginate(Post.objects.all(), before, size)
-        items.append(page.items)
+        pages.append(page.items)
         if page.older is None:
-            return items
+            return pages
         before = page.older
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 7, 8])
-def test_every_row_comes_once_and_in_order(posts, size):
-    pages = walk(size)
+def test_pages_hold_every_row_once_in_order(posts, size):
+    pages = all_pages(size)
     assert [post for page in pages for post in page] == posts
     assert all(len(page) == size for page in pages[:-1])
 
@@ -48,13 +48,13 @@ def test_new_rows_do_not_shift_older_pages(posts, alice):
     assert paginate(Post.objects.all(), older, 3).items == posts[3:6]
 
 
-def test_it_survives_that_the_row_of_the_cursor_is_gone(posts):
+def test_cursor_of_deleted_row_still_works(posts):
     older = paginate(Post.objects.all(), None, 3).older
     posts[2].delete()
     assert paginate(Post.objects.all(), older, 3).items == posts[3:6]
 
 
-def test_nothing_is_a_page_too():
+def test_empty_queryset_gives_empty_page():
     page = paginate(Post.objects.all(), None)
     assert (page.items, page.older, page.is_newest) == ([], None, True)
 
@@ -75,19 +75,19 @@ def test_nothing_is_a_page_too():
         "9" * 5000 + "-1",
     ],
 )
-def test_a_bad_cursor_is_not_found(cursor):
+def test_invalid_cursor_is_404(cursor):
     with pytest.raises(Http404):
         paginate(Post.objects.all(), cursor)
 
 
 @pytest.mark.parametrize("key", ["9" * 30, "-" + "9" * 30])
-def test_a_key_past_every_number_is_no_error(posts, key):
+def test_huge_cursor_key_is_no_error(posts, key):
     paginate(Post.objects.all(), f"1-{key}")
 
 
 @pytest.fixture
 def plan(crowd):
-    """The database's plan for a page in the middle; on PostgreSQL without what few rows invite."""
+    """Explain the query of a page in the middle, on PostgreSQL without plans for small tables."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL enable_seqscan = off")
@@ -100,7 +100,7 @@ def plan(crowd):
     [(False, "blog_post_newest"), (True, "blog_post_author")],
     ids=["home", "profile"],
 )
-def test_a_page_is_read_from_its_index(posts, alice, plan, of_author, index):
+def test_page_query_uses_index(posts, alice, plan, of_author, index):
     rows = alice.posts.all() if of_author else Post.objects.all()
     steps = plan(rows.select_related("author"))
     if connection.vendor == "sqlite":

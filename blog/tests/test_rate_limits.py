@@ -3,7 +3,6 @@ import math
 import pytest
 
 from blog import rate_limits
-from blog.rate_limits import Rate
 from conftest import PASSWORD
 from microblog.cache import FailOpenRedisCache
 
@@ -11,25 +10,27 @@ pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 
 @pytest.fixture(autouse=True)
-def twice(monkeypatch, settings):
-    """Everything may be done twice an hour by a person, three times from an address."""
+def low_limits(monkeypatch, settings):
+    """Allow each action twice an hour per user, three times per address."""
     settings.RATE_LIMITS = True
-    monkeypatch.setattr(rate_limits, "RATES", dict.fromkeys(rate_limits.RATES, Rate(2, 3, 3600)))
+    monkeypatch.setattr(
+        rate_limits, "RATES", dict.fromkeys(rate_limits.RATES, rate_limits.Rate(2, 3, 3600))
+    )
 
 
 @pytest.fixture
-def write(client, alice, bob):
-    def post(person, body="Hello", **more):
-        client.force_login(person)
-        return client.post("/posts/", {"body": body}, **more)
+def create_post(client):
+    def create(user, body="Hello", **extra):
+        client.force_login(user)
+        return client.post("/posts/", {"body": body}, **extra)
 
-    return post
+    return create
 
 
-def test_it_says_when_to_come_back_and_keeps_what_was_typed(write, alice):
+def test_limited_post_keeps_text_and_says_when(create_post, alice):
     for number in range(2):
-        assert write(alice, f"Number {number}").status_code == 302
-    response = write(alice, "Number two")
+        assert create_post(alice, f"Number {number}").status_code == 302
+    response = create_post(alice, "Number two")
     assert response.status_code == 429
     assert response["Retry-After"] == "3540"
     assert "Please try again in 59 minutes." in response.content.decode()
@@ -37,8 +38,8 @@ def test_it_says_when_to_come_back_and_keeps_what_was_typed(write, alice):
     assert alice.posts.count() == 2
 
 
-def test_changing_a_post_counts_as_writing_one(client, write, alice):
-    write(alice)
+def test_edit_counts_as_post(client, create_post, alice):
+    create_post(alice)
     url = f"/posts/{alice.posts.get().pk}/edit/"
     assert [client.post(url, {"body": text}).status_code for text in ("Changed", "Once more")] == [
         302,
@@ -48,37 +49,37 @@ def test_changing_a_post_counts_as_writing_one(client, write, alice):
     assert alice.posts.get().body == "Changed"
 
 
-def test_people_are_counted_each_for_themselves_up_to_what_an_address_may(write, alice, bob):
-    assert [write(person).status_code for person in (alice, bob, alice)] == [302] * 3
-    assert write(bob).status_code == 429
+def test_users_share_the_limit_of_their_address(create_post, alice, bob):
+    assert [create_post(user).status_code for user in (alice, bob, alice)] == [302] * 3
+    assert create_post(bob).status_code == 429
     assert bob.posts.count() == 1
 
 
-def test_what_was_refused_for_the_address_leaves_the_person_their_share(write, alice, bob):
-    assert [write(person).status_code for person in (alice, bob, alice, bob)] == [
+def test_rejection_by_address_does_not_count_for_user(create_post, alice, bob):
+    assert [create_post(user).status_code for user in (alice, bob, alice, bob)] == [
         302,
         302,
         302,
         429,
     ]
-    assert [write(bob, "Again", REMOTE_ADDR="192.0.2.9").status_code for _ in range(2)] == [
+    assert [create_post(bob, "Again", REMOTE_ADDR="192.0.2.9").status_code for _ in range(2)] == [
         302,
         429,
     ]
 
 
-def test_what_was_refused_for_the_person_leaves_the_address_its_share(write, alice, bob):
-    assert [write(alice).status_code for _ in range(4)] == [302, 302, 429, 429]
-    assert write(bob).status_code == 302
+def test_rejection_by_user_does_not_count_for_address(create_post, alice, bob):
+    assert [create_post(alice).status_code for _ in range(4)] == [302, 302, 429, 429]
+    assert create_post(bob).status_code == 302
 
 
-def test_the_next_window_begins_anew(write, alice, monkeypatch):
-    assert [write(alice).status_code for _ in range(3)] == [302, 302, 429]
+def test_limit_resets_in_next_window(create_post, alice, monkeypatch):
+    assert [create_post(alice).status_code for _ in range(3)] == [302, 302, 429]
     monkeypatch.setattr("blog.rate_limits.time.time", lambda: 3601.0)
-    assert write(alice).status_code == 302
+    assert create_post(alice).status_code == 302
 
 
-def test_a_button_pressed_too_often_gets_a_page(client, alice, bob):
+def test_limited_button_gets_429_page(client, alice, bob):
     client.force_login(alice)
     for _ in range(2):
         client.post("/@bob/follow/")
@@ -88,23 +89,25 @@ def test_a_button_pressed_too_often_gets_a_page(client, alice, bob):
     assert alice.following.count() == 1
 
 
-def test_nobody_is_held_up_while_the_cache_is_away(write, alice, monkeypatch):
+def test_limits_fail_open_without_cache(create_post, alice, monkeypatch):
     monkeypatch.setattr(FailOpenRedisCache, "away_until", math.inf)
-    assert [write(alice).status_code for _ in range(4)] == [302] * 4
+    assert [create_post(alice).status_code for _ in range(4)] == [302] * 4
 
 
 @pytest.mark.parametrize("address", ["", "unix:", None])
-def test_without_an_address_people_are_counted_each_for_themselves(
-    write, alice, bob, client, address
-):
-    """As behind a proxy on a unix socket that names none."""
-    for person in (alice, bob):
-        assert [write(person, REMOTE_ADDR=address).status_code for _ in range(3)] == [302, 302, 429]
+def test_unknown_address_is_limited_by_user(create_post, alice, bob, client, address):
+    """An address is unknown behind a proxy that connects by a Unix socket."""
+    for user in (alice, bob):
+        assert [create_post(user, REMOTE_ADDR=address).status_code for _ in range(3)] == [
+            302,
+            302,
+            429,
+        ]
     client.logout()
     assert {client.get("/search/?q=x", REMOTE_ADDR=address).status_code for _ in range(5)} == {200}
 
 
-def test_without_an_address_people_still_sign_in(client, alice):
+def test_sign_in_works_without_address(client, alice):
     assert (
         client.post(
             "/accounts/login/", {"login": "alice", "password": PASSWORD}, REMOTE_ADDR=""
@@ -114,6 +117,6 @@ def test_without_an_address_people_still_sign_in(client, alice):
     assert client.session["_auth_user_id"] == str(alice.pk)
 
 
-def test_an_operator_can_turn_them_off(write, alice, settings):
+def test_limits_can_be_turned_off(create_post, alice, settings):
     settings.RATE_LIMITS = False
-    assert [write(alice).status_code for _ in range(4)] == [302] * 4
+    assert [create_post(alice).status_code for _ in range(4)] == [302] * 4

@@ -1,4 +1,4 @@
-"""Wherever a form or a link says where to go on, it leads to this site alone."""
+"""Open redirects: `next` URLs of forms and links never lead to another site."""
 
 import re
 
@@ -70,7 +70,7 @@ TRICKS = [
     "vbscript:msgbox(1)",
     "https://[",
     "//[::1",
-    "home",  # the name of a view, which is no address
+    "home",  # name of a view, not a URL
     "nothing",
 ]
 FORMS = [
@@ -85,13 +85,13 @@ FORMS = [
 
 
 def leads_away(url):
-    """As a browser reads it: blanks around it and line breaks in it go, and a backslash is a slash."""
+    """Parse like a browser: ignore outer spaces and line breaks, treat backslashes as slashes."""
     url = re.sub(r"[\t\r\n]", "", url.strip("".join(map(chr, range(33))))).replace("\\", "/")
     scheme = re.match(r"([a-zA-Z][a-zA-Z0-9+.-]*):", url)
     return not re.match(r"http://testserver(?:[/?#]|$)", url) if scheme else url.startswith("//")
 
 
-def test_the_judge_knows_what_leads_away():
+def test_leads_away_recognises_tricks():
     assert all(
         map(
             leads_away,
@@ -106,12 +106,11 @@ def test_the_judge_knows_what_leads_away():
 @pytest.fixture
 def unlimited(settings):
     settings.RATE_LIMITS, settings.ACCOUNT_RATE_LIMITS = False, False
-    settings.PASSWORD_HASHERS = [
-        "django.contrib.auth.hashers.MD5PasswordHasher"
-    ]  # hundreds of times
+    # A fast hasher, because the tests sign in hundreds of times.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
-def test_our_own_forms(client, alice, bob, unlimited):
+def test_form_redirects_stay_on_site(client, alice, bob, unlimited):
     client.force_login(alice)
     for path in FORMS:
         for trick in TRICKS:
@@ -121,7 +120,7 @@ def test_our_own_forms(client, alice, bob, unlimited):
 
 
 @pytest.mark.parametrize("path", ["/accounts/login/", "/accounts/signup/", "/admin/login/"])
-def test_whoever_is_signed_in_already(client, unlimited, staff, path):
+def test_entrance_redirects_signed_in_users_on_site(client, unlimited, staff, path):
     client.force_login(staff)
     for trick in TRICKS:
         response = client.get(path, {"next": trick})
@@ -130,7 +129,7 @@ def test_whoever_is_signed_in_already(client, unlimited, staff, path):
 
 
 @pytest.mark.parametrize("place", ["query", "form"])
-def test_signing_in_and_out(client, unlimited, alice, place):
+def test_sign_in_and_out_stay_on_site(client, unlimited, alice, place):
     for trick in TRICKS[::5]:
         query, form = ({"next": trick}, {}) if place == "query" else ({}, {"next": trick})
         for path, typed in (
@@ -142,7 +141,7 @@ def test_signing_in_and_out(client, unlimited, alice, place):
             assert not leads_away(response.url), (path, trick)
 
 
-def test_giving_the_password_again(client, unlimited, alice):
+def test_reauthentication_stays_on_site(client, unlimited, alice):
     client.force_login(alice)
     for trick in TRICKS:
         response = client.post("/accounts/reauthenticate/", {"password": PASSWORD, "next": trick})
@@ -150,7 +149,7 @@ def test_giving_the_password_again(client, unlimited, alice):
         assert not leads_away(response.url), trick
 
 
-def test_links_and_hidden_fields_lead_nowhere_else_either(client, db, unlimited):
+def test_links_keep_next_on_site(client, db, unlimited):
     for path in ("/accounts/login/", "/accounts/signup/", "/admin/login/"):
         for trick in TRICKS:
             page = client.get(path, {"next": trick})
@@ -161,7 +160,7 @@ def test_links_and_hidden_fields_lead_nowhere_else_either(client, db, unlimited)
             assert not any(map(leads_away, links)), trick
 
 
-def test_the_queues_dashboard(client, staff):
+def test_queue_dashboard_redirects_stay_on_site(client, staff):
     dashboard = "/admin/django_rq/dashboard/queues"
     client.force_login(staff)
     for trick in TRICKS:
@@ -170,5 +169,5 @@ def test_the_queues_dashboard(client, staff):
         assert not leads_away(response.headers.get("Location", "")), trick
     response = client.get(f"{dashboard}/confirm-action/0/", headers={"referer": f"https://{EVIL}/"})
     assert response.url == f"{dashboard}/0/"
-    here = client.post(f"{dashboard}/actions/0/", {"next_url": f"{dashboard}/0/failed/"})
-    assert here.url == f"{dashboard}/0/failed/"
+    response = client.post(f"{dashboard}/actions/0/", {"next_url": f"{dashboard}/0/failed/"})
+    assert response.url == f"{dashboard}/0/failed/"

@@ -1,4 +1,4 @@
-"""The style sheets, as far as a browser would not say that they are wrong."""
+"""Mistakes in style sheets that browsers do not report."""
 
 import re
 from collections import Counter
@@ -15,13 +15,13 @@ def css(request):
     return re.sub(r"/\*.*?\*/", "", request.param.read_text(), flags=re.DOTALL)
 
 
-def test_each_rule_is_closed_before_the_next_begins(css):
-    """A missing brace is no error: the rules after it then count as nested, and style nothing."""
+def test_css_rules_are_closed(css):
+    """After a missing brace, browsers take the next rules for nested ones, without an error."""
     flat = re.sub(r"@media[^{]*\{((?:[^{}]*\{[^{}]*\})*)\s*\}", r"\1", css)
     assert re.sub(r"[^{}]+\{[^{}]*\}", "", flat).strip() == ""
 
 
-def test_no_rule_is_written_twice(css):
+def test_css_selectors_are_unique(css):
     everywhere = re.sub(r"@media[^{]*\{(?:[^{}]*\{[^{}]*\})*\s*\}", "", css)
     written = Counter(
         " ".join(selector.split()) for selector in re.findall(r"([^{}]+)\{", everywhere)

@@ -1,4 +1,4 @@
-"""axe-core finds nothing to complain of: on any page, in light and in dark."""
+"""Every page passes axe-core, in the light and the dark theme."""
 
 import json
 import time
@@ -26,13 +26,16 @@ from exports.worker import Worker
 pytestmark = pytest.mark.browser
 
 SECRET = "JBSWY3DPEHPK3PXP"
-# Only sound and film would need to be loaded before; in dark only the colours differ.
-COMMON = {"resultTypes": ["violations"], "preload": False}
-PASSES = {"light": COMMON, "dark": COMMON | {"runOnly": ["color-contrast"]}}
+# Preloading is for audio and video only. The dark theme differs in colours only.
+AXE_OPTIONS = {"resultTypes": ["violations"], "preload": False}
+OPTIONS_BY_SCHEME = {"light": AXE_OPTIONS, "dark": AXE_OPTIONS | {"runOnly": ["color-contrast"]}}
 
 
-class Visit:
-    """Pages of one site, and what axe-core says of each. Their console may tell of a 404, and no colour fades."""
+class AccessibilityCheck:
+    """Visits pages and collects the violations that axe-core reports.
+
+    Uses a page of its own, whose console may log a 404, without animations of colours.
+    """
 
     def __init__(self, page, address):
         size = {"width": 1280, "height": 800}
@@ -41,23 +44,23 @@ class Visit:
         )
         self.page.set_default_timeout(10_000)
         self.address = address
-        self.complaints = []
+        self.violations = []
 
-    def look(self, *paths):
+    def check(self, *paths):
         for path in paths:
             self.page.goto(self.address + path)
-            self.look_here()
+            self.check_current()
 
-    def look_here(self):
+    def check_current(self):
         self.page.evaluate(AXE_SCRIPT)
-        for scheme, options in PASSES.items():
+        for scheme, options in OPTIONS_BY_SCHEME.items():
             self.page.emulate_media(color_scheme=scheme)
             found = AxeResults(self.page.evaluate("options => axe.run(options)", options))
             if found.violations_count:
-                self.complaints.append(f"{self.page.url} in {scheme}:\n{found.generate_report()}")
+                self.violations.append(f"{self.page.url} in {scheme}:\n{found.generate_report()}")
 
-    def send(self, **fields):
-        """Fill in the first form of the page and send it, past what the browser would refuse by itself."""
+    def submit(self, **fields):
+        """Fill in and submit the first form, without the browser's own validation."""
         form = self.page.locator("main form").first
         form.evaluate("form => form.noValidate = true")
         for name, value in fields.items():
@@ -67,25 +70,25 @@ class Visit:
 
     def sign_in(self):
         self.page.goto(f"{self.address}/accounts/login/")
-        self.send(login="alice", password=PASSWORD)
+        self.submit(login="alice", password=PASSWORD)
 
 
 @pytest.fixture
 def visit(page, live_server, alice, bob):
     baker.make(Post, author=bob, body="hello @alice, see https://microblog.example/", _quantity=3)
     baker.make(Follow, follower=bob, followed=alice)
-    visit = Visit(page, live_server.url)
+    visit = AccessibilityCheck(page, live_server.url)
     yield visit
-    assert not visit.complaints, "\n".join(visit.complaints)
+    assert not visit.violations, "\n".join(visit.violations)
 
 
-def code():
+def totp_code():
     return format_hotp_value(hotp_value(SECRET, int(time.time()) // 30))
 
 
-def test_what_a_visitor_sees(visit, bob):
+def test_public_pages_are_accessible(visit, bob):
     baker.make(Post, author=bob, _quantity=20)
-    visit.look(
+    visit.check(
         "/",
         "/explore/",
         "/@bob/",
@@ -96,64 +99,64 @@ def test_what_a_visitor_sees(visit, bob):
         "/language/",
     )
     visit.page.route("**/broken/", lambda route: route.fulfill(body=render_to_string("500.html")))
-    visit.look("/broken/")
+    visit.check("/broken/")
 
 
-def test_the_entrance(visit):
-    visit.look("/accounts/login/")
-    visit.send(login="alice", password="wrong")
-    visit.look_here()
-    visit.look("/accounts/signup/")
-    visit.send(username="alice", email="nothing", password1="1", password2="2")
-    visit.look_here()
-    visit.look("/accounts/confirm-email/", "/accounts/confirm-email/wrong/", "/accounts/inactive/")
-    visit.look("/accounts/password/reset/", "/accounts/password/reset/done/")
-    visit.look("/accounts/password/reset/key/1-wrong/", "/accounts/password/reset/key/done/")
+def test_sign_in_pages_are_accessible(visit):
+    visit.check("/accounts/login/")
+    visit.submit(login="alice", password="wrong")
+    visit.check_current()
+    visit.check("/accounts/signup/")
+    visit.submit(username="alice", email="nothing", password1="1", password2="2")
+    visit.check_current()
+    visit.check("/accounts/confirm-email/", "/accounts/confirm-email/wrong/", "/accounts/inactive/")
+    visit.check("/accounts/password/reset/", "/accounts/password/reset/done/")
+    visit.check("/accounts/password/reset/key/1-wrong/", "/accounts/password/reset/key/done/")
 
 
-def test_what_a_person_reads_and_writes(visit, alice):
+def test_post_and_profile_pages_are_accessible(visit, alice):
     visit.sign_in()
-    visit.look("/")
+    visit.check("/")
     visit.page.locator("summary").click()
-    visit.look_here()
-    visit.look("/@alice/", "/@bob/", "/@alice/followers/", "/@alice/following/")
+    visit.check_current()
+    visit.check("/@alice/", "/@bob/", "/@alice/followers/", "/@alice/following/")
     post = baker.make(Post, author=alice, body="mine")
-    visit.look(f"/posts/{post.pk}/", f"/posts/{post.pk}/delete/", f"/posts/{post.pk}/edit/")
-    visit.send(body="")
-    visit.look_here()
-    visit.look("/explore/")
+    visit.check(f"/posts/{post.pk}/", f"/posts/{post.pk}/delete/", f"/posts/{post.pk}/edit/")
+    visit.submit(body="")
+    visit.check_current()
+    visit.check("/explore/")
     visit.page.locator("a.username", has_text="bob").first.hover()
     visit.page.locator(".hover-card").wait_for()
-    visit.look_here()
+    visit.check_current()
 
 
-def test_keeping_away_and_reporting(visit, alice, bob, make_user):
+def test_block_and_report_pages_are_accessible(visit, alice, bob, make_user):
     Mute.objects.create(muter=alice, muted=make_user("carol"))
     visit.sign_in()
-    visit.look(
+    visit.check(
         "/@bob/block/",
         f"/posts/{Post.objects.filter(author=bob).first().pk}/report/",
         "/@bob/report/",
     )
-    visit.send()
-    visit.look_here()
+    visit.submit()
+    visit.check_current()
     report = baker.make(Report, reporter=alice, person=bob, comment="Every day")
     baker.make(Post, author=alice, hidden_at=timezone.now(), hidden_reason="Advertising")
-    visit.look(f"/reports/{report.pk}/", "/@alice/")
+    visit.check(f"/reports/{report.pk}/", "/@alice/")
     visit.page.goto(f"{visit.address}/@bob/")
     visit.page.locator(".more-menu summary").first.click()
-    visit.look_here()
+    visit.check_current()
     Block.objects.put(alice, bob)
-    visit.look("/@bob/", "/settings/blocks/")
+    visit.check("/@bob/", "/settings/blocks/")
 
 
-def test_news_and_search(visit, alice, bob):
+def test_notification_and_search_pages_are_accessible(visit, alice, bob):
     visit.sign_in()
-    visit.look("/notifications/all/", "/settings/notifications/")
+    visit.check("/notifications/all/", "/settings/notifications/")
     deeds.follow(baker.make(User, username="carol", email=""), alice)
-    visit.look("/notifications/all/")
+    visit.check("/notifications/all/")
     baker.make(Post, author=bob, body="the train", _quantity=21)
-    visit.look(
+    visit.check(
         "/search/",
         "/search/?q=train",
         "/search/?q=train&from=20",
@@ -162,7 +165,7 @@ def test_news_and_search(visit, alice, bob):
     )
 
 
-def test_what_moderators_see(visit, alice, bob, make_user):
+def test_moderation_pages_are_accessible(visit, alice, bob, make_user):
     import_module("blog.migrations.0012_moderators").make(apps, None)
     alice.groups.add(Group.objects.get(name="Moderators"))
     alice.is_staff = True
@@ -173,104 +176,102 @@ def test_what_moderators_see(visit, alice, bob, make_user):
     )
     queue = "/admin/blog/report/"
     visit.sign_in()
-    visit.look(queue, f"{queue}{report.pk}/change/", f"{queue}{report.pk}/decide/hide/")
+    visit.check(queue, f"{queue}{report.pk}/change/", f"{queue}{report.pk}/decide/hide/")
     visit.page.locator("#content form").evaluate("form => form.noValidate = true")
     visit.page.locator("#content .submit-row .default").click()
     visit.page.locator(".errorlist").wait_for()
-    visit.look_here()
-    visit.look(f"/admin/blog/post/{post.pk}/change/", f"/admin/blog/user/{bob.pk}/change/")
+    visit.check_current()
+    visit.check(f"/admin/blog/post/{post.pk}/change/", f"/admin/blog/user/{bob.pk}/change/")
 
 
-def test_messages(visit, alice, bob, say):
+def test_message_pages_are_accessible(visit, alice, bob, say):
     visit.sign_in()
-    visit.look("/messages/", "/messages/@bob/")
+    visit.check("/messages/", "/messages/@bob/")
     for number in range(21):
         say(
             *((alice, bob) if number % 2 else (bob, alice)),
             "hello @alice, see https://microblog.example/",
         )
-    visit.look("/messages/", "/messages/@bob/")
+    visit.check("/messages/", "/messages/@bob/")
     visit.page.locator("form[data-message] textarea").fill("x" * 2001)
     visit.page.locator("form[data-message] button").click()
     visit.page.locator("#message-error").wait_for()
-    visit.look_here()
+    visit.check_current()
     Block.objects.put(bob, alice)
-    visit.look("/messages/@bob/")
+    visit.check("/messages/@bob/")
 
 
-def test_exports(visit, alice):
+def test_export_pages_are_accessible(visit, alice):
     baker.make(Post, author=alice, body="mine")
     visit.sign_in()
-    visit.look("/exports/", "/exports/new/account/", "/exports/new/posts/")
-    visit.send()
-    visit.look_here()
-    visit.look("/exports/", "/@alice/", "/")
+    visit.check("/exports/", "/exports/new/account/", "/exports/new/posts/")
+    visit.submit()
+    visit.check_current()
+    visit.check("/exports/", "/@alice/", "/")
     visit.page.goto(f"{visit.address}/exports/")
-    visit.send()
-    visit.look_here()
-    visit.look("/exports/")
+    visit.submit()
+    visit.check_current()
+    visit.check("/exports/")
 
 
-def test_settings(visit):
+def test_settings_pages_are_accessible(visit):
     visit.sign_in()
-    visit.look(
+    visit.check(
         "/settings/",
         "/settings/profile/",
         "/settings/delete/",
         "/accounts/sessions/",
         "/accounts/logout/",
     )
-    visit.look("/accounts/reauthenticate/")
-    visit.send(password=PASSWORD)
-    visit.look(
+    visit.check("/accounts/reauthenticate/")
+    visit.submit(password=PASSWORD)
+    visit.check(
         "/accounts/email/",
         "/accounts/2fa/",
         "/accounts/2fa/totp/activate/",
         "/accounts/password/change/",
     )
-    visit.send(oldpassword="wrong", password1="1", password2="2")
-    visit.look_here()
-    visit.look("/settings/tokens/", "/settings/tokens/new/")
-    visit.send(name="")
-    visit.look_here()
-    visit.send(name="Laptop")
-    visit.look_here()
-    visit.look("/settings/tokens/")
+    visit.submit(oldpassword="wrong", password1="1", password2="2")
+    visit.check_current()
+    visit.check("/settings/tokens/", "/settings/tokens/new/")
+    visit.submit(name="")
+    visit.check_current()
+    visit.submit(name="Laptop")
+    visit.check_current()
+    visit.check("/settings/tokens/")
 
 
-def test_the_second_factor(visit, alice):
+def test_mfa_pages_are_accessible(visit, alice):
     TOTP.activate(alice, SECRET)
     RecoveryCodes.activate(alice)
     visit.sign_in()
-    visit.look_here()
-    visit.send(code=code())
-    visit.look("/accounts/reauthenticate/", "/accounts/2fa/reauthenticate/")
-    visit.look("/accounts/reauthenticate/")
-    visit.send(password=PASSWORD)
-    visit.look("/accounts/2fa/", "/accounts/2fa/totp/deactivate/")
-    visit.look("/accounts/2fa/recovery-codes/", "/accounts/2fa/recovery-codes/generate/")
+    visit.check_current()
+    visit.submit(code=totp_code())
+    visit.check("/accounts/reauthenticate/", "/accounts/2fa/reauthenticate/")
+    visit.check("/accounts/reauthenticate/")
+    visit.submit(password=PASSWORD)
+    visit.check("/accounts/2fa/", "/accounts/2fa/totp/deactivate/")
+    visit.check("/accounts/2fa/recovery-codes/", "/accounts/2fa/recovery-codes/generate/")
 
 
-def test_the_desk(visit, alice, bob):
+def test_staff_pages_are_accessible(visit, alice, bob):
     alice.is_staff = alice.is_superuser = True
     alice.save()
     task, _ = ExportTask.objects.request(bob.pk)
     task.claim()
     task.fail("ERROR", "Traceback")
-    under_way, _ = ExportTask.objects.request(alice.pk)
-    enqueue_export(under_way)
+    running, _ = ExportTask.objects.request(alice.pk)
+    enqueue_export(running)
     visit.sign_in()
     exports = "/admin/exports/exporttask/"
-    visit.look(
-        "/admin/", exports, f"{exports}{task.pk}/change/", f"{exports}{under_way.pk}/change/"
-    )
-    visit.look(f"{exports}act/request/?task={task.pk}", "/admin/stuck/", "/admin/selftest/")
+    visit.check("/admin/", exports, f"{exports}{task.pk}/change/", f"{exports}{running.pk}/change/")
+    visit.check(f"{exports}act/request/?task={task.pk}", "/admin/stuck/", "/admin/selftest/")
     visit.page.get_by_role("button", name="Test the chain").click()
     visit.page.get_by_text("Waiting for a worker").wait_for()
-    visit.look_here()
+    visit.check_current()
 
 
-def test_the_queue_at_the_desk(visit, alice):
+def test_queue_dashboard_is_accessible(visit, alice):
     alice.is_staff = alice.is_superuser = True
     alice.save()
     queue = django_rq.get_queue("default")
@@ -286,19 +287,19 @@ def test_the_queue_at_the_desk(visit, alice):
         f"queues/0/{name}"
         for name in ("", "failed/", "finished/", "started/", "scheduled/", "details/")
     ]
-    asking = [
+    confirmations = [
         f"queues/0/{name}" for name in ("empty/", "requeue-all/", "failed/clear/", "broken/delete/")
     ]
     pages = [
         "",
         *lists,
-        *asking,
+        *confirmations,
         "workers/0/",
         f"workers/0/{worker.key}/",
         f"queues/0/{task.job_id}/",
     ]
-    visit.look(*(f"/admin/django_rq/dashboard/{page}" for page in [*pages, "queues/0/broken/"]))
+    visit.check(*(f"/admin/django_rq/dashboard/{page}" for page in [*pages, "queues/0/broken/"]))
     visit.page.goto(f"{visit.address}/admin/django_rq/dashboard/queues/0/")
     visit.page.locator("#action-toggle").check()
     visit.page.get_by_role("button", name="Delete").click()
-    visit.look_here()
+    visit.check_current()

@@ -1,4 +1,4 @@
-"""Writing, paging and following without leaving the page, by pointer and by keyboard."""
+"""Posting, pagination, following and hover cards without leaving the page."""
 
 import re
 
@@ -10,18 +10,18 @@ from blog.models import Follow, Post
 pytestmark = pytest.mark.browser
 
 
-def stay(page):
-    """Mark the page, so that `stayed` can tell whether it was left."""
-    page.evaluate("window.stayed = true")
+def mark_page(page):
+    """Mark the page, so that `is_same_page` can tell whether it was left."""
+    page.evaluate("window.isMarked = true")
 
 
-def stayed(page):
-    return page.evaluate("window.stayed === true")
+def is_same_page(page):
+    return page.evaluate("window.isMarked === true")
 
 
-def test_a_post_appears_at_once(page, site):
+def test_new_post_appears_without_reload(page, site):
     page.get_by_text("Nothing here yet.").wait_for()
-    stay(page)
+    mark_page(page)
     text = page.get_by_label("What would you like to say?")
     text.fill("one")
     page.get_by_role("button", name="Post", exact=True).click()
@@ -33,29 +33,29 @@ def test_a_post_appears_at_once(page, site):
     assert page.get_by_text("Nothing here yet.").count() == 0
     assert text.input_value() == ""
     assert page.locator(".character-counter").text_content() == "280"
-    assert stayed(page)
+    assert is_same_page(page)
 
 
-def test_older_posts_are_added_in_place(page, live_server):
+def test_older_posts_are_appended_in_place(page, live_server):
     baker.make(Post, body=iter(f"number {n}" for n in range(45)), _quantity=45)
     page.goto(live_server.url)
-    stay(page)
+    mark_page(page)
     for count in (40, 45):
         page.get_by_role("link", name="Older posts").press("Enter")
         page.locator(".post").nth(count - 1).wait_for()
     assert page.get_by_role("link", name="Older posts").count() == 0
     bodies = page.locator(".post-body").all_text_contents()
     assert bodies == [f"number {n}" for n in reversed(range(45))]
-    assert stayed(page)
+    assert is_same_page(page)
     assert (
         page.evaluate("document.activeElement.querySelector('.post-body').textContent")
         == "number 4"
     )
 
 
-def test_following_from_a_profile_changes_button_and_count(page, site, alice, bob):
+def test_follow_on_profile_updates_button_and_count(page, site, alice, bob):
     page.goto(f"{site}/@bob/")
-    stay(page)
+    mark_page(page)
     page.get_by_role("button", name="Follow bob").click()
     page.get_by_role("button", name="Unfollow bob").wait_for()
     assert re.search(r"1\s+follower", page.locator(".profile-counts").inner_text())
@@ -63,20 +63,20 @@ def test_following_from_a_profile_changes_button_and_count(page, site, alice, bo
     page.get_by_role("button", name="Unfollow bob").click()
     page.get_by_role("button", name="Follow bob", exact=True).wait_for()
     assert not Follow.objects.exists()
-    assert stayed(page)
+    assert is_same_page(page)
 
 
-def test_following_from_a_list(page, site, alice, bob, make_user):
+def test_follow_from_list_updates_button(page, site, alice, bob, make_user):
     baker.make(Follow, follower=bob, followed=make_user("carol"))
     page.goto(f"{site}/@carol/followers/")
-    stay(page)
+    mark_page(page)
     page.get_by_role("button", name="Follow bob").click()
     page.get_by_role("button", name="Unfollow bob").wait_for()
     assert alice.following.exists()
-    assert stayed(page)
+    assert is_same_page(page)
 
 
-def test_a_card_comes_with_the_pointer_and_goes_with_it(page, site, bob):
+def test_hover_card_follows_pointer(page, site, bob):
     baker.make(Post, author=bob, body="hello")
     page.goto(f"{site}/explore/")
     card = page.locator(".hover-card")
@@ -87,11 +87,11 @@ def test_a_card_comes_with_the_pointer_and_goes_with_it(page, site, bob):
     card.wait_for(state="detached")
 
 
-def test_a_card_comes_by_keyboard_and_its_button_is_next(page, site, alice, bob):
+def test_hover_card_works_by_keyboard(page, site, alice, bob):
     baker.make(Post, author=bob, body="hello @alice")
     page.goto(f"{site}/explore/")
     page.locator("main").focus()
-    for _ in range(2):  # past the feed
+    for _ in range(2):  # skip the link to the feed
         page.keyboard.press("Tab")
     card = page.locator(".hover-card")
     card.wait_for()
@@ -108,8 +108,8 @@ def test_a_card_comes_by_keyboard_and_its_button_is_next(page, site, alice, bob)
     assert page.evaluate("document.activeElement.className") == "name"
 
 
-def test_the_server_learns_the_browsers_time_zone(page, live_server):
+def test_time_zone_cookie_is_set(page, live_server):
     page.goto(live_server.url)
-    zone = page.evaluate("Intl.DateTimeFormat().resolvedOptions().timeZone")
+    time_zone = page.evaluate("Intl.DateTimeFormat().resolvedOptions().timeZone")
     cookies = {cookie["name"]: cookie["value"] for cookie in page.context.cookies()}
-    assert cookies["zone"] == zone.replace("/", "%2F")
+    assert cookies["zone"] == time_zone.replace("/", "%2F")

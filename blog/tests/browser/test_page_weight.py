@@ -1,4 +1,4 @@
-"""What the first look at the site costs: bytes, as they travel in production, and hosts that are asked."""
+"""Bytes and hosts of a first visit, compressed as in production."""
 
 import gzip
 from urllib.parse import urlsplit
@@ -10,20 +10,20 @@ from blog.models import Post
 
 pytestmark = pytest.mark.browser
 
-LIMIT = 100_000
+MAX_BYTES = 100_000
 
 
 class Traffic:
-    """What a page asks for from now on."""
+    """Sizes and hosts of the requests that a page makes."""
 
     def __init__(self, page):
         self.sizes: dict[str, int] = {}
         self.hosts: set[str] = set()
         page.on("request", lambda request: self.hosts.add(urlsplit(request.url).netloc))
-        page.on("response", self.weigh)
+        page.on("response", self.record)
 
-    def weigh(self, response):
-        """`collectstatic` compresses files, which the tests' server sends as they lie; pages and avatars travel so."""
+    def record(self, response):
+        """Compress files, which the test server, unlike production, sends uncompressed."""
         body = response.body()
         is_file = urlsplit(response.url).path.startswith("/static/")
         self.sizes[response.url] = len(gzip.compress(body) if is_file else body)
@@ -35,7 +35,7 @@ class Traffic:
 
 @pytest.fixture
 def posts(make_user):
-    """A full first page, by ten people."""
+    """Create posts for a full first page, by ten authors."""
     for number in range(10):
         baker.make(
             Post,
@@ -45,8 +45,8 @@ def posts(make_user):
         )
 
 
-def first_look(page, address):
-    """Without anything in the cache."""
+def first_visit(page, address):
+    """Load the page with an empty browser cache."""
     fresh = page.context.browser.new_context(storage_state=page.context.storage_state()).new_page()
     traffic = Traffic(fresh)
     fresh.goto(address, wait_until="networkidle")
@@ -54,15 +54,15 @@ def first_look(page, address):
     return traffic
 
 
-def test_home_is_light_and_asks_no_other_host(page, live_server, posts):
-    traffic = first_look(page, live_server.url)
+def test_home_is_small_and_loads_own_files(page, live_server, posts):
+    traffic = first_visit(page, live_server.url)
     assert traffic.hosts == {urlsplit(live_server.url).netloc}
-    assert traffic.total < LIMIT
+    assert traffic.total < MAX_BYTES
 
 
-def test_home_is_light_for_who_is_signed_in(page, site, posts, alice):
+def test_home_is_small_when_signed_in(page, site, posts, alice):
     for author in {post.author for post in Post.objects.all()}:
         alice.following.create(followed=author)
-    traffic = first_look(page, f"{site}/")
+    traffic = first_visit(page, f"{site}/")
     assert traffic.hosts == {urlsplit(site).netloc}
-    assert traffic.total < LIMIT
+    assert traffic.total < MAX_BYTES
