@@ -26,14 +26,13 @@ def exact_time(moment: datetime) -> str:
     return f"{_cached_date_format(minute, 'DATETIME_FORMAT', get_language())} {local.tzname()}"
 
 
+# `date_format` is slow, and the posts of a page share days. The key includes the language.
 @lru_cache(maxsize=10_000)
 def _cached_date_format(day: date, style: str, _language: str | None) -> str:
-    """Cache `date_format`, which is slow; the language is part of the key."""
     return date_format(day, style)
 
 
 def time_tag(moment: datetime) -> SafeString:
-    """Return a `<time>` element with the relative time, and the exact time as its title."""
     iso = timezone.localtime(moment).isoformat()
     title, label = exact_time(moment), relative_time(moment)
     return format_html('<time datetime="{}" title="{}">{}</time>', iso, title, label)

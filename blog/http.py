@@ -13,8 +13,7 @@ class AuthenticatedRequest(HttpRequest):
 
 
 def is_fragment_request(request: HttpRequest) -> bool:
-    """Return whether one of the site's scripts asks for a fragment instead of a whole page."""
-    return "X-Fragment" in request.headers
+    return "X-Fragment" in request.headers  # sent by fragment.js
 
 
 def is_same_site(request: HttpRequest, url: str) -> bool:

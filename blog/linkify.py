@@ -82,7 +82,6 @@ def _trim_url(url: str) -> str:
 
 
 def _trim_mention(name: str, usernames: Mapping[str, str]) -> str:
-    """Return "@name" as far as such a user exists, else ""."""
     candidates = (name, name.rstrip(".-"))
     return next((f"@{candidate}" for candidate in candidates if candidate.lower() in usernames), "")
 

@@ -70,7 +70,6 @@ class MethodNotAllowedMiddleware:
 
 
 def is_user_activity(request: HttpRequest) -> bool:
-    """Return whether a signed-in user sent the request, and not the polling of an open page."""
     is_poll = (
         "X-Poll" in request.headers
         or getattr(request.resolver_match, "url_name", "") in POLLING_URL_NAMES

@@ -63,7 +63,7 @@ def consume(request: HttpRequest, action: str) -> int:
 
 
 def _cache_key(name: str) -> str:
-    """Hash the name, so that no IP address is stored in the cache."""
+    # Hashed, so that the cache stores no IP addresses.
     return f"rate:{hashlib.sha256(name.encode()).hexdigest()}"
 
 

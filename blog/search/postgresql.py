@@ -90,10 +90,9 @@ def _accents() -> tuple[str, str]:
 
 def match_expression(words: list[list[str]]) -> str:
     """Return a tsquery: each word is a phrase of tokens, as a prefix unless it ends in CJK."""
-    return " & ".join(f"({' <-> '.join(_lexemes(word))})" for word in words)
-
-
-def _lexemes(word: list[str]) -> list[str]:
-    """Quote the tokens. They hold letters, digits and marks only, so nothing needs escaping."""
-    lexemes = [f"'{token}'" for token in word]
-    return lexemes if is_cjk(word[-1]) else [*lexemes[:-1], f"{lexemes[-1]}:*"]
+    phrases = []
+    for word in words:
+        # Tokens hold letters, digits and marks only, so nothing needs escaping.
+        lexemes = " <-> ".join(f"'{token}'" for token in word)
+        phrases.append(f"({lexemes}{'' if is_cjk(word[-1]) else ':*'})")
+    return " & ".join(phrases)

@@ -57,7 +57,7 @@ class SearchQuery:
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
-        """Pattern for normalized texts; the longest words come first."""
+        # Longest first, because an alternation takes the first word that matches.
         words = sorted(self.words, key=lambda word: -len("".join(word)))
         return re.compile(
             "|".join(

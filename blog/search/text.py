@@ -34,5 +34,4 @@ def _normalize_character(character: str) -> str:
 
 
 def is_cjk(token: str) -> bool:
-    """Return whether the token is one CJK character. Other tokens also match as prefixes."""
     return CJK_CHARACTER.match(token) is not None

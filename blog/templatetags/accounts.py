@@ -29,7 +29,6 @@ SYSTEMS = {
 
 @register.inclusion_tag("account/_field.html")
 def field(bound: BoundField, label: str = "", hint: str = "") -> dict[str, Any]:
-    """Render a form field with label, hint and errors."""
     bound.help_text = hint or bound.help_text
     attrs = bound.field.widget.attrs
     attrs.pop("placeholder", None)

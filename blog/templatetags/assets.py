@@ -42,8 +42,8 @@ def script(name: str) -> SafeString:
 
 
 def _asset_tag(build: Callable[[str], SafeString], name: str) -> SafeString:
-    """Build the tag. Collected files are cached: their URLs change with their content."""
     if settings.STATIC_COLLECTED:
+        # The URL of a collected file changes with its content, so its tag can be cached.
         return _cached_tag(build, name, static(name))
     return build(name)
 

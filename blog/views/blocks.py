@@ -13,8 +13,7 @@ from ..models import Block, User, unblocked
 from ..pagination import paginate
 
 
-def _get_other_user(request: AuthenticatedRequest, username: str) -> User:
-    """Return another user whom the reader can see, else raise Http404."""
+def _get_other_user_or_404(request: AuthenticatedRequest, username: str) -> User:
     others = User.objects.visible_to(request.user).exclude(pk=request.user.pk)
     return get_object_or_404(others, username__lower=username.lower())
 
@@ -22,7 +21,7 @@ def _get_other_user(request: AuthenticatedRequest, username: str) -> User:
 @require_POST
 @login_required(redirect_field_name=None)
 def mute_create(request: AuthenticatedRequest, username: str) -> HttpResponse:
-    person = _get_other_user(request, username)
+    person = _get_other_user_or_404(request, username)
     request.user.mutes.get_or_create(muted=person)
     messages.success(
         request, _("You will not come across %(name)s any more.") % {"name": person.username}
@@ -40,7 +39,7 @@ def mute_delete(request: AuthenticatedRequest, username: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def block_create(request: AuthenticatedRequest, username: str) -> HttpResponse:
-    person = _get_other_user(request, username)
+    person = _get_other_user_or_404(request, username)
     if request.method == "POST":
         Block.objects.put(request.user, person)
         return redirect(person)

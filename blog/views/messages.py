@@ -30,7 +30,6 @@ from ..pagination import (
 @require_safe
 @login_required
 def conversation_list(request: AuthenticatedRequest) -> HttpResponse:
-    """Show the user's conversations, each with its newest message."""
     participants = request.user.conversations.listed_for(request.user).select_related("other")
     page = paginate(participants, request.GET.get("before"), order_by="last_message_at")
     last_messages = Message.objects.last_of(page.items)
@@ -74,14 +73,13 @@ def conversation_detail(request: AuthenticatedRequest, username: str) -> HttpRes
 
 
 def _send_message(participant: Participant, body: str, after: Cursor | None) -> Conversation:
-    """Send a message, and mark as read the messages that the sender's page showed."""
     with transaction.atomic():
         conversation = Conversation.objects.between(participant.person, participant.other)
         message = conversation.say(participant.person, participant.other, body, after)
         if message:
             news.wrote(message)
         if after and participant.pk:
-            participant.mark_read(after)
+            participant.mark_read(after)  # the sender's page showed messages up to here
     return conversation
 
 
@@ -124,7 +122,7 @@ def _render_conversation(
         "person": participant.other,
         "page": page,
         "message_list": page.items[::-1],
-        "seen": _last_seen(request.user, page.items) if page.is_newest else None,
+        "seen": _newest_seen_message(request.user, page.items) if page.is_newest else None,
         "newest_cursor": format_cursor(page.items[0]) if page.items else "0-0",
         "has_unread": any(
             message.recipient_id == request.user.pk and not message.read_at
@@ -136,8 +134,7 @@ def _render_conversation(
     return render(request, "blog/conversation_detail.html", context, status=status)
 
 
-def _last_seen(sender: User, newest_first: Iterable[Message]) -> Message | None:
-    """Return the newest of the sender's messages that the recipient has read."""
+def _newest_seen_message(sender: User, newest_first: Iterable[Message]) -> Message | None:
     return next(
         (message for message in newest_first if message.sender_id == sender.pk and message.read_at),
         None,
@@ -162,7 +159,7 @@ def _render_updates(
     new_messages = list(newer_rows(messages, after)[:PAGE_SIZE])
     attach_mentions(new_messages, request.user)
     newest = messages.newest_first().only("sender", "read_at")[:PAGE_SIZE]
-    context = {"message_list": new_messages, "seen": _last_seen(request.user, newest)}
+    context = {"message_list": new_messages, "seen": _newest_seen_message(request.user, newest)}
     return render(request, "blog/_conversation_updates.html", context, status=status)
 
 

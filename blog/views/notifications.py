@@ -23,7 +23,7 @@ POLL_OVERLAP = timedelta(seconds=2)
 @login_required
 @cache_control(no_store=True)
 def notification_list(request: AuthenticatedRequest) -> HttpResponse:
-    """Show all notifications. Reading the page marks none; its script or button does."""
+    # Viewing marks nothing as read: the page's script or button does, with a POST.
     rows = request.user.notifications.news().visible_to(request.user).select_related("actor")
     page = paginate(rows, request.GET.get("before"), order_by="updated_at")
     toasts = [

@@ -19,7 +19,6 @@ from ..pagination import Page, build_page, paginate
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """Show the timeline of the user, or everyone's posts to visitors."""
     return _render_home(request, PostForm(initial=drafts.pop(request, reverse("post-create"))))
 
 

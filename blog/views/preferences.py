@@ -17,12 +17,11 @@ THEME_COOKIE_AGE = timedelta(days=365)
 
 @require_POST
 def language_set(request: HttpRequest) -> HttpResponse:
-    """Set the language cookie, and save the language of a signed-in user."""
     code = request.POST.get("language")
     if request.user.is_authenticated and code in dict(settings.LANGUAGES):
         request.user.language = code
         request.user.save(update_fields=["language"])
-    return set_language(request)
+    return set_language(request)  # sets the cookie, and checks `next`
 
 
 @require_POST

@@ -42,8 +42,7 @@ def _blocked_profile(request: HttpRequest, username: str) -> HttpResponse:
     return render(request, "blog/block_detail.html", {"person": block.blocked})
 
 
-def _get_profile(request: HttpRequest, username: str) -> User:
-    """Return the user with the data of a profile, else raise Http404."""
+def _get_profile_or_404(request: HttpRequest, username: str) -> User:
     person = User.objects.shown(request.user, username)
     if person is None:
         raise Http404
@@ -69,12 +68,14 @@ def profile_edit(request: AuthenticatedRequest) -> HttpResponse:
 
 @require_safe
 def hover_card(request: HttpRequest, username: str) -> HttpResponse:
-    return render(request, "blog/_hover_card.html", {"person": _get_profile(request, username)})
+    return render(
+        request, "blog/_hover_card.html", {"person": _get_profile_or_404(request, username)}
+    )
 
 
 @require_safe
 def follower_list(request: HttpRequest, username: str) -> HttpResponse:
-    person = _get_profile(request, username)
+    person = _get_profile_or_404(request, username)
     follows = _visible_follows(request, person.followers.select_related("follower"), "follower")
     page = paginate(follows, request.GET.get("before"))
     followers = [follow.follower for follow in page.items]
@@ -83,7 +84,7 @@ def follower_list(request: HttpRequest, username: str) -> HttpResponse:
 
 @require_safe
 def following_list(request: HttpRequest, username: str) -> HttpResponse:
-    person = _get_profile(request, username)
+    person = _get_profile_or_404(request, username)
     follows = _visible_follows(request, person.following.select_related("followed"), "followed")
     page = paginate(follows, request.GET.get("before"))
     followed = [follow.followed for follow in page.items]
@@ -133,7 +134,7 @@ def _change_follow(
     person = get_object_or_404(others, username__lower=username.lower())
     change(request.user, person)
     if is_fragment_request(request):
-        context = {"person": _get_profile(request, username)}
+        context = {"person": _get_profile_or_404(request, username)}
         return render(request, "blog/_profile_stats.html", context)
     return redirect(safe_next_url(request, person.get_absolute_url()))
 

@@ -63,7 +63,6 @@ def _render_form(
 @require_safe
 @login_required
 def report_detail(request: AuthenticatedRequest, pk: int) -> HttpResponse:
-    """Show the reporter the outcome, and offer to mute or block the reported user."""
     report = get_object_or_404(request.user.reports, pk=pk)
     person = User.objects.described(request.user).filter(pk=report.person_id).first()
     return render(request, "blog/report_detail.html", {"report": report, "person": person})
