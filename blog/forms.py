@@ -25,7 +25,7 @@ from .models import (
 )
 
 TEXTAREA_ATTRIBUTES = {"class": "form-control", "dir": "auto", "data-limit": POST_LENGTH}
-DUPLICATE_WINDOW = timedelta(minutes=1)
+DUPLICATE_WINDOW = timedelta(minutes=1)  # a repeated text within it is a double submit
 INVISIBLE_CATEGORIES = {"Cc", "Cf", "Zl", "Zp", "Zs"}  # of Unicode
 TIME_ZONE_REGIONS = {
     *("Africa", "America", "Antarctica", "Arctic", "Asia"),

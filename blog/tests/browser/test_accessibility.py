@@ -74,21 +74,21 @@ class AccessibilityCheck:
 
 
 @pytest.fixture
-def visit(page, live_server, alice, bob):
+def checker(page, live_server, alice, bob):
     baker.make(Post, author=bob, body="hello @alice, see https://microblog.example/", _quantity=3)
     baker.make(Follow, follower=bob, followed=alice)
-    visit = AccessibilityCheck(page, live_server.url)
-    yield visit
-    assert not visit.violations, "\n".join(visit.violations)
+    checker = AccessibilityCheck(page, live_server.url)
+    yield checker
+    assert not checker.violations, "\n".join(checker.violations)
 
 
 def totp_code():
     return format_hotp_value(hotp_value(SECRET, int(time.time()) // 30))
 
 
-def test_public_pages_are_accessible(visit, bob):
+def test_public_pages_are_accessible(checker, bob):
     baker.make(Post, author=bob, _quantity=20)
-    visit.check(
+    checker.check(
         "/",
         "/explore/",
         "/@bob/",
@@ -98,65 +98,67 @@ def test_public_pages_are_accessible(visit, bob):
         "/nowhere/",
         "/language/",
     )
-    visit.page.route("**/broken/", lambda route: route.fulfill(body=render_to_string("500.html")))
-    visit.check("/broken/")
+    checker.page.route("**/broken/", lambda route: route.fulfill(body=render_to_string("500.html")))
+    checker.check("/broken/")
 
 
-def test_sign_in_pages_are_accessible(visit):
-    visit.check("/accounts/login/")
-    visit.submit(login="alice", password="wrong")
-    visit.check_current()
-    visit.check("/accounts/signup/")
-    visit.submit(username="alice", email="nothing", password1="1", password2="2")
-    visit.check_current()
-    visit.check("/accounts/confirm-email/", "/accounts/confirm-email/wrong/", "/accounts/inactive/")
-    visit.check("/accounts/password/reset/", "/accounts/password/reset/done/")
-    visit.check("/accounts/password/reset/key/1-wrong/", "/accounts/password/reset/key/done/")
+def test_sign_in_pages_are_accessible(checker):
+    checker.check("/accounts/login/")
+    checker.submit(login="alice", password="wrong")
+    checker.check_current()
+    checker.check("/accounts/signup/")
+    checker.submit(username="alice", email="nothing", password1="1", password2="2")
+    checker.check_current()
+    checker.check(
+        "/accounts/confirm-email/", "/accounts/confirm-email/wrong/", "/accounts/inactive/"
+    )
+    checker.check("/accounts/password/reset/", "/accounts/password/reset/done/")
+    checker.check("/accounts/password/reset/key/1-wrong/", "/accounts/password/reset/key/done/")
 
 
-def test_post_and_profile_pages_are_accessible(visit, alice):
-    visit.sign_in()
-    visit.check("/")
-    visit.page.locator("summary").click()
-    visit.check_current()
-    visit.check("/@alice/", "/@bob/", "/@alice/followers/", "/@alice/following/")
+def test_post_and_profile_pages_are_accessible(checker, alice):
+    checker.sign_in()
+    checker.check("/")
+    checker.page.locator("summary").click()
+    checker.check_current()
+    checker.check("/@alice/", "/@bob/", "/@alice/followers/", "/@alice/following/")
     post = baker.make(Post, author=alice, body="mine")
-    visit.check(f"/posts/{post.pk}/", f"/posts/{post.pk}/delete/", f"/posts/{post.pk}/edit/")
-    visit.submit(body="")
-    visit.check_current()
-    visit.check("/explore/")
-    visit.page.locator("a.username", has_text="bob").first.hover()
-    visit.page.locator(".hover-card").wait_for()
-    visit.check_current()
+    checker.check(f"/posts/{post.pk}/", f"/posts/{post.pk}/delete/", f"/posts/{post.pk}/edit/")
+    checker.submit(body="")
+    checker.check_current()
+    checker.check("/explore/")
+    checker.page.locator("a.username", has_text="bob").first.hover()
+    checker.page.locator(".hover-card").wait_for()
+    checker.check_current()
 
 
-def test_block_and_report_pages_are_accessible(visit, alice, bob, make_user):
+def test_block_and_report_pages_are_accessible(checker, alice, bob, make_user):
     Mute.objects.create(muter=alice, muted=make_user("carol"))
-    visit.sign_in()
-    visit.check(
+    checker.sign_in()
+    checker.check(
         "/@bob/block/",
         f"/posts/{Post.objects.filter(author=bob).first().pk}/report/",
         "/@bob/report/",
     )
-    visit.submit()
-    visit.check_current()
+    checker.submit()
+    checker.check_current()
     report = baker.make(Report, reporter=alice, person=bob, comment="Every day")
     baker.make(Post, author=alice, hidden_at=timezone.now(), hidden_reason="Advertising")
-    visit.check(f"/reports/{report.pk}/", "/@alice/")
-    visit.page.goto(f"{visit.address}/@bob/")
-    visit.page.locator(".more-menu summary").first.click()
-    visit.check_current()
+    checker.check(f"/reports/{report.pk}/", "/@alice/")
+    checker.page.goto(f"{checker.address}/@bob/")
+    checker.page.locator(".more-menu summary").first.click()
+    checker.check_current()
     Block.objects.put(alice, bob)
-    visit.check("/@bob/", "/settings/blocks/")
+    checker.check("/@bob/", "/settings/blocks/")
 
 
-def test_notification_and_search_pages_are_accessible(visit, alice, bob):
-    visit.sign_in()
-    visit.check("/notifications/all/", "/settings/notifications/")
+def test_notification_and_search_pages_are_accessible(checker, alice, bob):
+    checker.sign_in()
+    checker.check("/notifications/all/", "/settings/notifications/")
     deeds.follow(baker.make(User, username="carol", email=""), alice)
-    visit.check("/notifications/all/")
+    checker.check("/notifications/all/")
     baker.make(Post, author=bob, body="the train", _quantity=21)
-    visit.check(
+    checker.check(
         "/search/",
         "/search/?q=train",
         "/search/?q=train&from=20",
@@ -165,7 +167,7 @@ def test_notification_and_search_pages_are_accessible(visit, alice, bob):
     )
 
 
-def test_moderation_pages_are_accessible(visit, alice, bob, make_user):
+def test_moderation_pages_are_accessible(checker, alice, bob, make_user):
     import_module("blog.migrations.0012_moderators").make(apps, None)
     alice.groups.add(Group.objects.get(name="Moderators"))
     alice.is_staff = True
@@ -175,86 +177,86 @@ def test_moderation_pages_are_accessible(visit, alice, bob, make_user):
         Report, reporter=make_user("carol"), person=bob, post=post, excerpt=post.body, reason="SPAM"
     )
     queue = "/admin/blog/report/"
-    visit.sign_in()
-    visit.check(queue, f"{queue}{report.pk}/change/", f"{queue}{report.pk}/decide/hide/")
-    visit.page.locator("#content form").evaluate("form => form.noValidate = true")
-    visit.page.locator("#content .submit-row .default").click()
-    visit.page.locator(".errorlist").wait_for()
-    visit.check_current()
-    visit.check(f"/admin/blog/post/{post.pk}/change/", f"/admin/blog/user/{bob.pk}/change/")
+    checker.sign_in()
+    checker.check(queue, f"{queue}{report.pk}/change/", f"{queue}{report.pk}/decide/hide/")
+    checker.page.locator("#content form").evaluate("form => form.noValidate = true")
+    checker.page.locator("#content .submit-row .default").click()
+    checker.page.locator(".errorlist").wait_for()
+    checker.check_current()
+    checker.check(f"/admin/blog/post/{post.pk}/change/", f"/admin/blog/user/{bob.pk}/change/")
 
 
-def test_message_pages_are_accessible(visit, alice, bob, say):
-    visit.sign_in()
-    visit.check("/messages/", "/messages/@bob/")
+def test_message_pages_are_accessible(checker, alice, bob, say):
+    checker.sign_in()
+    checker.check("/messages/", "/messages/@bob/")
     for number in range(21):
         say(
             *((alice, bob) if number % 2 else (bob, alice)),
             "hello @alice, see https://microblog.example/",
         )
-    visit.check("/messages/", "/messages/@bob/")
-    visit.page.locator("form[data-message] textarea").fill("x" * 2001)
-    visit.page.locator("form[data-message] button").click()
-    visit.page.locator("#message-error").wait_for()
-    visit.check_current()
+    checker.check("/messages/", "/messages/@bob/")
+    checker.page.locator("form[data-message] textarea").fill("x" * 2001)
+    checker.page.locator("form[data-message] button").click()
+    checker.page.locator("#message-error").wait_for()
+    checker.check_current()
     Block.objects.put(bob, alice)
-    visit.check("/messages/@bob/")
+    checker.check("/messages/@bob/")
 
 
-def test_export_pages_are_accessible(visit, alice):
+def test_export_pages_are_accessible(checker, alice):
     baker.make(Post, author=alice, body="mine")
-    visit.sign_in()
-    visit.check("/exports/", "/exports/new/account/", "/exports/new/posts/")
-    visit.submit()
-    visit.check_current()
-    visit.check("/exports/", "/@alice/", "/")
-    visit.page.goto(f"{visit.address}/exports/")
-    visit.submit()
-    visit.check_current()
-    visit.check("/exports/")
+    checker.sign_in()
+    checker.check("/exports/", "/exports/new/account/", "/exports/new/posts/")
+    checker.submit()
+    checker.check_current()
+    checker.check("/exports/", "/@alice/", "/")
+    checker.page.goto(f"{checker.address}/exports/")
+    checker.submit()
+    checker.check_current()
+    checker.check("/exports/")
 
 
-def test_settings_pages_are_accessible(visit):
-    visit.sign_in()
-    visit.check(
+def test_settings_pages_are_accessible(checker):
+    checker.sign_in()
+    checker.check(
         "/settings/",
         "/settings/profile/",
         "/settings/delete/",
         "/accounts/sessions/",
         "/accounts/logout/",
     )
-    visit.check("/accounts/reauthenticate/")
-    visit.submit(password=PASSWORD)
-    visit.check(
+    checker.check("/accounts/reauthenticate/")
+    checker.submit(password=PASSWORD)
+    checker.check(
         "/accounts/email/",
         "/accounts/2fa/",
         "/accounts/2fa/totp/activate/",
         "/accounts/password/change/",
     )
-    visit.submit(oldpassword="wrong", password1="1", password2="2")
-    visit.check_current()
-    visit.check("/settings/tokens/", "/settings/tokens/new/")
-    visit.submit(name="")
-    visit.check_current()
-    visit.submit(name="Laptop")
-    visit.check_current()
-    visit.check("/settings/tokens/")
+    checker.submit(oldpassword="wrong", password1="1", password2="2")
+    checker.check_current()
+    checker.check("/settings/tokens/", "/settings/tokens/new/")
+    checker.submit(name="")
+    checker.check_current()
+    checker.submit(name="Laptop")
+    checker.check_current()
+    checker.check("/settings/tokens/")
 
 
-def test_mfa_pages_are_accessible(visit, alice):
+def test_mfa_pages_are_accessible(checker, alice):
     TOTP.activate(alice, SECRET)
     RecoveryCodes.activate(alice)
-    visit.sign_in()
-    visit.check_current()
-    visit.submit(code=totp_code())
-    visit.check("/accounts/reauthenticate/", "/accounts/2fa/reauthenticate/")
-    visit.check("/accounts/reauthenticate/")
-    visit.submit(password=PASSWORD)
-    visit.check("/accounts/2fa/", "/accounts/2fa/totp/deactivate/")
-    visit.check("/accounts/2fa/recovery-codes/", "/accounts/2fa/recovery-codes/generate/")
+    checker.sign_in()
+    checker.check_current()
+    checker.submit(code=totp_code())
+    checker.check("/accounts/reauthenticate/", "/accounts/2fa/reauthenticate/")
+    checker.check("/accounts/reauthenticate/")
+    checker.submit(password=PASSWORD)
+    checker.check("/accounts/2fa/", "/accounts/2fa/totp/deactivate/")
+    checker.check("/accounts/2fa/recovery-codes/", "/accounts/2fa/recovery-codes/generate/")
 
 
-def test_staff_pages_are_accessible(visit, alice, bob):
+def test_staff_pages_are_accessible(checker, alice, bob):
     alice.is_staff = alice.is_superuser = True
     alice.save()
     task, _ = ExportTask.objects.request(bob.pk)
@@ -262,16 +264,18 @@ def test_staff_pages_are_accessible(visit, alice, bob):
     task.fail("ERROR", "Traceback")
     running, _ = ExportTask.objects.request(alice.pk)
     enqueue_export(running)
-    visit.sign_in()
+    checker.sign_in()
     exports = "/admin/exports/exporttask/"
-    visit.check("/admin/", exports, f"{exports}{task.pk}/change/", f"{exports}{running.pk}/change/")
-    visit.check(f"{exports}act/request/?task={task.pk}", "/admin/stuck/", "/admin/selftest/")
-    visit.page.get_by_role("button", name="Test the chain").click()
-    visit.page.get_by_text("Waiting for a worker").wait_for()
-    visit.check_current()
+    checker.check(
+        "/admin/", exports, f"{exports}{task.pk}/change/", f"{exports}{running.pk}/change/"
+    )
+    checker.check(f"{exports}act/request/?task={task.pk}", "/admin/stuck/", "/admin/selftest/")
+    checker.page.get_by_role("button", name="Test the chain").click()
+    checker.page.get_by_text("Waiting for a worker").wait_for()
+    checker.check_current()
 
 
-def test_queue_dashboard_is_accessible(visit, alice):
+def test_queue_dashboard_is_accessible(checker, alice):
     alice.is_staff = alice.is_superuser = True
     alice.save()
     queue = django_rq.get_queue("default")
@@ -282,7 +286,7 @@ def test_queue_dashboard_is_accessible(visit, alice):
     worker.register_birth()
     task, _ = ExportTask.objects.request(alice.pk)
     enqueue_export(task)
-    visit.sign_in()
+    checker.sign_in()
     lists = [
         f"queues/0/{name}"
         for name in ("", "failed/", "finished/", "started/", "scheduled/", "details/")
@@ -298,8 +302,8 @@ def test_queue_dashboard_is_accessible(visit, alice):
         f"workers/0/{worker.key}/",
         f"queues/0/{task.job_id}/",
     ]
-    visit.check(*(f"/admin/django_rq/dashboard/{page}" for page in [*pages, "queues/0/broken/"]))
-    visit.page.goto(f"{visit.address}/admin/django_rq/dashboard/queues/0/")
-    visit.page.locator("#action-toggle").check()
-    visit.page.get_by_role("button", name="Delete").click()
-    visit.check_current()
+    checker.check(*(f"/admin/django_rq/dashboard/{page}" for page in [*pages, "queues/0/broken/"]))
+    checker.page.goto(f"{checker.address}/admin/django_rq/dashboard/queues/0/")
+    checker.page.locator("#action-toggle").check()
+    checker.page.get_by_role("button", name="Delete").click()
+    checker.check_current()
