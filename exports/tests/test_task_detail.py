@@ -19,7 +19,7 @@ def test_its_state_stands_there_once_it_has_ended(client, alice, task, page):
     client.force_login(alice)
     assert 'class="status-badge ' not in client.get(page.format(pk=task.pk)).content.decode()
     task.cancel()
-    assert "state-cancelled" in client.get(page.format(pk=task.pk)).content.decode()
+    assert "status-badge-cancelled" in client.get(page.format(pk=task.pk)).content.decode()
 
 
 def test_a_stranger_and_a_guess_get_the_same_404(client, bob, staff, task):

@@ -195,8 +195,8 @@ def test_message_pages_are_accessible(checker, alice, bob, say):
             "hello @alice, see https://microblog.example/",
         )
     checker.check("/messages/", "/messages/@bob/")
-    checker.page.locator("form[data-message] textarea").fill("x" * 2001)
-    checker.page.locator("form[data-message] button").click()
+    checker.page.locator("form[data-message-form] textarea").fill("x" * 2001)
+    checker.page.locator("form[data-message-form] button").click()
     checker.page.locator("#message-error").wait_for()
     checker.check_current()
     Block.objects.put(bob, alice)

@@ -54,5 +54,5 @@ def test_mfa_setup_asks_for_password_first(page, live_server, alice):
     )
     press(page, "Switch it on")
     page.get_by_role("heading", name="Recovery codes").wait_for()
-    assert page.locator(".codes li").count() == 10
+    assert page.locator(".recovery-codes li").count() == 10
     assert page.evaluate("document.documentElement.scrollWidth") == 360

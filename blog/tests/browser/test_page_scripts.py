@@ -105,7 +105,7 @@ def test_hover_card_works_by_keyboard(page, site, alice, bob):
     assert alice.following.exists()
     page.keyboard.press("Escape")
     assert card.count() == 0
-    assert page.evaluate("document.activeElement.className") == "name"
+    assert page.evaluate("document.activeElement.className") == "username"
 
 
 def test_time_zone_cookie_is_set(page, live_server):

@@ -55,7 +55,7 @@ FIVE_NAV_LINKS = """
     const list = document.querySelector(".site-nav-links");
     while (list.childElementCount < 5) list.append(list.lastElementChild.cloneNode(true));
     list.querySelectorAll(".site-nav-icon").forEach((icon) => icon.insertAdjacentHTML(
-        "beforeend", "<span class='badge-count'>99+</span>"));
+        "beforeend", "<span class='unread-badge'>99+</span>"));
 """
 
 
