@@ -20,7 +20,7 @@ from django.test import Client
 from django.utils import timezone, translation
 from rq import SimpleWorker
 
-from blog import rate_limits as limits
+from blog import rate_limits
 from blog.models import Conversation, Message, Post, User
 from dev.pytest_plugin import chromium
 from dev.stack import Stack
@@ -84,7 +84,7 @@ def own_thread() -> Iterator[None]:
 def uncounted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget how often anything was done: each test's first person has the same key. No window ends in mid-test."""
     cache.clear()
-    monkeypatch.setattr(limits, "time", SimpleNamespace(time=lambda: 60.0))
+    monkeypatch.setattr(rate_limits, "time", SimpleNamespace(time=lambda: 60.0))
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from ninja.security import HttpBearer
 
-from blog import rate_limits as limits
+from blog import rate_limits
 from blog.models import ApiToken
 
 from .problems import ApiError

@@ -68,7 +68,7 @@ def token_created(request: PersonRequest) -> HttpResponse:
 
 @require_POST
 @login_required(redirect_field_name=None)
-def token_revoke(request: PersonRequest, pk: int) -> HttpResponse:
+def token_revoke(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     get_object_or_404(ApiToken, pk=pk, owner=request.user).delete()
     messages.success(request, _("The token is revoked. What used it is locked out."))
     return redirect("token-list")

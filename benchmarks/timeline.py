@@ -113,7 +113,7 @@ def _bodies(posts: int) -> Iterator[str]:
 
 def _measure() -> dict[str, float]:
     from blog.models import Post, User
-    from blog.pagination import Page, first_page
+    from blog.pagination import Page, build_page
 
     def page(reader: User, before: str | None) -> Page[Post]:
         return first_page(Post.objects.timeline_of(reader, before).select_related("author"), before)
@@ -132,7 +132,7 @@ def _measure() -> dict[str, float]:
 
 def _search(text: str, reader: Any) -> None:
     from blog.models import Post
-    from blog.search.query import Question
+    from blog.search.query import SearchQuery
 
     if not Question(text).posts(Post.objects.suggested_to(reader)).keys:
         raise RuntimeError(f"The search for {text} finds nothing.")
@@ -141,10 +141,10 @@ def _search(text: str, reader: Any) -> None:
 def _last_cursor(reader: Any) -> str:
     """The cursor of the page with the twenty oldest posts."""
     from blog.models import Post
-    from blog.pagination import PAGE_SIZE, cursor_of
+    from blog.pagination import PAGE_SIZE, format_cursor
 
     theirs = Post.objects.filter(author__followers__follower=reader).oldest_first()
-    return cursor_of(theirs[PAGE_SIZE])
+    return format_cursor(theirs[PAGE_SIZE])
 
 
 def _timed(work: Callable[[], Any]) -> float:

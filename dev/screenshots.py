@@ -115,7 +115,7 @@ class Camera:
                 color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce"
             )
             self.page.evaluate(
-                "document.querySelector('.card-hover')?.scrollIntoView({block: 'center'})"
+                "document.querySelector('.hover-card')?.scrollIntoView({block: 'center'})"
             )
             self.page.screenshot(path=self.folder / f"{self.taken:02}-{name}-{size}-{scheme}.png")
 
@@ -175,7 +175,7 @@ def _take_posts(camera: Camera) -> None:
     page.get_by_label("What would you like to say?").fill(
         "The ferry was late, and nobody minded. @Lucia_Ferrer"
     )
-    page.locator("form[data-write] button").click()
+    page.locator("form[data-composer] button").click()
     page.get_by_role("status").get_by_text("Your post is out.").wait_for()
     camera.take("home-written")
     page.locator(".post-time").first.click()
@@ -185,10 +185,10 @@ def _take_posts(camera: Camera) -> None:
     page.goto(page.url.replace("/edit/", "/delete/"))
     camera.take("post-delete")
     page.goto(f"{camera.site}/explore/")
-    page.locator("a.name", has_text="Lucia_Ferrer").first.focus()
+    page.locator("a.username", has_text="Lucia_Ferrer").first.focus()
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Tab")
-    page.locator(".card-hover").wait_for()
+    page.locator(".hover-card").wait_for()
     camera.take("card")
 
 

@@ -26,7 +26,7 @@ from django.views.decorators.http import require_safe
 from django_rq.models import Dashboard
 from django_stubs_ext import StrOrPromise
 
-from blog.http import PersonRequest
+from blog.http import AuthenticatedRequest
 
 from .archive.kinds import KINDS
 from .models import ExportMail, ExportTask

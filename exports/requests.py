@@ -9,7 +9,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from blog.models import User
-from blog.templatetags.blog import exact
+from blog.formatting import exact_time
 
 from . import jobs
 from .archive import build as archive

@@ -17,8 +17,8 @@ from django.views.decorators.http import (
     require_safe,
 )
 
-from blog import rate_limits as limits
-from blog.http import PersonRequest
+from blog import rate_limits
+from blog.http import AuthenticatedRequest
 from blog.pagination import paginate
 
 from . import jobs
@@ -91,7 +91,7 @@ def task_cancel(request: PersonRequest, pk: UUID) -> HttpResponse:
 @login_required
 @never_cache
 @require_safe
-def task_detail(request: PersonRequest, pk: UUID) -> HttpResponse:
+def task_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     task = get_object_or_404(request.user.export_tasks, pk=pk)
     request.user.notifications.filter(name=f"export:{task.pk}").mark_read()
     return render(

@@ -84,11 +84,11 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "api.middleware.ApiMiddleware",
     "blog.accounts.sessions.SessionLimitMiddleware",
-    "blog.middleware.PersonMiddleware",
+    "blog.middleware.UserMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "blog.middleware.WrongMethodMiddleware",
+    "blog.middleware.MethodNotAllowedMiddleware",
 ]
 
 ROOT_URLCONF = "microblog.urls"

@@ -3,7 +3,7 @@ from contextlib import closing
 
 import pytest
 
-from blog import rate_limits as limits
+from blog import rate_limits
 from exports import jobs
 from exports.models import ErrorCode, Event, ExportTask, Status
 from exports.models.concurrency import from_now

@@ -1,6 +1,6 @@
 import pytest
 
-from blog import rate_limits as limits
+from blog import rate_limits
 from blog.models import Block, Follow, Notification, User
 
 pytestmark = pytest.mark.django_db

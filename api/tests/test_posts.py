@@ -2,7 +2,7 @@ import pytest
 from django.utils import timezone
 from model_bakery import baker
 
-from blog import rate_limits as limits
+from blog import rate_limits
 from blog.models import Block, Follow, Mute, Notification, Post, User
 
 pytestmark = pytest.mark.django_db

@@ -4,7 +4,7 @@ import pytest
 from django.contrib.sessions.models import Session
 
 from api.schemas import ProfileOut
-from blog import rate_limits as limits
+from blog import rate_limits
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
@@ -137,7 +137,7 @@ def test_invalid_tokens_are_rate_limited_by_address(client, settings, monkeypatc
 
 def test_posts_share_rate_limit_with_pages(api_client, client, alice, settings, monkeypatch):
     settings.RATE_LIMITS = True
-    monkeypatch.setitem(limits.RATES, "post", limits.Rate(1, 9, 3600))
+    monkeypatch.setitem(rate_limits.RATES, "post", rate_limits.Rate(1, 9, 3600))
     client.force_login(alice)
     client.post("/posts/", {"body": "On the page"})
     assert_problem(api_client.post(POSTS, {"body": "Hello"}, content_type="application/json"), 429)

@@ -44,7 +44,7 @@ def export_list(request: PersonRequest, before: Before = None) -> ExportPage:
     response={200: ExportOut, 201: ExportOut, **problem_responses(400, 403, 422, 503)},
 )
 def export_create(
-    request: PersonRequest, data: ExportIn, response: HttpResponse
+    request: AuthenticatedRequest, data: ExportIn, response: HttpResponse
 ) -> Status[ExportOut]:
     if data.kind not in KINDS:
         raise ApiError(422, errors=[("kind", _("There is no such kind of archive."))])
@@ -74,7 +74,7 @@ def export_detail(request: PersonRequest, pk: UUID) -> ExportOut:
     summary=gettext_noop("Cancel an export; 409 if it has ended already"),
     response={200: ExportOut, **problem_responses(403, 404, 409)},
 )
-def export_cancel(request: PersonRequest, pk: UUID) -> ExportOut:
+def export_cancel(request: AuthenticatedRequest, pk: UUID) -> ExportOut:
     task = get_object_or_404(request.user.export_tasks, pk=pk)
     if not task.cancel():
         raise ApiError(409, _("Too late to cancel: it has ended already."))

@@ -18,7 +18,7 @@ router = Router(tags=[_("Following")])
     summary=_("Whom you follow, newest first"),
     response={200: FollowPage, **problem_responses(404)},
 )
-def following_list(request: PersonRequest, before: Before = None) -> FollowPage:
+def following_list(request: AuthenticatedRequest, before: Before = None) -> FollowPage:
     follows = request.user.following.select_related("followed")
     visible = follows.filter(unblocked(request.user, "followed"), followed__is_active=True)
     return FollowPage.from_page(request, paginate(visible, before))

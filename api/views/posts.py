@@ -10,9 +10,9 @@ from api.problems import require_valid
 from api.schemas import Before, PostIn, PostOut, PostPage, absolute_url, problem_responses
 from blog import deeds
 from blog.forms import PostEditForm, PostForm
-from blog.http import PersonRequest
+from blog.http import AuthenticatedRequest
 from blog.models import Post
-from blog.pagination import first_page, paginate
+from blog.pagination import build_page, paginate
 
 router = Router(tags=[_("Posts")])
 
@@ -22,7 +22,7 @@ router = Router(tags=[_("Posts")])
     summary=_("Your posts, newest first"),
     response={200: PostPage, **problem_responses(404)},
 )
-def post_list(request: PersonRequest, before: Before = None) -> PostPage:
+def post_list(request: AuthenticatedRequest, before: Before = None) -> PostPage:
     posts = request.user.posts.visible_to(request.user).select_related("author")
     return PostPage.from_page(request, paginate(posts, before))
 
@@ -32,7 +32,7 @@ def post_list(request: PersonRequest, before: Before = None) -> PostPage:
     summary=_("Write a post"),
     response={201: PostOut, **problem_responses(400, 403, 422)},
 )
-def post_create(request: PersonRequest, data: PostIn, response: HttpResponse) -> Status[PostOut]:
+def post_create(request: AuthenticatedRequest, data: PostIn, response: HttpResponse) -> Status[PostOut]:
     form = PostForm(data.dict(), instance=Post(author=request.user))
     require_valid(form)
     enforce_rate_limit(request, "post")
@@ -54,7 +54,7 @@ def post_detail(request: PersonRequest, pk: int) -> PostOut:
     summary=_("Change a post of yours"),
     response={200: PostOut, **problem_responses(400, 403, 404, 422)},
 )
-def post_edit(request: PersonRequest, pk: int, data: PostIn) -> PostOut:
+def post_edit(request: AuthenticatedRequest, pk: int, data: PostIn) -> PostOut:
     post = get_object_or_404(request.user.posts.select_related("author"), pk=pk)
     form = PostEditForm(data.dict(), instance=post)
     require_valid(form)
@@ -67,7 +67,7 @@ def post_edit(request: PersonRequest, pk: int, data: PostIn) -> PostOut:
     summary=_("Delete a post of yours"),
     response={204: None, **problem_responses(403, 404)},
 )
-def post_delete(request: PersonRequest, pk: int) -> Status[None]:
+def post_delete(request: AuthenticatedRequest, pk: int) -> Status[None]:
     get_object_or_404(request.user.posts, pk=pk).delete()
     return Status(204, None)
 
@@ -77,7 +77,7 @@ def post_delete(request: PersonRequest, pk: int) -> Status[None]:
     summary=_("What you and those whom you follow have written, newest first"),
     response={200: PostPage, **problem_responses(404)},
 )
-def timeline(request: PersonRequest, before: Before = None) -> PostPage:
+def timeline(request: AuthenticatedRequest, before: Before = None) -> PostPage:
     posts = Post.objects.followed_by(request.user, before).select_related("author")
     return PostPage.from_page(request, first_page(posts, before))
 
@@ -87,6 +87,6 @@ def timeline(request: PersonRequest, before: Before = None) -> PostPage:
     summary=_("What everyone has written, newest first"),
     response={200: PostPage, **problem_responses(404)},
 )
-def explore(request: PersonRequest, before: Before = None) -> PostPage:
+def explore(request: AuthenticatedRequest, before: Before = None) -> PostPage:
     posts = Post.objects.offered_to(request.user).select_related("author")
     return PostPage.from_page(request, paginate(posts, before))

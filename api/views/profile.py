@@ -5,7 +5,7 @@ from ninja import Router
 from api.problems import require_valid
 from api.schemas import ProfileIn, ProfileOut, problem_responses
 from blog.forms import ProfileForm
-from blog.http import PersonRequest
+from blog.http import AuthenticatedRequest
 from blog.models import User
 
 router = Router(tags=[_("Profile")])
@@ -23,7 +23,7 @@ def profile_detail(request: PersonRequest) -> ProfileOut:
     summary=_("Change your profile"),
     response={200: ProfileOut, **problem_responses(400, 403, 422)},
 )
-def profile_edit(request: PersonRequest, data: ProfileIn) -> ProfileOut:
+def profile_edit(request: AuthenticatedRequest, data: ProfileIn) -> ProfileOut:
     fields = model_to_dict(request.user, ProfileForm.Meta.fields) | data.dict(exclude_unset=True)
     form = ProfileForm(fields, instance=request.user)
     require_valid(form)

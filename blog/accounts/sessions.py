@@ -14,7 +14,7 @@ from django.db.models import Exists, Model, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from ..middleware import IMPERSONAL, is_here
+from ..middleware import SESSIONLESS_PATHS, is_user_activity
 
 # Keys in the session; both values are seconds since 1970.
 SIGNED_IN_AT_KEY = "begun_at"
@@ -35,7 +35,7 @@ class SessionLimitMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if IMPERSONAL.match(request.path_info):
+        if SESSIONLESS_PATHS.match(request.path_info):
             return self.get_response(request)
         if request.user.is_authenticated and is_expired(request.session):
             logout(request)

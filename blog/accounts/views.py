@@ -11,14 +11,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from ..forms import NotificationSettingsForm
-from ..http import PersonRequest
+from ..http import AuthenticatedRequest
 from .deletion import delete_account
 from .forms import DeleteAccountForm
 
 
 @require_safe
 @login_required
-def settings(request: PersonRequest) -> HttpResponse:
+def settings(request: AuthenticatedRequest) -> HttpResponse:
     return render(
         request, "account/settings.html", {"is_mfa_enabled": is_mfa_enabled(request.user)}
     )
@@ -51,7 +51,7 @@ def session_end(request: PersonRequest, pk: int) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-def account_delete(request: PersonRequest) -> HttpResponse:
+def account_delete(request: AuthenticatedRequest) -> HttpResponse:
     form = DeleteAccountForm(request.user, request.POST or None)
     if request.method == "POST" and form.is_valid():
         delete_account(request.user)

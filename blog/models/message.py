@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
-from ..pagination import Cursor, rows_since
+from ..pagination import Cursor, newer_rows
 from .block import Block, unblocked, unmuted
 from .notification import Notification
 

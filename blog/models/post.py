@@ -13,7 +13,7 @@ from django.db.models.expressions import RawSQL
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from ..pagination import PAGE_SIZE, read_cursor
+from ..pagination import PAGE_SIZE, parse_cursor
 from ..paths import path_to
 from . import timeline
 from .block import Mute, unblocked, unmuted

@@ -5,7 +5,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from blog import rate_limits as limits
+from blog import rate_limits
 from blog.accounts.deletion import delete_account
 from blog.models import MAX_MESSAGE_LENGTH, Block, Conversation, Message, Notification, User
 from blog.pagination import PAGE_SIZE, cursor_of, rows_after
@@ -28,7 +28,7 @@ def write(as_alice):
 
 
 def shown(response):
-    return [message.body for message in response.context["said"]]
+    return [message.body for message in response.context["message_list"]]
 
 
 def test_first_message_creates_conversation(write, alice, bob):
@@ -125,7 +125,7 @@ def test_draft_message_survives_expired_session(client, alice, bob):
 
 def test_rate_limited_message_text_is_kept(write, settings, monkeypatch):
     settings.RATE_LIMITS = True
-    monkeypatch.setitem(limits.RATES, "message", Rate(2, 9, 3600))
+    monkeypatch.setitem(rate_limits.RATES, "message", Rate(2, 9, 3600))
     assert [write(f"number {number}").status_code for number in range(2)] == [302, 302]
     response = write("one more")
     assert response.status_code == 429
@@ -143,7 +143,7 @@ def test_repeated_submission_creates_one_message(as_alice, write):
 
 def test_same_text_may_be_sent_again_later(as_alice, write):
     for _ in range(2):
-        write("ha", after=as_alice.get(URL).context["newest"])
+        write("ha", after=as_alice.get(URL).context["newest_cursor"])
     assert Message.objects.count() == 2
 
 
@@ -181,7 +181,7 @@ def test_message_is_rolled_back_when_notification_fails(as_alice, monkeypatch):
 
 def test_reply_marks_only_shown_messages_read(as_alice, write, alice, bob, say):
     seen = say(bob, alice, "seen")
-    after = as_alice.get(URL).context["newest"]
+    after = as_alice.get(URL).context["newest_cursor"]
     unseen = say(bob, alice, "unseen")
     write("answer", after=after)
     seen.refresh_from_db()

@@ -5,7 +5,7 @@ from django.db import connection
 from django.utils import timezone
 
 from blog.models import Block, Message
-from blog.pagination import BEGINNING, cursor_of, read_cursor, rows_since
+from blog.pagination import BEGINNING, format_cursor, parse_cursor, newer_rows
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("bob")]
 NEWS = "/messages/@bob/news/"
@@ -13,7 +13,7 @@ READ = "/messages/@bob/read/"
 
 
 def shown(response):
-    return [message.body for message in response.context["said"]]
+    return [message.body for message in response.context["message_list"]]
 
 
 def test_conversation_news_returns_messages_after_cursor(as_alice, alice, bob, say):
@@ -29,13 +29,13 @@ def test_conversation_news_returns_messages_after_cursor(as_alice, alice, bob, s
 
 def test_conversation_news_is_empty_after_last_message(as_alice, alice, bob, say):
     assert as_alice.get(NEWS).content.decode().strip() == ""
-    after = cursor_of(say(bob, alice))
+    after = format_cursor(say(bob, alice))
     assert as_alice.get(NEWS, {"after": after}).content.decode().strip() == ""
 
 
 def test_conversation_news_marks_last_seen_message(as_alice, alice, bob, say):
     message = say(alice, bob)
-    after = cursor_of(message)
+    after = format_cursor(message)
     assert "data-seen=" not in as_alice.get(NEWS, {"after": after}).content.decode()
     Message.objects.update(read_at=timezone.now())
     page = as_alice.get(NEWS, {"after": after}).content.decode()
@@ -79,7 +79,7 @@ def test_conversation_news_uses_index(alice, bob, say):
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
     rows = Message.objects.filter(conversation=message.conversation)
-    plan = rows_since(rows, read_cursor(cursor_of(message), Message)).explain()
+    plan = newer_rows(rows, parse_cursor(format_cursor(message), Message)).explain()
     assert "blog_message_pages" in plan
     assert "TEMP B-TREE" not in plan
     assert "Sort" not in plan
@@ -87,18 +87,18 @@ def test_conversation_news_uses_index(alice, bob, say):
 
 def test_rows_since_beginning_returns_all_messages(alice, bob, say):
     message = say(alice, bob)
-    assert list(rows_since(Message.objects.all(), BEGINNING)) == [message]
+    assert list(newer_rows(Message.objects.all(), BEGINNING)) == [message]
 
 
 def test_mark_read_covers_only_shown_messages(as_alice, alice, bob, say):
     say(bob, alice, "one")
-    until = cursor_of(say(bob, alice, "two"))
+    until = format_cursor(say(bob, alice, "two"))
     own = say(alice, bob, "own")
     say(bob, alice, "three")
     assert as_alice.post(READ, {"until": until}).url == "/messages/@bob/"
     assert set(Message.objects.unread().values_list("body", flat=True)) == {"own", "three"}
     assert alice.notifications.unread().exists()
-    as_alice.post(READ, {"until": cursor_of(Message.objects.get(body="three"))})
+    as_alice.post(READ, {"until": format_cursor(Message.objects.get(body="three"))})
     assert list(Message.objects.unread()) == [own]
     assert not alice.notifications.unread().exists()
     assert bob.notifications.unread().exists()

@@ -7,7 +7,7 @@ from django.utils import timezone
 from model_bakery import baker
 
 from blog.models import Block, Mute, Notification, Post
-from blog.pagination import rows_after
+from blog.pagination import older_rows
 from exports.models import ExportTask
 
 pytestmark = pytest.mark.django_db

@@ -4,7 +4,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from model_bakery import baker
 
-from blog import rate_limits as limits
+from blog import rate_limits
 from blog.models import Block, Outcome, Post, Reason, Report
 from blog.rate_limits import Rate
 

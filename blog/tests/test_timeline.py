@@ -6,7 +6,7 @@ from django.db import connection
 from model_bakery import baker
 
 from blog.models import Follow, Post, User, timeline
-from blog.pagination import cursor_of, first_page
+from blog.pagination import format_cursor, build_page
 
 pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 11, 23, 12, 0, 0, 123456, tzinfo=UTC)

@@ -12,7 +12,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django_rq.admin import QueueAdmin
 from redis.exceptions import RedisError
 
-from blog.http import is_ours
+from blog.http import is_same_site
 
 from .permissions import DASHBOARD
 

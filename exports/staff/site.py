@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from redis.exceptions import RedisError
 
-from blog.http import PersonRequest, is_ours
+from blog.http import AuthenticatedRequest, is_same_site
 from exports import sweeper
 from exports.models import SelfTest
 from exports.models.self_test import STEPS

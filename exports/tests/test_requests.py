@@ -2,7 +2,7 @@
 
 import pytest
 
-from blog import rate_limits as limits
+from blog import rate_limits
 from exports import jobs
 from exports.archive import build as archive
 from exports.models import ErrorCode, ExportTask, Status
@@ -80,7 +80,7 @@ def test_full_disk_fails_build_with_reason(task, settings):
 
 def test_too_many_requests_get_429_with_retry_after(client, alice, settings, monkeypatch):
     settings.RATE_LIMITS = True
-    monkeypatch.setitem(limits.RATES, "export", limits.Rate(1, 9, 3600))
+    monkeypatch.setitem(rate_limits.RATES, "export", rate_limits.Rate(1, 9, 3600))
     client.force_login(alice)
     assert client.post("/exports/").status_code == 302
     refused = client.post("/exports/")

@@ -17,9 +17,9 @@ def test_owner_sees_timeline(client, alice, task):
 def test_status_is_shown_once_task_is_finished(client, alice, task, page):
     # The bar shows the live status, so a static one beside it would soon be outdated.
     client.force_login(alice)
-    assert 'class="state ' not in client.get(page.format(pk=task.pk)).content.decode()
+    assert 'class="status-badge ' not in client.get(page.format(pk=task.pk)).content.decode()
     task.cancel()
-    assert "state-cancelled" in client.get(page.format(pk=task.pk)).content.decode()
+    assert "status-badge-cancelled" in client.get(page.format(pk=task.pk)).content.decode()
 
 
 def test_other_users_and_unknown_ids_get_404(client, bob, staff, task):

@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 
-from blog import rate_limits as limits
+from blog import rate_limits
 from blog.models import ApiToken
 from blog.rate_limits import Rate
 from conftest import PASSWORD
@@ -107,7 +107,7 @@ def test_what_is_refused(browser, alice, monkeypatch):
     check(Client(enforce_csrf_checks=True).post("/language/", {"language": "es"}, secure=True), 403)
     browser.force_login(alice)
     check(browser.get("/admin/login/", secure=True), 403)
-    monkeypatch.setattr(limits, "RATES", dict.fromkeys(limits.RATES, Rate(0, 0, 3600)))
+    monkeypatch.setattr(rate_limits, "RATES", dict.fromkeys(rate_limits.RATES, Rate(0, 0, 3600)))
     check(browser.post("/posts/", {"body": "Hello"}, secure=True), 429)
 
 

@@ -4,7 +4,7 @@ import pytest
 from django.http import HttpResponse
 from django.utils import timezone
 
-from blog.middleware import PersonMiddleware
+from blog.middleware import UserMiddleware
 from blog.templatetags.accounts import device
 from conftest import PASSWORD
 

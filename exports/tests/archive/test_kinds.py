@@ -39,8 +39,8 @@ def test_pages_tell_two_running_kinds_apart(request_export, alice, client):
         text = client.get(url).content.decode()
         assert "of 0 posts" in text
         assert re.search(r"\d of \d entr", text)
-        assert "data-bar-title>Your posts<" in text
-        assert "data-bar-title>Your account<" in text
+        assert "data-progress-title>Your posts<" in text
+        assert "data-progress-title>Your account<" in text
 
 
 def test_cooldown_applies_to_one_kind_only(request_export, alice, settings):

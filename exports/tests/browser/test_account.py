@@ -111,10 +111,10 @@ def test_two_exports_have_two_progress_bars(site, stack, page):
     page.locator("main progress").wait_for()
     page.goto(site)
 
-    bars = page.locator("[data-bars] [data-bar]")
+    bars = page.locator("[data-progress-list] [data-progress]")
 
     assert bars.count() == 2
-    titles = [bars.nth(place).locator("[data-bar-title]").text_content() for place in range(2)]
+    titles = [bars.nth(place).locator("[data-progress-title]").text_content() for place in range(2)]
     assert titles == ["Your posts", "Your account"]
     stack.start("worker")
     page.locator("[data-toasts]").get_by_text("Your posts.").wait_for()

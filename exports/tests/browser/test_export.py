@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-BAR = "[data-bars] [data-bar]"
+BAR = "[data-progress-list] [data-progress]"
 
 # Record each value of the bar at the top; runs before the page's own scripts.
 RECORD_VALUES = """
