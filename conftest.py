@@ -118,7 +118,9 @@ def say(db: None) -> Callable[..., Message]:
     """Have one write to another, in the one conversation of the two."""
 
     def speak(sender: User, recipient: User, body: str = "Hello") -> Message:
-        message = Conversation.objects.get_or_create_between(sender, recipient).add_message(sender, recipient, body)
+        message = Conversation.objects.get_or_create_between(sender, recipient).add_message(
+            sender, recipient, body
+        )
         assert message is not None
         return message
 

@@ -39,8 +39,10 @@ class Token(HttpBearer):
 
 def enforce_rate_limit(request: HttpRequest, action: str) -> None:
     """Count the request, and raise ApiError 429 if there were too many."""
-    if seconds := limits.wait(request, action):
-        raise ApiError(429, limits.message(seconds), headers={"Retry-After": str(seconds)})
+    if seconds := rate_limits.consume(request, action):
+        raise ApiError(
+            429, rate_limits.error_message(seconds), headers={"Retry-After": str(seconds)}
+        )
 
 
 def _activate_language(request: HttpRequest, language: str) -> None:

@@ -3,7 +3,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from blog.models import MAX_TOKENS, MAX_TOKEN_NAME_LENGTH, ApiToken, TooManyTokens, User
+from blog.models import MAX_TOKEN_NAME_LENGTH, MAX_TOKENS, ApiToken, TooManyTokens, User
 
 
 class TokenForm(forms.Form):
@@ -40,6 +40,6 @@ class TokenForm(forms.Form):
                 " need any more."
             )
             self.add_error(
-                None, forms.ValidationError(message, code="many", params={"most": MOST_TOKENS})
+                None, forms.ValidationError(message, code="many", params={"most": MAX_TOKENS})
             )
             return None

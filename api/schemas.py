@@ -23,7 +23,9 @@ from exports.models import ErrorCode, ExportTask, MailStatus, Status
 from exports.progress import render_progress
 
 Timestamp = Annotated[
-    datetime, PlainSerializer(as_time), WithJsonSchema({"type": "string", "format": "date-time"})
+    datetime,
+    PlainSerializer(isoformat_utc),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 
 
@@ -91,7 +93,7 @@ class ProfileOut(PersonOut):
 
     @classmethod
     def from_profile(cls, user: Any) -> "ProfileOut":
-        """Build from a user of `User.objects.described()`, which annotates the counts."""
+        """Build from a user of `User.objects.with_profile()`, which annotates the counts."""
         return cls(
             **PersonOut.from_user(user).dict(),
             language=user.language,
@@ -224,7 +226,7 @@ class ExportOut(Schema):
     @classmethod
     def from_task(cls, task: ExportTask, payload: dict[str, Any]) -> "ExportOut":
         """Build from a task and its notification payload."""
-        progress = describe(payload)
+        progress = render_progress(payload)
         is_settled = payload["mail"] in (MailStatus.SENT, MailStatus.GAVE_UP)
         return cls(
             id=task.pk,
@@ -250,7 +252,7 @@ class ExportPage(PageOut):
     @classmethod
     def from_page(cls, request: HttpRequest, page: Page[ExportTask]) -> "ExportPage":
         return cls(
-            items=[ExportOut.from_task(task, task.facts()) for task in page.items],
+            items=[ExportOut.from_task(task, task.payload()) for task in page.items],
             older=next_page_url(request, page),
         )
 

@@ -16,7 +16,7 @@ from django.views.decorators.http import (
 )
 
 from blog.accounts.encryption import encryption_keys
-from blog.http import PersonRequest
+from blog.http import AuthenticatedRequest
 from blog.models import ApiToken
 
 from .forms import TokenForm
@@ -26,7 +26,7 @@ SESSION_KEY = "made_token"  # holds the primary key and the encrypted secret of 
 
 @require_safe
 @login_required
-def token_list(request: PersonRequest) -> HttpResponse:
+def token_list(request: AuthenticatedRequest) -> HttpResponse:
     tokens = ApiToken.objects.valid_for(request.user).order_by("-created_at")
     return render(request, "api/token_list.html", {"tokens": tokens})
 
@@ -34,7 +34,7 @@ def token_list(request: PersonRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 @reauthentication_required  # type: ignore[untyped-decorator]
-def token_create(request: PersonRequest) -> HttpResponse:
+def token_create(request: AuthenticatedRequest) -> HttpResponse:
     """Create a token, then redirect to the page that shows its secret once.
 
     Reloading that page does not create another token.
@@ -57,9 +57,9 @@ def token_create(request: PersonRequest) -> HttpResponse:
 
 @require_GET
 @login_required
-def token_created(request: PersonRequest) -> HttpResponse:
+def token_created(request: AuthenticatedRequest) -> HttpResponse:
     pk, encrypted = request.session.pop(SESSION_KEY, (None, ""))
-    token = ApiToken.objects.alive(request.user).filter(pk=pk).first()
+    token = ApiToken.objects.valid_for(request.user).filter(pk=pk).first()
     if token is None:
         return redirect("token-list")
     secret = encryption_keys().decrypt(encrypted).decode()

@@ -59,7 +59,9 @@ def _prepare(mails: int) -> int:
     owner.confirm_email()
     size = _largest()
     task = ExportTask.objects.request(owner.pk)[0]
-    text = "".join(text.body for text in islice(demo.generate_posts("mail", size, seed=1), size // 50))
+    text = "".join(
+        text.body for text in islice(demo.generate_posts("mail", size, seed=1), size // 50)
+    )
     task.archive.save("posts.json", ContentFile(text.encode()[:size].ljust(size)))
     now = {
         "started_at": from_now(0),
@@ -70,7 +72,8 @@ def _prepare(mails: int) -> int:
         status=Status.SUCCESSFUL, archive_bytes=size, rows_total=size // 146, **now
     )
     ExportMail.objects.bulk_create(
-        ExportMail(task=task, purpose=Purpose.ARCHIVE, next_try_at=sweep_after()) for _ in range(mails)
+        ExportMail(task=task, purpose=Purpose.ARCHIVE, next_try_at=sweep_after())
+        for _ in range(mails)
     )
     return size
 

@@ -114,7 +114,7 @@ def _converse(owner: Any, number: int) -> None:
     from blog.models import Conversation, Message, User
 
     others = [User.objects.create_user(f"{owner.username}-{n}") for n in range(10)]
-    talks = [(Conversation.objects.between(owner, other), other) for other in others]
+    talks = [(Conversation.objects.get_or_create_between(owner, other), other) for other in others]
     texts = demo.generate_posts("partner", number, seed=1)
     Message.objects.bulk_create(
         (

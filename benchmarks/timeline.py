@@ -116,7 +116,7 @@ def _measure() -> dict[str, float]:
     from blog.pagination import Page, build_page
 
     def page(reader: User, before: str | None) -> Page[Post]:
-        return first_page(Post.objects.timeline_of(reader, before).select_related("author"), before)
+        return build_page(Post.objects.timeline_of(reader, before).select_related("author"), before)
 
     seconds = {}
     for name in READERS:
@@ -134,7 +134,7 @@ def _search(text: str, reader: Any) -> None:
     from blog.models import Post
     from blog.search.query import SearchQuery
 
-    if not Question(text).posts(Post.objects.suggested_to(reader)).keys:
+    if not SearchQuery(text).posts(Post.objects.suggested_to(reader)).keys:
         raise RuntimeError(f"The search for {text} finds nothing.")
 
 

@@ -15,7 +15,7 @@ from .models import MAX_POST_LENGTH
 View = Callable[..., HttpResponse]
 
 SESSION_KEY = "draft"
-MAX_FIELD_LENGTH = 20 * POST_LENGTH  # keeps sessions small: nobody types more
+MAX_FIELD_LENGTH = 20 * MAX_POST_LENGTH  # keeps sessions small: nobody types more
 
 
 def login_required_with_draft(*fields: str, redirect_back: bool) -> Callable[[View], View]:

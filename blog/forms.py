@@ -25,7 +25,7 @@ from .models import (
 )
 from .notifications import notify_mention
 
-TEXTAREA_ATTRIBUTES = {"class": "form-control", "dir": "auto", "data-limit": POST_LENGTH}
+TEXTAREA_ATTRIBUTES = {"class": "form-control", "dir": "auto", "data-limit": MAX_POST_LENGTH}
 DUPLICATE_WINDOW = timedelta(minutes=1)  # a repeated text within it is a double submit
 INVISIBLE_CATEGORIES = {"Cc", "Cf", "Zl", "Zp", "Zs"}  # of Unicode
 TIME_ZONE_REGIONS = {

@@ -158,7 +158,7 @@ class ExportTaskAdmin(ReadOnlyMixin, admin.ModelAdmin[ExportTask]):
         query = urlencode([("task", str(pk)) for pk in keys])
         return redirect(f"{reverse('admin:exports_exporttask_act', args=[action.name])}?{query}")
 
-    def action_view(self, request: PersonRequest, name: str) -> HttpResponse:
+    def action_view(self, request: AuthenticatedRequest, name: str) -> HttpResponse:
         action = ACTIONS.get(name)
         if action is None:
             raise Http404
@@ -179,7 +179,7 @@ class ExportTaskAdmin(ReadOnlyMixin, admin.ModelAdmin[ExportTask]):
         return TemplateResponse(request, "admin/exporttask_confirmation.html", context)
 
     def _perform(
-        self, request: PersonRequest, action: Action, tasks: list[ExportTask]
+        self, request: AuthenticatedRequest, action: Action, tasks: list[ExportTask]
     ) -> HttpResponse:
         followups: list[Followup] = []
         for task in tasks:

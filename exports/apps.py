@@ -16,11 +16,11 @@ class ExportsConfig(AppConfig):
 
         from . import bounces, checks, progress
         from .deletion import remove_exports
-        from .staff.second_factor import note_set_up
+        from .staff.second_factor import verify_after_setup
 
         notifications.register("export", progress.render_progress)
         deletion.before_delete(remove_exports)
-        authenticator_added.connect(note_set_up)
+        authenticator_added.connect(verify_after_setup)
         tracking.connect(bounces.record_bounce)
         register(checks.check_shared_services)
         register(checks.check_intervals)

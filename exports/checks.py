@@ -45,7 +45,7 @@ def check_account_coverage(**options: Any) -> list[CheckMessage]:
         "Add it to exports/archive/sections.py, or exclude it with a reason in "
         "exports/archive/coverage.py."
     )
-    return [Error(gap, hint=hint, id="exports.E010") for gap in coverage.gaps()]
+    return [Error(gap, hint=hint, id="exports.E010") for gap in coverage.violations()]
 
 
 def check_shared_services(**options: Any) -> list[CheckMessage]:

@@ -58,7 +58,7 @@ def compose(mail: ExportMail, address: str) -> EmailMultiAlternatives:
     task, kind = mail.task, KINDS[mail.task.kind]
     is_archive = mail.purpose == Purpose.ARCHIVE
     is_attached = (
-        is_archive and not archive.is_packed(task) and is_attachable(task.archive_bytes or 0)
+        is_archive and not archive.is_zipped(task) and is_attachable(task.archive_bytes or 0)
     )
     context = {
         "task": task,
@@ -68,7 +68,7 @@ def compose(mail: ExportMail, address: str) -> EmailMultiAlternatives:
         "kind": kind,
         "delivery": kind.delivery_text(task.rows_total),
     }
-    subject = str(kind.words.subject if is_archive else kind.words.failure_subject)
+    subject = str(kind.texts.subject if is_archive else kind.texts.failure_subject)
     template = f"email/export_{mail.purpose.lower()}"
     message = EmailMultiAlternatives(
         subject=settings.EMAIL_SUBJECT_PREFIX + subject,

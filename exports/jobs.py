@@ -80,7 +80,7 @@ def run_export(task_id: str, attempt: int) -> None:
     if task is None or not task.claim():
         logger.info("Export %s, attempt %d: nothing to do.", task_id, attempt)
         return
-    if not archive.has_room():
+    if not archive.has_disk_space():
         fail_disk_full(task)
         return
     try:
@@ -107,7 +107,7 @@ def build_archive(task: ExportTask) -> ExportMail | None:
 
     Return its mail, already claimed; None if the lease was lost meanwhile.
     """
-    with archive.part_file(task, delivery.is_attachable) as part:
+    with archive.open_archive_file(task, delivery.is_attachable) as part:
         with (
             Heartbeat(task.renew, get_current_job(), task.rows_total) as heartbeat,
             translation.override(task.owner_language),

@@ -84,7 +84,7 @@ def _counts_by_status() -> Iterator[Metric]:
     yield _gauge(
         "microblog_account_mails",
         "Account mails that are waiting to be sent.",
-        AccountMail.objects.waiting().count(),
+        AccountMail.objects.pending().count(),
     )
 
 

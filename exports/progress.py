@@ -22,7 +22,7 @@ def render_progress(payload: dict[str, Any]) -> dict[str, Any]:
     toast = _toast(payload, status)
     return {
         "task": payload["task"],
-        "title": str(KINDS[payload["kind"]].words.title),
+        "title": str(KINDS[payload["kind"]].texts.title),
         "url": reverse("exports:task-detail", args=[payload["task"]]),
         "active": toast is None and status != Status.CANCELLED,
         "value": percent(status, payload["rows_done"], payload["rows_total"]),
@@ -41,7 +41,7 @@ def percent(status: str, rows_done: int, rows_total: int) -> int:
 
 def render_count(rows_done: int, rows_total: int, kind: str) -> str:
     """Return "1,200 of 5,000 posts", with the unit of the archive's kind."""
-    return KINDS[kind].progress(rows_done, rows_total)
+    return KINDS[kind].progress_text(rows_done, rows_total)
 
 
 def render_minutes(minimum: int, maximum: int) -> str:
@@ -97,7 +97,7 @@ def _delivery_text(payload: dict[str, Any]) -> str:
 def _toast(payload: dict[str, Any], status: Status) -> dict[str, str] | None:
     """Return the final notification; None while the export or its mail is unfinished."""
     toast = {
-        "title": str(KINDS[payload["kind"]].words.title),
+        "title": str(KINDS[payload["kind"]].texts.title),
         "url": reverse("exports:task-detail", args=[payload["task"]]),
     }
     if status == Status.FAILED:

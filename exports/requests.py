@@ -8,8 +8,8 @@ from django.db import transaction
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from blog.models import User
 from blog.formatting import exact_time
+from blog.models import User
 
 from . import jobs
 from .archive import build as archive
@@ -44,7 +44,7 @@ class CooldownActive(RequestRejected):
     def __init__(self, last_task: ExportTask) -> None:
         self.last_task = last_task
         message = _("Your last archive is quite new. You can ask for another at %(moment)s.")
-        self.message = message % {"moment": exact(last_task.next_request_at)}
+        self.message = message % {"moment": exact_time(last_task.next_request_at)}
         super().__init__(last_task)
 
 
@@ -91,7 +91,9 @@ def create_task(
 
     `actor` is the member of staff who requests it for the owner. Raise DiskFull.
     """
-    if not archive.has_room():
+    if not archive.has_disk_space():
         logger.error("Export request rejected: less than EXPORT_MIN_FREE bytes are free.")
         raise DiskFull
-    return ExportTask.objects.request(owner.pk, kind, language, KINDS[kind].count(owner), actor)
+    return ExportTask.objects.request(
+        owner.pk, kind, language, KINDS[kind].count_rows(owner), actor
+    )

@@ -63,7 +63,7 @@ def prune() -> None:
     for step in (
         prune_rows,
         prune_unconfirmed_users,
-        sessions.remove_ended,
+        sessions.delete_expired,
         remove_orphaned_archives,
     ):
         _run_step(step)
@@ -120,7 +120,7 @@ def enqueue_due_account_mails() -> None:
     if not due.exists():
         return
     live_job_ids = _live_job_ids()
-    lost = [mail for mail in each_locked(due) if mail.job_id not in live_job_ids and mail.put_off()]
+    lost = [mail for mail in each_locked(due) if mail.job_id not in live_job_ids and mail.defer()]
     _enqueue_until_failure(account_jobs.enqueue_mail, lost)
 
 
@@ -141,7 +141,7 @@ def expire_archives() -> None:
 
 def remove_temporary_files() -> None:
     """Delete temporary files of builds that are finished, dead or superseded."""
-    for path in archive.parts_folder().glob(f"*{archive.PART_SUFFIX}"):
+    for path in archive.temporary_folder().glob(f"*{archive.TEMPORARY_SUFFIX}"):
         build = _parse_file_name(path.name)
         running = ExportTask.objects.filter(status=Status.RUNNING)
         if build is None or not running.filter(pk=build[0], attempt=build[1]).exists():

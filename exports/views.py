@@ -32,10 +32,10 @@ from .requests import CooldownActive, DiskFull, request_export, request_options
 @login_required
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def task_list(request: PersonRequest) -> HttpResponse:
+def task_list(request: AuthenticatedRequest) -> HttpResponse:
     if request.method == "POST":
-        seconds = limits.wait(request, "export")
-        return limits.too_often(request, seconds) if seconds else _create_task(request)
+        seconds = rate_limits.consume(request, "export")
+        return rate_limits.too_many_requests(request, seconds) if seconds else _create_task(request)
     request.user.notifications.filter(name__startswith="export:").mark_read()
     page = paginate(request.user.export_tasks.prefetch_related("mails"), request.GET.get("before"))
     return render(
@@ -48,14 +48,14 @@ def task_list(request: PersonRequest) -> HttpResponse:
 @login_required
 @never_cache
 @require_safe
-def task_new(request: PersonRequest, kind: str) -> HttpResponse:
+def task_new(request: AuthenticatedRequest, kind: str) -> HttpResponse:
     option = request_options(request.user).get(kind)
     if option is None:
         raise Http404
     return render(request, "exports/task_new.html", {"option": option})
 
 
-def _create_task(request: PersonRequest) -> HttpResponse:
+def _create_task(request: AuthenticatedRequest) -> HttpResponse:
     kind = request.POST.get("kind", POSTS.name)
     if kind not in KINDS:
         raise Http404
@@ -78,7 +78,7 @@ def _create_task(request: PersonRequest) -> HttpResponse:
 
 @require_POST
 @login_required(redirect_field_name=None)  # returning here by GET would be a 405
-def task_cancel(request: PersonRequest, pk: UUID) -> HttpResponse:
+def task_cancel(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     task = get_object_or_404(request.user.export_tasks, pk=pk)
     if task.cancel():
         jobs.remove_job(task.job_id)
@@ -108,7 +108,7 @@ def task_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
 @login_required
 @never_cache
 @require_GET
-def task_download(request: PersonRequest, pk: UUID) -> HttpResponseBase:
+def task_download(request: AuthenticatedRequest, pk: UUID) -> HttpResponseBase:
     return archive_response(get_object_or_404(request.user.export_tasks.downloadable(), pk=pk))
 
 
@@ -118,7 +118,7 @@ def archive_response(task: ExportTask) -> HttpResponseBase:
     Raise Http404 if the file is missing.
     """
     task.record_event(Event.DOWNLOADED)
-    name, content_type = archive.download_name(task)
+    name, content_type = archive.download_name_and_type(task)
     if settings.EXPORT_ACCEL_PREFIX:
         return _accel_response(task, name, content_type)
     if settings.EXPORT_BUCKET:

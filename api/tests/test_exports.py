@@ -69,7 +69,7 @@ def test_export_create_rejects_unknown_kind(create_export, alice):
 
 def test_export_create_is_rate_limited(create_export, settings, monkeypatch):
     settings.RATE_LIMITS = True
-    monkeypatch.setitem(limits.RATES, "export", limits.Rate(1, 9, 3600))
+    monkeypatch.setitem(rate_limits.RATES, "export", rate_limits.Rate(1, 9, 3600))
     assert [create_export().status_code for _ in range(2)] == [201, 429]
 
 

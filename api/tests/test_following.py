@@ -30,7 +30,7 @@ def test_follow_delete_is_idempotent(api_client, alice, bob):
 @pytest.mark.parametrize("name", ["nobody", "alice", "closed", "blocked"])
 def test_follow_of_unavailable_user_is_not_found(api_client, alice, make_user, name):
     make_user("closed", is_active=False)
-    Block.objects.put(make_user("blocked"), alice)
+    Block.objects.block(make_user("blocked"), alice)
     assert api_client.put(f"{FOLLOWING}{name}/").status_code == 404
     assert api_client.delete(f"{FOLLOWING}{name}/").status_code == 404
     assert not Follow.objects.exists()
@@ -60,5 +60,5 @@ def test_following_list_pages_have_constant_query_count(
 
 def test_follow_create_is_rate_limited(api_client, bob, settings, monkeypatch):
     settings.RATE_LIMITS = True
-    monkeypatch.setitem(limits.RATES, "follow", limits.Rate(1, 9, 3600))
+    monkeypatch.setitem(rate_limits.RATES, "follow", rate_limits.Rate(1, 9, 3600))
     assert [api_client.put(f"{FOLLOWING}bob/").status_code for _ in range(2)] == [200, 429]

@@ -49,7 +49,7 @@ def persistent_connection(db, settings):
 
 @pytest.fixture
 def headers(persistent_connection, alice, bob):
-    return {"Authorization": f"Bearer {ApiToken.objects.make(alice, 'Try', False)[1]}"}
+    return {"Authorization": f"Bearer {ApiToken.objects.issue(alice, 'Try', False)[1]}"}
 
 
 @schema.parametrize()

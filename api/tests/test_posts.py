@@ -124,7 +124,7 @@ def test_invisible_posts_are_not_found(api_client, alice, bob, relation):
     elif relation == "closed":
         User.objects.filter(pk=bob.pk).update(is_active=False)
     else:
-        Block.objects.put(*((alice, bob) if relation == "blocks" else (bob, alice)))
+        Block.objects.block(*((alice, bob) if relation == "blocks" else (bob, alice)))
     assert [bodies(api_client.get(path)) for path in LISTS] == [[], [], []]
     assert api_client.get(f"{POSTS}{post.pk}/").status_code == 404
 
@@ -167,7 +167,7 @@ def test_single_post_query_counts(api_client, alice, django_assert_num_queries):
 
 
 def test_post_edit_is_rate_limited(api_client, alice, monkeypatch):
-    monkeypatch.setitem(limits.RATES, "post", limits.Rate(1, 9, 3600))
+    monkeypatch.setitem(rate_limits.RATES, "post", rate_limits.Rate(1, 9, 3600))
     post = baker.make(Post, author=alice)
     statuses = [
         send(api_client, "patch", f"{POSTS}{post.pk}/", {"body": body}).status_code

@@ -118,7 +118,7 @@ def test_schema_errors_name_their_fields(api_client, body, field, message):
 
 def test_rate_limit_sets_retry_after(api_client, alice, settings, monkeypatch):
     settings.RATE_LIMITS = True
-    monkeypatch.setitem(limits.RATES, "api", limits.Rate(2, 9, 3600))
+    monkeypatch.setitem(rate_limits.RATES, "api", rate_limits.Rate(2, 9, 3600))
     assert [api_client.get(PROFILE).status_code for _ in range(2)] == [200, 200]
     response = api_client.get(PROFILE)
     assert_problem(response, 429, title="Too often")
@@ -127,7 +127,7 @@ def test_rate_limit_sets_retry_after(api_client, alice, settings, monkeypatch):
 
 def test_invalid_tokens_are_rate_limited_by_address(client, settings, monkeypatch):
     settings.RATE_LIMITS = True
-    monkeypatch.setitem(limits.RATES, "api", limits.Rate(9, 2, 3600))
+    monkeypatch.setitem(rate_limits.RATES, "api", rate_limits.Rate(9, 2, 3600))
     statuses = [
         client.get(PROFILE, headers={"authorization": f"Bearer mb_{n}"}).status_code
         for n in range(3)

@@ -104,7 +104,7 @@ def test_invalid_token_name_is_rejected(careful, name):
 
 
 def test_number_of_tokens_is_limited(careful, alice, monkeypatch):
-    monkeypatch.setattr(token, "MOST_TOKENS", 2)
+    monkeypatch.setattr(token, "MAX_TOKENS", 2)
     assert [create_token(careful).status_code for _ in range(3)] == [302, 302, 422]
     assert alice.api_tokens.count() == 2
 

@@ -14,10 +14,9 @@ from ninja.responses import Status
 from api.auth import enforce_rate_limit
 from api.problems import ApiError
 from api.schemas import Before, ExportIn, ExportOut, ExportPage, absolute_url, problem_responses
-from blog.http import PersonRequest
+from blog.http import AuthenticatedRequest
 from blog.pagination import paginate
-from exports import jobs
-from exports import requests as asking
+from exports import jobs, requests
 from exports.archive.kinds import KINDS
 from exports.models import ExportTask
 from exports.views import archive_response
@@ -30,7 +29,7 @@ router = Router(tags=[gettext_noop("Exports")])
     summary=gettext_noop("Your exports, newest first"),
     response={200: ExportPage, **problem_responses(404)},
 )
-def export_list(request: PersonRequest, before: Before = None) -> ExportPage:
+def export_list(request: AuthenticatedRequest, before: Before = None) -> ExportPage:
     return ExportPage.from_page(
         request, paginate(request.user.export_tasks.prefetch_related("mails"), before)
     )
@@ -50,12 +49,12 @@ def export_create(
         raise ApiError(422, errors=[("kind", _("There is no such kind of archive."))])
     enforce_rate_limit(request, "export")
     try:
-        task, is_new = asking.ask(request.user, data.kind)
-    except asking.Cooling as error:
-        seconds = math.ceil((error.last.next_request_at - timezone.now()).total_seconds())
-        raise ApiError(429, error.words, headers={"Retry-After": str(max(1, seconds))}) from error
-    except asking.NoRoom as error:
-        raise ApiError(503, error.words) from error
+        task, is_new = requests.request_export(request.user, data.kind)
+    except requests.CooldownActive as error:
+        seconds = math.ceil((error.last_task.next_request_at - timezone.now()).total_seconds())
+        raise ApiError(429, error.message, headers={"Retry-After": str(max(1, seconds))}) from error
+    except requests.DiskFull as error:
+        raise ApiError(503, error.message) from error
     response["Location"] = absolute_url(reverse("api-1:export_detail", args=[task.pk]))
     return Status(201 if is_new else 200, _export_out(task))
 
@@ -65,7 +64,7 @@ def export_create(
     summary=gettext_noop("How an export stands"),
     response={200: ExportOut, **problem_responses(404)},
 )
-def export_detail(request: PersonRequest, pk: UUID) -> ExportOut:
+def export_detail(request: AuthenticatedRequest, pk: UUID) -> ExportOut:
     return _export_out(get_object_or_404(request.user.export_tasks, pk=pk))
 
 
@@ -78,7 +77,7 @@ def export_cancel(request: AuthenticatedRequest, pk: UUID) -> ExportOut:
     task = get_object_or_404(request.user.export_tasks, pk=pk)
     if not task.cancel():
         raise ApiError(409, _("Too late to cancel: it has ended already."))
-    jobs.withdraw(task.job_id)
+    jobs.remove_job(task.job_id)
     return _export_out(task)
 
 
@@ -95,10 +94,10 @@ def export_cancel(request: AuthenticatedRequest, pk: UUID) -> ExportOut:
         }
     },
 )
-def export_download(request: PersonRequest, pk: UUID) -> HttpResponseBase:
+def export_download(request: AuthenticatedRequest, pk: UUID) -> HttpResponseBase:
     return archive_response(get_object_or_404(request.user.export_tasks.downloadable(), pk=pk))
 
 
 def _export_out(task: ExportTask) -> ExportOut:
     # The last payload sent also has the queue position.
-    return ExportOut.from_task(task, task.told() if task.is_unfinished else task.facts())
+    return ExportOut.from_task(task, task.last_payload() if task.is_unfinished else task.payload())

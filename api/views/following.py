@@ -5,8 +5,7 @@ from ninja.responses import Status
 
 from api.auth import enforce_rate_limit
 from api.schemas import Before, FollowPage, PersonOut, problem_responses
-from blog import deeds
-from blog.http import PersonRequest
+from blog.http import AuthenticatedRequest
 from blog.models import Follow, User, unblocked
 from blog.pagination import paginate
 
@@ -29,9 +28,9 @@ def following_list(request: AuthenticatedRequest, before: Before = None) -> Foll
     summary=_("Follow somebody; doing so again changes nothing"),
     response={200: PersonOut, **problem_responses(403, 404)},
 )
-def follow_create(request: PersonRequest, username: str) -> PersonOut:
+def follow_create(request: AuthenticatedRequest, username: str) -> PersonOut:
     user = _get_followable_user(request, username)
-    deeds.follow(request.user, user)
+    Follow.objects.follow(request.user, user)
     return PersonOut.from_user(user)
 
 
@@ -40,12 +39,12 @@ def follow_create(request: PersonRequest, username: str) -> PersonOut:
     summary=_("Follow somebody no more; doing so again changes nothing"),
     response={204: None, **problem_responses(403, 404)},
 )
-def follow_delete(request: PersonRequest, username: str) -> Status[None]:
-    deeds.unfollow(request.user, _get_followable_user(request, username))
+def follow_delete(request: AuthenticatedRequest, username: str) -> Status[None]:
+    Follow.objects.unfollow(request.user, _get_followable_user(request, username))
     return Status(204, None)
 
 
-def _get_followable_user(request: PersonRequest, username: str) -> User:
+def _get_followable_user(request: AuthenticatedRequest, username: str) -> User:
     """Return a user the requester may follow, and count the request as on the pages."""
     enforce_rate_limit(request, "follow")
     others = User.objects.visible_to(request.user).exclude(pk=request.user.pk)

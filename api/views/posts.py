@@ -8,7 +8,6 @@ from ninja.responses import Status
 from api.auth import enforce_rate_limit
 from api.problems import require_valid
 from api.schemas import Before, PostIn, PostOut, PostPage, absolute_url, problem_responses
-from blog import deeds
 from blog.forms import PostEditForm, PostForm
 from blog.http import AuthenticatedRequest
 from blog.models import Post
@@ -32,11 +31,13 @@ def post_list(request: AuthenticatedRequest, before: Before = None) -> PostPage:
     summary=_("Write a post"),
     response={201: PostOut, **problem_responses(400, 403, 422)},
 )
-def post_create(request: AuthenticatedRequest, data: PostIn, response: HttpResponse) -> Status[PostOut]:
+def post_create(
+    request: AuthenticatedRequest, data: PostIn, response: HttpResponse
+) -> Status[PostOut]:
     form = PostForm(data.dict(), instance=Post(author=request.user))
     require_valid(form)
     enforce_rate_limit(request, "post")
-    post = deeds.publish(form)
+    post = form.save()
     response["Location"] = absolute_url(reverse("api-1:post_detail", args=[post.pk]))
     return Status(201, PostOut.from_post(post))
 
@@ -44,7 +45,7 @@ def post_create(request: AuthenticatedRequest, data: PostIn, response: HttpRespo
 @router.get(
     "/posts/{int:pk}/", summary=_("One post"), response={200: PostOut, **problem_responses(404)}
 )
-def post_detail(request: PersonRequest, pk: int) -> PostOut:
+def post_detail(request: AuthenticatedRequest, pk: int) -> PostOut:
     posts = Post.objects.visible_to(request.user).select_related("author")
     return PostOut.from_post(get_object_or_404(posts, pk=pk))
 
@@ -59,7 +60,7 @@ def post_edit(request: AuthenticatedRequest, pk: int, data: PostIn) -> PostOut:
     form = PostEditForm(data.dict(), instance=post)
     require_valid(form)
     enforce_rate_limit(request, "post")  # each edit may mention and notify other users
-    return PostOut.from_post(deeds.publish(form))
+    return PostOut.from_post(form.save())
 
 
 @router.delete(
@@ -78,8 +79,8 @@ def post_delete(request: AuthenticatedRequest, pk: int) -> Status[None]:
     response={200: PostPage, **problem_responses(404)},
 )
 def timeline(request: AuthenticatedRequest, before: Before = None) -> PostPage:
-    posts = Post.objects.followed_by(request.user, before).select_related("author")
-    return PostPage.from_page(request, first_page(posts, before))
+    posts = Post.objects.timeline_of(request.user, before).select_related("author")
+    return PostPage.from_page(request, build_page(posts, before))
 
 
 @router.get(
@@ -88,5 +89,5 @@ def timeline(request: AuthenticatedRequest, before: Before = None) -> PostPage:
     response={200: PostPage, **problem_responses(404)},
 )
 def explore(request: AuthenticatedRequest, before: Before = None) -> PostPage:
-    posts = Post.objects.offered_to(request.user).select_related("author")
+    posts = Post.objects.suggested_to(request.user).select_related("author")
     return PostPage.from_page(request, paginate(posts, before))

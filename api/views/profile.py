@@ -14,8 +14,8 @@ router = Router(tags=[_("Profile")])
 @router.get(
     "/profile/", summary=_("Your profile"), response={200: ProfileOut, **problem_responses()}
 )
-def profile_detail(request: PersonRequest) -> ProfileOut:
-    return ProfileOut.from_profile(User.objects.described(request.user).get(pk=request.user.pk))
+def profile_detail(request: AuthenticatedRequest) -> ProfileOut:
+    return ProfileOut.from_profile(User.objects.with_profile(request.user).get(pk=request.user.pk))
 
 
 @router.patch(

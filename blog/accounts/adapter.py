@@ -49,7 +49,7 @@ class AccountBackend(AuthenticationBackend):  # type: ignore[misc]
 
     def get_user(self, user_id: int) -> User | None:
         """Fetch the user and their unread counts in one query."""
-        user = User.objects.signed_in(user_id)
+        user = User.objects.find_with_badges(user_id)
         return user if user and self.user_can_authenticate(user) else None
 
 

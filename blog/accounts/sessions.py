@@ -40,7 +40,7 @@ class SessionLimitMiddleware:
         if request.user.is_authenticated and is_expired(request.session):
             logout(request)
         response = self.get_response(request)
-        if is_here(request):
+        if is_user_activity(request):
             touch_session(request)
         return response
 

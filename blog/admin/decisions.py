@@ -13,8 +13,8 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from .. import moderation
-from ..forms import HideForm
-from ..http import PersonRequest
+from ..forms import HidePostForm
+from ..http import AuthenticatedRequest
 from ..models import Post, User
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class ModeratedAdmin(admin.ModelAdmin[Any]):
         ]
         return super().render_change_form(request, context, *args, **kwargs)
 
-    def decide(self, request: PersonRequest, pk: int, decision: str) -> HttpResponse:
+    def decide(self, request: AuthenticatedRequest, pk: int, decision: str) -> HttpResponse:
         """Ask for confirmation on GET, perform the decision on POST.
 
         Show a warning instead if the decision is no longer available.
@@ -155,7 +155,7 @@ HIDE = Decision(
     success_message=_("The post is hidden."),
     perform=hide_post,
     is_available=is_existing_post,
-    form=HideForm,
+    form=HidePostForm,
     initial=current_reason,
 )
 
@@ -165,7 +165,7 @@ def deactivate_user(user: User, staff: User, form_data: dict[str, Any]) -> None:
 
 
 def can_be_deactivated(user: User, staff: User) -> bool:
-    return user.is_active and moderation.may_close(user, staff)
+    return user.is_active and moderation.can_deactivate(user, staff)
 
 
 DEACTIVATE = Decision(

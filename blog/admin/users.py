@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from .. import moderation
 from ..accounts.allauth_internals import delete_and_cleanup
 from ..accounts.deletion import delete_account
-from ..forms import PersonChangeForm, PersonCreationForm
+from ..forms import UserAdminChangeForm, UserAdminCreationForm
 from ..models import Follow, User
 from .decisions import DEACTIVATE, Decision, ModeratedAdmin
 
@@ -26,7 +26,7 @@ def reactivate_user(user: User, staff: User, form_data: dict[str, Any]) -> None:
 
 
 def can_be_reactivated(user: User, staff: User) -> bool:
-    return not user.is_active and moderation.may_close(user, staff)
+    return not user.is_active and moderation.can_deactivate(user, staff)
 
 
 REACTIVATE = Decision(
@@ -41,8 +41,8 @@ REACTIVATE = Decision(
 @admin.register(User)
 class UserAdmin(ModeratedAdmin, auth_admin.UserAdmin[User]):
     decisions = {"deactivate": DEACTIVATE, "reactivate": REACTIVATE}
-    form = PersonChangeForm
-    add_form = PersonCreationForm
+    form = UserAdminChangeForm
+    add_form = UserAdminCreationForm
     list_display = ["username", "email", "is_active", "is_staff", "date_joined", "last_seen_at"]
     list_filter = ["is_active", "is_staff", "is_superuser", "groups"]
     search_fields = ["username", "email"]

@@ -69,7 +69,7 @@ class Conversation(models.Model):
         """
         with transaction.atomic():
             participants = list(self.participants.select_for_update().order_by("pk"))
-            if after and rows_since(self.messages.filter(sender=sender, body=body), after).exists():
+            if after and newer_rows(self.messages.filter(sender=sender, body=body), after).exists():
                 return None
             message = Message.objects.create(
                 conversation=self,

@@ -49,7 +49,7 @@ class PostQuerySet(models.QuerySet["Post"]):
 
         The posts are those of the user and of the users they follow.
         """
-        sql, params = timeline.build_query(user.pk, read_cursor(before, Post), size + 1)
+        sql, params = timeline.build_query(user.pk, parse_cursor(before, Post), size + 1)
         return self.filter(pk__in=RawSQL(sql, params)).newest_first()  # noqa: S611 - bound params
 
     def newest_first(self) -> PostQuerySet:

@@ -9,8 +9,9 @@ from django.template import Context, RequestContext
 from django.utils.html import escape
 from django.utils.safestring import SafeString
 
-from blog import badges, formatting
+from blog import formatting
 from blog.linkify import linkify
+from blog.notifications import unread_counts
 from blog.pagination import format_cursor
 from blog.paths import path_to
 from blog.search.query import SearchQuery
@@ -42,6 +43,6 @@ def cursor(row: Model) -> str:
 @register.inclusion_tag("blog/_unread_badge.html", takes_context=True)
 def unread_badge(context: RequestContext, name: str) -> dict[str, Any]:
     """Show the number of unread "messages" or "notifications", which notifications.js updates."""
-    count = badges.unread(context["request"].user)[name]
+    count = unread_counts(context["request"].user)[name]
     label = f"{MAX_BADGE_COUNT}+" if count > MAX_BADGE_COUNT else count
     return {"name": name, "count": count, "label": label}

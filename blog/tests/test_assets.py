@@ -22,7 +22,8 @@ def integrity(content):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    "path", ["/", "/accounts/login/", "/explore/", "/messages/", "/messages/@bob/", "/admin/diagnosis/"]
+    "path",
+    ["/", "/accounts/login/", "/explore/", "/messages/", "/messages/@bob/", "/admin/diagnosis/"],
 )
 def test_asset_tags_have_hashes_of_served_files(client, staff, bob, path):
     if path not in ("/", "/accounts/login/"):

@@ -8,7 +8,7 @@ from django.utils import timezone
 from blog import rate_limits
 from blog.accounts.deletion import delete_account
 from blog.models import MAX_MESSAGE_LENGTH, Block, Conversation, Message, Notification, User
-from blog.pagination import PAGE_SIZE, cursor_of, rows_after
+from blog.pagination import PAGE_SIZE, format_cursor, older_rows
 from blog.rate_limits import Rate
 from conftest import PASSWORD
 
@@ -136,7 +136,7 @@ def test_rate_limited_message_text_is_kept(write, settings, monkeypatch):
 
 def test_repeated_submission_creates_one_message(as_alice, write):
     for body in ("hello", "hello again"):
-        after = as_alice.get(URL).context["newest"]
+        after = as_alice.get(URL).context["newest_cursor"]
         assert [write(body, after=after).status_code for _ in range(2)] == [302, 302]
     assert list(Message.objects.values_list("body", flat=True)) == ["hello", "hello again"]
 
@@ -148,7 +148,7 @@ def test_same_text_may_be_sent_again_later(as_alice, write):
 
 
 def test_same_text_by_other_is_no_repetition(as_alice, write, alice, bob, say):
-    after = as_alice.get(URL).context["newest"]
+    after = as_alice.get(URL).context["newest_cursor"]
     say(bob, alice, "snap")
     write("snap", after=after)
     assert Message.objects.count() == 2
@@ -199,7 +199,7 @@ def test_opening_conversation_marks_nothing_read(as_alice, alice, bob, say, meth
 
 
 def test_mark_read_button_appears_when_unread(as_alice, alice, bob, say):
-    form = r'action="/messages/@bob/read/" data-read hidden'
+    form = r'action="/messages/@bob/read/" data-mark-read hidden'
     say(bob, alice)
     assert not re.search(form, as_alice.get(URL).content.decode())
     Message.objects.update(read_at=timezone.now())
@@ -283,7 +283,7 @@ def test_delete_page_warns_about_conversations(as_alice):
 
 
 def test_message_by_script_returns_only_new_messages(as_alice, alice, bob, say):
-    after = cursor_of(say(alice, bob, "old"))
+    after = format_cursor(say(alice, bob, "old"))
     say(bob, alice, "meanwhile")
     response = as_alice.post(URL, {"body": "new", "after": after}, headers={"x-fragment": "true"})
     assert response.status_code == 201
@@ -310,9 +310,9 @@ def test_conversation_page_uses_index(alice, bob, say, is_first):
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
-    before = None if is_first else cursor_of(messages[-1])
+    before = None if is_first else format_cursor(messages[-1])
     rows = Message.objects.filter(conversation=messages[0].conversation)
-    plan = rows_after(rows, before)[: PAGE_SIZE + 1].explain()
+    plan = older_rows(rows, before)[: PAGE_SIZE + 1].explain()
     assert "blog_message_pages" in plan
     assert "Sort" not in plan
     assert "TEMP B-TREE" not in plan

@@ -111,7 +111,7 @@ def test_conversation_list_uses_indexes(alice, make_users, say):
             for plan in ("seqscan", "bitmapscan", "sort"):
                 cursor.execute(f"SET LOCAL enable_{plan} = off")
     participants = alice.conversations.listed_for(alice).select_related("other")
-    page = paginate(participants, None, by="last_message_at")
+    page = paginate(participants, None, order_by="last_message_at")
     plan = participants.order_by("-last_message_at", "-pk")[: PAGE_SIZE + 1].explain()
     assert "blog_participant_list" in plan
     assert "blog_message_unread" in plan

@@ -5,7 +5,7 @@ from django.db import connection
 from django.utils import timezone
 
 from blog.models import Block, Message
-from blog.pagination import BEGINNING, format_cursor, parse_cursor, newer_rows
+from blog.pagination import BEGINNING, format_cursor, newer_rows, parse_cursor
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("bob")]
 NEWS = "/messages/@bob/news/"
@@ -17,7 +17,7 @@ def shown(response):
 
 
 def test_conversation_news_returns_messages_after_cursor(as_alice, alice, bob, say):
-    after = cursor_of(say(bob, alice, "one"))
+    after = format_cursor(say(bob, alice, "one"))
     say(alice, bob, "two")
     say(bob, alice, "three")
     response = as_alice.get(NEWS, {"after": after})
@@ -105,7 +105,7 @@ def test_mark_read_covers_only_shown_messages(as_alice, alice, bob, say):
 
 
 def test_marking_read_twice_keeps_first_time(as_alice, alice, bob, say):
-    until = cursor_of(say(bob, alice))
+    until = format_cursor(say(bob, alice))
     then = timezone.now()
     Message.objects.update(read_at=then)
     as_alice.post(READ, {"until": until})
@@ -113,14 +113,14 @@ def test_marking_read_twice_keeps_first_time(as_alice, alice, bob, say):
 
 
 def test_mark_read_by_script_returns_no_content(as_alice, alice, bob, say):
-    until = cursor_of(say(bob, alice))
+    until = format_cursor(say(bob, alice))
     response = as_alice.post(READ, {"until": until}, headers={"x-fragment": "true"})
     assert response.status_code == 204
     assert not Message.objects.unread().exists()
 
 
 def test_mark_read_by_stranger_changes_nothing(client, alice, bob, make_user, say):
-    until = cursor_of(say(bob, alice))
+    until = format_cursor(say(bob, alice))
     client.force_login(make_user("carol"))
     client.post(READ, {"until": until})
     client.post("/messages/@alice/read/", {"until": until})

@@ -117,7 +117,7 @@ def test_feed_ignores_session_and_query_count_is_fixed(
     for author in (alice, bob):
         baker.make(Post, author=author, body="for @alice", _quantity=5)
     visitors_feed = client.get("/explore/feed/")
-    Block.objects.put(bob, alice)
+    Block.objects.block(bob, alice)
     client.force_login(alice)
     with django_assert_num_queries(2):
         assert client.get("/explore/feed/").content == visitors_feed.content

@@ -85,9 +85,9 @@ def test_hidden_post_mention_is_listed_for_author(as_alice, alice, bob):
 
 
 def test_mark_read_button_appears_when_unread(as_alice, alice, follow_notification):
-    assert "data-read>" in as_alice.get(URL).content.decode()
+    assert "data-mark-read>" in as_alice.get(URL).content.decode()
     mark_read_button(as_alice)()
-    assert "data-read hidden>" in as_alice.get(URL).content.decode()
+    assert "data-mark-read hidden>" in as_alice.get(URL).content.decode()
 
 
 def test_navigation_shows_unread_notification_count(as_alice, alice, follow_notification):
@@ -141,7 +141,7 @@ def test_notification_list_uses_index(alice, follow_notification):
             for plan in ("seqscan", "bitmapscan", "sort"):
                 cursor.execute(f"SET LOCAL enable_{plan} = off")
     rows = alice.notifications.listed().visible_to(alice).select_related("actor")
-    plan = rows_after(rows, f"{2**50}-1", by="updated_at")[:21].explain()
+    plan = older_rows(rows, f"{2**50}-1", order_by="updated_at")[:21].explain()
     assert "blog_notification_recent" in plan
     assert "Seq Scan" not in plan
     assert not re.search(r"\bSORT\b|TEMP B-TREE|SCAN blog_notification", plan, re.IGNORECASE)

@@ -6,7 +6,7 @@ from django.utils import timezone
 from model_bakery import baker
 
 from blog.forms import DUPLICATE_WINDOW, PostForm
-from blog.models import POST_LENGTH, Post
+from blog.models import MAX_POST_LENGTH, Post
 
 pytestmark = pytest.mark.django_db
 
@@ -41,9 +41,9 @@ def test_line_breaks_are_normalized(create_post):
 
 @pytest.mark.parametrize("character", ["a", "é", "字", "🌊"])
 def test_post_limit_is_280_code_points(create_post, character):
-    assert create_post(character * POST_LENGTH).status_code == 302
-    assert create_post(character * (POST_LENGTH + 1)).status_code == 422
-    assert Post.objects.get().body == character * POST_LENGTH
+    assert create_post(character * MAX_POST_LENGTH).status_code == 302
+    assert create_post(character * (MAX_POST_LENGTH + 1)).status_code == 422
+    assert Post.objects.get().body == character * MAX_POST_LENGTH
 
 
 def test_crlf_counts_as_one_character(create_post):

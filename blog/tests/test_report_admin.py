@@ -78,7 +78,7 @@ def test_report_list_counts_reports_of_same_subject(as_moderator, report, make_u
     baker.make(Report, reporter=make_user("carol"), person=bob, post=post, excerpt="x")
     baker.make(Report, reporter=make_user("dora"), person=bob, excerpt="")
     row = as_moderator.get(REPORTS).context["cl"].result_list[0]
-    assert (row.posts_reports, row.persons_reports) == (2, 3)
+    assert (row.post_report_count, row.user_report_count) == (2, 3)
 
 
 def test_report_list_makes_constant_queries(as_moderator, report, django_assert_num_queries):

@@ -104,7 +104,7 @@ def test_report_comment_counts_emoji_as_one(as_alice, url):
 
 
 def test_rate_limited_report_keeps_text(as_alice, url, monkeypatch):
-    monkeypatch.setitem(limits.RATES, "report", Rate(0, 9, 3600))
+    monkeypatch.setitem(rate_limits.RATES, "report", Rate(0, 9, 3600))
     response = as_alice.post(url, {"reason": "SPAM", "comment": "what I typed"})
     assert response.status_code == 429
     assert int(response["Retry-After"]) > 0

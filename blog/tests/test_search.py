@@ -120,7 +120,7 @@ def test_invisible_users_are_not_found(client, alice, bob, cause):
     if cause == "closed":
         User.objects.filter(pk=bob.pk).update(is_active=False)
     else:
-        Block.objects.put(*((alice, bob) if cause == "blocks" else (bob, alice)))
+        Block.objects.block(*((alice, bob) if cause == "blocks" else (bob, alice)))
     page = client.get(URL, query).content.decode()
     assert 'href="/@bob/"' not in page
     assert "Nobody is called" in page
@@ -174,7 +174,7 @@ def test_invisible_posts_are_not_found(client, alice, bob, create_posts, cause):
     client.force_login(alice)
     assert "<mark>train</mark>" in client.get(URL, {"q": "train"}).content.decode()
     if cause == "blocked":
-        Block.objects.put(bob, alice)
+        Block.objects.block(bob, alice)
     elif cause == "muted":
         Mute.objects.create(muter=alice, muted=bob)
     elif cause == "hidden":

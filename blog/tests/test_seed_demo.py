@@ -111,7 +111,7 @@ def test_generated_posts_are_valid_and_include_edge_cases() -> None:
         demo.generate_posts("demo", demo.EDGE_CASE_INTERVAL * len(demo.EDGE_CASES), seed=1)
     )
     assert {post.body for post in posts} >= set(demo.EDGE_CASES)
-    assert all(0 < len(post.body) <= POST_LENGTH and "\0" not in post.body for post in posts)
+    assert all(0 < len(post.body) <= MAX_POST_LENGTH and "\0" not in post.body for post in posts)
 
 
 def test_generated_timestamps_are_ordered_with_mixed_precision() -> None:

@@ -6,7 +6,7 @@ from django.db import connection
 from model_bakery import baker
 
 from blog.models import Follow, Post, User, timeline
-from blog.pagination import format_cursor, build_page
+from blog.pagination import build_page, format_cursor
 
 pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 11, 23, 12, 0, 0, 123456, tzinfo=UTC)
@@ -32,7 +32,7 @@ def posts_at(minutes):
 def read_all_pages(user, size):
     items, before = [], None
     while True:
-        page = first_page(Post.objects.timeline_of(user, before, size), before, size)
+        page = build_page(Post.objects.timeline_of(user, before, size), before, size)
         items += page.items
         if page.older is None:
             return items
@@ -76,7 +76,7 @@ def test_timeline_uses_indexes(alice, authors, crowd, is_first):
             # The tables are small, so PostgreSQL would prefer to read them whole.
             cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
             cursor.execute("ANALYZE blog_post, blog_follow")
-    before = None if is_first else cursor_of(posts[50])
+    before = None if is_first else format_cursor(posts[50])
     plan = Post.objects.timeline_of(alice, before).select_related("author")[:21].explain()
     scan = (
         "USING INDEX blog_post_newest"

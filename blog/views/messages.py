@@ -11,11 +11,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from .. import drafts, news, rate_limits
+from .. import drafts, rate_limits
 from ..forms import MessageForm
 from ..http import AuthenticatedRequest, is_fragment_request
 from ..linkify import attach_mentions
 from ..models import Conversation, Message, Participant, User
+from ..notifications import notify_message
 from ..pagination import (
     BEGINNING,
     PAGE_SIZE,
@@ -32,7 +33,7 @@ from ..pagination import (
 def conversation_list(request: AuthenticatedRequest) -> HttpResponse:
     participants = request.user.conversations.listed_for(request.user).select_related("other")
     page = paginate(participants, request.GET.get("before"), order_by="last_message_at")
-    last_messages = Message.objects.last_of(page.items)
+    last_messages = Message.objects.last_by_conversation(page.items)
     context = {
         "page": page,
         "conversations": [
@@ -74,10 +75,12 @@ def conversation_detail(request: AuthenticatedRequest, username: str) -> HttpRes
 
 def _send_message(participant: Participant, body: str, after: Cursor | None) -> Conversation:
     with transaction.atomic():
-        conversation = Conversation.objects.between(participant.person, participant.other)
-        message = conversation.say(participant.person, participant.other, body, after)
+        conversation = Conversation.objects.get_or_create_between(
+            participant.person, participant.other
+        )
+        message = conversation.add_message(participant.person, participant.other, body, after)
         if message:
-            news.wrote(message)
+            notify_message(message)
         if after and participant.pk:
             participant.mark_read(after)  # the sender's page showed messages up to here
     return conversation

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_POST, require_safe
 
-from .. import badges, notifications
+from .. import notifications
 from ..http import AuthenticatedRequest, is_fragment_request
 from ..models import Notification
 from ..pagination import EPOCH, paginate
@@ -24,7 +24,7 @@ POLL_OVERLAP = timedelta(seconds=2)
 @cache_control(no_store=True)
 def notification_list(request: AuthenticatedRequest) -> HttpResponse:
     # Viewing marks nothing as read: the page's script or button does, with a POST.
-    rows = request.user.notifications.news().visible_to(request.user).select_related("actor")
+    rows = request.user.notifications.listed().visible_to(request.user).select_related("actor")
     page = paginate(rows, request.GET.get("before"), order_by="updated_at")
     toasts = [
         (row, notifications.render(row.name, row.payload)["toast"])
@@ -53,7 +53,7 @@ def notification_read(request: AuthenticatedRequest) -> HttpResponse:
         until = _parse_moment(request.POST.get("until", ""))
     except (ValueError, OverflowError) as error:
         raise Http404("invalid time") from error
-    request.user.notifications.news().filter(updated_at__lte=until).mark_read()
+    request.user.notifications.listed().filter(updated_at__lte=until).mark_read()
     return (
         HttpResponse(status=204) if is_fragment_request(request) else redirect("notification-list")
     )
@@ -73,11 +73,11 @@ def notification_poll(request: HttpRequest) -> JsonResponse:
     except (ValueError, OverflowError):
         message = _("“since” must be a time with its zone, such as 2026-11-23T10:00:00Z.")
         return JsonResponse({"error": message}, status=400)
-    rows = Notification.objects.told(request.user, since - POLL_OVERLAP)
+    rows = Notification.objects.changed_since(request.user, since - POLL_OVERLAP)
     return JsonResponse(
         {
             "since": _format_moment(max([since, *(row.updated_at for row in rows)])),
-            "unread": badges.unread(request.user),
+            "unread": notifications.unread_counts(request.user),
             "notifications": [_as_json(row) for row in rows if _is_known(row)],
         }
     )

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from .. import deeds, drafts, rate_limits
+from .. import drafts, rate_limits
 from ..forms import PostEditForm, PostForm
 from ..http import AuthenticatedRequest, is_fragment_request
 from ..linkify import attach_mentions
@@ -25,7 +25,7 @@ def home(request: HttpRequest) -> HttpResponse:
 def _render_home(request: HttpRequest, form: PostForm, status: int = 200) -> HttpResponse:
     before = request.GET.get("before")
     if request.user.is_authenticated:
-        posts = Post.objects.followed_by(request.user, before).select_related("author")
+        posts = Post.objects.timeline_of(request.user, before).select_related("author")
         page = build_page(posts, before)
         attach_mentions(page.items, request.user)
     else:
@@ -35,14 +35,14 @@ def _render_home(request: HttpRequest, form: PostForm, status: int = 200) -> Htt
 
 def paginate_posts(request: HttpRequest, posts: PostQuerySet) -> Page[Post]:
     """Return the requested page of posts, with all that `blog/_post.html` shows."""
-    page = paginate(posts.described(request.user), request.GET.get("before"))
+    page = paginate(posts.with_author(request.user), request.GET.get("before"))
     attach_mentions(page.items, request.user)
     return page
 
 
 @require_safe
 def explore(request: HttpRequest) -> HttpResponse:
-    page = paginate_posts(request, Post.objects.offered_to(request.user))
+    page = paginate_posts(request, Post.objects.suggested_to(request.user))
     return render(request, "blog/explore.html", {"page": page})
 
 
@@ -55,7 +55,7 @@ def post_create(request: AuthenticatedRequest) -> HttpResponse:
     if seconds := rate_limits.consume(request, "post"):
         form.add_error("body", rate_limits.error_message(seconds))
         return rate_limits.with_retry_after(_render_home(request, form, status=429), seconds)
-    post = deeds.publish(form)
+    post = form.save()
     if is_fragment_request(request):
         attach_mentions([post], request.user)
         return render(request, "blog/_post.html", {"post": post}, status=201)
@@ -65,7 +65,7 @@ def post_create(request: AuthenticatedRequest) -> HttpResponse:
 
 @require_safe
 def post_detail(request: HttpRequest, pk: int) -> HttpResponse:
-    post = get_object_or_404(Post.objects.visible_to(request.user).described(request.user), pk=pk)
+    post = get_object_or_404(Post.objects.visible_to(request.user).with_author(request.user), pk=pk)
     attach_mentions([post], request.user)
     return render(request, "blog/post_detail.html", {"post": post})
 
@@ -85,7 +85,7 @@ def post_edit(request: AuthenticatedRequest, pk: int) -> HttpResponse:
         form.add_error("body", rate_limits.error_message(seconds))
         response = _render_edit_form(request, post, form, status=429)
         return rate_limits.with_retry_after(response, seconds)
-    deeds.publish(form)
+    form.save()
     messages.success(request, _("Your post is changed."))
     return redirect(post)
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from .. import avatars, deeds, drafts
+from .. import avatars, drafts
 from ..forms import ProfileForm
 from ..http import AuthenticatedRequest, is_fragment_request, safe_next_url
 from ..models import Block, Follow, User, unblocked
@@ -24,7 +24,7 @@ from .posts import paginate_posts
 
 @require_safe
 def profile(request: HttpRequest, username: str) -> HttpResponse:
-    person = User.objects.shown(request.user, username)
+    person = User.objects.find_profile(request.user, username)
     if person is None:
         return _blocked_profile(request, username)
     if person.username != username:
@@ -43,7 +43,7 @@ def _blocked_profile(request: HttpRequest, username: str) -> HttpResponse:
 
 
 def _get_profile_or_404(request: HttpRequest, username: str) -> User:
-    person = User.objects.shown(request.user, username)
+    person = User.objects.find_profile(request.user, username)
     if person is None:
         raise Http404
     return person
@@ -115,13 +115,13 @@ def _render_user_list(
 @require_POST
 @rate_limited("follow")
 def follow_create(request: HttpRequest, username: str) -> HttpResponse:
-    return _change_follow(request, username, deeds.follow)
+    return _change_follow(request, username, Follow.objects.follow)
 
 
 @require_POST
 @rate_limited("follow")
 def follow_delete(request: HttpRequest, username: str) -> HttpResponse:
-    return _change_follow(request, username, deeds.unfollow)
+    return _change_follow(request, username, Follow.objects.unfollow)
 
 
 def _change_follow(

@@ -28,7 +28,7 @@ def user_report(request: AuthenticatedRequest, username: str) -> HttpResponse:
 @drafts.login_required_with_draft("reason", "comment", redirect_back=True)
 def post_report(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     posts = Post.objects.visible_to(request.user).exclude(author=request.user)
-    post = get_object_or_404(posts.described(request.user), pk=pk)
+    post = get_object_or_404(posts.with_author(request.user), pk=pk)
     return _report_create(request, post.author, post)
 
 
@@ -43,7 +43,9 @@ def _report_create(request: AuthenticatedRequest, person: User, post: Post | Non
         form.add_error(None, rate_limits.error_message(seconds))
         response = _render_form(request, form, person, post, status=429)
         return rate_limits.with_retry_after(response, seconds)
-    report, is_new = Report.objects.put(request.user, person, post, **form.cleaned_data)
+    report, is_new = Report.objects.get_or_create_open(
+        request.user, person, post, **form.cleaned_data
+    )
     if not is_new:
         messages.info(request, _("You have reported this already."))
     return redirect(report)

@@ -31,9 +31,9 @@ def search(request: HttpRequest) -> HttpResponse:
 
 
 def _find_posts(request: HttpRequest, query: SearchQuery, start: int) -> dict[str, object]:
-    result = query.posts(Post.objects.offered_to(request.user))
+    result = query.posts(Post.objects.suggested_to(request.user))
     keys = result.keys[start : start + PAGE_SIZE]
-    rows = Post.objects.described(request.user).in_bulk(keys)
+    rows = Post.objects.with_author(request.user).in_bulk(keys)
     posts = [rows[key] for key in keys if key in rows]
     attach_mentions(posts, request.user)
     return {"posts": posts, **_result_context(result, start)}
@@ -42,7 +42,7 @@ def _find_posts(request: HttpRequest, query: SearchQuery, start: int) -> dict[st
 def _find_users(request: HttpRequest, query: SearchQuery, start: int) -> dict[str, object]:
     result = query.users(User.objects.visible_to(request.user))
     keys = result.keys[start : start + PAGE_SIZE]
-    rows = User.objects.described(request.user).in_bulk(keys)
+    rows = User.objects.with_profile(request.user).in_bulk(keys)
     users = [rows[key] for key in keys if key in rows]
     return {"people": users, **_result_context(result, start)}
 

@@ -221,7 +221,7 @@ SECTIONS: tuple[Section, ...] = (
             "read_at": "read_at",
         },
         ordering=("updated_at", "id"),
-        condition=Q(is_news=True),
+        condition=Q(is_listed=True),
     ),
     Section(
         name="reports",

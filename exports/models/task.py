@@ -277,11 +277,11 @@ class ExportTask(models.Model):
 
     def notify_owner(self, mail: ExportMail | None = None, **extra: Any) -> None:
         """Save the task's notification: its payload and `extra`, such as the queue position."""
-        Notification.objects.put(
+        Notification.objects.upsert(
             self.owner_id,
             self.notification_name,
             self.payload(mail) | extra,
-            is_news=not self.is_unfinished,
+            is_listed=not self.is_unfinished,
         )
 
     def payload(self, mail: ExportMail | None = None) -> dict[str, Any]:

@@ -8,8 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from django_stubs_ext import StrOrPromise
 
 from blog.models import User
-from exports import jobs
-from exports import requests as asking
+from exports import jobs, requests
 from exports.archive import build as archive
 from exports.models import ExportTask, Status
 
@@ -43,8 +42,8 @@ def is_unfinished(task: ExportTask) -> bool:
     return task.is_unfinished
 
 
-def can_be_mailed(task: ExportTask) -> bool:
-    return task.can_be_mailed
+def is_resendable(task: ExportTask) -> bool:
+    return task.is_resendable
 
 
 def has_archive(task: ExportTask) -> bool:
@@ -56,19 +55,19 @@ def can_be_requested_again(task: ExportTask) -> bool:
 
 
 def cancel(task: ExportTask, actor: User) -> Followup | None:
-    return partial(jobs.withdraw, task.job_id) if task.cancel(actor) else None
+    return partial(jobs.remove_job, task.job_id) if task.cancel(actor) else None
 
 
 def rescue(task: ExportTask, actor: User) -> Followup | None:
     """Enqueue a new attempt; a worker that has the old one loses its lease and stops."""
     if task.status == Status.RUNNING:
-        return partial(jobs.hand_out, task) if task.take_back(actor) else None
+        return partial(jobs.enqueue_next, task) if task.release(actor) else None
     old_job_id = task.job_id
     return partial(_replace_job, old_job_id, task) if task.requeue(actor) else None
 
 
 def _replace_job(old_job_id: str, task: ExportTask) -> bool:
-    return jobs.withdraw(old_job_id) and jobs.hand_out(task)
+    return jobs.remove_job(old_job_id) and jobs.enqueue_next(task)
 
 
 def resend(task: ExportTask, actor: User) -> Followup | None:
@@ -91,8 +90,8 @@ def request(task: ExportTask, actor: User) -> Followup | None:
     if not task.owner.is_active:
         return None
     try:
-        new_task, is_new = asking.put_down(task.owner, task.kind, task.language, actor)
-    except asking.NoRoom:
+        new_task, is_new = requests.create_task(task.owner, task.kind, task.language, actor)
+    except requests.DiskFull:
         return None
     return partial(jobs.enqueue_export, new_task) if is_new else None
 
@@ -120,7 +119,7 @@ ACTIONS = {
                 "confirmed by now."
             ),
             log_message="Sent the e-mail again.",
-            is_available=can_be_mailed,
+            is_available=is_resendable,
             perform=resend,
         ),
         Action(

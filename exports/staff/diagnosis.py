@@ -104,7 +104,7 @@ def _task_findings(queue: QueueState) -> Iterator[Finding]:
         yield Finding(text=text, fix=_action_fix("cancel", task), task=task)
     if not queue.is_unreachable:
         not_enqueued = (
-            ExportTask.objects.overlooked().filter(owner__is_active=True).select_related("owner")
+            ExportTask.objects.not_enqueued().filter(owner__is_active=True).select_related("owner")
         )
         job_ids = {*queue.positions, *_worker_job_ids(queue)}
         for task in _without_job(not_enqueued.order_by("queued_at"), job_ids):
@@ -117,7 +117,7 @@ def _task_findings(queue: QueueState) -> Iterator[Finding]:
 
 
 def _running_task_findings(queue: QueueState) -> Iterator[Finding]:
-    for task in ExportTask.objects.lapsed().select_related("owner")[:MAX_FINDINGS]:
+    for task in ExportTask.objects.lease_expired().select_related("owner")[:MAX_FINDINGS]:
         text = _(
             "It is being built, says the row, but its worker has not been heard from for longer "
             "than a lease."
@@ -131,7 +131,7 @@ def _running_task_findings(queue: QueueState) -> Iterator[Finding]:
         text = _("It is being built for longer than an export may take.")
         yield Finding(text=text, fix=_action_fix("rescue", task), task=task)
     if not queue.is_unreachable:
-        lease_expired = ExportTask.objects.lapsed().filter(pk=OuterRef("pk"))
+        lease_expired = ExportTask.objects.lease_expired().filter(pk=OuterRef("pk"))
         leased = running.exclude(Exists(lease_expired)).order_by("started_at")
         for task in _without_job(leased, _worker_job_ids(queue)):
             text = _(
@@ -162,7 +162,7 @@ def _action_fix(name: str, task: ExportTask) -> Fix:
 
 def _mail_findings(queue: QueueState) -> Iterator[Finding]:
     mails = ExportMail.objects.select_related("task__owner").order_by("next_try_at")
-    for mail in mails.lapsed()[:MAX_FINDINGS]:
+    for mail in mails.lease_expired()[:MAX_FINDINGS]:
         text = _("Its e-mail is being sent, says the row, but the sender has fallen silent.")
         yield Finding(text=text, fix=_sweep_fix(), task=mail.task)
     if queue.is_unreachable:

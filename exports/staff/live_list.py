@@ -31,12 +31,12 @@ def _render_row(task: ExportTask, queue: QueueState, wait: Minutes | None) -> di
     value = None
     if task.is_unfinished:
         value = progress.percent(task.status, task.rows_done, task.rows_total)
-    heartbeat_at = task.heard_from_at if is_running else None
+    heartbeat_at = task.last_heartbeat_at if is_running else None
     return {
         "status": task.status,
         "state": task.get_status_display(),
         "value": value,
-        "rows": progress.count(task.rows_done, task.rows_total, task.kind),
+        "rows": progress.render_count(task.rows_done, task.rows_total, task.kind),
         "position": str(queue.positions.get(task.job_id, EMPTY)),
         "attempts": _render_attempts(task),
         "worker": _render_worker(task, queue) if is_running else EMPTY,
@@ -87,7 +87,7 @@ def _render_estimate(task: ExportTask, wait: Minutes | None) -> str:
         return EMPTY
     seconds_per_row = (timezone.now() - task.started_at).total_seconds() / task.rows_done
     minutes = int(seconds_per_row * max(0, task.rows_total - task.rows_done) / 60)
-    return progress.minutes(minutes, minutes + 1)
+    return progress.render_minutes(minutes, minutes + 1)
 
 
 def _render_mail(task: ExportTask) -> str:

@@ -93,7 +93,7 @@ def _guard(view: View) -> View:
 
 def _prevent_open_redirect(request: HttpRequest) -> None:
     """Reject or remove foreign URLs: django-rq redirects to `next_url` or to the referrer."""
-    if not is_ours(request, request.POST.get("next_url", "/")):
+    if not is_same_site(request, request.POST.get("next_url", "/")):
         raise BadRequest
     if not url_has_allowed_host_and_scheme(
         request.headers.get("Referer", "/"), {request.get_host()}

@@ -41,7 +41,7 @@ class StaffSite(AdminSite):
     ) -> HttpResponse:
         """Send staff through the site's own sign-in and the second factor."""
         url = request.GET.get("next", "")
-        if not is_ours(request, url):
+        if not is_same_site(request, url):
             url = reverse("admin:index")
         if not request.user.is_authenticated:
             return redirect_to_login(url, settings.LOGIN_URL)
@@ -75,7 +75,7 @@ class StaffSite(AdminSite):
             context["is_sweeper_silent"] = diagnosis.is_sweeper_silent()
         return super().index(request, context | (extra_context or {}))
 
-    def diagnosis(self, request: PersonRequest) -> HttpResponse:
+    def diagnosis(self, request: AuthenticatedRequest) -> HttpResponse:
         _require_permission(request, VIEW)
         if request.method == "POST":
             return self._apply_fix(request)
@@ -87,7 +87,7 @@ class StaffSite(AdminSite):
             request, "admin/diagnosis.html", title=_("Why is it stuck?"), findings=findings
         )
 
-    def _apply_fix(self, request: PersonRequest) -> HttpResponse:
+    def _apply_fix(self, request: AuthenticatedRequest) -> HttpResponse:
         _require_permission(request, OPERATE)
         name, target = request.POST.get("fix", ""), request.POST.get("target", "")
         fixes: dict[str, Callable[[], None]] = {
@@ -113,7 +113,7 @@ class StaffSite(AdminSite):
             messages.success(request, _("Done. What is still listed is as it was a moment ago."))
         return redirect("admin:diagnosis")
 
-    def selftest(self, request: PersonRequest) -> HttpResponse:
+    def selftest(self, request: AuthenticatedRequest) -> HttpResponse:
         _require_permission(request, OPERATE)
         context: dict[str, Any] = {
             "title": _("Self-test"),
@@ -127,7 +127,7 @@ class StaffSite(AdminSite):
         tests = SelfTest.objects.select_related("actor").exclude(passed=None)[:10]
         return self._render(request, "admin/selftest.html", **context, tests=tests)
 
-    def selftest_detail(self, request: PersonRequest, pk: UUID) -> HttpResponse:
+    def selftest_detail(self, request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
         _require_permission(request, OPERATE)
         test = SelfTest.objects.filter(pk=pk).first()
         if test is None:

@@ -24,8 +24,8 @@ def _tasks_in_progress(user_id: int) -> QuerySet[ExportTask]:
     return ExportTask.objects.in_progress().filter(owner=user_id).order_by("created_at")
 
 
-recent_notifications = Prepared(_recent_notifications, NOBODY)
-tasks_in_progress = Prepared(_tasks_in_progress, NOBODY)
+recent_notifications = CompiledQuery(_recent_notifications, PK_PLACEHOLDER)
+tasks_in_progress = CompiledQuery(_tasks_in_progress, PK_PLACEHOLDER)
 
 
 @register.filter
@@ -51,7 +51,7 @@ def export_progress_bars(context: RequestContext) -> dict[str, Any]:
     toasts = [render_progress(row.payload)["toast"] for row in notifications if row.read_at is None]
     return {
         "bars": [progress(task) for task in tasks_in_progress(user.pk)],
-        "opened_at": getattr(user, "asked_at", None),
+        "opened_at": getattr(user, "loaded_at", None),
         "since": notifications[0].updated_at if notifications else None,
         "failures": [toast for toast in toasts if toast and toast["level"] != "success"],
     }

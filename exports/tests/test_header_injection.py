@@ -23,7 +23,8 @@ INJECTED_HEADER = "Bcc: eve@elsewhere.example"
 @pytest.mark.parametrize("field", ["username", "email"])
 def test_signup_rejects_line_breaks(client, field, line_break):
     client.post(
-        "/accounts/signup/", CAROL | {field: f"{CAROL[field]}{line_break}{INJECTED_HEADER}"}
+        "/accounts/signup/",
+        SIGNUP_DATA | {field: f"{SIGNUP_DATA[field]}{line_break}{INJECTED_HEADER}"},
     )
     assert not User.objects.exists()
     assert not AccountMail.objects.exists()

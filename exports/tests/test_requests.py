@@ -75,7 +75,7 @@ def test_full_disk_fails_build_with_reason(task, settings):
     task.refresh_from_db()
     assert (task.status, task.error_code) == (Status.FAILED, ErrorCode.DISK_FULL)
     assert task.pending_mail is not None
-    assert list(archive.parts_folder().iterdir()) == []
+    assert list(archive.temporary_folder().iterdir()) == []
 
 
 def test_too_many_requests_get_429_with_retry_after(client, alice, settings, monkeypatch):

@@ -203,7 +203,7 @@ def test_prune_removes_unconfirmed_users_after_a_week(task, bob):
 
 
 def test_prune_removes_ended_sessions(task, client, monkeypatch):
-    monkeypatch.setattr("blog.accounts.sessions.BATCH", 2)
+    monkeypatch.setattr("blog.accounts.sessions.BATCH_SIZE", 2)
     client.post("/accounts/login/", {"login": "alice", "password": PASSWORD})
     current = Session.objects.get()
     yesterday = timezone.now() - timedelta(days=1)

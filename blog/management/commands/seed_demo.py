@@ -103,14 +103,14 @@ class Command(BaseCommand):
     def _add_follow_notifications(self) -> None:
         owner = _find_user(demo.DEMO)
         for follower in User.objects.filter(following__followed=owner).order_by("pk"):
-            Notification.objects.put_once(
+            Notification.objects.create_once(
                 owner.pk, f"follow:{follower.pk}", {"name": follower.username}, actor=follower
             )
 
     def _add_conversations(self) -> None:
         owner = _find_user(demo.DEMO)
         for other in User.objects.filter(username__in=demo.CONVERSATIONS):
-            conversation = Conversation.objects.between(owner, other)
+            conversation = Conversation.objects.get_or_create_between(owner, other)
             if not conversation.messages.exists():
                 Message.objects.bulk_create(_messages(conversation, owner, other))
                 conversation.participants.update(last_message_at=demo.END)

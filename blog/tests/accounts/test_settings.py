@@ -61,7 +61,7 @@ def test_times_are_shown_in_users_time_zone(rf, alice):
         zones.append(timezone.get_current_timezone_name())
         return HttpResponse()
 
-    PersonMiddleware(view)(request)
+    UserMiddleware(view)(request)
     assert zones == ["Asia/Shanghai"]
     assert timezone.get_current_timezone_name() == "UTC"
 

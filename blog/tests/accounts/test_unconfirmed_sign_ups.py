@@ -11,7 +11,7 @@ from blog.models import SIGN_UP_RETENTION, Post, User
 
 pytestmark = pytest.mark.django_db
 
-UNCONFIRMED_AGE = SIGN_UP_KEPT + timedelta(minutes=1)
+UNCONFIRMED_AGE = SIGN_UP_RETENTION + timedelta(minutes=1)
 
 
 @pytest.fixture

@@ -157,7 +157,7 @@ def test_messages_work_without_scripts(window, site, alice, bob, say):
     window.get_by_text("number 0", exact=True).wait_for()
     window.get_by_role("link", name="Back to the newest").click()
     window.locator(".message-own", has_text="plain").wait_for()
-    Block.objects.put(alice, bob)
+    Block.objects.block(alice, bob)
     send_message(window, "too late")
     window.get_by_text("Your message was not sent.").wait_for()
     assert window.get_by_label("Your message").input_value() == "too late"

@@ -6,7 +6,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 def test_page_marks_only_shown_notifications_as_read(page, site, alice, bob, make_user):
-    deeds.follow(bob, alice)
+    Follow.objects.follow(bob, alice)
     page.goto(f"{site}/notifications/all/")
     Follow.objects.follow(make_user("carol"), alice)
     with (

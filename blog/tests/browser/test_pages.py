@@ -159,7 +159,7 @@ def notify_progress(user, value, **extra):
         "text": "Working",
         "toast": None,
     }
-    Notification.objects.put(
+    Notification.objects.upsert(
         user.pk, "work:one", data | {"value": value, "label": f"{value} of 100 posts"} | extra
     )
 

@@ -50,7 +50,7 @@ class Command(BaseCommand):
         try:
             with (
                 _atomic_file(output) as out,
-                TerminalProgress(self.stderr, rows, KINDS[kind].count(owner)) as progress,
+                TerminalProgress(self.stderr, rows, KINDS[kind].count_rows(owner)) as progress,
                 translation.override(owner.language or settings.LANGUAGE_CODE),
             ):
                 built = archive.build(kind, owner, archive.Output(out), progress)

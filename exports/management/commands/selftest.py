@@ -22,10 +22,10 @@ class Command(BaseCommand):
         address = options["to"] or next((address for _, address in settings.ADMINS), None)
         if not address:
             raise CommandError("No recipient. Use --to ADDRESS or set ADMINS.")
-        test = self_test.begin(address)
+        test = self_test.start(address)
         while test.passed is None:
             time.sleep(0.2)  # the worker reports through the row only
-            self_test.judge(test)
+            self_test.update_verdict(test)
         if not test.passed:
             raise CommandError(test.verdict)
         self.stdout.write(test.verdict)

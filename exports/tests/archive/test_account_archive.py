@@ -49,11 +49,11 @@ def unzip(data):
 
 
 @pytest.fixture
-def read_files(read_archive):
+def read_files(build_archive):
     """Read the files of a user's account archive: parsed JSON, or text."""
 
     def read(user):
-        files = unzip(read_archive(user, "account"))
+        files = unzip(build_archive(user, "account"))
         return {
             name: json.loads(content) if name.endswith(".json") else content.decode()
             for name, content in files.items()
@@ -67,7 +67,7 @@ def write_message():
     """Write a message from one user to another, at a number of minutes after noon."""
 
     def write(sender, recipient, body, minutes, **fields):
-        conversation = Conversation.objects.between(sender, recipient)
+        conversation = Conversation.objects.get_or_create_between(sender, recipient)
         Conversation.objects.filter(pk=conversation.pk).update(created_at=NOON)
         return Message.objects.create(
             conversation=conversation,
@@ -99,9 +99,9 @@ def full_account(alice, bob, staff, make_user, write_message):
     write_message(alice, carol, "hi carol", 2)
     write_message(bob, alice, "hello yourself", 3)
     write_message(bob, carol, "not for alice", 4)
-    Notification.objects.put(alice.pk, "follow:7", {"username": "carol"}, actor=carol, post=post)
-    Notification.objects.put(alice.pk, "export:7", {"status": "RUNNING"}, is_news=False)
-    Notification.objects.put(bob.pk, "follow:1", {"username": "alice"}, actor=alice)
+    Notification.objects.upsert(alice.pk, "follow:7", {"username": "carol"}, actor=carol, post=post)
+    Notification.objects.upsert(alice.pk, "export:7", {"status": "RUNNING"}, is_listed=False)
+    Notification.objects.upsert(bob.pk, "follow:1", {"username": "alice"}, actor=alice)
     Notification.objects.update(updated_at=NOON)
     about = {"created_at": NOON, "handled_at": NOON, "handled_by": staff, "outcome": "HIDDEN"}
     Report.objects.create(
@@ -236,8 +236,10 @@ def test_account_archive_has_only_the_owners_data(alice, full_account, read_file
     assert not [secret for secret in SECRETS if secret in json.dumps(files)]
 
 
-def test_manifest_counts_and_hashes_every_file(alice, full_account, read_archive, onlooker):
-    files = unzip(read_archive(alice, "account"))
+def test_manifest_counts_and_hashes_every_file(
+    alice, full_account, build_archive, recorded_progress
+):
+    files = unzip(build_archive(alice, "account"))
     manifest = json.loads(files.pop("manifest.json"))
     assert manifest["files"] == [
         {
@@ -249,7 +251,7 @@ def test_manifest_counts_and_hashes_every_file(alice, full_account, read_archive
         for name, content in files.items()
     ]
     assert manifest["count"] == sum(file["count"] for file in manifest["files"]) == 16
-    assert KINDS["account"].count_rows(alice) == onlooker.reported[-1] == 16
+    assert KINDS["account"].count_rows(alice) == recorded_progress.reported[-1] == 16
 
 
 def test_empty_account_gives_valid_archive(alice, read_files):
@@ -261,8 +263,8 @@ def test_empty_account_gives_valid_archive(alice, read_files):
     }
 
 
-def test_equal_account_contents_give_equal_bytes(alice, full_account, read_archive):
-    assert read_archive(alice, "account") == read_archive(alice, "account")
+def test_equal_account_contents_give_equal_bytes(alice, full_account, build_archive):
+    assert build_archive(alice, "account") == build_archive(alice, "account")
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3])
@@ -281,18 +283,18 @@ def test_readme_is_in_active_language(alice, read_files):
 
 
 def test_each_section_takes_one_select(
-    alice, full_account, write_message, bob, onlooker, django_assert_num_queries
+    alice, full_account, write_message, bob, recorded_progress, django_assert_num_queries
 ):
     Post.objects.bulk_create([Post(author=alice, body="one of many") for _ in range(50)])
     for number in range(50):
         write_message(bob, alice, "one of many", 60 + number)
     with django_assert_num_queries(len(SECTIONS)):
-        archive.build("account", alice, archive.Output(io.BytesIO()), onlooker)
+        archive.build("account", alice, archive.Output(io.BytesIO()), recorded_progress)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_all_sections_share_one_snapshot(
-    alice, bob, full_account, write_message, read_files, onlooker, monkeypatch
+    alice, bob, full_account, write_message, read_files, recorded_progress, monkeypatch
 ):
     expected = read_files(alice)
 
@@ -308,14 +310,14 @@ def test_all_sections_share_one_snapshot(
             run_concurrently(change_rows)
 
     changes = []
-    monkeypatch.setattr(onlooker, "report", report)
+    monkeypatch.setattr(recorded_progress, "report", report)
     assert read_files(alice) == expected
     assert read_files(alice)["following.json"]["count"] == 0
 
 
 @pytest.mark.django_db(transaction=True)
 def test_failed_account_build_leaves_writable_connection(
-    alice, full_account, onlooker, monkeypatch
+    alice, full_account, recorded_progress, monkeypatch
 ):
     def report(rows_done):
         raise RuntimeError
@@ -355,7 +357,7 @@ def test_mailed_readme_is_in_owners_language(make_user):
 
 @pytest.mark.django_db(transaction=True)
 def test_large_account_archive_is_linked_not_rezipped(client, alice, full_account, settings):
-    settings.EXPORT_MAIL_LIMIT = delivery.BODIES_BYTES
+    settings.EXPORT_MAIL_LIMIT = delivery.MESSAGE_OVERHEAD_BYTES
     task = ExportTask.objects.request(alice.pk, "account")[0]
     jobs.run_export(str(task.pk), task.attempt)
     task.refresh_from_db()
@@ -368,8 +370,8 @@ def test_large_account_archive_is_linked_not_rezipped(client, alice, full_accoun
 
 
 @pytest.mark.django_db(transaction=True)
-def test_failure_mail_names_the_account(alice, broken_build):
-    broken_build(ZeroDivisionError())
+def test_failure_mail_names_the_account(alice, failing_build):
+    failing_build(ZeroDivisionError())
     task = ExportTask.objects.request(alice.pk, "account")[0]
     with pytest.raises(ZeroDivisionError):
         jobs.run_export(str(task.pk), task.attempt)

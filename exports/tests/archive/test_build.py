@@ -24,14 +24,14 @@ TIMES = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.jus
 pytestmark = pytest.mark.django_db
 
 
-def test_archive_has_every_post_once_oldest_first(alice, bob, read_archive):
+def test_archive_has_every_post_once_oldest_first(alice, bob, build_archive):
     base = datetime(2026, 11, 23, 10, tzinfo=UTC)
     for minutes in (3, 1, 2, 1):
         Post.objects.create(
             author=alice, body=f"after {minutes}", created_at=base + timedelta(minutes=minutes)
         )
     Post.objects.create(author=bob, body="another user's")
-    document = json.loads(read_archive(alice))
+    document = json.loads(build_archive(alice))
     assert document == {
         "version": 1,
         "username": "alice",
@@ -45,8 +45,8 @@ def test_archive_has_every_post_once_oldest_first(alice, bob, read_archive):
     }
 
 
-def test_no_posts_give_valid_archive(alice, read_archive):
-    assert json.loads(read_archive(alice)) == {
+def test_no_posts_give_valid_archive(alice, build_archive):
+    assert json.loads(build_archive(alice)) == {
         "version": 1,
         "username": "alice",
         "posts": [],
@@ -55,7 +55,7 @@ def test_no_posts_give_valid_archive(alice, read_archive):
 
 
 @given(rows=st.lists(st.tuples(TEXTS, TIMES), min_size=1, max_size=5))
-def test_any_text_and_time_are_kept_unchanged(rows, alice, read_archive):
+def test_any_text_and_time_are_kept_unchanged(rows, alice, build_archive):
     alice.posts.all().delete()
     Post.objects.bulk_create(
         [Post(author=alice, body=body, created_at=time) for body, time in rows]
@@ -68,31 +68,31 @@ def test_any_text_and_time_are_kept_unchanged(rows, alice, read_archive):
     assert json.loads(build_archive(alice))["posts"] == stored
 
 
-def test_timestamp_from_database_clock_matches_django(alice, read_archive):
+def test_timestamp_from_database_clock_matches_django(alice, build_archive):
     Post.objects.create(author=alice, body="by the database")
     alice.posts.update(created_at=Now())
     expected = alice.posts.get().created_at.isoformat().replace("+00:00", "Z")
     assert json.loads(build_archive(alice))["posts"][0]["timestamp"] == expected
 
 
-def test_build_counts_and_hashes_its_output(alice, write_posts, onlooker):
-    write_posts(alice, 5)
+def test_build_counts_and_hashes_its_output(alice, create_posts, recorded_progress):
+    create_posts(alice, 5)
     out = io.BytesIO()
-    result = archive.build("posts", alice, archive.Output(out), onlooker)
+    result = archive.build("posts", alice, archive.Output(out), recorded_progress)
     assert result == archive.BuildResult(
         rows=5, size=len(out.getvalue()), sha256=hashlib.sha256(out.getvalue()).hexdigest()
     )
-    assert KINDS["posts"].count_rows(alice) == onlooker.reported[-1] == 5
+    assert KINDS["posts"].count_rows(alice) == recorded_progress.reported[-1] == 5
 
 
-def test_progress_is_reported_after_each_chunk(alice, write_posts, onlooker, monkeypatch):
+def test_progress_is_reported_after_each_chunk(alice, create_posts, recorded_progress, monkeypatch):
     monkeypatch.setattr(archive, "CHUNK_ROWS", 2)
     create_posts(alice, 5)
     archive.build("posts", alice, archive.Output(io.BytesIO()), recorded_progress)
     assert recorded_progress.reported == [0, 2, 4, 5, 5]
 
 
-def test_build_keeps_to_maximum_rate(alice, write_posts, onlooker, settings):
+def test_build_keeps_to_maximum_rate(alice, create_posts, recorded_progress, settings):
     settings.EXPORT_MAX_RATE = 10
     create_posts(alice, 5)
     archive.build("posts", alice, archive.Output(io.BytesIO()), recorded_progress)
@@ -100,7 +100,7 @@ def test_build_keeps_to_maximum_rate(alice, write_posts, onlooker, settings):
 
 
 def test_build_takes_one_query(
-    alice, write_posts, onlooker, django_assert_num_queries, monkeypatch
+    alice, create_posts, recorded_progress, django_assert_num_queries, monkeypatch
 ):
     monkeypatch.setattr(archive, "CHUNK_ROWS", 10)
     create_posts(alice, 100)
@@ -108,8 +108,8 @@ def test_build_takes_one_query(
         archive.build("posts", alice, archive.Output(io.BytesIO()), recorded_progress)
 
 
-def test_posts_are_read_in_index_order(alice, crowd, write_posts):
-    write_posts(alice, 50)
+def test_posts_are_read_in_index_order(alice, crowd, create_posts):
+    create_posts(alice, 50)
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             # Fifty rows are so few that the planner would rather sort them.

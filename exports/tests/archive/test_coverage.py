@@ -45,7 +45,7 @@ def test_new_field_is_reported(monkeypatch):
     mood = models.CharField(name="mood", max_length=10)
     monkeypatch.setattr(Post._meta, "local_fields", [*Post._meta.local_fields, mood])
     assert list(coverage.violations()) == ["blog.Post.mood is neither exported nor excluded."]
-    assert [message.id for message in checks.account_coverage()] == ["exports.E010"]
+    assert [message.id for message in checks.check_account_coverage()] == ["exports.E010"]
     registered: set[Any] = set(registry.get_checks())
     assert checks.check_account_coverage in registered
 

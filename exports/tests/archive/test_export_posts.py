@@ -89,7 +89,7 @@ def test_unwritable_path_gives_one_line_error(author: User, tmp_path: Path, path
 
 
 def test_unknown_username_gives_one_line_error() -> None:
-    with pytest.raises(CommandError, match=r"^There is nobody named 'no\\nbody'\.$"):
+    with pytest.raises(CommandError, match=r"^No user named 'no\\nbody'\.$"):
         export("no\nbody", Path("posts.json"))
 
 

@@ -16,10 +16,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def large_task(alice, task, write_posts, settings):
+def large_task(alice, task, create_posts, settings):
     """Export whose archive is too large for an e-mail."""
-    settings.EXPORT_MAIL_LIMIT = delivery.BODIES_BYTES
-    write_posts(alice, 500)
+    settings.EXPORT_MAIL_LIMIT = delivery.MESSAGE_OVERHEAD_BYTES
+    create_posts(alice, 500)
     jobs.run_export(str(task.pk), task.attempt)
     task.refresh_from_db()
     return task
@@ -60,16 +60,16 @@ def test_large_archive_is_sent_by_reverse_proxy(client, alice, large_task, setti
 
 def smallest_mail_limit(size):
     """Return the smallest EXPORT_MAIL_LIMIT that lets an archive of `size` bytes be attached."""
-    limit = delivery.BODIES_BYTES + (size + 2) // 3 * 4
+    limit = delivery.MESSAGE_OVERHEAD_BYTES + (size + 2) // 3 * 4
     return limit + (size + 2) // 3 * 4 // 76 * 2
 
 
 @pytest.mark.parametrize(("spare", "suffix"), [(1, ".json"), (0, ".json"), (-1, ".zip")])
 def test_archive_is_zipped_only_above_mail_limit(
-    alice, task, write_posts, read_archive, settings, spare, suffix
+    alice, task, create_posts, build_archive, settings, spare, suffix
 ):
-    write_posts(alice, 500)
-    plain = read_archive(alice)
+    create_posts(alice, 500)
+    plain = build_archive(alice)
     settings.EXPORT_MAIL_LIMIT = smallest_mail_limit(len(plain)) + spare
     jobs.run_export(str(task.pk), task.attempt)
     task.refresh_from_db()
@@ -86,7 +86,7 @@ def test_archive_is_zipped_only_above_mail_limit(
 
 @pytest.mark.parametrize("limit", [0, 10_000, 20_000])
 def test_zipped_archive_does_not_depend_on_mail_limit(
-    alice, task, write_posts, read_archive, settings, monkeypatch, limit
+    alice, task, create_posts, build_archive, settings, monkeypatch, limit
 ):
     monkeypatch.setattr(archive, "CHUNK_ROWS", 10)
     create_posts(alice, 500)
@@ -94,11 +94,11 @@ def test_zipped_archive_does_not_depend_on_mail_limit(
     jobs.run_export(str(task.pk), task.attempt)
     task.refresh_from_db()
     with task.archive.open("rb") as file:
-        assert unzip(file.read()) == read_archive(alice)
+        assert unzip(file.read()) == build_archive(alice)
     assert list(archive.temporary_folder().iterdir()) == []
 
 
-def test_lost_lease_leaves_no_file(alice, task, write_posts, settings, monkeypatch):
+def test_lost_lease_leaves_no_file(alice, task, create_posts, settings, monkeypatch):
     monkeypatch.setattr(archive, "CHUNK_ROWS", 10)
     settings.EXPORT_MAIL_LIMIT = delivery.MESSAGE_OVERHEAD_BYTES
     create_posts(alice, 500)

@@ -32,7 +32,7 @@ def run_concurrently(action):
 
 
 def test_archive_ignores_changes_during_build(
-    alice, write_posts, read_archive, onlooker, monkeypatch
+    alice, create_posts, build_archive, recorded_progress, monkeypatch
 ):
     monkeypatch.setattr(archive, "CHUNK_ROWS", 10)
     posts = create_posts(alice, 100)

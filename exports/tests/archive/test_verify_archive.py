@@ -130,7 +130,7 @@ def test_unreadable_file_gives_one_line_error(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def account(db: None, alice: User, read_archive: Callable[..., bytes], tmp_path: Path) -> Path:
+def account(db: None, alice: User, build_archive: Callable[..., bytes], tmp_path: Path) -> Path:
     """Write a valid account archive."""
     Post.objects.create(author=alice, body="one")
     file = tmp_path / "account.zip"
@@ -189,11 +189,11 @@ def test_invalid_manifest_is_rejected(account: Path, content: str) -> None:
 
 
 def test_conversation_counts_as_its_messages(
-    account: Path, alice: User, bob: User, read_archive: Any
+    account: Path, alice: User, bob: User, build_archive: Any
 ) -> None:
     for body in ("hello", "again"):
         Conversation.objects.get_or_create_between(alice, bob).add_message(alice, bob, body)
-    account.write_bytes(read_archive(alice, "account"))
+    account.write_bytes(build_archive(alice, "account"))
     assert "OK: 5 entries" in verify(account)
     with zipfile.ZipFile(account) as zip_file:
         messages = json.loads(zip_file.read("messages.json"))

@@ -22,7 +22,7 @@ BAR = "[data-progress-list] [data-progress]"
 # Record each value of the bar at the top; runs before the page's own scripts.
 RECORD_VALUES = """
     window.seen = [];
-    const record = () => document.querySelectorAll("[data-bars] progress").forEach(
+    const record = () => document.querySelectorAll("[data-progress-list] progress").forEach(
       (bar) => window.seen.push(bar.value)
     );
     new MutationObserver(record).observe(

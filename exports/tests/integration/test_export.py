@@ -35,7 +35,7 @@ def alice(transactional_db: None, make_user: Callable[..., User]) -> User:
 
 
 def create_posts(author: User, number: int) -> None:
-    texts = demo.texts(author.username, number, seed=1)
+    texts = demo.generate_posts(author.username, number, seed=1)
     Post.objects.bulk_create(
         Post(author=author, body=text.body, created_at=text.created_at) for text in texts
     )

@@ -120,7 +120,7 @@ class Hosts:
 def users(make_user: Callable[..., User]) -> list[User]:
     users = [make_user(f"user{number}") for number in range(USERS)]
     for user in users:
-        texts = demo.texts(user.username, POSTS, seed=1)
+        texts = demo.generate_posts(user.username, POSTS, seed=1)
         Post.objects.bulk_create(
             Post(author=user, body=text.body, created_at=text.created_at) for text in texts
         )

@@ -10,7 +10,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from rq.suspension import is_suspended, suspend
 
 from exports import jobs
-from exports.models import ErrorCode, ExportMail, ExportTask, MailStatus, Status, SweeperSign
+from exports.models import ErrorCode, ExportMail, ExportTask, MailStatus, Status, SweeperHeartbeat
 
 pytestmark = pytest.mark.django_db
 
@@ -20,7 +20,7 @@ LONG_AGO = timedelta(hours=2)
 @pytest.fixture
 def get_page(client, operator, worker):
     """Get the diagnosis page of a site with a running worker and sweeper."""
-    SweeperSign.objects.renew()
+    SweeperHeartbeat.objects.record_heartbeat()
     client.force_login(operator)
     return lambda: client.get("/admin/diagnosis/").content.decode()
 
@@ -47,7 +47,7 @@ def test_lost_job_is_found(get_page, task):
 
 
 def test_support_sees_only_permitted_fixes(client, support, worker, task):
-    SweeperSign.objects.renew()
+    SweeperHeartbeat.objects.record_heartbeat()
     client.force_login(support)
     update(task, queued_at=timezone.now() - LONG_AGO)
     page = client.get("/admin/diagnosis/").content.decode()
@@ -73,16 +73,16 @@ def test_build_without_worker_is_found(get_page, task):
     assert "a process without its parent" in get_page()
 
 
-def test_build_with_worker_is_not_reported(get_page, task, take):
-    take(task)
+def test_build_with_worker_is_not_reported(get_page, task, start_job):
+    start_job(task)
     task.claim()
     later = timezone.now() + timedelta(minutes=1)
     update(task, started_at=timezone.now() - timedelta(minutes=1), lease_expires_at=later)
     assert "Nothing is stuck." in get_page()
 
 
-def test_build_over_time_limit_is_found(get_page, task, take):
-    take(task)
+def test_build_over_time_limit_is_found(get_page, task, start_job):
+    start_job(task)
     task.claim()
     later = timezone.now() + timedelta(minutes=1)
     update(task, started_at=timezone.now() - LONG_AGO, lease_expires_at=later)
@@ -91,8 +91,8 @@ def test_build_over_time_limit_is_found(get_page, task, take):
     assert offers_action(page, "rescue", task)
 
 
-def test_worker_with_obsolete_job_is_found(get_page, task, take):
-    take(task)
+def test_worker_with_obsolete_job_is_found(get_page, task, start_job):
+    start_job(task)
     task.cancel()
     update(task, finished_at=timezone.now() - LONG_AGO)
     page = get_page()
@@ -113,7 +113,7 @@ def test_missing_worker_is_found(get_page, worker):
 
 
 def test_silent_sweeper_is_fixed_by_manual_sweep(get_page, client, operator):
-    SweeperSign.objects.all().delete()
+    SweeperHeartbeat.objects.all().delete()
     assert "gives no sign of life" in get_page()
     response = client.post("/admin/diagnosis/", {"fix": "sweep"}, follow=True)
     assert "gives no sign of life" not in response.content.decode()
@@ -137,8 +137,8 @@ def test_obsolete_job_is_removed_from_queue(get_page, client, task):
     assert "Nothing is stuck." in get_page()
 
 
-def test_started_job_without_worker_is_found(get_page, task, worker, take):
-    take(task)
+def test_started_job_without_worker_is_found(get_page, task, worker, start_job):
+    start_job(task)
     task.cancel()
     worker.connection.delete(worker.executions_key)
     assert f"RQ takes job {task.job_id} for started, but no worker has it" in get_page()

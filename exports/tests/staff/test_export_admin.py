@@ -61,12 +61,12 @@ def test_exports_cannot_be_edited_in_admin(client, staff, task):
 
 
 @pytest.mark.parametrize("path", ["", "queues/0/", "queues/0/failed/", "workers/0/", "queues/0/x/"])
-def test_rq_dashboard_requires_permission(client, helper, path):
-    client.force_login(helper)
+def test_rq_dashboard_requires_permission(client, plain_staff, path):
+    client.force_login(plain_staff)
     assert client.get(DASHBOARD + path).status_code == 403
 
 
-def test_staff_without_permission_cannot_empty_queue(client, helper, task):
+def test_staff_without_permission_cannot_empty_queue(client, plain_staff, task):
     from django_rq import get_queue
 
     enqueue_export(task)
@@ -75,8 +75,8 @@ def test_staff_without_permission_cannot_empty_queue(client, helper, task):
     assert get_queue("default").get_job_ids() == [task.job_id]
 
 
-def test_rq_dashboard_opens_with_permission(client, helper):
-    helper.user_permissions.add(
+def test_rq_dashboard_opens_with_permission(client, plain_staff):
+    plain_staff.user_permissions.add(
         Permission.objects.get(content_type__app_label="django_rq", codename="admin")
     )
     client.force_login(plain_staff)

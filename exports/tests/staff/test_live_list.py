@@ -59,8 +59,8 @@ def test_export_list_uses_texts_of_each_kind(staff_client, alice):
     assert "<dd>Account</dd>" in page
 
 
-def test_running_export_shows_its_worker(staff_client, task, worker, take):
-    take(task)
+def test_running_export_shows_its_worker(staff_client, task, worker, start_job):
+    start_job(task)
     task.claim()
     assert get_cells(staff_client, task)[str(task.pk)]["worker"] == worker.name[:8]
 
@@ -166,8 +166,8 @@ def test_support_sees_job_id_without_link(staff_client, task):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_staff_pages_never_show_post_texts(client, operator, alice, write_posts, task):
-    write_posts(alice, 3)
+def test_staff_pages_never_show_post_texts(client, operator, alice, create_posts, task):
+    create_posts(alice, 3)
     jobs.enqueue_export(task)
     queue = django_rq.get_queue("default")
     SimpleWorker([queue], connection=queue.connection, serializer=queue.serializer).work(burst=True)

@@ -45,8 +45,8 @@ def test_empty_plots_show_no_value():
 
 
 @pytest.mark.django_db
-def test_overview_links_worker_to_its_export(client, support, task, take):
-    take(task)
+def test_overview_links_worker_to_its_export(client, support, task, start_job):
+    start_job(task)
     client.force_login(support)
     change = f"/admin/exports/exporttask/{task.pk}/change/"
     assert f'<a href="{change}">builds an export</a>' in client.get("/admin/").content.decode()

@@ -59,8 +59,8 @@ def test_operators_can_use_all_staff_pages(client, operator, task):
     assert status_codes(client, USER_PAGES) == {403}
 
 
-def test_staff_without_role_see_empty_overview(client, helper, task):
-    client.force_login(helper)
+def test_staff_without_role_see_empty_overview(client, plain_staff, task):
+    client.force_login(plain_staff)
     assert "Success rate" not in client.get("/admin/").content.decode()
     forbidden = [
         *VIEW_PAGES[1:],
@@ -97,7 +97,7 @@ def test_navigation_links_match_permissions(client, support, operator):
     assert DASHBOARD in client.get("/admin/").content.decode()
 
 
-def test_creating_roles_twice_changes_nothing(in_role):
+def test_creating_roles_twice_changes_nothing(make_staff):
     before = {group.name: group.permissions.count() for group in Group.objects.all()}
     make_staff("Support")
     assert {

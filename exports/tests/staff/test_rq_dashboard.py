@@ -42,8 +42,10 @@ def run_worker(queue):
     SimpleWorker([queue], connection=queue.connection, serializer=queue.serializer).work(burst=True)
 
 
-def test_rq_pages_have_no_inline_styles_or_scripts(get_page, client, task, worker, take, queue):
-    take(task)
+def test_rq_pages_have_no_inline_styles_or_scripts(
+    get_page, client, task, worker, start_job, queue
+):
+    start_job(task)
     queue.enqueue(print, job_id="another")
     job = f"queues/0/{task.job_id}/"
     lists = [f"queues/0/{name}/" for name in LISTS]
@@ -111,7 +113,7 @@ def test_unknown_rq_state_is_shown_unchanged():
     assert rq_label("rate_limited") == "rate_limited"
 
 
-def test_rq_pages_never_unpickle_jobs(get_page, client, task, worker, take, queue, tmp_path):
+def test_rq_pages_never_unpickle_jobs(get_page, client, task, worker, start_job, queue, tmp_path):
     path = tmp_path / "exploded"
     start_job(task)
     queue.connection.hset(f"rq:job:{task.job_id}", "data", zlib.compress(pickle.dumps(Bomb(path))))
@@ -170,7 +172,7 @@ def test_failed_job_shows_its_traceback(get_page, queue):
     assert "JSONDecodeError" in get_page("queues/0/broken/")
 
 
-def test_rq_statistics_require_permission(client, helper, operator, alice):
+def test_rq_statistics_require_permission(client, plain_staff, operator, alice):
     stats = f"{DASHBOARD}stats.json"
     client.force_login(alice)
     assert client.get(stats).status_code == 401

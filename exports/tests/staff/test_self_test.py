@@ -140,5 +140,5 @@ def test_unknown_self_test_is_not_found(client, operator):
 
 
 def test_selftest_command_requires_a_recipient():
-    with pytest.raises(CommandError, match="Where should the mail go"):
+    with pytest.raises(CommandError, match="No recipient"):
         call_command("selftest")
