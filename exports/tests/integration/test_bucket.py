@@ -53,7 +53,7 @@ def wait_until(task: ExportTask, condition: Callable[[], bool]) -> None:
 
 def download(site: Stack, archive: ExportTask, user: User) -> requests.Response:
     """What the site answers; the redirect is not followed."""
-    session = Account(user, site.site_url).person.session
+    session = Account(user, site.site_url).client.session
     return session.get(
         f"{site.site_url}/exports/{archive.pk}/download/", timeout=30, allow_redirects=False
     )

@@ -15,7 +15,7 @@ from blog.management import demo_data as demo
 from blog.models import Post, User
 from conftest import PASSWORD
 from dev.mailbox import Mail
-from dev.person import Person
+from dev.site_client import SiteClient
 from dev.stack import Stack, session_members
 from exports.models import ErrorCode, Event, ExportTask, MailStatus, Status
 
@@ -39,7 +39,7 @@ def write(author: User, number: int) -> None:
 
 
 def request_export(stack: Stack, owner: User) -> ExportTask:
-    with Person(stack.site_url) as person:
+    with SiteClient(stack.site_url) as person:
         person.sign_in(owner.username, PASSWORD)
         return ExportTask.objects.get(pk=person.request_export(owner.username))
 
@@ -105,7 +105,7 @@ def test_two_clicks_make_one_task_whose_progress_is_seen_and_one_mail(stack, ali
     stack.env["EXPORT_MAX_RATE"] = "150"  # four seconds for the second click
     stack.start()
 
-    with Person(stack.site_url) as person:
+    with SiteClient(stack.site_url) as person:
         person.sign_in("alice", PASSWORD)
         first, task = (person.request_export("alice") for _ in range(2))
         assert first == task
@@ -122,7 +122,7 @@ def test_two_clicks_make_one_task_whose_progress_is_seen_and_one_mail(stack, ali
     assert row.events.filter(kind=Event.REQUESTED).count() == 1
 
 
-def watch(person: Person, task: str):
+def watch(person: SiteClient, task: str):
     """Yield each state that the site tells of, up to the last word."""
     since, data = "", {"toast": None}
     deadline = time.monotonic() + 30

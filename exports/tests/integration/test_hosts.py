@@ -64,10 +64,10 @@ class Hosts:
 
     def _start_broker(self, folder: Path, services: ExitStack) -> int:
         port = free_port()
-        command = broker.command(broker.socket_in(folder), folder, port)
+        command = broker.server_command(broker.socket_path(folder), folder, port)
         child = Child("broker", command, {}, folder / "broker.log")
         services.callback(child.kill)
-        broker.wait(f"redis://127.0.0.1:{port}")
+        broker.wait_until_ready(f"redis://127.0.0.1:{port}")
         return port
 
     def processes(self, name: str) -> list[int]:
@@ -102,7 +102,7 @@ class Hosts:
             )
             if task is not None and 0 < task.rows_done < POSTS // 2:
                 self.signal(name, signal.SIGSTOP)
-                if Postgres(database_url()).is_free(
+                if Postgres(database_url()).is_unlocked(
                     task
                 ):  # or its row would stay locked, by a write half done
                     return task
@@ -185,7 +185,7 @@ def test_exports_flow_and_a_host_that_is_cut_off_loses_nothing(hosts, people):
 
 
 def download(hosts: Hosts, web: str, task: ExportTask) -> bytes:
-    session = Account(task.owner, hosts.all[web].site_url).person.session
+    session = Account(task.owner, hosts.all[web].site_url).client.session
     answer: requests.Response = session.get(
         f"{hosts.all[web].site_url}/exports/{task.pk}/download/", timeout=30
     )
