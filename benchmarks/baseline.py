@@ -1,6 +1,7 @@
-"""The floor under the site's pages: plain views that send the same statements, and answer with bytes that are ready.
+"""Baseline of the site's pages: views that run the same SQL and return prepared bytes.
 
-Used as ROOT_URLCONF with no middleware at all: whoever asks is found by the statements, which are those of a session.
+Used as ROOT_URLCONF without any middleware. The SQL includes the queries of the session, so the
+views need no authentication.
 """
 
 import json
@@ -12,17 +13,17 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
-PAGES = "floor.json"
+PAGES_FILE = "baseline.json"
 
 
 @cache
 def pages() -> dict[str, dict[str, Any]]:
-    """`statements` and `body` of each path, from PAGES in VAR_DIR."""
-    kept: dict[str, dict[str, Any]] = json.loads((settings.VAR_DIR / PAGES).read_text())
-    return kept
+    """Return `statements` and `body` of each path, from PAGES_FILE in VAR_DIR."""
+    content: dict[str, dict[str, Any]] = json.loads((settings.VAR_DIR / PAGES_FILE).read_text())
+    return content
 
 
-def plain(request: HttpRequest, name: str) -> HttpResponse:
+def baseline_view(request: HttpRequest, name: str) -> HttpResponse:
     page = pages()[f"/{name}"]
     with connection.cursor() as cursor:
         for statement in page["statements"]:
@@ -31,4 +32,4 @@ def plain(request: HttpRequest, name: str) -> HttpResponse:
     return HttpResponse(page["body"])
 
 
-urlpatterns = [path("", plain, {"name": ""}), path("<path:name>", plain)]
+urlpatterns = [path("", baseline_view, {"name": ""}), path("<path:name>", baseline_view)]

@@ -1,19 +1,22 @@
-"""What the limit of the queue's drain runs: a job that sends a mail, and nothing else."""
+"""RQ job that only sends a mail: the upper limit of how fast exports can be delivered.
+
+RQ imports the job by its path, in a worker without the rest of the benchmark.
+"""
 
 import json
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 
-MODEL = "plain-mail.json"
+TEMPLATE_FILE = "mail-template.json"
 
 
 def send(address: str) -> None:
-    """Send the mail that lies in MODEL, an export's with its attachment, to somebody else."""
-    model = json.loads((settings.VAR_DIR / MODEL).read_text())
+    """Send a copy of the export mail in TEMPLATE_FILE, with its attachment, to `address`."""
+    template = json.loads((settings.VAR_DIR / TEMPLATE_FILE).read_text())
     message = EmailMultiAlternatives(
-        model["subject"], model["text"], to=[address], headers=model["headers"]
+        template["subject"], template["text"], to=[address], headers=template["headers"]
     )
-    message.attach_alternative(model["html"], "text/html")
-    message.attach("posts.json", model["posts"].encode(), "application/json")
+    message.attach_alternative(template["html"], "text/html")
+    message.attach("posts.json", template["posts"].encode(), "application/json")
     message.send()

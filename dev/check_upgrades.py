@@ -47,7 +47,9 @@ def main() -> int:
         )
         linter.lint_all_migrations()
     if linter.has_errors:
-        print("The previous version cannot run on these tables; see Upgrades in docs/operations.md.")
+        print(
+            "The previous version cannot run on these tables; see Upgrades in docs/operations.md."
+        )
         return 1
     return 0
 

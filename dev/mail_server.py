@@ -25,7 +25,7 @@ class FolderHandler:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.count = 0
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         content = envelope.content
         assert isinstance(content, bytes)  # SMTP(decode_data=False)
         self.count += 1

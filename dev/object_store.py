@@ -68,6 +68,7 @@ class ObjectStore:
             except BotoCoreError as error:
                 if time.monotonic() > deadline or not self._child.is_running:
                     raise StackError(
-                        f"The object store did not start; see the end of its log:\n{self._child.last_lines()}"
+                        f"The object store did not start. End of its log:\n"
+                        f"{self._child.last_lines()}"
                     ) from error
                 time.sleep(0.05)

@@ -120,9 +120,7 @@ def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "microblog.settings")
     env = environment()
     if is_running(env):
-        print(
-            f"Already running with {env['VAR_DIR']}. Stop it first (Ctrl-C in its terminal)."
-        )
+        print(f"Already running with {env['VAR_DIR']}. Stop it first (Ctrl-C in its terminal).")
         return 1
     Path(env["MAIL_DIR"]).mkdir(mode=0o700, parents=True, exist_ok=True)
     try:

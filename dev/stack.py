@@ -163,7 +163,10 @@ class Child:
 
     @property
     def is_running(self) -> bool:
-        """Told without reaping it: until `kill` does, nobody else can get its pid, nor a session of that number."""
+        """Whether the process runs, without reaping it.
+
+        Until `kill` reaps the process, the kernel cannot give its id to another process or session.
+        """
         try:
             return bool(psutil.Process(self.pid).status() != psutil.STATUS_ZOMBIE)
         except psutil.NoSuchProcess:
@@ -321,7 +324,9 @@ class Stack:
 @contextmanager
 def _signals_blocked() -> Iterator[None]:
     """Delay Ctrl-C and SIGTERM, so that a second one cannot leave a process behind."""
-    previous = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+    previous = signal.pthread_sigmask(
+        signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    )
     try:
         yield
     finally:

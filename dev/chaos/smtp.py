@@ -42,7 +42,7 @@ class FaultyHandler:
         except FileNotFoundError:
             return "normal"
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         mode = self.mode
         if mode in ("4xx", "5xx", "hang", "drop"):
             self._log("faults", mode=mode)
