@@ -107,7 +107,7 @@ def wait_for_mails(number: int) -> None:
     from exports.models import ExportMail, MailStatus
 
     while ExportMail.objects.filter(status=MailStatus.SENT).count() < number:
-        time.sleep(0.2)  # only the database tells: poll
+        time.sleep(0.2)  # poll: workers do not notify this process
 
 
 def job_bytes(stack: Stack, accounts: list["Account"]) -> float:

@@ -209,7 +209,7 @@ def _write_mail_template(stack: Stack) -> None:
 
 def _wait_while(condition: Callable[[], bool]) -> None:
     while condition():
-        # Only the mails' files tell. More frequent checks would take CPU from the workers.
+        # Poll the mail files. More frequent polls would take CPU from the workers.
         time.sleep(0.2)
 
 

@@ -23,18 +23,19 @@ DEMO_ACCOUNTS = "demo, empty or staff (password: microblog-demo)"
 
 
 class StackManager(Manager):  # type: ignore[misc]
-    """Manager that remembers the process that exited first, by itself."""
+    """Manager that remembers in `exited` the process that exited first, by itself."""
 
     exited = ""
 
     def terminate(self) -> None:
         if not self._terminating:
-            exited = [
-                f"the `{name}` process exited (code {process['returncode']})"
-                for name, process in self._processes.items()
-                if process.get("returncode") is not None
-            ]
-            self.exited = next(iter(exited), "")
+            for name, process in self._processes.items():
+                code = process.get("returncode")
+                if code is not None and not self.exited:
+                    # A shell reports a signal as 128 + its number, Popen as its negative number.
+                    self.exited = (
+                        f"`{name}` process exited (code {128 - code if code < 0 else code})"
+                    )
         super().terminate()
 
     def kill_remaining(self) -> None:
@@ -110,7 +111,7 @@ def run(env: dict[str, str]) -> int:
     finally:
         manager.kill_remaining()
     if manager.exited:
-        print(f"Stopped: {manager.exited}. See its output above.")
+        print(f"Stopped: the {manager.exited}. See its output above.")
         return 1
     print("Stopped.")
     return 0

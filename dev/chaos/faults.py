@@ -287,23 +287,23 @@ def restart_database(context: FaultContext) -> list[Claim]:
 
 
 def _break_mail_server(context: FaultContext, mode: str) -> list[Claim]:
-    """Keep the mail server in `mode` until a mail has met it, and a while longer."""
+    """Keep the mail server in `mode` until a mail was affected, and a while longer."""
     harness = context.harness
     faults_before = len(harness.mail_log("faults"))
 
-    def has_met_a_mail() -> bool:
+    def has_affected_a_mail() -> bool:
         # A server that refuses connections sees no mail at all.
         return mode == "refuse" or len(harness.mail_log("faults")) > faults_before
 
     harness.set_mail_mode(mode)
     try:
         deadline = time.monotonic() + 3 * harness.lease
-        while not has_met_a_mail() and time.monotonic() < deadline:
+        while not has_affected_a_mail() and time.monotonic() < deadline:
             time.sleep(0.05)
         context.pause(0.7)
     finally:
         harness.set_mail_mode("normal")
-    if not has_met_a_mail():
+    if not has_affected_a_mail():
         raise LookupError("No mail was sent.")
     return []
 

@@ -32,8 +32,8 @@ def table_lines(
     builds, mails, kills = kill_counts(injections)
     delivered = len(verdict.delivered)
     rows = [
-        ("kills: during a build / a delivery", f"{kills}: {builds} / {mails}"),
-        ("requests: of the whole account", f"{verdict.requests}: {verdict.account_requests}"),
+        ("kills (during a build / a delivery)", f"{kills} ({builds} / {mails})"),
+        ("requests (for the whole account)", f"{verdict.requests} ({verdict.account_requests})"),
         ("archives delivered", f"{delivered} ({delivered / max(1, verdict.requests):.1%})"),
         ("mails given up and reported", len(verdict.gave_up)),
         ("exports failed and reported", len(verdict.failed)),
