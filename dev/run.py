@@ -32,10 +32,9 @@ class StackManager(Manager):  # type: ignore[misc]
             for name, process in self._processes.items():
                 code = process.get("returncode")
                 if code is not None and not self.exited:
-                    # A shell reports a signal as 128 + its number, Popen as its negative number.
-                    self.exited = (
-                        f"`{name}` process exited (code {128 - code if code < 0 else code})"
-                    )
+                    # Popen reports a signal as its negative number, a shell as 128 + its number.
+                    exit_code = 128 - code if code < 0 else code
+                    self.exited = f"`{name}` process exited (code {exit_code})"
         super().terminate()
 
     def kill_remaining(self) -> None:
