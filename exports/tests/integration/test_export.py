@@ -15,7 +15,7 @@ from blog.management import demo_data as demo
 from blog.models import Post, User
 from conftest import PASSWORD
 from dev.mailbox import Mail
-from dev.person import Person
+from dev.site_client import SiteClient
 from dev.stack import Stack, session_members
 from exports.models import ErrorCode, Event, ExportTask, MailStatus, Status
 
@@ -42,7 +42,7 @@ def create_posts(author: User, number: int) -> None:
 
 
 def request_export(stack: Stack, owner: User) -> ExportTask:
-    with Person(stack.site_url) as person:
+    with SiteClient(stack.site_url) as person:
         person.sign_in(owner.username, PASSWORD)
         return ExportTask.objects.get(pk=person.request_export(owner.username))
 
@@ -108,7 +108,7 @@ def test_two_requests_create_one_task_and_mail(stack, alice):
     stack.env["EXPORT_MAX_RATE"] = "150"  # four seconds for the second request
     stack.start()
 
-    with Person(stack.site_url) as person:
+    with SiteClient(stack.site_url) as person:
         person.sign_in("alice", PASSWORD)
         first, task = (person.request_export("alice") for _ in range(2))
         assert first == task

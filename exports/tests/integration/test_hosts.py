@@ -67,10 +67,10 @@ class Hosts:
 
     def _start_broker(self, folder: Path, services: ExitStack) -> int:
         port = free_port()
-        command = broker.command(broker.socket_in(folder), folder, port)
+        command = broker.server_command(broker.socket_path(folder), folder, port)
         child = Child("broker", command, {}, folder / "broker.log")
         services.callback(child.kill)
-        broker.wait(f"redis://127.0.0.1:{port}")
+        broker.wait_until_ready(f"redis://127.0.0.1:{port}")
         return port
 
     def processes(self, name: str) -> list[int]:

@@ -1,8 +1,9 @@
-"""The export as one writes it first, as the thing to beat: all posts as model instances, for each of them a commit and
-a message to the broker that tell of the progress, one `json.dumps` of it all, and an e-mail.
+"""Naive export to compare with: load every post, report each one, dump everything as one JSON.
 
-`python -m benchmarks.naive 1000` builds that archive and prints the seconds; `--mail` sends it, too; `--every 100`
-tells less often, for figures of memory that nobody has to wait for.
+The progress of each post is committed and sent to the broker.
+
+`python -m benchmarks.naive_export 1000` builds that archive and prints the seconds. `--mail` also
+sends it. `--every 100` reports progress less often, which makes memory measurements faster.
 """
 
 import json
@@ -13,13 +14,13 @@ from typing import Any
 from .installation import Installation
 
 
-def seconds(place: Installation, posts: int) -> float:
-    return float(place.python("-m", "benchmarks.naive", str(posts)))
+def measure_seconds(place: Installation, posts: int) -> float:
+    return float(place.python("-m", "benchmarks.naive_export", str(posts)))
 
 
-def peak_memory(place: Installation, posts: int) -> int:
-    """In bytes, mail included."""
-    return place.peak_memory("-m", "benchmarks.naive", str(posts), "--every=100", "--mail")
+def measure_peak_memory(place: Installation, posts: int) -> int:
+    """Return the peak memory in bytes, mail included."""
+    return place.peak_memory("-m", "benchmarks.naive_export", str(posts), "--every=100", "--mail")
 
 
 def export(author: Any, every: int = 1) -> str:
@@ -48,7 +49,7 @@ def send(author: Any, archive: str) -> None:
 
 
 def main() -> None:
-    parser = ArgumentParser(prog="python -m benchmarks.naive", description=__doc__)
+    parser = ArgumentParser(prog="python -m benchmarks.naive_export", description=__doc__)
     parser.add_argument("posts", type=int)
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--mail", action="store_true")
@@ -59,9 +60,9 @@ def main() -> None:
     from blog.models import User
 
     author = User.objects.get(username=f"posts{options.posts}")
-    begin = perf_counter()
+    start = perf_counter()
     archive = export(author, options.every)
-    print(perf_counter() - begin)
+    print(perf_counter() - start)
     if options.mail:
         send(author, archive)
 

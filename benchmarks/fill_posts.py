@@ -1,24 +1,26 @@
-"""`python -m benchmarks.filling 1000 1000000`: somebody for each of these numbers, with so many posts.
+"""`python -m benchmarks.fill_posts 1000 1000000`: create an author for each number of posts.
 
-They are written past the ORM and past the search's triggers, a million in seconds.
+The rows bypass the ORM and the search triggers, so a million take seconds.
 """
 
 import sys
 from collections.abc import Iterator, Sequence
 
-BASE = 100_000  # so many texts are made
-YEARS = 8  # and lie so many years at most apart: a multiple of four, for the sake of every 29th of February
+DISTINCT_TEXTS = 100_000
+# Years that the distinct texts span. A multiple of four, so that 29 February stays valid.
+SPAN_YEARS = 8
 COLUMNS = "author_id, body, created_at, hidden_reason"
 
 Row = tuple[int, str, str, str]
 
 
 def fill(sizes: Sequence[int]) -> None:
+    """Create a user `posts<size>` with that many posts for each size."""
     from django.db import connection
 
     from blog.models import User
 
-    texts = _texts(min(max(sizes), BASE))
+    texts = _texts(min(max(sizes), DISTINCT_TEXTS))
     authors = {
         size: User.objects.create(username=f"posts{size}", email=f"posts{size}@example.com")
         for size in sizes
@@ -28,22 +30,22 @@ def fill(sizes: Sequence[int]) -> None:
 
 
 def _texts(number: int) -> list[tuple[str, int, str]]:
-    """Body, year, and the rest of the moment."""
+    """Return (body, year, rest of the timestamp) tuples."""
     from blog.management import demo_data as demo
 
-    made = ((text.body, text.created_at) for text in demo.generate_posts("benchmark", BASE, seed=1))
+    texts = demo.texts("benchmark", DISTINCT_TEXTS, seed=1)
     return [
-        (body, moment.year, f"{moment.replace(tzinfo=None)}"[4:])
-        for (body, moment), _ in zip(made, range(number), strict=False)
+        (text.body, text.created_at.year, f"{text.created_at.replace(tzinfo=None)}"[4:])
+        for text, _ in zip(texts, range(number), strict=False)
     ]
 
 
 def _rows(author: int, size: int, texts: list[tuple[str, int, str]]) -> Iterator[Row]:
-    """The texts, oldest first, over and over until there are enough; each round is of later years."""
-    last = (size - 1) // BASE
-    for turn in range(last + 1):
-        shift = YEARS * (last - turn)
-        for body, year, rest in texts[: size - turn * BASE]:
+    """Repeat the texts, oldest first, until there are `size` posts; each repetition is later."""
+    last_repetition = (size - 1) // DISTINCT_TEXTS
+    for repetition in range(last_repetition + 1):
+        shift = SPAN_YEARS * (last_repetition - repetition)
+        for body, year, rest in texts[: size - repetition * DISTINCT_TEXTS]:
             yield author, body, f"{year - shift}{rest}", ""
 
 
@@ -67,12 +69,12 @@ def _fill_postgresql(rows: Iterator[Row]) -> None:
     from django.db import connection
 
     with connection.cursor() as cursor:
-        cursor.execute("SET session_replication_role = replica")  # no triggers
+        cursor.execute("SET session_replication_role = replica")  # disables triggers
         cursor.execute("SET TIME ZONE 'UTC'")
         with cursor.copy(f"COPY blog_post ({COLUMNS}) FROM STDIN") as copy:
             for row in rows:
                 copy.write_row(row)
-        cursor.execute("VACUUM (ANALYZE) blog_post")  # as its own daemon does sooner or later
+        cursor.execute("VACUUM (ANALYZE) blog_post")  # as autovacuum would do eventually
 
 
 if __name__ == "__main__":
