@@ -14,8 +14,8 @@ EXPORTS = "/api/v1/exports/"
 
 
 @pytest.fixture
-def ask(api):
-    return lambda **fields: api.post(EXPORTS, fields, content_type="application/json")
+def ask(api_client):
+    return lambda **fields: api_client.post(EXPORTS, fields, content_type="application/json")
 
 
 @pytest.fixture
@@ -73,12 +73,12 @@ def test_asking_without_end_is_refused(ask, settings, monkeypatch):
     assert [ask().status_code for _ in range(2)] == [201, 429]
 
 
-def test_it_tells_how_far_it_is(api, task):
+def test_it_tells_how_far_it_is(api_client, task):
     task.rows_total = 200
     task.save()
     task.claim()
     task.renew(100)
-    shown = api.get(f"{EXPORTS}{task.pk}/").json()
+    shown = api_client.get(f"{EXPORTS}{task.pk}/").json()
     assert (shown["status"], shown["percent"], shown["rows_done"], shown["rows_total"]) == (
         "RUNNING",
         50,
@@ -87,38 +87,40 @@ def test_it_tells_how_far_it_is(api, task):
     )
 
 
-def test_it_tells_why_it_failed(api, task):
+def test_it_tells_why_it_failed(api_client, task):
     task.claim()
     task.fail(ErrorCode.TIMEOUT, "")
-    shown = api.get(f"{EXPORTS}{task.pk}/").json()
+    shown = api_client.get(f"{EXPORTS}{task.pk}/").json()
     assert (shown["status"], shown["error"]) == (
         "FAILED",
         "It took longer than an export may take.",
     )
 
 
-def test_it_is_cancelled_once(api, task):
+def test_it_is_cancelled_once(api_client, task):
     path = f"{EXPORTS}{task.pk}/cancel/"
-    answer = api.post(path)
+    answer = api_client.post(path)
     assert (answer.status_code, answer.json()["status"]) == (200, "CANCELLED")
-    assert api.post(path).status_code == 409
+    assert api_client.post(path).status_code == 409
 
 
-def test_the_list_costs_the_same_however_long_it_is(api, alice, task, django_assert_num_queries):
-    api.get(EXPORTS)
+def test_the_list_costs_the_same_however_long_it_is(
+    api_client, alice, task, django_assert_num_queries
+):
+    api_client.get(EXPORTS)
     with django_assert_num_queries(3):
-        assert [row["id"] for row in api.get(EXPORTS).json()["items"]] == [str(task.pk)]
+        assert [row["id"] for row in api_client.get(EXPORTS).json()["items"]] == [str(task.pk)]
     ExportTask.objects.bulk_create(
         [ExportTask(owner=alice, status=Status.CANCELLED) for _ in range(25)]
     )
     with django_assert_num_queries(3):
-        page = api.get(EXPORTS).json()
+        page = api_client.get(EXPORTS).json()
     assert len(page["items"]) == 20
-    assert len(api.get(page["older"]).json()["items"]) == 6
+    assert len(api_client.get(page["older"]).json()["items"]) == 6
 
 
-def test_a_strangers_export_does_not_exist(program, bob, task):
-    stranger = program(bob)
+def test_a_strangers_export_does_not_exist(make_api_client, bob, task):
+    stranger = make_api_client(bob)
     assert stranger.get(EXPORTS).json()["items"] == []
     answers = [stranger.get(f"{EXPORTS}{task.pk}/"), stranger.get(f"{EXPORTS}{task.pk}/download/")]
     answers.append(stranger.post(f"{EXPORTS}{task.pk}/cancel/"))
@@ -128,11 +130,11 @@ def test_a_strangers_export_does_not_exist(program, bob, task):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_archive_is_downloaded(api, alice, task):
-    assert api.get(f"{EXPORTS}{task.pk}/download/").status_code == 404
+def test_the_archive_is_downloaded(api_client, alice, task):
+    assert api_client.get(f"{EXPORTS}{task.pk}/download/").status_code == 404
     jobs.run_export(str(task.pk), task.attempt)
-    shown = api.get(f"{EXPORTS}{task.pk}/").json()
-    answer = api.get(shown["archive"]["url"])
+    shown = api_client.get(f"{EXPORTS}{task.pk}/").json()
+    answer = api_client.get(shown["archive"]["url"])
     with closing(answer):
         content = b"".join(answer.streaming_content)
     assert hashlib.sha256(content).hexdigest() == shown["archive"]["sha256"]
@@ -141,5 +143,5 @@ def test_the_archive_is_downloaded(api, alice, task):
     assert answer["Cache-Control"] == "no-store"
     assert task.events.filter(kind=Event.DOWNLOADED).count() == 1
     ExportTask.objects.update(archive_expires_at=from_now(-1))
-    assert api.get(f"{EXPORTS}{task.pk}/download/").status_code == 404
-    assert api.get(f"{EXPORTS}{task.pk}/").json()["archive"] is None
+    assert api_client.get(f"{EXPORTS}{task.pk}/download/").status_code == 404
+    assert api_client.get(f"{EXPORTS}{task.pk}/").json()["archive"] is None

@@ -51,16 +51,16 @@ def test_a_session_is_no_token(client, alice, django_assert_num_queries):
         check(client.get(PROFILE), 401)
 
 
-def test_a_token_needs_no_session_and_makes_none(api, alice):
-    answer = api.post(POSTS, {"body": "Hello"}, content_type="application/json")
+def test_a_token_needs_no_session_and_makes_none(api_client, alice):
+    answer = api_client.post(POSTS, {"body": "Hello"}, content_type="application/json")
     assert answer.status_code == 201
     assert not answer.cookies
     assert "Cookie" not in answer["Vary"]
     assert not Session.objects.exists()
 
 
-def test_a_token_is_nothing_to_the_pages(api):
-    assert api.get("/settings/").url.startswith("/accounts/login/")
+def test_a_token_is_nothing_to_the_pages(api_client):
+    assert api_client.get("/settings/").url.startswith("/accounts/login/")
 
 
 @pytest.mark.parametrize(
@@ -74,8 +74,8 @@ def test_a_token_is_nothing_to_the_pages(api):
         ("delete", POSTS + "1/"),
     ],
 )
-def test_a_token_that_may_only_read_changes_nothing(program, alice, bob, method, path):
-    reader = program(alice, is_read_only=True)
+def test_a_token_that_may_only_read_changes_nothing(make_api_client, alice, bob, method, path):
+    reader = make_api_client(alice, is_read_only=True)
     assert reader.get(PROFILE).status_code == 200
     check(getattr(reader, method)(path), 403, detail="This token may only read.")
 
@@ -84,19 +84,19 @@ def test_a_token_that_may_only_read_changes_nothing(program, alice, bob, method,
     "path", ["/api/v1/", "/api/v1/nothing/", "/api/v1/posts", "/api/v2/posts/", "/api/nothing"]
 )
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_an_unknown_address_is_a_problem_too(api, method, path):
-    check(getattr(api, method)(path), 404)
+def test_an_unknown_address_is_a_problem_too(api_client, method, path):
+    check(getattr(api_client, method)(path), 404)
 
 
-def test_the_wrong_method_is_told_which_are_right(api):
-    answer = api.put(POSTS)
+def test_the_wrong_method_is_told_which_are_right(api_client):
+    answer = api_client.put(POSTS)
     check(answer, 405)
     assert set(answer["Allow"].split(", ")) == {"GET", "POST"}
 
 
 @pytest.mark.parametrize("body", ["{", b"\xff", '{"body": "a" "b"}', "[" * 100_000])
-def test_what_is_not_json_cannot_be_read(api, body):
-    check(api.post(POSTS, body, content_type="application/json"), 400)
+def test_what_is_not_json_cannot_be_read(api_client, body):
+    check(api_client.post(POSTS, body, content_type="application/json"), 400)
 
 
 @pytest.mark.parametrize(
@@ -108,19 +108,19 @@ def test_what_is_not_json_cannot_be_read(api, body):
         ('{"body": "a", "\\ud83e": 1}', "", "This is not valid."),
     ],
 )
-def test_what_has_the_wrong_shape_is_told_field_by_field(api, body, field, words):
+def test_what_has_the_wrong_shape_is_told_field_by_field(api_client, body, field, words):
     check(
-        api.post(POSTS, body, content_type="application/json"),
+        api_client.post(POSTS, body, content_type="application/json"),
         422,
         errors=[{"field": field, "detail": words}],
     )
 
 
-def test_too_often_says_when_to_go_on(api, alice, settings, monkeypatch):
+def test_too_often_says_when_to_go_on(api_client, alice, settings, monkeypatch):
     settings.RATE_LIMITS = True
     monkeypatch.setitem(limits.RATES, "api", limits.Rate(2, 9, 3600))
-    assert [api.get(PROFILE).status_code for _ in range(2)] == [200, 200]
-    answer = api.get(PROFILE)
+    assert [api_client.get(PROFILE).status_code for _ in range(2)] == [200, 200]
+    answer = api_client.get(PROFILE)
     check(answer, 429, title="Too often")
     assert 0 < int(answer["Retry-After"]) <= 3600
 
@@ -135,26 +135,28 @@ def test_guesses_count_for_the_address(client, settings, monkeypatch):
     assert guesses == [401, 401, 429]
 
 
-def test_posts_are_limited_as_on_the_pages(api, client, alice, settings, monkeypatch):
+def test_posts_are_limited_as_on_the_pages(api_client, client, alice, settings, monkeypatch):
     settings.RATE_LIMITS = True
     monkeypatch.setitem(limits.RATES, "post", limits.Rate(1, 9, 3600))
     client.force_login(alice)
     client.post("/posts/", {"body": "On the page"})
-    check(api.post(POSTS, {"body": "Hello"}, content_type="application/json"), 429)
+    check(api_client.post(POSTS, {"body": "Hello"}, content_type="application/json"), 429)
     assert alice.posts.count() == 1
 
 
 @pytest.mark.parametrize("debug", [True, False])
-def test_our_mistakes_are_told_without_details(program, alice, settings, monkeypatch, debug):
+def test_our_mistakes_are_told_without_details(
+    make_api_client, alice, settings, monkeypatch, debug
+):
     settings.DEBUG = debug
     monkeypatch.setattr(ProfileOut, "of_described", lambda person: 1 / 0)
-    client = program(alice, raise_request_exception=False)
+    client = make_api_client(alice, raise_request_exception=False)
     answer = client.get(PROFILE)
     check(answer, 500, detail="Something went wrong on our side. We have been told about it.")
     assert "division" not in answer.content.decode()
 
 
-def test_problems_are_in_the_language_that_is_asked_for(api, alice):
+def test_problems_are_in_the_language_that_is_asked_for(api_client, alice):
     alice.language = "es"
     alice.save()
     data = {"body": "x" * 281}
@@ -162,5 +164,5 @@ def test_problems_are_in_the_language_that_is_asked_for(api, alice):
         ({}, "Tu publicación tiene 281 caracteres; se permiten 280."),
         ({"accept-language": "en"}, "Your post has 281 characters; 280 are allowed."),
     ]:
-        answer = api.post(POSTS, data, content_type="application/json", headers=headers)
+        answer = api_client.post(POSTS, data, content_type="application/json", headers=headers)
         assert answer.json()["errors"][0]["detail"] == words

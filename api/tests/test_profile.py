@@ -9,15 +9,15 @@ PROFILE = "/api/v1/profile/"
 
 
 @pytest.fixture
-def change(api):
-    return lambda **fields: api.patch(PROFILE, fields, content_type="application/json")
+def change(api_client):
+    return lambda **fields: api_client.patch(PROFILE, fields, content_type="application/json")
 
 
-def test_it_tells_of_oneself(api, alice, bob, settings):
+def test_it_tells_of_oneself(api_client, alice, bob, settings):
     settings.SITE_URL = "https://microblog.example"
     baker.make(Post, author=alice, _quantity=2)
     Follow.objects.create(follower=alice, followed=bob)
-    assert api.get(PROFILE).json() == {
+    assert api_client.get(PROFILE).json() == {
         "username": "alice",
         "url": "https://microblog.example/@alice/",
         "about_me": "",

@@ -95,11 +95,11 @@ def test_people_without_rights_stay_outside(client, alice):
 
 
 def test_deleting_a_person_tells_them_and_whoever_keeps_things_of_theirs(
-    desk, alice, new_mails, monkeypatch
+    desk, alice, capture_mails, monkeypatch
 ):
     told: list[User] = []
     monkeypatch.setattr(deletion, "_callbacks", [told.append])
-    with new_mails() as mails:
+    with capture_mails() as mails:
         assert (
             desk.post(
                 reverse("admin:blog_user_delete", args=[alice.pk]), {"post": "yes"}

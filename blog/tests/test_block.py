@@ -6,12 +6,6 @@ from blog.models import Block, Follow, Post
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def as_alice(client, alice):
-    client.force_login(alice)
-    return client
-
-
 def test_it_is_asked_once_and_says_what_follows(as_alice, bob):
     page = as_alice.get("/@bob/block/").content.decode()
     assert "Block bob?" in page

@@ -17,10 +17,9 @@ URL = "/messages/@bob/"
 
 
 @pytest.fixture
-def as_alice(client, alice, bob):
-    client.force_login(alice)
-    client.get("/")  # which notes that she is here
-    return client
+def as_alice(as_alice):
+    as_alice.get("/")  # which notes that she is here
+    return as_alice
 
 
 @pytest.fixture
@@ -51,8 +50,8 @@ def test_looking_begins_none(as_alice):
     assert not Conversation.objects.exists()
 
 
-def test_both_read_it_with_its_links(client, alice, bob, say):
-    say(alice, bob, "see https://microblog.example/ and @alice, <i>please</i>")
+def test_both_read_it_with_its_links(client, alice, bob, send_message):
+    send_message(alice, bob, "see https://microblog.example/ and @alice, <i>please</i>")
     for reader, url in ((alice, URL), (bob, "/messages/@alice/")):
         client.force_login(reader)
         page = client.get(url).content.decode()
@@ -61,15 +60,15 @@ def test_both_read_it_with_its_links(client, alice, bob, say):
         assert "&lt;i&gt;please" in page
 
 
-def test_an_answer_is_in_the_same_conversation(write, client, alice, bob, say):
-    say(bob, alice)
+def test_an_answer_is_in_the_same_conversation(write, client, alice, bob, send_message):
+    send_message(bob, alice)
     write("And you?")
     assert Conversation.objects.count() == 1
 
 
-def test_pages_lead_to_the_oldest_each_in_the_order_of_talk(as_alice, alice, bob, say):
+def test_pages_lead_to_the_oldest_each_in_the_order_of_talk(as_alice, alice, bob, send_message):
     for number in range(PAGE_SIZE + 5):
-        say(*((alice, bob) if number % 2 else (bob, alice)), f"number {number}")
+        send_message(*((alice, bob) if number % 2 else (bob, alice)), f"number {number}")
     newest = as_alice.get(URL)
     older = as_alice.get(URL, {"before": newest.context["page"].older})
     assert shown(older) + shown(newest) == [f"number {number}" for number in range(PAGE_SIZE + 5)]
@@ -78,12 +77,12 @@ def test_pages_lead_to_the_oldest_each_in_the_order_of_talk(as_alice, alice, bob
     assert "<textarea" not in older.content.decode()
 
 
-def test_messages_never_share_a_moment_and_never_go_back(alice, bob, say, monkeypatch):
+def test_messages_never_share_a_moment_and_never_go_back(alice, bob, send_message, monkeypatch):
     now = timezone.now()
     monkeypatch.setattr("blog.models.message.timezone.now", lambda: now)
-    first, second = say(alice, bob), say(bob, alice)
+    first, second = send_message(alice, bob), send_message(bob, alice)
     monkeypatch.setattr("blog.models.message.timezone.now", lambda: now - timedelta(hours=1))
-    third = say(alice, bob)
+    third = send_message(alice, bob)
     assert first.created_at == now
     assert first.created_at < second.created_at < third.created_at
 
@@ -148,9 +147,9 @@ def test_who_says_the_same_again_is_heard_again(as_alice, write):
     assert Message.objects.count() == 2
 
 
-def test_it_is_no_repetition_if_the_other_said_it(as_alice, write, alice, bob, say):
+def test_it_is_no_repetition_if_the_other_said_it(as_alice, write, alice, bob, send_message):
     after = as_alice.get(URL).context["newest"]
-    say(bob, alice, "snap")
+    send_message(bob, alice, "snap")
     write("snap", after=after)
     assert Message.objects.count() == 2
 
@@ -180,10 +179,12 @@ def test_a_message_and_word_of_it_come_together_or_not_at_all(as_alice, monkeypa
     assert not Message.objects.exists()
 
 
-def test_answering_has_read_what_the_page_showed_and_no_more(as_alice, write, alice, bob, say):
-    seen = say(bob, alice, "seen")
+def test_answering_has_read_what_the_page_showed_and_no_more(
+    as_alice, write, alice, bob, send_message
+):
+    seen = send_message(bob, alice, "seen")
     after = as_alice.get(URL).context["newest"]
-    unseen = say(bob, alice, "unseen")
+    unseen = send_message(bob, alice, "unseen")
     write("answer", after=after)
     seen.refresh_from_db()
     unseen.refresh_from_db()
@@ -193,23 +194,23 @@ def test_answering_has_read_what_the_page_showed_and_no_more(as_alice, write, al
 
 
 @pytest.mark.parametrize("method", ["get", "head"])
-def test_opening_it_changes_nothing(as_alice, alice, bob, say, method):
-    say(bob, alice)
+def test_opening_it_changes_nothing(as_alice, alice, bob, send_message, method):
+    send_message(bob, alice)
     getattr(as_alice, method)(URL)
     assert Message.objects.unread().exists()
 
 
-def test_without_scripts_a_button_marks_what_is_unread(as_alice, alice, bob, say):
+def test_without_scripts_a_button_marks_what_is_unread(as_alice, alice, bob, send_message):
     form = r'action="/messages/@bob/read/" data-read hidden'
-    say(bob, alice)
+    send_message(bob, alice)
     assert not re.search(form, as_alice.get(URL).content.decode())
     Message.objects.update(read_at=timezone.now())
     assert re.search(form, as_alice.get(URL).content.decode())
 
 
-def test_the_sender_sees_which_was_read_last(as_alice, alice, bob, say):
-    _first, second, third = (say(alice, bob, body) for body in ("one", "two", "three"))
-    say(bob, alice, "four")
+def test_the_sender_sees_which_was_read_last(as_alice, alice, bob, send_message):
+    _first, second, third = (send_message(alice, bob, body) for body in ("one", "two", "three"))
+    send_message(bob, alice, "four")
     assert "data-seen=" not in as_alice.get(URL).content.decode()
     Message.objects.exclude(pk=third.pk).update(read_at=timezone.now())
     page = as_alice.get(URL).content.decode()
@@ -219,9 +220,9 @@ def test_the_sender_sees_which_was_read_last(as_alice, alice, bob, say):
 
 @pytest.mark.parametrize("blocker", ["alice", "bob"])
 def test_a_block_hides_what_was_said_and_keeps_the_text_that_comes_too_late(
-    as_alice, write, alice, bob, say, blocker
+    as_alice, write, alice, bob, send_message, blocker
 ):
-    say(bob, alice, "Bob was here")
+    send_message(bob, alice, "Bob was here")
     Block.objects.put(*((alice, bob) if blocker == "alice" else (bob, alice)))
     response = as_alice.get(URL)
     assert response.status_code == 403
@@ -234,8 +235,10 @@ def test_a_block_hides_what_was_said_and_keeps_the_text_that_comes_too_late(
     assert Message.objects.count() == 1
 
 
-def test_nobody_reads_messages_of_a_closed_account_any_more(as_alice, write, alice, bob, say):
-    say(bob, alice, "Bob was here")
+def test_nobody_reads_messages_of_a_closed_account_any_more(
+    as_alice, write, alice, bob, send_message
+):
+    send_message(bob, alice, "Bob was here")
     User.objects.filter(pk=bob.pk).update(is_active=False)
     response = as_alice.get(URL)
     assert response.status_code == 200
@@ -261,9 +264,9 @@ def test_a_name_in_another_case_leads_to_the_one_address(as_alice):
 
 
 def test_a_stranger_reads_and_writes_in_no_conversation_but_their_own(
-    client, alice, bob, make_user, say
+    client, alice, bob, make_user, send_message
 ):
-    say(alice, bob, "Between us")
+    send_message(alice, bob, "Between us")
     client.force_login(make_user("carol"))
     assert "Between us" not in client.get(URL).content.decode()
     client.post(URL, {"body": "hello"})
@@ -274,8 +277,8 @@ def test_a_visitor_is_sent_to_sign_in(client, bob):
     assert client.get(URL).url == "/accounts/login/?next=/messages/%40bob/"
 
 
-def test_it_goes_for_both_with_either_account(alice, bob, say):
-    say(alice, bob)
+def test_it_goes_for_both_with_either_account(alice, bob, send_message):
+    send_message(alice, bob)
     delete_account(bob)
     assert not Conversation.objects.exists()
     assert not alice.conversations.exists()
@@ -287,9 +290,9 @@ def test_the_account_page_says_so(as_alice):
     )
 
 
-def test_a_script_gets_what_is_new_alone(as_alice, alice, bob, say):
-    after = cursor_of(say(alice, bob, "old"))
-    say(bob, alice, "meanwhile")
+def test_a_script_gets_what_is_new_alone(as_alice, alice, bob, send_message):
+    after = cursor_of(send_message(alice, bob, "old"))
+    send_message(bob, alice, "meanwhile")
     response = as_alice.post(URL, {"body": "new", "after": after}, headers={"x-fragment": "true"})
     assert response.status_code == 201
     assert shown(response) == ["meanwhile", "new"]
@@ -297,24 +300,24 @@ def test_a_script_gets_what_is_new_alone(as_alice, alice, bob, say):
 
 
 def test_it_takes_as_many_queries_for_many_as_for_one(
-    as_alice, alice, bob, say, django_assert_num_queries
+    as_alice, alice, bob, send_message, django_assert_num_queries
 ):
-    say(bob, alice)
+    send_message(bob, alice)
     with django_assert_num_queries(
         7
     ) as queries:  # session, person, conversation, block, messages, news, bars
         as_alice.get(URL)
     for _ in range(PAGE_SIZE):
-        say(bob, alice)
-        say(alice, bob)
+        send_message(bob, alice)
+        send_message(alice, bob)
     with django_assert_num_queries(7):
         as_alice.get(URL)
     assert all(query["sql"].startswith("SELECT") for query in queries.captured_queries)
 
 
 @pytest.mark.parametrize("is_first", [True, False], ids=["newest page", "older page"])
-def test_a_page_is_read_from_its_index(alice, bob, say, is_first):
-    said = [say(alice, bob) for _ in range(3)]
+def test_a_page_is_read_from_its_index(alice, bob, send_message, is_first):
+    said = [send_message(alice, bob) for _ in range(3)]
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")

@@ -11,10 +11,9 @@ URL = "/messages/"
 
 
 @pytest.fixture
-def as_alice(client, alice):
-    client.force_login(alice)
-    client.get("/")  # which notes that she is here
-    return client
+def as_alice(as_alice):
+    as_alice.get("/")  # which notes that she is here
+    return as_alice
 
 
 @pytest.fixture
@@ -26,34 +25,34 @@ def names(response):
     return [place.other.username for place, _last in response.context["conversations"]]
 
 
-def test_the_liveliest_comes_first(as_alice, alice, people, say):
+def test_the_liveliest_comes_first(as_alice, alice, people, send_message):
     one, two, three = people(3)
     for person in (one, two, three):
-        say(person, alice)
-    say(alice, one)
+        send_message(person, alice)
+    send_message(alice, one)
     assert names(as_alice.get(URL)) == ["p00", "p02", "p01"]
 
 
-def test_each_has_its_last_message_and_how_many_are_unread(as_alice, alice, bob, say):
+def test_each_has_its_last_message_and_how_many_are_unread(as_alice, alice, bob, send_message):
     for number in range(3):
-        say(bob, alice, f"Number {number}")
+        send_message(bob, alice, f"Number {number}")
     page = as_alice.get(URL).content.decode()
     assert "Number 2" in page
     assert "Number 1" not in page
     assert re.search(r'class="badge">3<span class="visually-hidden"> unread', page)
-    say(alice, bob, "<b>" + "long " * 50)
+    send_message(alice, bob, "<b>" + "long " * 50)
     page = as_alice.get(URL).content.decode()
     assert re.search(r"You:</span> &lt;b&gt;long [long ]+…</p>", page)
 
 
-def test_what_others_write_to_each_other_is_not_there(as_alice, bob, make_user, say):
-    say(bob, make_user("carol"), "Between us")
+def test_what_others_write_to_each_other_is_not_there(as_alice, bob, make_user, send_message):
+    send_message(bob, make_user("carol"), "Between us")
     assert "Between us" not in as_alice.get(URL).content.decode()
 
 
-def test_pages_lead_to_the_oldest(as_alice, alice, people, say):
+def test_pages_lead_to_the_oldest(as_alice, alice, people, send_message):
     for person in people(PAGE_SIZE + 5):
-        say(person, alice)
+        send_message(person, alice)
     response = as_alice.get(URL)
     older = as_alice.get(URL, {"before": response.context["page"].older})
     assert names(response) + names(older) == [
@@ -63,8 +62,8 @@ def test_pages_lead_to_the_oldest(as_alice, alice, people, say):
 
 
 @pytest.mark.parametrize("blocker", ["alice", "bob"])
-def test_a_conversation_is_hidden_while_a_block_stands(as_alice, alice, bob, say, blocker):
-    say(bob, alice)
+def test_a_conversation_is_hidden_while_a_block_stands(as_alice, alice, bob, send_message, blocker):
+    send_message(bob, alice)
     Block.objects.put(*((alice, bob) if blocker == "alice" else (bob, alice)))
     assert names(as_alice.get(URL)) == []
     Block.objects.all().delete()
@@ -73,9 +72,9 @@ def test_a_conversation_is_hidden_while_a_block_stands(as_alice, alice, bob, say
 
 @pytest.mark.parametrize("silence", ["mute", "closed account"])
 def test_it_stays_through_a_mute_and_the_closing_of_the_other_account(
-    as_alice, alice, bob, say, silence
+    as_alice, alice, bob, send_message, silence
 ):
-    say(bob, alice)
+    send_message(bob, alice)
     if silence == "mute":
         Mute.objects.create(muter=alice, muted=bob)
     else:
@@ -90,25 +89,25 @@ def test_one_that_was_never_begun_is_not_there(as_alice, alice, bob):
 
 
 def test_it_takes_as_many_queries_for_many_as_for_one(
-    as_alice, alice, people, say, django_assert_num_queries
+    as_alice, alice, people, send_message, django_assert_num_queries
 ):
     first, *others = people(PAGE_SIZE)
-    say(first, alice)
+    send_message(first, alice)
     with django_assert_num_queries(
         6
     ) as queries:  # session, person, conversations, last messages, news, bars
         as_alice.get(URL)
     for person in others:
         for _ in range(3):
-            say(person, alice)
+            send_message(person, alice)
     with django_assert_num_queries(6):
         as_alice.get(URL)
     assert all(query["sql"].startswith("SELECT") for query in queries.captured_queries)
 
 
-def test_no_table_is_read_as_a_whole(alice, people, say):
+def test_no_table_is_read_as_a_whole(alice, people, send_message):
     for person in people(5):
-        say(person, alice)
+        send_message(person, alice)
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             # Few people write here: without this, reading it all is as good as any plan.

@@ -7,12 +7,6 @@ from blog.models import Follow
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def as_alice(client, alice):
-    client.force_login(alice)
-    return client
-
-
 def is_followed(alice, bob):
     return Follow.objects.filter(follower=alice, followed=bob).exists()
 

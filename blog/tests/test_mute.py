@@ -6,12 +6,6 @@ from blog.models import Mute, Post
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def as_alice(client, alice):
-    client.force_login(alice)
-    return client
-
-
 def test_muting_leads_back_and_can_be_repeated(as_alice, alice, bob):
     for _ in range(2):
         response = as_alice.post("/@BOB/mute/", {"next": "/explore/"})

@@ -28,11 +28,11 @@ def encoded(text):
 
 
 @pytest.mark.parametrize("body", [*SCRIPTS, *NASTY])
-def test_every_page_escapes_it(client, alice, say, bob, body):
+def test_every_page_escapes_it(client, alice, send_message, bob, body):
     post = baker.make(Post, author=alice, body=body)
     alice.about_me = body
     alice.save()
-    say(bob, alice, body)
+    send_message(bob, alice, body)
     client.force_login(alice)
     pages = [
         "/",

@@ -12,12 +12,6 @@ def told(user):
     return list(user.notifications.order_by("pk").values_list("name", flat=True))
 
 
-@pytest.fixture
-def as_alice(client, alice):
-    client.force_login(alice)
-    return client
-
-
 def test_a_new_follower_is_news_once(as_alice, alice, bob):
     for _ in range(2):
         as_alice.post("/@bob/follow/")
@@ -83,23 +77,23 @@ def test_nothing_is_told_across_a_block(as_alice, alice, bob, blocker):
     ],
 )
 def test_it_comes_by_mail_where_it_is_wished(
-    as_alice, alice, bob, new_mails, choice, deed, subject
+    as_alice, alice, bob, capture_mails, choice, deed, subject
 ):
     User.objects.filter(pk=bob.pk).update(**{choice: True})
-    with new_mails() as mails:
+    with capture_mails() as mails:
         deed(as_alice)
     assert [(mail.subject, mail.to) for mail in mails] == [(subject, [bob.email])]
     assert "/settings/notifications/" in mails[0].body
 
 
 @pytest.mark.parametrize("why_not", ["not wished", "muted", "unconfirmed"])
-def test_it_does_not_otherwise(as_alice, alice, bob, new_mails, why_not):
+def test_it_does_not_otherwise(as_alice, alice, bob, capture_mails, why_not):
     User.objects.filter(pk=bob.pk).update(has_mention_mail=why_not != "not wished")
     if why_not == "muted":
         Mute.objects.create(muter=bob, muted=alice)
     if why_not == "unconfirmed":
         bob.emailaddress_set.update(verified=False)
-    with new_mails() as mails:
+    with capture_mails() as mails:
         as_alice.post("/posts/", {"body": "@bob"})
     assert not mails
 
@@ -114,9 +108,9 @@ def a_minute_later(mailoutbox):
 
 
 def test_of_messages_the_first_unread_one_is_mailed_and_nothing_of_its_words(
-    as_alice, alice, bob, new_mails, mailoutbox
+    as_alice, alice, bob, capture_mails, mailoutbox
 ):
-    with new_mails() as mails:
+    with capture_mails() as mails:
         for body in ("a secret", "another", "another"):
             as_alice.post("/messages/@bob/", {"body": body})
     assert not mails

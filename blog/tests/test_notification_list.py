@@ -15,12 +15,6 @@ URL = "/notifications/all/"
 
 
 @pytest.fixture
-def as_alice(client, alice):
-    client.force_login(alice)
-    return client
-
-
-@pytest.fixture
 def followed(alice, bob):
     alice.notifications.put(alice.pk, f"follow:{bob.pk}", {"name": "bob"}, actor=bob)
 

@@ -86,7 +86,7 @@ def test_a_key_past_every_number_is_no_error(posts, key):
 
 
 @pytest.fixture
-def plan(crowd):
+def plan(many_posts):
     """The database's plan for a page in the middle; on PostgreSQL without what few rows invite."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:

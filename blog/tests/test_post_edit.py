@@ -17,12 +17,6 @@ def url(post):
     return f"/posts/{post.pk}/edit/"
 
 
-@pytest.fixture
-def as_alice(client, alice):
-    client.force_login(alice)
-    return client
-
-
 def test_the_form_holds_the_post(as_alice, url):
     assert "first\nwords</textarea>" in as_alice.get(url).content.decode()
 

@@ -61,7 +61,7 @@ def test_it_counts_posts_and_follows(client, alice, bob, staff, django_assert_nu
     assert "<b>2</b> followers" in page
 
 
-def test_the_counts_are_read_from_indexes(alice, crowd):
+def test_the_counts_are_read_from_indexes(alice, many_posts):
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL enable_seqscan = off")

@@ -16,12 +16,6 @@ def post(bob):
     return baker.make(Post, author=bob, body="Buy my boats")
 
 
-@pytest.fixture
-def as_alice(client, alice):
-    client.force_login(alice)
-    return client
-
-
 @pytest.fixture(params=["person", "post"])
 def url(request, bob, post):
     return "/@bob/report/" if request.param == "person" else f"/posts/{post.pk}/report/"

@@ -13,12 +13,6 @@ def report(alice, bob):
     return baker.make(Report, reporter=alice, person=bob, reason="SPAM", comment="Every day")
 
 
-@pytest.fixture
-def as_alice(client, alice):
-    client.force_login(alice)
-    return client
-
-
 def test_it_thanks_and_offers_to_keep_away(as_alice, report):
     page = as_alice.get(report.get_absolute_url()).content.decode()
     assert "Your report is with staff." in page

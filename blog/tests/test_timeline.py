@@ -67,7 +67,7 @@ def test_a_key_past_every_number_is_no_error(alice):
 
 
 @pytest.mark.parametrize("is_first", [True, False], ids=["first page", "later page"])
-def test_no_table_is_read_as_a_whole(alice, authors, crowd, is_first):
+def test_no_table_is_read_as_a_whole(alice, authors, many_posts, is_first):
     posts = posts_at([(author, m) for author in authors for m in range(30)])
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:

@@ -13,8 +13,8 @@ from exports.models.task import archive_storage
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_archives_go(alice, finished):
-    name = finished.archive.name
+def test_archives_go(alice, finished_task):
+    name = finished_task.archive.name
     assert archive_storage().exists(name)
     deletion.delete_account(alice)
     assert not archive_storage().exists(name)
@@ -29,8 +29,8 @@ def test_an_export_that_waits_leaves_the_queue(alice, task):
     jobs.run_export(str(task.pk), task.attempt)
 
 
-def test_one_that_runs_stops_and_leaves_no_file(alice, task, write_posts, monkeypatch, mailoutbox):
-    write_posts(alice, 3)
+def test_one_that_runs_stops_and_leaves_no_file(alice, task, create_posts, monkeypatch, mailoutbox):
+    create_posts(alice, 3)
     store = archive.store
     stored = []
 
@@ -61,9 +61,9 @@ def test_a_mail_about_an_account_that_got_lost_is_queued_again(alice, monkeypatc
 
 
 def test_archives_and_builds_of_people_whom_staff_delete_go_too(
-    client, staff, alice, bob, finished
+    client, staff, alice, bob, finished_task
 ):
-    name = finished.archive.name
+    name = finished_task.archive.name
     waiting, _ = ExportTask.objects.request(bob.pk)
     jobs.enqueue_export(waiting)
     client.force_login(staff)

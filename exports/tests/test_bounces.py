@@ -27,10 +27,10 @@ class WithWebhooks:
 
 
 @pytest.fixture
-def mailed(finished):
+def mailed(finished_task):
     """The mail of an export that went out by a provider, which gave it an id of its own."""
     ExportMail.objects.update(provider_id="esp-7")
-    return finished.mails.get()
+    return finished_task.mails.get()
 
 
 def tell(message_id, event_type=EventType.BOUNCED, **more):
@@ -84,37 +84,39 @@ def test_our_id_at_another_host_is_not_ours(mailed):
     assert not bounced(mailed)
 
 
-def test_the_task_stays_successful_and_the_mail_sent(mailed, finished):
+def test_the_task_stays_successful_and_the_mail_sent(mailed, finished_task):
     tell("esp-7")
-    finished.refresh_from_db()
+    finished_task.refresh_from_db()
     mailed.refresh_from_db()
-    assert (finished.status, mailed.status) == (Status.SUCCESSFUL, MailStatus.SENT)
+    assert (finished_task.status, mailed.status) == (Status.SUCCESSFUL, MailStatus.SENT)
 
 
-def test_it_is_told_once_however_often_the_provider_says_so(mailed, finished):
+def test_it_is_told_once_however_often_the_provider_says_so(mailed, finished_task):
     tell("esp-7")
     first = mailed.task.notification_name
     Notification.objects.get(name=first)
     Notification.objects.filter(name=first).update(read_at=timezone.now())
     tell("esp-7", EventType.REJECTED)
-    assert finished.events.filter(kind=Event.BOUNCED).count() == 1
+    assert finished_task.events.filter(kind=Event.BOUNCED).count() == 1
     assert Notification.objects.get(name=first).read_at is not None
 
 
-def test_the_owner_is_told_on_every_page_and_on_the_exports_own(client, alice, finished, mailed):
+def test_the_owner_is_told_on_every_page_and_on_the_exports_own(
+    client, alice, finished_task, mailed
+):
     client.force_login(alice)
-    client.get(f"/exports/{finished.pk}/")
+    client.get(f"/exports/{finished_task.pk}/")
     tell("esp-7", description="550 secret words of a server")
-    for address in ("/", "/exports/", f"/exports/{finished.pk}/"):
+    for address in ("/", "/exports/", f"/exports/{finished_task.pk}/"):
         text = client.get(address).content.decode()
         assert "Your mail provider refused the mail: download it here" in text, address
         assert "secret words" not in text
-    text = client.get(f"/exports/{finished.pk}/").content.decode()
+    text = client.get(f"/exports/{finished_task.pk}/").content.decode()
     assert "The mail provider refused the e-mail" in text
-    assert f"/exports/{finished.pk}/download/" in text
+    assert f"/exports/{finished_task.pk}/download/" in text
 
 
-def test_an_open_page_is_told_too(client, alice, finished, mailed):
+def test_an_open_page_is_told_too(client, alice, finished_task, mailed):
     client.force_login(alice)
     since = client.get("/notifications/").json()["since"]
     tell("esp-7")
@@ -123,16 +125,16 @@ def test_an_open_page_is_told_too(client, alice, finished, mailed):
     assert not news["data"]["active"]
 
 
-def test_staff_see_it_and_can_look_for_it(client, staff, finished, bob, mailed):
+def test_staff_see_it_and_can_look_for_it(client, staff, finished_task, bob, mailed):
     other = ExportTask.objects.request(bob.pk)[0]
     tell("esp-7", description="550 No such user")
     client.force_login(staff)
     assert (
         "550 No such user"
-        in client.get(f"/admin/exports/exporttask/{finished.pk}/change/").content.decode()
+        in client.get(f"/admin/exports/exporttask/{finished_task.pk}/change/").content.decode()
     )
     found = client.get("/admin/exports/exporttask/?failure=bounced").content.decode()
-    assert f'data-task="{finished.pk}"' in found
+    assert f'data-task="{finished_task.pk}"' in found
     assert f'data-task="{other.pk}"' not in found
 
 

@@ -150,13 +150,13 @@ STRANGERS_PAGES = [
 
 
 @pytest.fixture
-def busy(alice, bob, say, write_posts):
+def busy(alice, bob, send_message, create_posts):
     """Alice, who has posts, messages, news, somebody whom she follows, and an export behind her."""
-    write_posts(alice, 30)
-    write_posts(bob, 30)
+    create_posts(alice, 30)
+    create_posts(bob, 30)
     Follow.objects.create(follower=alice, followed=bob)
     for _ in range(3):
-        say(bob, alice)
+        send_message(bob, alice)
     task, _ = ExportTask.objects.request(alice.pk)
     task.cancel()
     return alice

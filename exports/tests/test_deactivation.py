@@ -26,8 +26,8 @@ def test_a_waiting_export_is_not_begun_and_the_sweeper_cancels_it(alice, task, c
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_running_one_stops_and_nothing_is_sent(alice, task, close, write_posts, monkeypatch):
-    write_posts(alice, 3)
+def test_a_running_one_stops_and_nothing_is_sent(alice, task, close, create_posts, monkeypatch):
+    create_posts(alice, 3)
     build = archive.build
 
     def closed_meanwhile(*args):

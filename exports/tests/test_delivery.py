@@ -15,8 +15,8 @@ def sent(task):
     return mail.outbox[-1]
 
 
-def test_it_carries_the_archive(alice, task, write_posts):
-    write_posts(alice, 1200)
+def test_it_carries_the_archive(alice, task, create_posts):
+    create_posts(alice, 1200)
     message = sent(task)
     assert message.subject == "[Microblog] Your blog posts"
     assert message.to == ["alice@microblog.example"]
@@ -58,9 +58,9 @@ def test_an_empty_archive_is_said_to_be_empty(task):
     assert message.attachments
 
 
-def test_a_large_archive_is_linked_instead(alice, task, write_posts, settings):
+def test_a_large_archive_is_linked_instead(alice, task, create_posts, settings):
     settings.EXPORT_MAIL_LIMIT = delivery.BODIES_BYTES + 100
-    write_posts(alice, 10)
+    create_posts(alice, 10)
     message = sent(task)
     assert message.attachments == []
     assert "too large for an e-mail" in message.body

@@ -28,8 +28,8 @@ def test_nobody_signs_up_with_one(client, field, line_break):
 
 
 @pytest.mark.parametrize("line_break", BREAKS)
-def test_no_mail_is_owed_to_one(client, careful, alice, line_break):
-    careful.post(
+def test_no_mail_is_owed_to_one(client, reauthenticated_client, alice, line_break):
+    reauthenticated_client.post(
         "/accounts/email/", {"email": f"new@microblog.example{line_break}{BCC}", "action_add": ""}
     )
     client.post("/accounts/password/reset/", {"email": f"{alice.email}{line_break}{BCC}"})

@@ -31,8 +31,8 @@ def run(task):
     task.refresh_from_db()
 
 
-def test_it_builds_finishes_and_mails(alice, task, write_posts):
-    write_posts(alice, 3)
+def test_it_builds_finishes_and_mails(alice, task, create_posts):
+    create_posts(alice, 3)
     run(task)
     assert (task.status, task.rows_done) == (Status.SUCCESSFUL, 3)
     assert task.mails.get().status == MailStatus.SENT
@@ -65,8 +65,8 @@ def test_a_job_without_a_task_does_nothing(db):
     jobs.deliver_mail("00000000-0000-0000-0000-000000000000")
 
 
-def test_an_unexpected_error_fails_the_task_and_is_raised_again(task, broken_build):
-    broken_build(ValueError("no such luck"))
+def test_an_unexpected_error_fails_the_task_and_is_raised_again(task, break_build):
+    break_build(ValueError("no such luck"))
     with pytest.raises(ValueError, match="no such luck"):
         run(task)
     task.refresh_from_db()
@@ -76,8 +76,8 @@ def test_an_unexpected_error_fails_the_task_and_is_raised_again(task, broken_bui
     assert task.owed_mail.job_id in django_rq.get_queue("default").get_job_ids()
 
 
-def test_running_out_of_time_is_told_as_such(task, broken_build):
-    broken_build(JobTimeoutException("too long"))
+def test_running_out_of_time_is_told_as_such(task, break_build):
+    break_build(JobTimeoutException("too long"))
     with pytest.raises(JobTimeoutException):
         run(task)
     task.refresh_from_db()
@@ -85,8 +85,8 @@ def test_running_out_of_time_is_told_as_such(task, broken_build):
 
 
 @pytest.mark.parametrize("error", [OperationalError("gone"), OSError("disk full")])
-def test_a_passing_error_is_left_to_the_sweeper(task, broken_build, error):
-    broken_build(error)
+def test_a_passing_error_is_left_to_the_sweeper(task, break_build, error):
+    break_build(error)
     with pytest.raises(type(error)):
         run(task)
     task.refresh_from_db()
@@ -94,17 +94,17 @@ def test_a_passing_error_is_left_to_the_sweeper(task, broken_build, error):
     assert str(error) in task.traceback
 
 
-def test_the_owner_may_ask_again_after_a_failure(alice, task, broken_build):
-    broken_build(ValueError())
+def test_the_owner_may_ask_again_after_a_failure(alice, task, break_build):
+    break_build(ValueError())
     with pytest.raises(ValueError):  # noqa: PT011  the error is the test's own
         run(task)
     assert ExportTask.objects.request(alice.pk)[1]
 
 
 def test_a_worker_that_was_overtaken_stops_and_leaves_no_file(
-    task, write_posts, alice, monkeypatch
+    task, create_posts, alice, monkeypatch
 ):
-    write_posts(alice, 3)
+    create_posts(alice, 3)
     store = archive.store
 
     def overtaken(this, part):
@@ -202,10 +202,10 @@ def test_the_third_death_of_a_work_horse_mails_admins(task, caplog):
 
 
 def test_an_error_in_the_midst_of_reading_is_recorded_although_others_write(
-    task, alice, write_posts, monkeypatch
+    task, alice, create_posts, monkeypatch
 ):
     monkeypatch.setattr(archive, "CHUNK_ROWS", 10)
-    write_posts(alice, 50)
+    create_posts(alice, 50)
 
     def report(heartbeat, rows_done):
         if rows_done:
@@ -223,10 +223,10 @@ def test_an_error_in_the_midst_of_reading_is_recorded_although_others_write(
     assert (task.status, task.error_code) == (Status.FAILED, ErrorCode.ERROR)
 
 
-def test_the_dashboard_is_told_how_it_ended(task, alice, write_posts, settings, monkeypatch):
+def test_the_dashboard_is_told_how_it_ended(task, alice, create_posts, settings, monkeypatch):
     monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 0.02)
     settings.EXPORT_MAX_RATE = 20
-    write_posts(alice, 5)
+    create_posts(alice, 5)
     jobs.enqueue_export(task)
     queue = django_rq.get_queue("default")
 
@@ -249,10 +249,10 @@ def test_a_broker_that_is_away_is_logged_and_nothing_else(task, settings, monkey
     assert "sweeper" in caplog.text
 
 
-def test_rq_sees_the_failure_and_admins_are_mailed(task, broken_build, settings, caplog):
+def test_rq_sees_the_failure_and_admins_are_mailed(task, break_build, settings, caplog):
     """In the worker's own process, on the real queue."""
     settings.ADMINS = [("", "admin@microblog.example")]
-    broken_build(ValueError("no such luck"))
+    break_build(ValueError("no such luck"))
     jobs.enqueue_export(task)
     queue = django_rq.get_queue("default")
     with caplog.at_level(logging.ERROR, "rq.worker"):

@@ -27,28 +27,30 @@ def lose_its_file(task):
 
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize("change", [lambda task: None, expire, lose_its_owner])
-def test_anothers_is_like_one_that_never_was(client, bob, staff, archived, page, change):
-    change(archived)
+def test_anothers_is_like_one_that_never_was(client, bob, staff, downloadable_task, page, change):
+    change(downloadable_task)
     for person in (bob, staff):
         client.force_login(person)
-        theirs = client.get(f"/exports/{archived.pk}/{page}")
+        theirs = client.get(f"/exports/{downloadable_task.pk}/{page}")
         guessed = client.get(f"/exports/{uuid.uuid4()}/{page}")
         assert theirs.status_code == guessed.status_code == 404
         assert told(theirs) == told(guessed)
 
 
 @pytest.mark.parametrize("change", [expire, lose_its_file])
-def test_ones_own_that_is_gone_is_so_too(client, alice, archived, change):
-    change(archived)
+def test_ones_own_that_is_gone_is_so_too(client, alice, downloadable_task, change):
+    change(downloadable_task)
     client.force_login(alice)
-    gone, guessed = (client.get(f"/exports/{pk}/download/") for pk in (archived.pk, uuid.uuid4()))
+    gone, guessed = (
+        client.get(f"/exports/{pk}/download/") for pk in (downloadable_task.pk, uuid.uuid4())
+    )
     assert gone.status_code == guessed.status_code == 404
     assert told(gone) == told(guessed)
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_visitors_sign_in_whatever_there_is(client, archived, page):
-    for pk in (archived.pk, uuid.uuid4()):
+def test_visitors_sign_in_whatever_there_is(client, downloadable_task, page):
+    for pk in (downloadable_task.pk, uuid.uuid4()):
         path = f"/exports/{pk}/{page}"
         assert client.get(path).url == f"/accounts/login/?next={path}"
 

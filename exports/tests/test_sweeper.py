@@ -168,11 +168,11 @@ def test_mails_go_before_builds(task, bob, queue):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_expired_archive_goes_file_and_all(finished):
-    storage, name = finished.archive.storage, finished.archive.name
-    age(finished, archive_expires_at=1)
+def test_an_expired_archive_goes_file_and_all(finished_task):
+    storage, name = finished_task.archive.storage, finished_task.archive.name
+    age(finished_task, archive_expires_at=1)
     before = Notification.objects.get().updated_at
-    assert not swept(finished).is_downloadable
+    assert not swept(finished_task).is_downloadable
     assert Notification.objects.get().updated_at == before
     assert not storage.exists(name)
 
@@ -254,16 +254,18 @@ def test_part_files_of_builds_that_do_not_run_are_removed(task):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_archives_that_no_task_knows_of_are_removed(finished):
+def test_archives_that_no_task_knows_of_are_removed(finished_task):
     storage = archive_storage()
-    orphan = storage.save(f"posts/{finished.pk}-7.json", ContentFile(b"of a zombie"))
+    orphan = storage.save(f"posts/{finished_task.pk}-7.json", ContentFile(b"of a zombie"))
     sweeper.prune()
     assert not storage.exists(orphan)
-    assert storage.exists(finished.archive.name)
+    assert storage.exists(finished_task.archive.name)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_however_many_archives_there_are_one_query_judges_them(finished, django_assert_num_queries):
+def test_however_many_archives_there_are_one_query_judges_them(
+    finished_task, django_assert_num_queries
+):
     sweeper.remove_orphans()  # those of other tests, of either kind
     storage = archive_storage()
     for number in range(3):
@@ -271,7 +273,7 @@ def test_however_many_archives_there_are_one_query_judges_them(finished, django_
     storage.save("posts/by-hand.json", ContentFile(b"of nobody"))
     with django_assert_num_queries(1):
         sweeper.remove_orphans()
-    assert storage.listdir("posts")[1] == [finished.archive.name.removeprefix("posts/")]
+    assert storage.listdir("posts")[1] == [finished_task.archive.name.removeprefix("posts/")]
 
 
 def test_an_archive_that_was_stored_a_moment_ago_is_kept(task):

@@ -39,10 +39,10 @@ def test_its_job_finds_nothing_to_do(cancel, task):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_running_build_stops_at_once_without_file_or_mail(
-    cancel, task, alice, write_posts, settings
+    cancel, task, alice, create_posts, settings
 ):
     settings.EXPORT_MAX_RATE = 20
-    write_posts(alice, 2000)
+    create_posts(alice, 2000)
     worker = threading.Thread(
         target=lambda: (jobs.run_export(str(task.pk), 1), connections.close_all())
     )

@@ -86,10 +86,10 @@ def test_it_shows_only_ones_own(page, bob):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_it_shows_size_checksum_and_download(page, finished):
+def test_it_shows_size_checksum_and_download(page, finished_task):
     text = page()
-    assert finished.archive_sha256 in text
-    assert f"/exports/{finished.pk}/download/" in text
+    assert finished_task.archive_sha256 in text
+    assert f"/exports/{finished_task.pk}/download/" in text
 
 
 def test_it_says_what_went_wrong_and_offers_another_try(page, task):

@@ -40,9 +40,11 @@ LINES = {
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("language", MAILS)
-def test_the_archive_is_mailed_in_the_owners_language(make_user, write_posts, mailoutbox, language):
+def test_the_archive_is_mailed_in_the_owners_language(
+    make_user, create_posts, mailoutbox, language
+):
     carol = make_user("carol", language=language)
-    write_posts(carol, 1200)
+    create_posts(carol, 1200)
     task = ExportTask.objects.request(carol.pk, language="en")[0]
     jobs.run_export(str(task.pk), task.attempt)
     subject, greeting, number = MAILS[language]

@@ -77,7 +77,7 @@ def people(make_user, alice):
 
 
 @pytest.fixture
-def names(people, make_user, archived):
+def names(people, make_user, downloadable_task):
     alice, carol = people["owner"], make_user("carol")
     queue = django_rq.get_queue("default")
     worker = Worker([queue], connection=queue.connection)
@@ -86,7 +86,7 @@ def names(people, make_user, archived):
     yield {
         "post": baker.make(Post, author=alice, body="Hello").pk,
         "report": baker.make(Report, reporter=alice, person=carol, reason="spam").pk,
-        "task": archived.pk,
+        "task": downloadable_task.pk,
         "token": ApiToken.objects.make(alice, "A program", False)[0].pk,
         "session": alice.usersession_set.get().pk,
         "person": alice.pk,

@@ -21,12 +21,12 @@ def test_the_page_offers_an_export_and_says_what_stays(signed_in):
     assert "cannot be recalled" in page
 
 
-def test_everything_goes_and_the_person_is_told(signed_in, alice, bob, new_mails):
+def test_everything_goes_and_the_person_is_told(signed_in, alice, bob, capture_mails):
     baker.make(Post, author=alice)
     baker.make(Post, author=bob)
     elsewhere = type(signed_in)()
     elsewhere.post("/accounts/login/", {"login": "alice", "password": PASSWORD})
-    with new_mails() as mails:
+    with capture_mails() as mails:
         response = signed_in.post("/settings/delete/", {"password": PASSWORD})
     assert response.url == "/"
     assert "Your account is gone" in signed_in.get("/").content.decode()

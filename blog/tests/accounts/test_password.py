@@ -9,14 +9,14 @@ pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 NEW = "rain in june"
 
 
-def test_a_forgotten_password_is_set_anew(client, alice, new_mails):
-    with new_mails() as mails:
+def test_a_forgotten_password_is_set_anew(client, alice, capture_mails):
+    with capture_mails() as mails:
         response = client.post("/accounts/password/reset/", {"email": "Alice@microblog.example"})
     assert "Look into your mailbox" in client.get(response.url).content.decode()
     url = link(mails[0], "password/reset/key")
     form = client.get(url, follow=True)
     assert url.encode() not in form.content  # the key stays out of the page, and of the Referer
-    with new_mails() as told:
+    with capture_mails() as told:
         done = client.post(
             form.request["PATH_INFO"], {"password1": NEW, "password2": NEW}, follow=True
         )
@@ -26,10 +26,10 @@ def test_a_forgotten_password_is_set_anew(client, alice, new_mails):
     assert "does not work any more" in type(client)().get(url, follow=True).content.decode()
 
 
-def test_a_known_address_is_answered_like_an_unknown_one(client, alice, new_mails):
+def test_a_known_address_is_answered_like_an_unknown_one(client, alice, capture_mails):
     answers = []
     for email in (alice.email, "nobody@microblog.example"):
-        with new_mails() as mails:
+        with capture_mails() as mails:
             response = client.post("/accounts/password/reset/", {"email": email})
         answers.append((response.status_code, response.url, response.content))
         assert [mail.to for mail in mails] == [[email]]
@@ -37,16 +37,16 @@ def test_a_known_address_is_answered_like_an_unknown_one(client, alice, new_mail
     assert mails[0].subject == "[Microblog] There is no account with your address"
 
 
-def test_no_link_goes_to_an_address_that_is_yet_to_be_confirmed(client, alice, new_mails):
+def test_no_link_goes_to_an_address_that_is_yet_to_be_confirmed(client, alice, capture_mails):
     EmailAddress.objects.create(user=alice, email="typo@microblog.example")
-    with new_mails() as mails:
+    with capture_mails() as mails:
         client.post("/accounts/password/reset/", {"email": "typo@microblog.example"})
     assert "password/reset/key" not in mails[0].body
 
 
-def test_links_begin_with_the_sites_own_address(client, alice, new_mails, settings):
+def test_links_begin_with_the_sites_own_address(client, alice, capture_mails, settings):
     settings.ALLOWED_HOSTS = ["*"]
-    with new_mails() as mails:
+    with capture_mails() as mails:
         client.post(
             "/accounts/password/reset/", {"email": alice.email}, headers={"host": "evil.example"}
         )
@@ -58,12 +58,12 @@ def test_a_bad_link_says_so(client, alice):
     assert "does not work any more" in page.content.decode()
 
 
-def test_it_is_changed_and_other_sessions_end(client, alice, new_mails):
+def test_it_is_changed_and_other_sessions_end(client, alice, capture_mails):
     other = type(client)()
     for browser in (client, other):
         browser.post("/accounts/login/", {"login": "alice", "password": PASSWORD})
     typed = {"oldpassword": PASSWORD, "password1": NEW, "password2": NEW}
-    with new_mails() as mails:
+    with capture_mails() as mails:
         response = client.post("/accounts/password/change/", typed)
     assert response.url == "/settings/"
     assert [mail.subject for mail in mails] == ["[Microblog] Your password was changed"]
@@ -88,10 +88,10 @@ def test_a_bad_change_is_refused(client, alice, changes, words):
     assert alice.check_password(PASSWORD)
 
 
-def test_it_may_be_a_hundred_and_twenty_eight_characters_long(client, alice, new_mails):
+def test_it_may_be_a_hundred_and_twenty_eight_characters_long(client, alice, capture_mails):
     client.force_login(alice)
     long = "ab c" * 32
-    with new_mails():
+    with capture_mails():
         client.post(
             "/accounts/password/change/",
             {"oldpassword": PASSWORD, "password1": long, "password2": long},

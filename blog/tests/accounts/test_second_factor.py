@@ -14,12 +14,14 @@ def code(secret):
 
 
 @pytest.fixture
-def secret(careful, new_mails):
+def secret(reauthenticated_client, capture_mails):
     """Of alice's second factor, which is on."""
-    page = careful.get("/accounts/2fa/totp/activate/").content.decode()
+    page = reauthenticated_client.get("/accounts/2fa/totp/activate/").content.decode()
     found = re.findall(r'<code class="checksum">([A-Z2-7 ]+)</code>', page)[0].replace(" ", "")
-    with new_mails() as mails:
-        response = careful.post("/accounts/2fa/totp/activate/", {"code": code(found)})
+    with capture_mails() as mails:
+        response = reauthenticated_client.post(
+            "/accounts/2fa/totp/activate/", {"code": code(found)}
+        )
     assert response.url == "/accounts/2fa/recovery-codes/"
     assert [mail.subject for mail in mails] == ["[Microblog] The second factor is on"]
     return found
@@ -30,7 +32,9 @@ def recovery_codes(client):
     return re.findall(r"<li><code>(\d+)</code>", page)
 
 
-def test_the_code_is_asked_for_besides_the_password(careful, secret, client, empty_broker):
+def test_the_code_is_asked_for_besides_the_password(
+    reauthenticated_client, secret, client, empty_broker
+):
     client.logout()
     empty_broker.flushall()  # a code counts once
     response = client.post("/accounts/login/", {"login": "alice", "password": PASSWORD})
@@ -43,7 +47,7 @@ def test_the_code_is_asked_for_besides_the_password(careful, secret, client, emp
     assert "_auth_user_id" in client.session
 
 
-def test_a_recovery_code_lets_in_once(careful, secret, client):
+def test_a_recovery_code_lets_in_once(reauthenticated_client, secret, client):
     codes = recovery_codes(client)
     assert len(codes) == 10
     for expected in (302, 200):
@@ -54,7 +58,7 @@ def test_a_recovery_code_lets_in_once(careful, secret, client):
         )
 
 
-def test_codes_are_not_guessed(careful, secret, client):
+def test_codes_are_not_guessed(reauthenticated_client, secret, client):
     client.logout()
     client.post("/accounts/login/", {"login": "alice", "password": PASSWORD})
     for _ in range(11):
@@ -62,47 +66,60 @@ def test_codes_are_not_guessed(careful, secret, client):
     assert "Too many wrong passwords or codes" in page.content.decode()
 
 
-def test_codes_are_downloaded_and_made_anew(careful, secret, new_mails):
-    old = recovery_codes(careful)
-    assert careful.get("/accounts/2fa/recovery-codes/download/").content.decode().split() == old
+def test_codes_are_downloaded_and_made_anew(reauthenticated_client, secret, capture_mails):
+    old = recovery_codes(reauthenticated_client)
+    assert (
+        reauthenticated_client.get("/accounts/2fa/recovery-codes/download/")
+        .content.decode()
+        .split()
+        == old
+    )
     assert (
         "Make new recovery codes?"
-        in careful.get("/accounts/2fa/recovery-codes/generate/").content.decode()
+        in reauthenticated_client.get("/accounts/2fa/recovery-codes/generate/").content.decode()
     )
-    with new_mails() as mails:
-        careful.post("/accounts/2fa/recovery-codes/generate/")
-    assert not set(old) & set(recovery_codes(careful))
+    with capture_mails() as mails:
+        reauthenticated_client.post("/accounts/2fa/recovery-codes/generate/")
+    assert not set(old) & set(recovery_codes(reauthenticated_client))
     assert [mail.subject for mail in mails] == ["[Microblog] You have new recovery codes"]
 
 
-def test_it_is_switched_off(careful, secret, new_mails):
-    assert "It is on" in careful.get("/accounts/2fa/").content.decode()
-    assert "Switch off" in careful.get("/accounts/2fa/totp/deactivate/").content.decode()
-    with new_mails() as mails:
-        careful.post("/accounts/2fa/totp/deactivate/")
+def test_it_is_switched_off(reauthenticated_client, secret, capture_mails):
+    assert "It is on" in reauthenticated_client.get("/accounts/2fa/").content.decode()
+    assert (
+        "Switch off"
+        in reauthenticated_client.get("/accounts/2fa/totp/deactivate/").content.decode()
+    )
+    with capture_mails() as mails:
+        reauthenticated_client.post("/accounts/2fa/totp/deactivate/")
     assert [mail.subject for mail in mails] == ["[Microblog] The second factor is off"]
-    page = careful.get("/accounts/2fa/").content.decode()
+    page = reauthenticated_client.get("/accounts/2fa/").content.decode()
     assert "Set it up" in page
     assert "Recovery codes" not in page
 
 
-def test_a_wrong_code_does_not_switch_it_on(careful):
-    careful.get("/accounts/2fa/totp/activate/")
-    page = careful.post("/accounts/2fa/totp/activate/", {"code": "nonsense"}).content.decode()
+def test_a_wrong_code_does_not_switch_it_on(reauthenticated_client):
+    reauthenticated_client.get("/accounts/2fa/totp/activate/")
+    page = reauthenticated_client.post(
+        "/accounts/2fa/totp/activate/", {"code": "nonsense"}
+    ).content.decode()
     assert "This code is not right" in page
-    assert "Set it up" in careful.get("/accounts/2fa/").content.decode()
+    assert "Set it up" in reauthenticated_client.get("/accounts/2fa/").content.decode()
 
 
-def test_the_password_is_asked_for_again_after_a_while(careful, secret):
-    session = careful.session
+def test_the_password_is_asked_for_again_after_a_while(reauthenticated_client, secret):
+    session = reauthenticated_client.session
     del session["account_authentication_methods"]
     session.save()
-    response = careful.get("/accounts/2fa/recovery-codes/")
+    response = reauthenticated_client.get("/accounts/2fa/recovery-codes/")
     assert response.url.startswith("/accounts/reauthenticate/")
-    page = careful.get(response.url).content.decode()
+    page = reauthenticated_client.get(response.url).content.decode()
     assert "/accounts/2fa/reauthenticate/" in page
-    assert "Please enter a code" in careful.get("/accounts/2fa/reauthenticate/").content.decode()
+    assert (
+        "Please enter a code"
+        in reauthenticated_client.get("/accounts/2fa/reauthenticate/").content.decode()
+    )
 
 
-def test_there_are_no_keys_to_plug_in(careful):
-    assert careful.get("/accounts/2fa/webauthn/").status_code == 404
+def test_there_are_no_keys_to_plug_in(reauthenticated_client):
+    assert reauthenticated_client.get("/accounts/2fa/webauthn/").status_code == 404

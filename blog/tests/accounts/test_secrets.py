@@ -65,11 +65,11 @@ def test_signing_in_to_a_closed_account(client, alice, bob, hashings):
     assert told[0] == told[1]
 
 
-def test_signing_up(alice, client, hashings, new_mails):
+def test_signing_up(alice, client, hashings, capture_mails):
     told, work = [], []
     for username, email in (("carol", alice.email), ("dave", "dave@microblog.example")):
         hashings.clear()
-        with new_mails():
+        with capture_mails():
             response = type(client)().post(
                 "/accounts/signup/", CAROL | {"username": username, "email": email}
             )
@@ -158,11 +158,11 @@ def test_keys_of_sessions_and_unconfirmed_addresses_are_not_for_the_admin(client
 
 
 @pytest.mark.parametrize("how", ["one", "several"])
-def test_it_is_taken_off_for_whoever_lost_it_who_is_told(client, staff, alice, new_mails, how):
+def test_it_is_taken_off_for_whoever_lost_it_who_is_told(client, staff, alice, capture_mails, how):
     factor = TOTP.activate(alice, SECRET).instance
     RecoveryCodes.activate(alice)
     client.force_login(staff)
-    with new_mails() as mails:
+    with capture_mails() as mails:
         if how == "one":
             client.post(f"/admin/mfa/authenticator/{factor.pk}/delete/", {"post": "yes"})
         else:

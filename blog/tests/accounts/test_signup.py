@@ -21,8 +21,8 @@ def link(mail, part):
     return re.findall(rf"http://[^/]+(/accounts/{part}\S*)", mail.body)[0]
 
 
-def test_somebody_signs_up_confirms_and_is_in(client, new_mails):
-    with new_mails() as mails:
+def test_somebody_signs_up_confirms_and_is_in(client, capture_mails):
+    with capture_mails() as mails:
         response = client.post("/accounts/signup/", CAROL)
     assert response.url == "/accounts/confirm-email/"
     assert "Look into your mailbox" in client.get(response.url).content.decode()
@@ -40,8 +40,8 @@ def test_somebody_signs_up_confirms_and_is_in(client, new_mails):
     assert "_auth_user_id" in client.session
 
 
-def test_in_another_browser_the_password_is_asked_for(client, new_mails, django_user_model):
-    with new_mails() as mails:
+def test_in_another_browser_the_password_is_asked_for(client, capture_mails, django_user_model):
+    with capture_mails() as mails:
         client.post("/accounts/signup/", CAROL)
     other = type(client)()
     assert other.post(link(mails[0], "confirm-email")).url == "/accounts/login/"
@@ -49,21 +49,21 @@ def test_in_another_browser_the_password_is_asked_for(client, new_mails, django_
     assert other.post("/accounts/login/", {"login": "carol", "password": PASSWORD}).url == "/"
 
 
-def test_nobody_signs_in_before_confirming(client, new_mails, empty_broker):
-    with new_mails():
+def test_nobody_signs_in_before_confirming(client, capture_mails, empty_broker):
+    with capture_mails():
         client.post("/accounts/signup/", CAROL)
     empty_broker.flushall()  # the pause between two such mails
-    with new_mails() as mails:
+    with capture_mails() as mails:
         response = client.post("/accounts/login/", {"login": "carol", "password": PASSWORD})
     assert response.url == "/accounts/confirm-email/"
     assert [mail.subject for mail in mails] == ["[Microblog] Confirm your address"]
     assert "_auth_user_id" not in client.session
 
 
-def test_a_known_address_is_answered_like_an_unknown_one(client, alice, new_mails):
-    with new_mails() as mails:
+def test_a_known_address_is_answered_like_an_unknown_one(client, alice, capture_mails):
+    with capture_mails() as mails:
         known = client.post("/accounts/signup/", CAROL | {"email": "Alice@microblog.example"})
-    with new_mails():
+    with capture_mails():
         unknown = type(client)().post("/accounts/signup/", CAROL | {"username": "dave"})
     assert (known.status_code, known.url, known.content) == (
         unknown.status_code,
@@ -77,9 +77,9 @@ def test_a_known_address_is_answered_like_an_unknown_one(client, alice, new_mail
     assert "http://testserver/accounts/password/reset/" in mail.body
 
 
-def test_an_address_that_somebody_merely_wants_is_free(client, alice, new_mails):
+def test_an_address_that_somebody_merely_wants_is_free(client, alice, capture_mails):
     EmailAddress.objects.create(user=alice, email=CAROL["email"])
-    with new_mails() as mails:
+    with capture_mails() as mails:
         client.post("/accounts/signup/", CAROL)
     client.post(link(mails[0], "confirm-email"))
     assert User.objects.get(username="carol").confirmed_email == CAROL["email"]
@@ -124,13 +124,13 @@ def test_a_bad_link_says_so(client, key):
     assert client.post(f"/accounts/confirm-email/{key}/").status_code == 404
 
 
-def test_whoever_confirms_first_has_the_address(client, alice, new_mails):
+def test_whoever_confirms_first_has_the_address(client, alice, capture_mails):
     """Carol claims an address and never confirms it; Alice shows that it is hers."""
-    with new_mails():
+    with capture_mails():
         client.post("/accounts/signup/", CAROL)
     address = EmailAddress.objects.create(user=alice, email=CAROL["email"])
     client.force_login(alice)
-    with new_mails():
+    with capture_mails():
         client.post(f"/accounts/confirm-email/{EmailConfirmationHMAC(address).key}/")
     assert User.objects.get(pk=alice.pk).confirmed_email == CAROL["email"]
     assert User.objects.get(username="carol").email == ""

@@ -147,27 +147,31 @@ def test_a_visitor_reads_our_words(client, alice, path, typed, words, theirs):
         ("profile-edit", {"time_zone": "Nowhere"}, "Please choose one from the list."),
     ],
 )
-def test_a_person_reads_our_words(careful, name, typed, words, theirs):
-    found = errors(careful.post(reverse(name), typed))
+def test_a_person_reads_our_words(reauthenticated_client, name, typed, words, theirs):
+    found = errors(reauthenticated_client.post(reverse(name), typed))
     assert not found & theirs
     assert any(error.startswith(words) for error in found)
 
 
 @pytest.mark.parametrize("action", ["action_remove", "action_primary"])
-def test_what_is_said_of_addresses_is_ours(careful, alice, action, theirs):
-    page = careful.post("/accounts/email/", {action: "", "email": alice.email}, follow=True)
+def test_what_is_said_of_addresses_is_ours(reauthenticated_client, alice, action, theirs):
+    page = reauthenticated_client.post(
+        "/accounts/email/", {action: "", "email": alice.email}, follow=True
+    )
     said = [str(message) for message in page.context["messages"]]
     assert said
     assert not set(said) & theirs
 
 
-def test_the_other_way_to_prove_oneself_is_named_in_our_words(careful, alice, theirs):
+def test_the_other_way_to_prove_oneself_is_named_in_our_words(
+    reauthenticated_client, alice, theirs
+):
     TOTP.activate(alice, "JBSWY3DPEHPK3PXP")
     for name, words in {
         "account": "Use a code instead",
         "mfa": "Use your password instead",
     }.items():
-        page = careful.get(reverse(f"{name}_reauthenticate"))
+        page = reauthenticated_client.get(reverse(f"{name}_reauthenticate"))
         assert {way["description"] for way in page.context["reauthentication_alternatives"]} == {
             words
         }

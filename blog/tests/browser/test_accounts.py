@@ -15,14 +15,14 @@ def press(page, name):
     page.get_by_role("main").get_by_role("button", name=name).click()
 
 
-def test_somebody_signs_up_confirms_and_is_in(page, live_server, new_mails):
+def test_somebody_signs_up_confirms_and_is_in(page, live_server, capture_mails):
     page.goto(live_server.url)
     page.get_by_role("main").get_by_role("link", name="Sign up").click()
     page.get_by_label("Name").fill("carol")
     page.get_by_label("E-mail address").fill("carol@microblog.example")
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_label("Password again").fill(PASSWORD)
-    with new_mails() as mails:
+    with capture_mails() as mails:
         press(page, "Sign up")
         page.get_by_role("heading", name="Look into your mailbox").wait_for()
     page.goto(live_server.url + link(mails[0], "confirm-email"))

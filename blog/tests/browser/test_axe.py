@@ -181,11 +181,11 @@ def test_what_moderators_see(visit, alice, bob, make_user):
     visit.look(f"/admin/blog/post/{post.pk}/change/", f"/admin/blog/user/{bob.pk}/change/")
 
 
-def test_messages(visit, alice, bob, say):
+def test_messages(visit, alice, bob, send_message):
     visit.sign_in()
     visit.look("/messages/", "/messages/@bob/")
     for number in range(21):
-        say(
+        send_message(
             *((alice, bob) if number % 2 else (bob, alice)),
             "hello @alice, see https://microblog.example/",
         )

@@ -51,10 +51,10 @@ def test_a_message_arrives_in_the_second_window_and_is_seen(page, site, window):
     assert not Message.objects.unread().exists()
 
 
-def test_the_badge_and_a_toast_tell_of_it_elsewhere(page, site, window, alice, bob, say):
+def test_the_badge_and_a_toast_tell_of_it_elsewhere(page, site, window, alice, bob, send_message):
     badge = window.locator("[data-badge=messages]")
     badge.wait_for(state="hidden")
-    say(alice, bob, "our secret")
+    send_message(alice, bob, "our secret")
     window.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # asks at once
     toast = window.locator(".site-toast", has_text="alice wrote to you")
     toast.wait_for(timeout=20_000)
@@ -67,8 +67,8 @@ def test_the_badge_and_a_toast_tell_of_it_elsewhere(page, site, window, alice, b
     assert not Message.objects.unread().exists()
 
 
-def test_what_was_there_before_is_no_news(page, site, window, alice, bob, say):
-    say(alice, bob)
+def test_what_was_there_before_is_no_news(page, site, window, alice, bob, send_message):
+    send_message(alice, bob)
     window.goto(f"{site}/explore/")
     assert window.locator("[data-badge=messages]").is_visible()
     with window.expect_response("**/notifications/**"):
@@ -97,9 +97,9 @@ def test_enter_breaks_the_line_and_with_control_it_sends(page, site, bob):
     assert Message.objects.get().body == "one\ntwo"
 
 
-def test_older_messages_come_above_and_nothing_jumps(page, site, alice, bob, say):
+def test_older_messages_come_above_and_nothing_jumps(page, site, alice, bob, send_message):
     for number in range(2 * PAGE_SIZE + 5):
-        say(bob, alice, f"number {number}")
+        send_message(bob, alice, f"number {number}")
     page.goto(f"{site}/messages/@bob/")
     page.evaluate("window.stayed = true")
     first = page.locator(".message", has_text="number 25")
@@ -115,20 +115,20 @@ def test_older_messages_come_above_and_nothing_jumps(page, site, alice, bob, say
     assert page.evaluate("window.stayed")
 
 
-def test_a_text_that_cannot_be_sent_is_kept(window, site, alice, bob, say):
-    say(bob, alice)
+def test_a_text_that_cannot_be_sent_is_kept(window, site, alice, bob, send_message):
+    send_message(bob, alice)
     window.goto(f"{site}/messages/@alice/")
     write(window, "x" * 2001)
     window.get_by_text("Your message has 2001 characters").wait_for()
     assert window.get_by_label("Your message").input_value() == "x" * 2001
 
 
-def test_a_hidden_page_asks_nothing_and_reads_nothing(page, site, alice, bob, say):
+def test_a_hidden_page_asks_nothing_and_reads_nothing(page, site, alice, bob, send_message):
     page.add_init_script(
         "Object.defineProperty(document, 'hidden', { get: () => !window.isShown })"
     )
     page.goto(f"{site}/messages/@bob/")
-    say(bob, alice)
+    send_message(bob, alice)
     asked = []
     page.on(
         "request",
@@ -142,10 +142,10 @@ def test_a_hidden_page_asks_nothing_and_reads_nothing(page, site, alice, bob, sa
     page.locator(".message:not([data-unread])").wait_for()
 
 
-def test_everything_works_without_scripts(window, site, alice, bob, say):
+def test_everything_works_without_scripts(window, site, alice, bob, send_message):
     window = without_scripts(window)
     for number in range(PAGE_SIZE + 1):
-        say(alice, bob, f"number {number}")
+        send_message(alice, bob, f"number {number}")
     window.goto(f"{site}/messages/")
     window.get_by_role("link", name="alice").click()
     window.get_by_role("button", name="Mark as read").click()

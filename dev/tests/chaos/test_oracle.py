@@ -8,7 +8,7 @@ from blog.models import Conversation, Follow, Message, Post
 from dev.chaos.oracle import CONTENTS
 from exports.archive import build as archive
 from exports.archive.kinds import KINDS
-from exports.tests.conftest import Onlooker
+from exports.tests.conftest import ProgressSpy
 
 pytestmark = pytest.mark.django_db
 
@@ -22,7 +22,7 @@ def archives(alice, bob):
     found = {}
     for kind in KINDS:
         out = io.BytesIO()
-        archive.build(kind, alice, archive.Output(out), Onlooker())
+        archive.build(kind, alice, archive.Output(out), ProgressSpy())
         found[kind] = out.getvalue()
     return found
 

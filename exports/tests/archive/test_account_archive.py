@@ -49,11 +49,11 @@ def unpacked(data):
 
 
 @pytest.fixture
-def read_files(read_archive):
+def read_files(build_archive):
     """The parsed files of somebody's account archive; those that are no JSON as text."""
 
     def read(user):
-        files = unpacked(read_archive(user, "account"))
+        files = unpacked(build_archive(user, "account"))
         return {
             name: json.loads(content) if name.endswith(".json") else content.decode()
             for name, content in files.items()
@@ -237,8 +237,8 @@ def test_it_holds_all_that_is_theirs_and_nothing_else(alice, life, read_files):
     assert not [secret for secret in SECRETS if secret in json.dumps(files)]
 
 
-def test_the_manifest_counts_and_hashes_every_file(alice, life, read_archive, onlooker):
-    files = unpacked(read_archive(alice, "account"))
+def test_the_manifest_counts_and_hashes_every_file(alice, life, build_archive, progress_spy):
+    files = unpacked(build_archive(alice, "account"))
     manifest = json.loads(files.pop("manifest.json"))
     assert manifest["files"] == [
         {
@@ -250,7 +250,7 @@ def test_the_manifest_counts_and_hashes_every_file(alice, life, read_archive, on
         for name, content in files.items()
     ]
     assert manifest["count"] == sum(file["count"] for file in manifest["files"]) == 16
-    assert KINDS["account"].count(alice) == onlooker.reported[-1] == 16
+    assert KINDS["account"].count(alice) == progress_spy.reported[-1] == 16
 
 
 def test_an_account_with_nothing_in_it_gives_a_sound_archive(alice, read_files):
@@ -262,8 +262,8 @@ def test_an_account_with_nothing_in_it_gives_a_sound_archive(alice, read_files):
     }
 
 
-def test_the_same_contents_give_the_same_bytes(alice, life, read_archive):
-    assert read_archive(alice, "account") == read_archive(alice, "account")
+def test_the_same_contents_give_the_same_bytes(alice, life, build_archive):
+    assert build_archive(alice, "account") == build_archive(alice, "account")
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3])
@@ -280,17 +280,17 @@ def test_the_readme_is_in_the_active_language(alice, read_files):
 
 
 def test_each_part_costs_one_select_whatever_the_number(
-    alice, life, say, bob, onlooker, django_assert_num_queries
+    alice, life, say, bob, progress_spy, django_assert_num_queries
 ):
     Post.objects.bulk_create([Post(author=alice, body="one of many") for _ in range(50)])
     for number in range(50):
         say(bob, alice, "one of many", 60 + number)
     with django_assert_num_queries(len(PARTS)):
-        archive.build("account", alice, archive.Output(io.BytesIO()), onlooker)
+        archive.build("account", alice, archive.Output(io.BytesIO()), progress_spy)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_all_parts_are_of_one_moment(alice, bob, life, say, read_files, onlooker, monkeypatch):
+def test_all_parts_are_of_one_moment(alice, bob, life, say, read_files, progress_spy, monkeypatch):
     expected = read_files(alice)
 
     def disturb():
@@ -305,21 +305,21 @@ def test_all_parts_are_of_one_moment(alice, bob, life, say, read_files, onlooker
             meanwhile(disturb)
 
     disturbed = set()
-    monkeypatch.setattr(onlooker, "report", report)
+    monkeypatch.setattr(progress_spy, "report", report)
     assert read_files(alice) == expected
     assert read_files(alice)["following.json"]["count"] == 0
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_build_that_breaks_off_leaves_a_connection_that_can_write(
-    alice, life, onlooker, monkeypatch
+    alice, life, progress_spy, monkeypatch
 ):
     def report(rows_done):
         raise RuntimeError
 
-    monkeypatch.setattr(onlooker, "report", report)
+    monkeypatch.setattr(progress_spy, "report", report)
     with pytest.raises(RuntimeError):
-        archive.build("account", alice, archive.Output(io.BytesIO()), onlooker)
+        archive.build("account", alice, archive.Output(io.BytesIO()), progress_spy)
     assert not connection.in_atomic_block
     Post.objects.create(author=alice, body="afterwards")
 
@@ -365,8 +365,8 @@ def test_a_large_one_is_linked_and_not_zipped_again(client, alice, life, setting
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_failure_is_told_of_the_account(alice, broken_build):
-    broken_build(ZeroDivisionError())
+def test_a_failure_is_told_of_the_account(alice, break_build):
+    break_build(ZeroDivisionError())
     task = ExportTask.objects.request(alice.pk, "account")[0]
     with pytest.raises(ZeroDivisionError):
         jobs.run_export(str(task.pk), task.attempt)

@@ -16,10 +16,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def large(alice, task, write_posts, settings):
+def large(alice, task, create_posts, settings):
     """An archive that no mail may carry."""
     settings.EXPORT_MAIL_LIMIT = delivery.BODIES_BYTES
-    write_posts(alice, 500)
+    create_posts(alice, 500)
     jobs.run_export(str(task.pk), task.attempt)
     task.refresh_from_db()
     return task
@@ -66,10 +66,10 @@ def encoded(size):
 
 @pytest.mark.parametrize(("spare", "suffix"), [(1, ".json"), (0, ".json"), (-1, ".zip")])
 def test_it_is_packed_only_where_a_mail_cannot_hold_it(
-    alice, task, write_posts, read_archive, settings, spare, suffix
+    alice, task, create_posts, build_archive, settings, spare, suffix
 ):
-    write_posts(alice, 500)
-    plain = read_archive(alice)
+    create_posts(alice, 500)
+    plain = build_archive(alice)
     settings.EXPORT_MAIL_LIMIT = encoded(len(plain)) + spare
     jobs.run_export(str(task.pk), task.attempt)
     task.refresh_from_db()
@@ -86,22 +86,22 @@ def test_it_is_packed_only_where_a_mail_cannot_hold_it(
 
 @pytest.mark.parametrize("limit", [0, 10_000, 20_000])
 def test_it_does_not_matter_where_it_outgrows_a_mail(
-    alice, task, write_posts, read_archive, settings, monkeypatch, limit
+    alice, task, create_posts, build_archive, settings, monkeypatch, limit
 ):
     monkeypatch.setattr(archive, "CHUNK_ROWS", 10)
-    write_posts(alice, 500)
+    create_posts(alice, 500)
     settings.EXPORT_MAIL_LIMIT = delivery.BODIES_BYTES + limit
     jobs.run_export(str(task.pk), task.attempt)
     task.refresh_from_db()
     with task.archive.open("rb") as file:
-        assert unpacked(file.read()) == read_archive(alice)
+        assert unpacked(file.read()) == build_archive(alice)
     assert list(archive.parts_folder().iterdir()) == []
 
 
-def test_a_cancelled_one_leaves_no_file(alice, task, write_posts, settings, monkeypatch):
+def test_a_cancelled_one_leaves_no_file(alice, task, create_posts, settings, monkeypatch):
     monkeypatch.setattr(archive, "CHUNK_ROWS", 10)
     settings.EXPORT_MAIL_LIMIT = delivery.BODIES_BYTES
-    write_posts(alice, 500)
+    create_posts(alice, 500)
     suffixes: list[str] = []
 
     def report(heartbeat, rows_done):

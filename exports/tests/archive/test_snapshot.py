@@ -32,10 +32,10 @@ def meanwhile(action):
 
 
 def test_what_is_written_edited_or_deleted_meanwhile_does_not_show(
-    alice, write_posts, read_archive, onlooker, monkeypatch
+    alice, create_posts, build_archive, progress_spy, monkeypatch
 ):
     monkeypatch.setattr(archive, "CHUNK_ROWS", 10)
-    posts = write_posts(alice, 100)
+    posts = create_posts(alice, 100)
     expected = [post.body for post in alice.posts.oldest_first()]
 
     def disturb():
@@ -47,6 +47,6 @@ def test_what_is_written_edited_or_deleted_meanwhile_does_not_show(
         if rows_done == 10:
             meanwhile(disturb)
 
-    monkeypatch.setattr(onlooker, "report", report)
-    assert [post["body"] for post in json.loads(read_archive(alice))["posts"]] == expected
+    monkeypatch.setattr(progress_spy, "report", report)
+    assert [post["body"] for post in json.loads(build_archive(alice))["posts"]] == expected
     assert alice.posts.filter(body__endswith="during the build").count() == 2

@@ -128,11 +128,11 @@ def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def account(db: None, alice: User, read_archive: Callable[..., bytes], tmp_path: Path) -> Path:
+def account(db: None, alice: User, build_archive: Callable[..., bytes], tmp_path: Path) -> Path:
     """A sound archive of an account."""
     Post.objects.create(author=alice, body="one")
     file = tmp_path / "account.zip"
-    file.write_bytes(read_archive(alice, "account"))
+    file.write_bytes(build_archive(alice, "account"))
     return file
 
 
@@ -187,11 +187,11 @@ def test_a_manifest_that_is_none_is_refused(account: Path, content: str) -> None
 
 
 def test_a_conversation_counts_for_its_messages(
-    account: Path, alice: User, bob: User, read_archive: Any
+    account: Path, alice: User, bob: User, build_archive: Any
 ) -> None:
     for body in ("hello", "again"):
         Conversation.objects.between(alice, bob).say(alice, bob, body)
-    account.write_bytes(read_archive(alice, "account"))
+    account.write_bytes(build_archive(alice, "account"))
     assert "OK: 5 entries" in verify(account)
     with zipfile.ZipFile(account) as packed:
         messages = json.loads(packed.read("messages.json"))

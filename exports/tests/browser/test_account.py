@@ -25,13 +25,13 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def alice(
-    transactional_db: None, make_user: Callable[..., User], write_posts: Callable[..., list[Post]]
+    transactional_db: None, make_user: Callable[..., User], create_posts: Callable[..., list[Post]]
 ) -> User:
     """With posts, somebody to talk to, and a password that the site's processes can check."""
     alice, bob = make_user("alice"), make_user("bob")
     alice.password = make_password(PASSWORD, hasher="argon2")
     alice.save(update_fields=["password"])
-    write_posts(alice, 900)
+    create_posts(alice, 900)
     Follow.objects.create(follower=alice, followed=bob)
     Follow.objects.create(follower=bob, followed=alice)
     conversation = Conversation.objects.between(alice, bob)

@@ -29,13 +29,13 @@ NOTE_VALUES = """
 
 @pytest.fixture
 def alice(
-    transactional_db: None, make_user: Callable[..., User], write_posts: Callable[..., list[Post]]
+    transactional_db: None, make_user: Callable[..., User], create_posts: Callable[..., list[Post]]
 ) -> User:
     """With posts, and a password that the site's processes can check: they do not know the tests' fast hash."""
     alice = make_user("alice")
     alice.password = make_password(PASSWORD, hasher="argon2")
     alice.save(update_fields=["password"])
-    write_posts(alice, 1200)
+    create_posts(alice, 1200)
     return alice
 
 
@@ -89,9 +89,9 @@ def test_the_bar_comes_grows_and_goes_and_the_archive_is_there(site, page):
 
 
 def test_an_export_is_asked_for_and_cancelled_with_the_keyboard_alone(
-    site, page, alice, write_posts
+    site, page, alice, create_posts
 ):
-    write_posts(alice, 10_000)  # enough to be still under way, however slow the keyboard
+    create_posts(alice, 10_000)  # enough to be still under way, however slow the keyboard
     sign_in(page, site)
     press(page, "Export your posts")
     wait_for_progress(page)

@@ -80,12 +80,17 @@ def test_rescue_gives_a_waiting_export_a_new_job(act, task):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_send_again_makes_another_mail_with_another_message_id(act, finished, operator, mailoutbox):
-    [first] = finished.mails.all()
-    act("resend", finished)
-    second = finished.mails.exclude(pk=first.pk).get()
+def test_send_again_makes_another_mail_with_another_message_id(
+    act, finished_task, operator, mailoutbox
+):
+    [first] = finished_task.mails.all()
+    act("resend", finished_task)
+    second = finished_task.mails.exclude(pk=first.pk).get()
     assert second.message_id != first.message_id
-    assert (last_event(finished).kind, last_event(finished).actor) == (Event.RESENT, operator)
+    assert (last_event(finished_task).kind, last_event(finished_task).actor) == (
+        Event.RESENT,
+        operator,
+    )
     assert job_ids() == [second.job_id]
     jobs.deliver_mail(str(second.pk))
     assert [mail.extra_headers["Message-ID"] for mail in mailoutbox] == [second.message_id]
@@ -94,10 +99,10 @@ def test_send_again_makes_another_mail_with_another_message_id(act, finished, op
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_clicks_send_one_mail(act, finished):
-    act("resend", finished)
-    assert "was left as it is" in act("resend", finished)
-    assert finished.mails.count() == 2
+def test_two_clicks_send_one_mail(act, finished_task):
+    act("resend", finished_task)
+    assert "was left as it is" in act("resend", finished_task)
+    assert finished_task.mails.count() == 2
 
 
 def test_news_of_a_failure_can_be_sent_again(act, task):
@@ -109,16 +114,19 @@ def test_news_of_a_failure_can_be_sent_again(act, task):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_expire_now_removes_the_file(act, finished, operator, client, alice):
-    storage, name = finished.archive.storage, finished.archive.name
+def test_expire_now_removes_the_file(act, finished_task, operator, client, alice):
+    storage, name = finished_task.archive.storage, finished_task.archive.name
     assert storage.exists(name)
-    act("expire", finished)
-    finished.refresh_from_db()
-    assert not finished.archive
+    act("expire", finished_task)
+    finished_task.refresh_from_db()
+    assert not finished_task.archive
     assert not storage.exists(name)
-    assert (last_event(finished).kind, last_event(finished).actor) == (Event.EXPIRED, operator)
+    assert (last_event(finished_task).kind, last_event(finished_task).actor) == (
+        Event.EXPIRED,
+        operator,
+    )
     client.force_login(alice)
-    assert client.get(f"/exports/{finished.pk}/download/").status_code == 404
+    assert client.get(f"/exports/{finished_task.pk}/download/").status_code == 404
 
 
 def test_request_anew_is_for_the_owner_and_asks_no_pause(act, task, operator, settings):

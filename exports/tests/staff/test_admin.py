@@ -61,25 +61,25 @@ def test_nothing_can_be_edited(client, staff, task):
 
 
 @pytest.mark.parametrize("path", ["", "queues/0/", "queues/0/failed/", "workers/0/", "queues/0/x/"])
-def test_the_dashboard_asks_for_its_permission(client, helper, path):
-    client.force_login(helper)
+def test_the_dashboard_asks_for_its_permission(client, staff_without_permissions, path):
+    client.force_login(staff_without_permissions)
     assert client.get(DASHBOARD + path).status_code == 403
 
 
-def test_staff_without_permission_cannot_empty_the_queue(client, helper, task):
+def test_staff_without_permission_cannot_empty_the_queue(client, staff_without_permissions, task):
     from django_rq import get_queue
 
     enqueue_export(task)
-    client.force_login(helper)
+    client.force_login(staff_without_permissions)
     assert client.post(f"{DASHBOARD}queues/0/empty/").status_code == 403
     assert get_queue("default").get_job_ids() == [task.job_id]
 
 
-def test_with_the_permission_the_dashboard_opens(client, helper):
-    helper.user_permissions.add(
+def test_with_the_permission_the_dashboard_opens(client, staff_without_permissions):
+    staff_without_permissions.user_permissions.add(
         Permission.objects.get(content_type__app_label="django_rq", codename="admin")
     )
-    client.force_login(helper)
+    client.force_login(staff_without_permissions)
     assert client.get(DASHBOARD).status_code == 200
     assert client.get(f"{DASHBOARD}queues/0/").status_code == 200
 

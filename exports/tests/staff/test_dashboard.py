@@ -42,8 +42,8 @@ def work(queue):
     SimpleWorker([queue], connection=queue.connection, serializer=queue.serializer).work(burst=True)
 
 
-def test_no_page_has_inline_styles_or_scripts(look, client, task, worker, take, queue):
-    take(task)
+def test_no_page_has_inline_styles_or_scripts(look, client, task, worker, start_job, queue):
+    start_job(task)
     queue.enqueue(print, job_id="another")
     job = f"queues/0/{task.job_id}/"
     lists = [f"queues/0/{name}/" for name in LISTS]
@@ -106,9 +106,9 @@ def test_a_state_that_we_do_not_know_is_shown_as_it_is():
     assert in_words("rate_limited") == "rate_limited"
 
 
-def test_no_page_opens_a_pickle(look, client, task, worker, take, queue, tmp_path):
+def test_no_page_opens_a_pickle(look, client, task, worker, start_job, queue, tmp_path):
     path = tmp_path / "exploded"
-    take(task)
+    start_job(task)
     queue.connection.hset(f"rq:job:{task.job_id}", "data", zlib.compress(pickle.dumps(Bomb(path))))
     job = f"queues/0/{task.job_id}/"
     for page in [
@@ -163,11 +163,13 @@ def test_a_job_that_failed_shows_its_traceback(look, queue):
     assert "JSONDecodeError" in look("queues/0/broken/")
 
 
-def test_statistics_want_a_token_or_the_permission(client, helper, operator, alice):
+def test_statistics_want_a_token_or_the_permission(
+    client, staff_without_permissions, operator, alice
+):
     stats = f"{DASHBOARD}stats.json"
     client.force_login(alice)
     assert client.get(stats).status_code == 401
-    client.force_login(helper)
+    client.force_login(staff_without_permissions)
     assert client.get(stats).status_code == 403
     client.force_login(operator)
     assert client.get(stats).status_code == 200

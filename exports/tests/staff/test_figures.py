@@ -41,8 +41,8 @@ def test_where_nothing_ended_nothing_is_claimed():
 
 
 @pytest.mark.django_db
-def test_a_worker_is_shown_with_what_it_builds(client, support, task, take):
-    take(task)
+def test_a_worker_is_shown_with_what_it_builds(client, support, task, start_job):
+    start_job(task)
     client.force_login(support)
     change = f"/admin/exports/exporttask/{task.pk}/change/"
     assert f'<a href="{change}">builds an export</a>' in client.get("/admin/").content.decode()

@@ -57,8 +57,8 @@ def test_each_kind_is_spoken_of_in_its_own_words(desk, alice):
     assert "<dd>Account</dd>" in page
 
 
-def test_its_worker_is_named(desk, task, worker, take):
-    take(task)
+def test_its_worker_is_named(desk, task, worker, start_job):
+    start_job(task)
     task.claim()
     assert ask(desk, task)[str(task.pk)]["worker"] == worker.name[:8]
 
@@ -168,8 +168,8 @@ def test_support_sees_the_jobs_name_and_no_link_that_would_be_refused(desk, task
 
 
 @pytest.mark.django_db(transaction=True)
-def test_nothing_of_what_people_wrote_is_to_be_seen(client, operator, alice, write_posts, task):
-    write_posts(alice, 3)
+def test_nothing_of_what_people_wrote_is_to_be_seen(client, operator, alice, create_posts, task):
+    create_posts(alice, 3)
     jobs.enqueue_export(task)
     queue = django_rq.get_queue("default")
     from rq import SimpleWorker

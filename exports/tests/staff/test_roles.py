@@ -53,8 +53,8 @@ def test_operators_do_that_and_use_the_queue(client, operator, task):
     assert codes(client, PEOPLE) == {403}
 
 
-def test_staff_without_a_role_see_an_empty_desk(client, helper, task):
-    client.force_login(helper)
+def test_staff_without_a_role_see_an_empty_desk(client, staff_without_permissions, task):
+    client.force_login(staff_without_permissions)
     assert "Success rate" not in client.get("/admin/").content.decode()
     closed = [
         *WATCHING[1:],
@@ -85,9 +85,9 @@ def test_the_links_at_the_top_are_those_that_open(client, support, operator):
     assert DASHBOARD in client.get("/admin/").content.decode()
 
 
-def test_making_the_roles_again_changes_nothing(in_role):
+def test_making_the_roles_again_changes_nothing(make_staff):
     before = {group.name: group.permissions.count() for group in Group.objects.all()}
-    in_role("Support")
+    make_staff("Support")
     assert {
         group.name: group.permissions.count() for group in Group.objects.all()
     } == before or not before

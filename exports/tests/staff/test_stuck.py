@@ -72,16 +72,16 @@ def test_a_build_that_no_worker_has(look, task):
     assert "a process without its parent" in look()
 
 
-def test_a_build_that_a_worker_has_is_no_mismatch(look, task, take):
-    take(task)
+def test_a_build_that_a_worker_has_is_no_mismatch(look, task, start_job):
+    start_job(task)
     task.claim()
     later = timezone.now() + timedelta(minutes=1)
     change(task, started_at=timezone.now() - timedelta(minutes=1), lease_expires_at=later)
     assert "Nothing is stuck." in look()
 
 
-def test_a_build_without_end(look, task, take):
-    take(task)
+def test_a_build_without_end(look, task, start_job):
+    start_job(task)
     task.claim()
     later = timezone.now() + timedelta(minutes=1)
     change(task, started_at=timezone.now() - LONG_AGO, lease_expires_at=later)
@@ -90,8 +90,8 @@ def test_a_build_without_end(look, task, take):
     assert is_offered(page, "rescue", task)
 
 
-def test_a_worker_that_works_in_vain(look, task, take):
-    take(task)
+def test_a_worker_that_works_in_vain(look, task, start_job):
+    start_job(task)
     task.cancel()
     change(task, finished_at=timezone.now() - LONG_AGO)
     page = look()
@@ -136,8 +136,8 @@ def test_a_job_whose_export_is_over_is_taken_off_the_queue(look, client, task):
     assert "Nothing is stuck." in look()
 
 
-def test_a_job_that_rq_takes_for_started(look, task, worker, take):
-    take(task)
+def test_a_job_that_rq_takes_for_started(look, task, worker, start_job):
+    start_job(task)
     task.cancel()
     worker.connection.delete(worker.executions_key)
     assert f"RQ takes job {task.job_id} for started, but no worker has it" in look()
