@@ -77,7 +77,7 @@ def reset_thread_state() -> Iterator[None]:
     """Clear the language and the request id that a request leaves in this thread."""
     yield
     translation.deactivate()
-    request_ids.end()
+    request_ids.deactivate()
 
 
 @pytest.fixture(autouse=True)

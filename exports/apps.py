@@ -13,15 +13,19 @@ class ExportsConfig(AppConfig):
 
         from blog import notifications
         from blog.accounts import deletion
+        from microblog.metrics import registry
 
-        from . import bounces, checks, progress
+        from . import bounces, checks, health, progress
         from .deletion import withdraw_exports
+        from .metrics import ExportCollector
         from .staff.second_factor import note_set_up
 
         notifications.register("export", progress.describe)
         deletion.before_delete(withdraw_exports)
         authenticator_added.connect(note_set_up)
         tracking.connect(bounces.note)
+        health.register()
+        registry.register(ExportCollector())
         register(checks.shared_services)
         register(checks.timings)
         register(checks.watching)

@@ -195,7 +195,7 @@ def _enqueue(job_id: str, function: Callable[..., None], *args: str | int, at_fr
             job_id=job_id,
             at_front=at_front,
             failure_ttl=FAILED_JOBS_SECONDS,
-            meta=request_ids.as_meta(),
+            meta=request_ids.job_meta(),
         )
     except RedisError as error:
         logger.warning("Job %s is not on the queue, the sweeper will see to it: %s", job_id, error)

@@ -79,7 +79,7 @@ def _states() -> Iterator[Metric]:
         {s: mails.get(s, 0) for s in MailStatus},
     )
     yield _gauge(
-        "microblog_account_mails",
+        "microblog_account_mails_pending",
         "Mails about accounts that wait.",
         AccountMail.objects.waiting().count(),
     )
@@ -93,12 +93,12 @@ def _ages() -> Iterator[Metric]:
     )
     mails = ExportMail.objects.unsettled()
     yield _gauge(
-        "microblog_mail_age_seconds",
+        "microblog_pending_mail_age_seconds",
         "The longest that a mail has been owed.",
         _age(mails, "created_at"),
     )
     silence = _age(SweeperSign.objects.all(), "seen_at", where_none=math.inf)
-    yield _gauge("microblog_sweeper_silence_seconds", "Time since a sweeper's last round.", silence)
+    yield _gauge("microblog_sweeper_heartbeat_age_seconds", "Time since a sweeper's last round.", silence)
 
 
 def _age(rows: QuerySet[Any], field: str, where_none: float = 0) -> float:
@@ -128,7 +128,7 @@ def _last_hour() -> Iterator[Metric]:
     )
     delays = mailed.values_list(F("created_at") - F("task__finished_at"), flat=True)
     yield _quantiles(
-        "microblog_mail_seconds",
+        "microblog_mail_delay_seconds",
         "From a build's end to its mail, in the last hour.",
         delays[:MOST_ROWS],
     )

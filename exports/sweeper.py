@@ -44,7 +44,7 @@ PRUNE_SECONDS = 3600
 
 def sweep() -> None:
     """One round of everything but pruning; a step that fails is logged and does not stop the others."""
-    request_ids.begin()  # what this round sets off has one name, like what a request does
+    request_ids.activate()  # what this round sets off has one name, like what a request does
     for step in (
         rescue_builds,
         cancel_abandoned,

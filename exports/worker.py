@@ -38,11 +38,11 @@ class Worker(RQWorker):
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         """Run it under the id of the request that it comes from; the work-horse inherits that."""
-        request_ids.begin(job.meta.get("request_id"))
+        request_ids.activate(job.meta.get("request_id"))
         try:
             super().execute_job(job, queue)
         finally:
-            request_ids.end()
+            request_ids.deactivate()
 
     def handle_work_horse_killed(self, job: Job, retpid: int, ret_val: int, rusage: Any) -> None:
         super().handle_work_horse_killed(job, retpid, ret_val, rusage)  # type: ignore[no-untyped-call]

@@ -34,7 +34,7 @@ def enqueue_mail(mail: AccountMail) -> bool:
             job_id=mail.job_id,
             at_front=True,
             failure_ttl=FAILED_JOBS_SECONDS,
-            meta=request_ids.as_meta(),
+            meta=request_ids.job_meta(),
         )
     except RedisError as error:
         logger.warning("Mail %s is not on the queue: %s", mail.pk, error)
@@ -55,7 +55,7 @@ def send_account_mail(mail_id: str, tries: int) -> None:
         mail.text,
         to=[mail.to],
         headers={"Message-ID": mail.message_id, "Auto-Submitted": "auto-generated"}
-        | request_ids.as_headers(),
+        | request_ids.mail_headers(),
     )
     message.attach_alternative(mail.html, "text/html")
     try:

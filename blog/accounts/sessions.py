@@ -52,7 +52,7 @@ def is_over(session: SessionBase) -> bool:
         else settings.SESSION_COOKIE_AGE
     )
     is_idle: bool = now - session.get(USED, 0) > idle
-    is_old: bool = now - session.get(BEGUN, 0) > settings.SESSION_LONGEST_SECONDS
+    is_old: bool = now - session.get(BEGUN, 0) > settings.MAX_SESSION_SECONDS
     return is_idle or is_old
 
 

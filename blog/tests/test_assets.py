@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.test import override_settings
 
 from blog.templatetags import assets
-from microblog.storage import StaticFiles
+from microblog.storage import HashedStaticFilesStorage
 
 TAG = re.compile(r'<(?:link|script)[^>]+(?:href|src)="([^"]+\.(?:css|js))"([^>]*)>')
 
@@ -56,14 +56,14 @@ def test_a_name_that_there_is_not_is_said():
 def collected(settings, tmp_path, monkeypatch):
     """What `collectstatic` makes of our own files, and the tags that go with it."""
     settings.STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder"]
-    storages = settings.STORAGES | {"staticfiles": {"BACKEND": "microblog.storage.StaticFiles"}}
+    storages = settings.STORAGES | {"staticfiles": {"BACKEND": "microblog.storage.HashedStaticFilesStorage"}}
     with override_settings(STATIC_ROOT=tmp_path, STATIC_COLLECTED=True, STORAGES=storages):
         call_command("collectstatic", interactive=False, verbosity=0)
         yield tmp_path
 
 
 def test_collected_files_import_each_other_under_their_hashed_names(collected):
-    assert isinstance(storages["staticfiles"], StaticFiles)
+    assert isinstance(storages["staticfiles"], HashedStaticFilesStorage)
     tags = dict(TAG.findall(assets.script("js/people.js") + assets.style("css/microblog.css")))
     assert len(tags) == 3
     for url, rest in tags.items():

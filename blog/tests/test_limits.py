@@ -89,7 +89,7 @@ def test_a_button_pressed_too_often_gets_a_page(client, alice, bob):
 
 
 def test_nobody_is_held_up_while_the_cache_is_away(write, alice, monkeypatch):
-    monkeypatch.setattr(FailOpenRedisCache, "away_until", math.inf)
+    monkeypatch.setattr(FailOpenRedisCache, "unavailable_until", math.inf)
     assert [write(alice).status_code for _ in range(4)] == [302] * 4
 
 

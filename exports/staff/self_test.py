@@ -56,7 +56,7 @@ def begin(mail_to: str, actor: User | None = None) -> SelfTest:
             job_id=test.job_id,
             at_front=True,
             job_timeout=120,
-            meta=request_ids.as_meta(),
+            meta=request_ids.job_meta(),
         )
     except RedisError as error:
         _close(test, False, _no_broker(error))
@@ -88,7 +88,7 @@ def _message(test: SelfTest) -> EmailMessage:
         settings.EMAIL_SUBJECT_PREFIX + "Self-test",
         f"The self-test {test.pk} of {settings.SITE_URL} has come as far as this mail. All is well.\n",
         to=[test.mail_to],
-        headers={"Auto-Submitted": "auto-generated"} | request_ids.as_headers(),
+        headers={"Auto-Submitted": "auto-generated"} | request_ids.mail_headers(),
     )
 
 

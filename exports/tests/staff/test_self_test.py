@@ -48,7 +48,7 @@ def test_a_whole_chain_holds(begun, mailoutbox):
 
 @pytest.mark.django_db(transaction=True)
 def test_its_mail_has_the_id_of_the_request_that_began_it(begun, mailoutbox):
-    request_ids.begin("a-request")
+    request_ids.activate("a-request")
     self_test.run(str(begun.pk))
     assert mailoutbox[0].extra_headers["X-Request-ID"] == "a-request"
 
