@@ -17,7 +17,7 @@ URL = "/messages/@bob/"
 
 
 @pytest.fixture
-def as_alice(as_alice):
+def as_alice(as_alice, bob):
     as_alice.get("/")  # which notes that she is here
     return as_alice
 
@@ -179,9 +179,7 @@ def test_a_message_and_word_of_it_come_together_or_not_at_all(as_alice, monkeypa
     assert not Message.objects.exists()
 
 
-def test_answering_has_read_what_the_page_showed_and_no_more(
-    as_alice, write, alice, bob, send_message
-):
+def test_answering_has_read_what_the_page_showed_and_no_more(as_alice, write, alice, bob, send_message):
     seen = send_message(bob, alice, "seen")
     after = as_alice.get(URL).context["newest"]
     unseen = send_message(bob, alice, "unseen")
@@ -235,9 +233,7 @@ def test_a_block_hides_what_was_said_and_keeps_the_text_that_comes_too_late(
     assert Message.objects.count() == 1
 
 
-def test_nobody_reads_messages_of_a_closed_account_any_more(
-    as_alice, write, alice, bob, send_message
-):
+def test_nobody_reads_messages_of_a_closed_account_any_more(as_alice, write, alice, bob, send_message):
     send_message(bob, alice, "Bob was here")
     User.objects.filter(pk=bob.pk).update(is_active=False)
     response = as_alice.get(URL)

@@ -12,6 +12,11 @@ NEWS = "/messages/@bob/news/"
 READ = "/messages/@bob/read/"
 
 
+@pytest.fixture
+def as_alice(as_alice, bob):
+    return as_alice
+
+
 def shown(response):
     return [message.body for message in response.context["said"]]
 
