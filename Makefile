@@ -28,6 +28,7 @@ test: ready ## run all tests: on SQLite, in a browser, on PostgreSQL
 lint: ready ## check code, types, migrations, deployment, Dockerfile, templates, translations
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml --severity-level medium \
 		api benchmarks blog dev exports microblog
 	DEBUG=true $(BIN)/mypy .

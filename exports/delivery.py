@@ -75,7 +75,7 @@ def compose(mail: ExportMail, address: str) -> EmailMultiAlternatives:
         body=render_to_string(f"{template}.txt", context),
         to=[address],
         headers={"Message-ID": mail.message_id, "Auto-Submitted": "auto-generated"}
-        | request_ids.as_headers(),
+        | request_ids.mail_headers(),
     )
     message.attach_alternative(render_to_string(f"{template}.html", context), "text/html")
     if is_attached:

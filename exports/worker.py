@@ -42,7 +42,7 @@ class Worker(RQWorker):
         try:
             super().execute_job(job, queue)
         finally:
-            request_ids.end()
+            request_ids.deactivate()
 
     def handle_work_horse_killed(self, job: Job, retpid: int, ret_val: int, rusage: Any) -> None:
         super().handle_work_horse_killed(  # type: ignore[no-untyped-call]

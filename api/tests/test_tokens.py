@@ -62,7 +62,7 @@ def test_token_is_shown_only_once(careful, alice):
 def test_revoked_token_is_not_shown(careful, alice):
     create_token(careful)
     alice.api_tokens.all().delete()
-    assert careful.get(f"{TOKENS}made/").url == TOKENS
+    assert reauthenticated_client.get(f"{TOKENS}made/").url == TOKENS
 
 
 @pytest.mark.parametrize(

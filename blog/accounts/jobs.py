@@ -59,7 +59,7 @@ def send_account_mail(mail_id: str, tries: int) -> None:
         mail.text,
         to=[mail.to],
         headers={"Message-ID": mail.message_id, "Auto-Submitted": "auto-generated"}
-        | request_ids.as_headers(),
+        | request_ids.mail_headers(),
     )
     message.attach_alternative(mail.html, "text/html")
     try:

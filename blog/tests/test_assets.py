@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.test import override_settings
 
 from blog.templatetags import assets
-from microblog.storage import StaticFiles
+from microblog.storage import HashedStaticFilesStorage
 
 TAG = re.compile(r'<(?:link|script)[^>]+(?:href|src)="([^"]+\.(?:css|js))"([^>]*)>')
 
@@ -57,7 +57,7 @@ def test_unknown_asset_is_named_in_error():
 def collected(settings, tmp_path, monkeypatch):
     """Run `collectstatic` and use its files."""
     settings.STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder"]
-    storages = settings.STORAGES | {"staticfiles": {"BACKEND": "microblog.storage.StaticFiles"}}
+    storages = settings.STORAGES | {"staticfiles": {"BACKEND": "microblog.storage.HashedStaticFilesStorage"}}
     with override_settings(STATIC_ROOT=tmp_path, STATIC_COLLECTED=True, STORAGES=storages):
         call_command("collectstatic", interactive=False, verbosity=0)
         yield tmp_path

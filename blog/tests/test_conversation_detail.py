@@ -68,7 +68,7 @@ def test_reply_uses_same_conversation(write, client, alice, bob, say):
 
 def test_conversation_pages_reach_the_oldest_in_order(as_alice, alice, bob, say):
     for number in range(PAGE_SIZE + 5):
-        say(*((alice, bob) if number % 2 else (bob, alice)), f"number {number}")
+        send_message(*((alice, bob) if number % 2 else (bob, alice)), f"number {number}")
     newest = as_alice.get(URL)
     older = as_alice.get(URL, {"before": newest.context["page"].older})
     assert shown(older) + shown(newest) == [f"number {number}" for number in range(PAGE_SIZE + 5)]
@@ -80,9 +80,9 @@ def test_conversation_pages_reach_the_oldest_in_order(as_alice, alice, bob, say)
 def test_message_times_strictly_increase(alice, bob, say, monkeypatch):
     now = timezone.now()
     monkeypatch.setattr("blog.models.message.timezone.now", lambda: now)
-    first, second = say(alice, bob), say(bob, alice)
+    first, second = send_message(alice, bob), send_message(bob, alice)
     monkeypatch.setattr("blog.models.message.timezone.now", lambda: now - timedelta(hours=1))
-    third = say(alice, bob)
+    third = send_message(alice, bob)
     assert first.created_at == now
     assert first.created_at < second.created_at < third.created_at
 
@@ -297,8 +297,8 @@ def test_conversation_makes_constant_queries(as_alice, alice, bob, say, django_a
     with django_assert_num_queries(7) as queries:
         as_alice.get(URL)
     for _ in range(PAGE_SIZE):
-        say(bob, alice)
-        say(alice, bob)
+        send_message(bob, alice)
+        send_message(alice, bob)
     with django_assert_num_queries(7):
         as_alice.get(URL)
     assert all(query["sql"].startswith("SELECT") for query in queries.captured_queries)

@@ -28,19 +28,19 @@ def names(response):
 def test_conversation_with_latest_message_comes_first(as_alice, alice, make_users, say):
     one, two, three = make_users(3)
     for person in (one, two, three):
-        say(person, alice)
-    say(alice, one)
+        send_message(person, alice)
+    send_message(alice, one)
     assert names(as_alice.get(URL)) == ["p00", "p02", "p01"]
 
 
 def test_conversation_shows_last_message_and_unread_count(as_alice, alice, bob, say):
     for number in range(3):
-        say(bob, alice, f"Number {number}")
+        send_message(bob, alice, f"Number {number}")
     page = as_alice.get(URL).content.decode()
     assert "Number 2" in page
     assert "Number 1" not in page
     assert re.search(r'class="badge">3<span class="visually-hidden"> unread', page)
-    say(alice, bob, "<b>" + "long " * 50)
+    send_message(alice, bob, "<b>" + "long " * 50)
     page = as_alice.get(URL).content.decode()
     assert re.search(r"You:</span> &lt;b&gt;long [long ]+…</p>", page)
 
@@ -96,7 +96,7 @@ def test_conversation_list_makes_constant_queries(
         as_alice.get(URL)
     for person in others:
         for _ in range(3):
-            say(person, alice)
+            send_message(person, alice)
     with django_assert_num_queries(6):
         as_alice.get(URL)
     assert all(query["sql"].startswith("SELECT") for query in queries.captured_queries)

@@ -32,7 +32,7 @@ def test_pages_escape_hostile_text(client, alice, say, bob, body):
     post = baker.make(Post, author=alice, body=body)
     alice.about_me = body
     alice.save()
-    say(bob, alice, body)
+    send_message(bob, alice, body)
     client.force_login(alice)
     pages = [
         "/",

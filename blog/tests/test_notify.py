@@ -86,7 +86,7 @@ def test_unwanted_mention_is_not_mailed(as_alice, alice, bob, new_mails, reason)
         Mute.objects.create(muter=bob, muted=alice)
     if reason == "unconfirmed":
         bob.emailaddress_set.update(verified=False)
-    with new_mails() as mails:
+    with capture_mails() as mails:
         as_alice.post("/posts/", {"body": "@bob"})
     assert not mails
 
@@ -103,7 +103,7 @@ def send_due_mails(mailoutbox):
 def test_first_unread_message_is_mailed_without_its_text(
     as_alice, alice, bob, new_mails, mailoutbox
 ):
-    with new_mails() as mails:
+    with capture_mails() as mails:
         for body in ("a secret", "another", "another"):
             as_alice.post("/messages/@bob/", {"body": body})
     assert not mails

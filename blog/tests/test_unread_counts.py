@@ -47,7 +47,7 @@ def test_messages_of_unwanted_senders_are_not_counted(alice, bob, say, reason):
 def test_navigation_shows_badge_of_unread_messages(client, alice, bob, say):
     client.force_login(alice)
     assert badge(client) == (False, "0")
-    message = say(bob, alice)
+    message = send_message(bob, alice)
     assert badge(client) == (True, "1")
     Message.objects.bulk_create(
         Message(conversation=message.conversation, sender=bob, recipient=alice, body="x")

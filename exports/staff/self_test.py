@@ -55,7 +55,7 @@ def start(mail_to: str, actor: User | None = None) -> SelfTest:
             job_id=test.job_id,
             at_front=True,
             job_timeout=120,
-            meta=request_ids.as_meta(),
+            meta=request_ids.job_meta(),
         )
     except RedisError as error:
         _save_verdict(test, passed=False, verdict=_broker_verdict(error))
@@ -90,7 +90,7 @@ def _compose_mail(test: SelfTest) -> EmailMessage:
             "All is well.\n"
         ),
         to=[test.mail_to],
-        headers={"Auto-Submitted": "auto-generated"} | request_ids.as_headers(),
+        headers={"Auto-Submitted": "auto-generated"} | request_ids.mail_headers(),
     )
 
 

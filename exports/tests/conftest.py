@@ -1,4 +1,4 @@
-"""Fixtures of exports, workers and staff roles."""
+"""Tasks, workers and staff of the tests of exports."""
 
 import io
 from collections.abc import Callable
@@ -19,8 +19,8 @@ from exports.models import ExportTask
 from exports.worker import Worker
 
 
-class RecordedProgress:
-    """Progress of a build that records all calls and never stops the build."""
+class ProgressSpy:
+    """Progress that records its reports and never interrupts a build."""
 
     def __init__(self) -> None:
         self.reported: list[int] = []
@@ -34,17 +34,17 @@ class RecordedProgress:
 
 
 @pytest.fixture
-def recorded_progress() -> RecordedProgress:
-    return RecordedProgress()
+def progress_spy() -> ProgressSpy:
+    return ProgressSpy()
 
 
 @pytest.fixture
-def build_archive(recorded_progress: RecordedProgress) -> Callable[[User], bytes]:
-    """Return a function that builds a user's archive in memory."""
+def build_archive(progress_spy: ProgressSpy) -> Callable[[User], bytes]:
+    """Build an archive of a user in memory, of their posts unless another kind is given."""
 
     def build(user: User, kind: str = "posts") -> bytes:
         out = io.BytesIO()
-        archive.build(kind, user, archive.Output(out), recorded_progress)
+        archive.build(kind, user, archive.Output(out), progress_spy)
         return out.getvalue()
 
     return build
@@ -52,23 +52,23 @@ def build_archive(recorded_progress: RecordedProgress) -> Callable[[User], bytes
 
 @pytest.fixture
 def create_posts() -> Callable[..., list[Post]]:
-    def write(author: User, number: int) -> list[Post]:
+    def create(author: User, number: int) -> list[Post]:
         return Post.objects.bulk_create(
             [Post(author=author, body=f"Post {n}") for n in range(number)]
         )
 
-    return write
+    return create
 
 
 @pytest.fixture
 def task(alice: User) -> ExportTask:
-    """Return a READY task of alice's that is not enqueued."""
+    """Create a READY task of alice without enqueuing a job."""
     return ExportTask.objects.request(alice.pk)[0]
 
 
 @pytest.fixture
-def finished(transactional_db: None, task: ExportTask) -> ExportTask:
-    """Return a task of alice's that was built and mailed."""
+def finished_task(transactional_db: None, task: ExportTask) -> ExportTask:
+    """Build alice's task and send its mail."""
     jobs.run_export(str(task.pk), task.attempt)
     task.refresh_from_db()
     mail.outbox.clear()
@@ -76,21 +76,21 @@ def finished(transactional_db: None, task: ExportTask) -> ExportTask:
 
 
 @pytest.fixture
-def failing_build(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
-    """Return a function that makes all builds raise an error."""
+def break_build(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
+    """Make every build raise the given error."""
 
-    def fail_with(error: BaseException) -> None:
+    def replace(error: BaseException) -> None:
         def build(*args: Any) -> None:
             raise error
 
         monkeypatch.setattr(archive, "build", build)
 
-    return fail_with
+    return replace
 
 
 @pytest.fixture
 def worker() -> Worker:
-    """Return an idle worker that is registered at RQ."""
+    """Register an idle worker with RQ."""
     queue = django_rq.get_queue("default")
     worker = Worker([queue], connection=queue.connection)
     worker.register_birth()
@@ -100,7 +100,7 @@ def worker() -> Worker:
 
 @pytest.fixture
 def start_job(worker: Worker) -> Callable[[ExportTask], None]:
-    """Return a function that lets the worker take an export's job."""
+    """Enqueue a task's job and let the worker start it."""
 
     def start(task: ExportTask) -> None:
         queue = django_rq.get_queue("default")
@@ -115,9 +115,10 @@ def start_job(worker: Worker) -> Callable[[ExportTask], None]:
 
 @pytest.fixture
 def make_staff(make_user: Callable[..., User]) -> Callable[[str], User]:
-    """Return a function that creates a user in a role.
+    """Create a member of staff with the given role.
 
-    Roles come from a migration, but a test that flushes the database deletes them.
+    Transactional tests flush the database, so the roles are created here again by the function of
+    the migration.
     """
 
     def make(role: str) -> User:
@@ -131,15 +132,16 @@ def make_staff(make_user: Callable[..., User]) -> Callable[[str], User]:
 
 @pytest.fixture
 def support(make_staff: Callable[[str], User]) -> User:
+    """Create a member of staff who may view, cancel, and send mails again."""
     return make_staff("Support")
 
 
 @pytest.fixture
 def operator(make_staff: Callable[[str], User]) -> User:
+    """Create a member of staff who may perform every action on tasks."""
     return make_staff("Operators")
 
 
 @pytest.fixture
-def plain_staff(make_user: Callable[..., User]) -> User:
-    """Return staff without any permission."""
-    return make_user("plain_staff", is_staff=True)
+def staff_without_permissions(make_user: Callable[..., User]) -> User:
+    return make_user("helper", is_staff=True)

@@ -30,7 +30,7 @@ class WebhookURLs:
 def mailed(finished):
     """Return an export's mail that was sent through a provider with its own ids."""
     ExportMail.objects.update(provider_id="esp-7")
-    return finished.mails.get()
+    return finished_task.mails.get()
 
 
 def send_event(message_id, event_type=EventType.BOUNCED, **more):
@@ -88,7 +88,7 @@ def test_bounce_keeps_status_of_task_and_mail(mailed, finished):
     send_event("esp-7")
     finished.refresh_from_db()
     mailed.refresh_from_db()
-    assert (finished.status, mailed.status) == (Status.SUCCESSFUL, MailStatus.SENT)
+    assert (finished_task.status, mailed.status) == (Status.SUCCESSFUL, MailStatus.SENT)
 
 
 def test_repeated_bounce_is_recorded_and_notified_once(mailed, finished):
@@ -109,9 +109,9 @@ def test_bounce_is_shown_to_owner_without_reason(client, alice, finished, mailed
         text = client.get(address).content.decode()
         assert "Your mail provider refused the mail: download it here" in text, address
         assert "secret words" not in text
-    text = client.get(f"/exports/{finished.pk}/").content.decode()
+    text = client.get(f"/exports/{finished_task.pk}/").content.decode()
     assert "The mail provider refused the e-mail" in text
-    assert f"/exports/{finished.pk}/download/" in text
+    assert f"/exports/{finished_task.pk}/download/" in text
 
 
 def test_bounce_reaches_open_page_as_warning(client, alice, finished, mailed):
@@ -129,10 +129,10 @@ def test_staff_see_bounce_and_filter_by_it(client, staff, finished, bob, mailed)
     client.force_login(staff)
     assert (
         "550 No such user"
-        in client.get(f"/admin/exports/exporttask/{finished.pk}/change/").content.decode()
+        in client.get(f"/admin/exports/exporttask/{finished_task.pk}/change/").content.decode()
     )
     found = client.get("/admin/exports/exporttask/?failure=bounced").content.decode()
-    assert f'data-task="{finished.pk}"' in found
+    assert f'data-task="{finished_task.pk}"' in found
     assert f'data-task="{other.pk}"' not in found
 
 

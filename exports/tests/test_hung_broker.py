@@ -26,7 +26,7 @@ def hung_broker(tmp_path, monkeypatch):
         monkeypatch.setattr("exports.heartbeat.get_connection", lambda name: Redis.from_url(url))
         monkeypatch.setattr(cache._cache, "_servers", [f"unix://{path}?socket_timeout=1"])  # type: ignore[attr-defined]
         monkeypatch.setattr(cache._cache, "_pools", {})  # type: ignore[attr-defined]
-        monkeypatch.setattr(FailOpenRedisCache, "away_until", 0.0)
+        monkeypatch.setattr(FailOpenRedisCache, "unavailable_until", 0.0)
         yield server
 
 

@@ -156,7 +156,7 @@ def active_user(alice, bob, say, create_posts):
     create_posts(bob, 30)
     Follow.objects.create(follower=alice, followed=bob)
     for _ in range(3):
-        say(bob, alice)
+        send_message(bob, alice)
     task, _ = ExportTask.objects.request(alice.pk)
     task.cancel()
     return alice

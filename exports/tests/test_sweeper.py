@@ -256,7 +256,7 @@ def test_orphaned_archives_are_removed(finished):
     orphan = storage.save(f"posts/{finished.pk}-7.json", ContentFile(b"by a zombie"))
     sweeper.prune()
     assert not storage.exists(orphan)
-    assert storage.exists(finished.archive.name)
+    assert storage.exists(finished_task.archive.name)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -16,13 +16,13 @@ def body(response):
 
 def test_owner_downloads_file(client, alice, finished):
     client.force_login(alice)
-    response = client.get(f"/exports/{finished.pk}/download/")
+    response = client.get(f"/exports/{finished_task.pk}/download/")
     assert response.headers["Content-Type"] == "application/json"
     assert response.headers["Content-Disposition"] == 'attachment; filename="posts.json"'
     assert "no-store" in response.headers["Cache-Control"]
     assert response.headers["X-Content-Type-Options"] == "nosniff"
-    assert hashlib.sha256(body(response)).hexdigest() == finished.archive_sha256
-    assert finished.events.filter(kind=Event.DOWNLOADED).count() == 1
+    assert hashlib.sha256(body(response)).hexdigest() == finished_task.archive_sha256
+    assert finished_task.events.filter(kind=Event.DOWNLOADED).count() == 1
 
 
 def test_download_by_other_user_is_404(client, bob, staff, finished):
@@ -36,13 +36,13 @@ def test_download_by_other_user_is_404(client, bob, staff, finished):
 def test_expired_archive_is_404_before_sweep(client, alice, finished):
     client.force_login(alice)
     ExportTask.objects.update(archive_expires_at=from_now(-1))
-    assert client.get(f"/exports/{finished.pk}/download/").status_code == 404
+    assert client.get(f"/exports/{finished_task.pk}/download/").status_code == 404
 
 
 def test_missing_file_is_404(client, alice, finished):
     client.force_login(alice)
-    finished.archive.storage.delete(finished.archive.name)
-    assert client.get(f"/exports/{finished.pk}/download/").status_code == 404
+    finished_task.archive.storage.delete(finished_task.archive.name)
+    assert client.get(f"/exports/{finished_task.pk}/download/").status_code == 404
 
 
 def test_unfinished_task_has_no_download(client, alice, task):
@@ -52,4 +52,4 @@ def test_unfinished_task_has_no_download(client, alice, task):
 
 def test_download_rejects_post(client, alice, finished):
     client.force_login(alice)
-    assert client.post(f"/exports/{finished.pk}/download/").status_code == 405
+    assert client.post(f"/exports/{finished_task.pk}/download/").status_code == 405

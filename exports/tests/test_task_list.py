@@ -88,8 +88,8 @@ def test_list_shows_only_own_tasks(page, bob):
 @pytest.mark.django_db(transaction=True)
 def test_list_shows_checksum_and_download_link(page, finished):
     text = page()
-    assert finished.archive_sha256 in text
-    assert f"/exports/{finished.pk}/download/" in text
+    assert finished_task.archive_sha256 in text
+    assert f"/exports/{finished_task.pk}/download/" in text
 
 
 def test_list_explains_failure_and_offers_retry(page, task):

@@ -116,9 +116,9 @@ def test_what_breaks(browser, settings):
     check(browser.get("/fail/", secure=True), 500)
 
 
-def test_an_archive(browser, alice, archived):
+def test_an_archive(browser, alice, downloadable_task):
     browser.force_login(alice)
-    response = browser.get(f"/exports/{archived.pk}/download/", secure=True)
+    response = browser.get(f"/exports/{downloadable_task.pk}/download/", secure=True)
     assert "no-store" in response["Cache-Control"]
     assert response["Content-Disposition"] == 'attachment; filename="posts.json"'
     check(response)

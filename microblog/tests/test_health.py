@@ -99,18 +99,18 @@ def test_a_migration_that_is_missing_is_named(all_well, look, monkeypatch):
 
 def test_without_a_worker_it_is_not_ready(all_well, look, worker):
     worker.register_death()
-    assert look() == (503, {"worker": "no worker was heard from within 60 seconds"})
+    assert look() == (503, {"worker": "no worker heartbeat in the last 60 seconds"})
 
 
 def test_a_worker_that_fell_silent_does_not_count(all_well, look, worker):
     worker.connection.hset(worker.key, "last_heartbeat", "2026-01-01T00:00:00.000000Z")
-    assert look() == (503, {"worker": "no worker was heard from within 60 seconds"})
+    assert look() == (503, {"worker": "no worker heartbeat in the last 60 seconds"})
 
 
 def test_without_a_sweeper_it_is_not_ready(all_well, look):
-    SweeperHeartbeat.objects.update(last_heartbeat_at=from_now(-61))
-    assert look() == (503, {"sweeper": "no sweeper was heard from within 60 seconds"})
-    SweeperHeartbeat.objects.record_heartbeat()
+    SweeperSign.objects.update(seen_at=from_now(-61))
+    assert look() == (503, {"sweeper": "no sweeper heartbeat in the last 60 seconds"})
+    SweeperSign.objects.renew()
     assert look() == (200, {})
     SweeperHeartbeat.objects.all().delete()
     assert look()[0] == 503

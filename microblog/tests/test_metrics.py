@@ -93,13 +93,13 @@ def test_waiting_has_an_age(task, scrape):
     ExportMail.objects.update(created_at=from_now(-60))
     seen = scrape()
     assert 299 <= seen["microblog_queue_age_seconds",] < 320
-    assert 59 <= seen["microblog_mail_age_seconds",] < 80
+    assert 59 <= seen["microblog_pending_mail_age_seconds",] < 80
     assert seen["microblog_mails", "pending"] == 1
 
 
 def test_a_sweeper_that_never_was_is_silent_for_ever(scrape):
     assert scrape()["microblog_sweeper_heartbeat_age_seconds",] == float("inf")
-    SweeperHeartbeat.objects.record_heartbeat()
+    SweeperSign.objects.renew()
     assert scrape()["microblog_sweeper_heartbeat_age_seconds",] < 10
 
 
@@ -126,7 +126,7 @@ def test_builds_and_mails_are_measured(task, bob, scrape):
     assert seen["microblog_archive_bytes_last_hour",] == 8000
     assert seen["microblog_build_seconds", "0.5"] == pytest.approx(10, abs=0.1)
     assert seen["microblog_build_seconds", "1"] == pytest.approx(20, abs=0.1)
-    assert seen["microblog_mail_seconds", "1"] == pytest.approx(30, abs=5)
+    assert seen["microblog_mail_delay_seconds", "1"] == pytest.approx(30, abs=5)
     assert seen["microblog_events_last_hour", "built"] == 2
     assert seen["microblog_events_last_hour", "mailed"] == 1
 

@@ -53,14 +53,14 @@ def test_it_goes_into_the_job_and_the_mail(client, alice, empty_broker):
     job = django_rq.get_queue("default").fetch_job(task.job_id)
     assert job.meta["request_id"] == response.headers["X-Request-ID"]
 
-    request_ids.begin(job.meta["request_id"])
+    request_ids.activate(job.meta["request_id"])
     jobs.run_export(*job.args)
     assert mail.outbox[-1].extra_headers["X-Request-ID"] == response.headers["X-Request-ID"]
 
 
 @pytest.mark.django_db
 def test_mails_about_accounts_carry_it_too(alice, empty_broker):
-    request_ids.begin("the-request")
+    request_ids.activate("the-request")
     owed = AccountMail.objects.create(
         user=alice, to=alice.email, subject="Hello", text="Hello", html="Hello"
     )
@@ -100,7 +100,7 @@ def test_progress_does_not_rub_it_out(task, alice, settings, monkeypatch):
     monkeypatch.setattr(heartbeat, "HEARTBEAT_SECONDS", 0.02)
     settings.EXPORT_MAX_RATE = 20
     baker.make(Post, author=alice, body="x", _quantity=5)
-    request_ids.begin("the-request")
+    request_ids.activate("the-request")
     jobs.enqueue_export(task)
     queue = django_rq.get_queue("default")
     job = queue.fetch_job(task.job_id)
@@ -118,7 +118,7 @@ def test_progress_does_not_rub_it_out(task, alice, settings, monkeypatch):
 
 def test_every_line_holds_it():
     record = logging.LogRecord("exports", logging.INFO, "x.py", 1, "Said", (), None)
-    request_ids.begin("the-request")
+    request_ids.activate("the-request")
     RequestIdFilter().filter(record)
     assert json.loads(JsonFormatter().format(record))["request_id"] == "the-request"
 

@@ -47,5 +47,5 @@ def test_what_opens_nothing_stays():
 
 
 def test_it_has_the_id_of_the_request():
-    request_ids.begin("a-request")
+    request_ids.activate("a-request")
     assert without_secrets({}, {})["tags"] == {"request_id": "a-request"}

@@ -13,7 +13,7 @@ def test_email_change_needs_confirmation_and_notifies_old_address(careful, alice
     with new_mails() as mails:
         careful.post("/accounts/email/", {"email": NEW, "action_add": ""})
     assert [mail.to for mail in mails] == [[NEW]]
-    page = careful.get("/accounts/email/").content.decode()
+    page = reauthenticated_client.get("/accounts/email/").content.decode()
     assert alice.email in page
     assert "Waiting to be confirmed" in page
     assert alice.confirmed_email == alice.email
@@ -49,7 +49,9 @@ def test_email_change_does_not_reveal_other_accounts(careful, alice, bob, new_ma
 def test_invalid_email_is_rejected(careful, alice, email):
     assert (
         "field-error"
-        in careful.post("/accounts/email/", {"email": email, "action_add": ""}).content.decode()
+        in reauthenticated_client.post(
+            "/accounts/email/", {"email": email, "action_add": ""}
+        ).content.decode()
     )
 
 
@@ -57,11 +59,15 @@ def test_email_change_requires_reauthentication(careful, alice, new_mails):
     session = careful.session
     del session["account_authentication_methods"]
     session.save()
-    response = careful.post("/accounts/email/", {"email": NEW, "action_add": ""})
+    response = reauthenticated_client.post("/accounts/email/", {"email": NEW, "action_add": ""})
     assert response.url.startswith("/accounts/reauthenticate/")
-    assert "Is it you?" in careful.get(response.url).content.decode()
-    wrong = careful.post(response.url, {"password": "wrong", "next": "/accounts/email/"})
+    assert "Is it you?" in reauthenticated_client.get(response.url).content.decode()
+    wrong = reauthenticated_client.post(
+        response.url, {"password": "wrong", "next": "/accounts/email/"}
+    )
     assert "This is not your password." in wrong.content.decode()
-    with new_mails() as mails:
-        careful.post(response.url, {"password": PASSWORD, "next": "/accounts/email/"})
+    with capture_mails() as mails:
+        reauthenticated_client.post(
+            response.url, {"password": PASSWORD, "next": "/accounts/email/"}
+        )
     assert [mail.to for mail in mails] == [[NEW]]

@@ -48,7 +48,7 @@ def test_successful_logins_do_not_count(sign_in, alice, client):
 def test_password_reset_lifts_lock(sign_in, alice, client, new_mails):
     for _ in range(10):
         sign_in(address="127.0.0.1")
-    with new_mails() as mails:
+    with capture_mails() as mails:
         client.post("/accounts/password/reset/", {"email": alice.email})
     page = client.get(find_link(mails[0], "password/reset/key"), follow=True)
     with new_mails():

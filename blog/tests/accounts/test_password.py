@@ -29,7 +29,7 @@ def test_password_reset_sets_new_password(client, alice, new_mails):
 def test_password_reset_does_not_reveal_accounts(client, alice, new_mails):
     responses = []
     for email in (alice.email, "nobody@microblog.example"):
-        with new_mails() as mails:
+        with capture_mails() as mails:
             response = client.post("/accounts/password/reset/", {"email": email})
         responses.append((response.status_code, response.url, response.content))
         assert [mail.to for mail in mails] == [[email]]
@@ -39,14 +39,14 @@ def test_password_reset_does_not_reveal_accounts(client, alice, new_mails):
 
 def test_password_reset_ignores_unconfirmed_address(client, alice, new_mails):
     EmailAddress.objects.create(user=alice, email="typo@microblog.example")
-    with new_mails() as mails:
+    with capture_mails() as mails:
         client.post("/accounts/password/reset/", {"email": "typo@microblog.example"})
     assert "password/reset/key" not in mails[0].body
 
 
 def test_password_reset_link_ignores_host_header(client, alice, new_mails, settings):
     settings.ALLOWED_HOSTS = ["*"]
-    with new_mails() as mails:
+    with capture_mails() as mails:
         client.post(
             "/accounts/password/reset/", {"email": alice.email}, headers={"host": "evil.example"}
         )
@@ -91,7 +91,7 @@ def test_invalid_password_change_is_rejected(client, alice, changes, message):
 def test_password_of_maximum_length_is_accepted(client, alice, new_mails):
     client.force_login(alice)
     long = "ab c" * 32
-    with new_mails():
+    with capture_mails():
         client.post(
             "/accounts/password/change/",
             {"oldpassword": PASSWORD, "password1": long, "password2": long},

@@ -129,7 +129,7 @@ def test_first_confirmation_wins_address(client, alice, new_mails):
         client.post("/accounts/signup/", SIGNUP_DATA)
     address = EmailAddress.objects.create(user=alice, email=SIGNUP_DATA["email"])
     client.force_login(alice)
-    with new_mails():
+    with capture_mails():
         client.post(f"/accounts/confirm-email/{EmailConfirmationHMAC(address).key}/")
     assert User.objects.get(pk=alice.pk).confirmed_email == SIGNUP_DATA["email"]
     assert User.objects.get(username="carol").email == ""

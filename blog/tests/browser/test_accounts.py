@@ -22,7 +22,7 @@ def test_sign_up_confirms_address_and_signs_in(page, live_server, new_mails):
     page.get_by_label("E-mail address").fill("carol@microblog.example")
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_label("Password again").fill(PASSWORD)
-    with new_mails() as mails:
+    with capture_mails() as mails:
         press(page, "Sign up")
         page.get_by_role("heading", name="Look into your mailbox").wait_for()
     page.goto(live_server.url + find_link(mails[0], "confirm-email"))

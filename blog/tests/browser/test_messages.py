@@ -99,7 +99,7 @@ def test_enter_breaks_line_and_control_enter_sends(page, site, bob):
 
 def test_older_messages_load_without_scroll_jump(page, site, alice, bob, say):
     for number in range(2 * PAGE_SIZE + 5):
-        say(bob, alice, f"number {number}")
+        send_message(bob, alice, f"number {number}")
     page.goto(f"{site}/messages/@bob/")
     page.evaluate("window.isMarked = true")
     first = page.locator(".message", has_text="number 25")
@@ -145,7 +145,7 @@ def test_hidden_page_does_not_poll(page, site, alice, bob, say):
 def test_messages_work_without_scripts(window, site, alice, bob, say):
     window = without_scripts(window)
     for number in range(PAGE_SIZE + 1):
-        say(alice, bob, f"number {number}")
+        send_message(alice, bob, f"number {number}")
     window.goto(f"{site}/messages/")
     window.get_by_role("link", name="alice").click()
     window.get_by_role("button", name="Mark as read").click()

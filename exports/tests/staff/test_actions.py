@@ -119,7 +119,7 @@ def test_expire_action_deletes_the_archive(run_action, finished, operator, clien
     assert not storage.exists(name)
     assert_last_event(finished, Event.EXPIRED, operator)
     client.force_login(alice)
-    assert client.get(f"/exports/{finished.pk}/download/").status_code == 404
+    assert client.get(f"/exports/{finished_task.pk}/download/").status_code == 404
 
 
 def test_request_action_ignores_the_cooldown(run_action, task, operator, settings):

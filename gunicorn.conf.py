@@ -1,4 +1,4 @@
-"""What gunicorn reads by itself: its lines look like the site's, and its workers count requests together."""
+"""Settings that gunicorn reads by itself: log format, and a folder for the workers' metrics."""
 
 import os
 import shutil
@@ -12,11 +12,13 @@ log_format = os.environ.get("LOG_FORMAT") or (
     "plain" if Env().bool("DEBUG", default=False) else "json"
 )
 
-# What the workers count lies in files, and outlives each of them, until the master ends.
-counts = os.environ.get("PROMETHEUS_MULTIPROC_DIR") or tempfile.mkdtemp(prefix="microblog-metrics-")
-os.environ["PROMETHEUS_MULTIPROC_DIR"] = counts
+# The workers keep their counters in files here, which remain until the master exits.
+metrics_dir = os.environ.get("PROMETHEUS_MULTIPROC_DIR") or tempfile.mkdtemp(
+    prefix="microblog-metrics-"
+)
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics_dir
 
-# For the master: in the workers the site's own settings take its place.
+# For the master only: the workers load the site's LOGGING instead.
 logconfig_dict = {
     "filters": {"request_id": {"()": "microblog.logs.RequestIdFilter"}},
     "formatters": {
@@ -39,4 +41,4 @@ logconfig_dict = {
 
 
 def on_exit(server: Any) -> None:
-    shutil.rmtree(counts, ignore_errors=True)
+    shutil.rmtree(metrics_dir, ignore_errors=True)

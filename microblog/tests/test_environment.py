@@ -10,7 +10,7 @@ from anymail.exceptions import AnymailConfigurationError
 from django.core.mail import get_connection
 
 from dev.stack import ROOT
-from microblog.mail_providers import anymail_settings
+from microblog.environment import anymail_settings
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:django-anymail has dropped official support"),
