@@ -128,7 +128,9 @@ def send_message(db: None) -> Callable[..., Message]:
     """Send a message in the conversation of two users."""
 
     def send(sender: User, recipient: User, body: str = "Hello") -> Message:
-        message = Conversation.objects.between(sender, recipient).say(sender, recipient, body)
+        message = Conversation.objects.get_or_create_between(sender, recipient).add_message(
+            sender, recipient, body
+        )
         assert message is not None
         return message
 

@@ -183,7 +183,7 @@ def _build(author: Any, output: Path) -> float:
 
     task = ExportTask.objects.request(author.pk)[0]
     task.claim()
-    seconds = _measure_seconds(lambda: jobs.build(task))
+    seconds = _measure_seconds(lambda: jobs.build_archive(task))
     Path(task.archive.path).replace(output)
     return seconds
 

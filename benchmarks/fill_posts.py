@@ -33,7 +33,7 @@ def _texts(number: int) -> list[tuple[str, int, str]]:
     """Return (body, year, rest of the timestamp) tuples."""
     from blog.management import demo_data as demo
 
-    texts = demo.texts("benchmark", DISTINCT_TEXTS, seed=1)
+    texts = demo.generate_posts("benchmark", DISTINCT_TEXTS, seed=1)
     return [
         (text.body, text.created_at.year, f"{text.created_at.replace(tzinfo=None)}"[4:])
         for text, _ in zip(texts, range(number), strict=False)

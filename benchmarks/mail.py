@@ -125,7 +125,7 @@ if __name__ == "__main__":
     if sys.argv[1] in SENDERS:
         from exports import jobs
 
-        jobs.warm_up()  # as a worker does before it sends anything
+        jobs.preload()  # as a worker does before it sends anything
         SENDERS[sys.argv[1]]()
     else:
         print(_prepare(int(sys.argv[2])))

@@ -116,8 +116,10 @@ def _create_messages(owner: Any, number: int) -> None:
     from blog.models import Conversation, Message, User
 
     others = [User.objects.create_user(f"{owner.username}-{n}") for n in range(CONVERSATIONS)]
-    conversations = [(Conversation.objects.between(owner, other), other) for other in others]
-    texts = demo.texts("partner", number, seed=1)
+    conversations = [
+        (Conversation.objects.get_or_create_between(owner, other), other) for other in others
+    ]
+    texts = demo.generate_posts("partner", number, seed=1)
     Message.objects.bulk_create(
         (
             Message(

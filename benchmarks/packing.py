@@ -55,7 +55,7 @@ def _measure(posts: int, rounds: int) -> dict[str, Any]:
     from exports.archive.kinds import POSTS as KIND
 
     owner = User.objects.get(username=f"posts{posts}")
-    chunks = [data for _, data in KIND.chunks(owner, CHUNK_POSTS)]
+    chunks = [data for _, data in KIND.iter_chunks(owner, CHUNK_POSTS)]
     ours, raw = _zip_ours(chunks), _zip_with_zlib(chunks)
     with zipfile.ZipFile(io.BytesIO(ours)) as packed:
         if packed.read("posts.json") != b"".join(chunks):

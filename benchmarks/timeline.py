@@ -118,7 +118,7 @@ def _fill(posts: int, people: int) -> None:
 def _bodies(posts: int) -> Iterator[str]:
     from blog.management import demo_data as demo
 
-    for number, text in enumerate(demo.texts("benchmark", posts, seed=1)):
+    for number, text in enumerate(demo.generate_posts("benchmark", posts, seed=1)):
         is_rare = number % RARE_WORD_INTERVAL == min(posts, RARE_WORD_INTERVAL) // 2
         yield RARE_WORD if is_rare else text.body
 
@@ -138,7 +138,9 @@ def _measure() -> dict[str, float]:
         seconds[f"{name} last"] = _best_seconds(partial(page, reader, last))
     for name, text in SEARCHES.items():
         seconds[f"search {name}"] = _best_seconds(partial(_search, text, reader))
-    seconds["counts"] = _best_seconds(lambda: User.objects.described(reader).get(username="loud"))
+    seconds["counts"] = _best_seconds(
+        lambda: User.objects.with_profile(reader).get(username="loud")
+    )
     return {name: 1000 * value for name, value in seconds.items()}
 
 
@@ -146,7 +148,7 @@ def _search(text: str, reader: Any) -> None:
     from blog.models import Post
     from blog.search.query import SearchQuery
 
-    if not Question(text).posts(Post.objects.offered_to(reader)).keys:
+    if not SearchQuery(text).posts(Post.objects.suggested_to(reader)).keys:
         raise RuntimeError(f"The search for {text} found nothing.")
 
 
@@ -156,7 +158,7 @@ def _last_cursor(reader: Any) -> str:
     from blog.pagination import PAGE_SIZE, format_cursor
 
     posts = Post.objects.filter(author__followers__follower=reader).oldest_first()
-    return cursor_of(posts[PAGE_SIZE])
+    return format_cursor(posts[PAGE_SIZE])
 
 
 def _best_seconds(work: Callable[[], Any]) -> float:

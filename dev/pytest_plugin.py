@@ -314,7 +314,9 @@ def _broker_process(pytestconfig: pytest.Config) -> Iterator["redis.Redis"]:
     folder = pytestconfig.stash[folder_key]
     socket = broker.socket_from_url(os.environ["REDIS_URL"])
     assert socket is not None
-    server = Child("broker", broker.server_command(socket, folder), os.environ, folder / "broker.log")
+    server = Child(
+        "broker", broker.server_command(socket, folder), os.environ, folder / "broker.log"
+    )
     try:
         broker.wait_until_ready(os.environ["REDIS_URL"])
         with redis.Redis(unix_socket_path=str(socket)) as connection:

@@ -84,7 +84,7 @@ REAUTHENTICATED_PAGES = {
 STAFF_PAGES = {
     "staff": "/admin/",
     "staff-exports": "/admin/exports/exporttask/",
-    "staff-stuck": "/admin/stuck/",
+    "staff-stuck": "/admin/diagnosis/",
     "staff-selftest": "/admin/selftest/",
     "staff-queue": "/admin/django_rq/dashboard/",
     "staff-queue-details": "/admin/django_rq/dashboard/queues/0/details/",
@@ -216,7 +216,7 @@ def _take_exports(camera: Camera) -> None:
 def _take_staff_pages(camera: Camera) -> None:
     page = camera.page
     page.goto(f"{camera.site}/admin/exports/exporttask/")
-    page.locator(".field-whose a").first.click()
+    page.locator(".field-owner_name a").first.click()
     camera.take("staff-export")
     page.locator("dd a").first.click()
     camera.take("staff-job")

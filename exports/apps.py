@@ -13,7 +13,6 @@ class ExportsConfig(AppConfig):
 
         from blog import notifications
         from blog.accounts import deletion
-        from microblog.metrics import registry
 
         from . import bounces, checks, progress
         from .deletion import remove_exports

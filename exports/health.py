@@ -4,8 +4,8 @@ from django.core.files.base import ContentFile
 
 from microblog import health
 
-from . import queue_position as waiting
-from .models import SweeperSign
+from . import queue_position
+from .models import SweeperHeartbeat
 from .models.task import archive_storage
 
 HEARTBEAT_SECONDS = 60  # a worker or sweeper whose last heartbeat is older counts as dead
@@ -14,12 +14,12 @@ PROBE_NAME = "probe"
 
 
 def check_worker() -> None:
-    if waiting.worker_count(heard_within=HEARTBEAT_SECONDS) == 0:
+    if queue_position.worker_count(heartbeat_within=HEARTBEAT_SECONDS) == 0:
         raise health.NotReady(f"no worker heartbeat in the last {HEARTBEAT_SECONDS} seconds")
 
 
 def check_sweeper() -> None:
-    if not SweeperSign.objects.within(HEARTBEAT_SECONDS).exists():
+    if not SweeperHeartbeat.objects.within(HEARTBEAT_SECONDS).exists():
         raise health.NotReady(f"no sweeper heartbeat in the last {HEARTBEAT_SECONDS} seconds")
 
 

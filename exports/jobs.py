@@ -192,7 +192,7 @@ def _enqueue(job_id: str, function: Callable[..., None], *args: str | int, at_fr
             job_id=job_id,
             at_front=at_front,
             failure_ttl=FAILURE_TTL_SECONDS,
-            meta=request_ids.as_meta(),
+            meta=request_ids.job_meta(),
         )
     except RedisError as error:
         logger.warning("Job %s was not enqueued, the sweeper will do so: %s", job_id, error)

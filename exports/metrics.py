@@ -82,7 +82,7 @@ def _counts_by_status() -> Iterator[Metric]:
         values={status: mails.get(status, 0) for status in MailStatus},
     )
     yield _gauge(
-        "microblog_account_mails",
+        "microblog_account_mails_pending",
         "Account mails that are waiting to be sent.",
         AccountMail.objects.pending().count(),
     )
@@ -96,7 +96,7 @@ def _ages() -> Iterator[Metric]:
         _age_seconds(ready, "queued_at"),
     )
     yield _gauge(
-        "microblog_mail_age_seconds",
+        "microblog_pending_mail_age_seconds",
         "Age of the oldest mail that has not been sent.",
         _age_seconds(ExportMail.objects.pending(), "created_at"),
     )
@@ -138,7 +138,7 @@ def _last_hour() -> Iterator[Metric]:
     )
     delays = mailed.values_list(F("created_at") - F("task__finished_at"), flat=True)
     yield _quantiles(
-        "microblog_mail_seconds",
+        "microblog_mail_delay_seconds",
         "Time from the end of a build to its mail, in the last hour.",
         delays[:MAX_SAMPLES],
     )

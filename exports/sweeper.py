@@ -43,7 +43,7 @@ PRUNE_INTERVAL = 3600  # seconds
 
 def sweep() -> None:
     """Run all steps but pruning; log a step that fails and continue with the next."""
-    request_ids.begin()  # so that the log shows which jobs one sweep enqueued
+    request_ids.activate()  # so that the log shows which jobs one sweep enqueued
     for step in (
         rescue_tasks,
         cancel_tasks_of_deactivated_owners,

@@ -38,7 +38,7 @@ class Worker(RQWorker):
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         """Run the job under the id of its request, which the work-horse inherits."""
-        request_ids.begin(job.meta.get("request_id"))
+        request_ids.activate(job.meta.get("request_id"))
         try:
             super().execute_job(job, queue)
         finally:

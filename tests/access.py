@@ -166,7 +166,7 @@ ACCESS: dict[str, Row] = {
     "/admin/r/{type}/{post}/": STAFF_REDIRECTED,
     "/admin/blog/": staff_row(404, moderator=200, superuser=200),
     "/admin/nowhere": STAFF_NOT_FOUND,
-    "/admin/stuck/": VIEW_TASKS,
+    "/admin/diagnosis/": VIEW_TASKS,
     "/admin/selftest/": OPERATE,
     "/admin/selftest/{test}/": OPERATE,
     **admin_rows("exports/exporttask", "{task}", view=VIEW_TASKS, add=NOBODY, delete=NOBODY),

@@ -6,7 +6,6 @@ from importlib import import_module
 
 import django_rq
 import pytest
-from allauth.mfa.totp.internal.auth import TOTP
 from django.apps import apps
 from django.contrib.auth.models import Group
 from django.contrib.contenttypes.models import ContentType
@@ -15,6 +14,7 @@ from django.test import Client
 from django.urls import URLResolver, get_resolver, resolve
 from model_bakery import baker
 
+from blog.accounts.allauth_internals import TOTP
 from blog.models import ApiToken, Follow, Post, Report
 from conftest import PASSWORD
 from exports.models.self_test import SelfTest
@@ -80,7 +80,7 @@ def objects(users, make_user, downloadable_task):
         "post": baker.make(Post, author=alice, body="Hello").pk,
         "report": baker.make(Report, reporter=alice, person=carol, reason="spam").pk,
         "task": downloadable_task.pk,
-        "token": ApiToken.objects.make(alice, "A program", False)[0].pk,
+        "token": ApiToken.objects.issue(alice, "A program", False)[0].pk,
         "session": alice.usersession_set.get().pk,
         "user": alice.pk,
         "group": Group.objects.get(name="Support").pk,

@@ -29,20 +29,20 @@ def secret_in(page):
     return re.findall(r"mb_[\w-]{43}", page.content.decode())[0]
 
 
-def test_created_token_authenticates(careful, client, alice):
-    page = create_and_show_token(careful)
+def test_created_token_authenticates(reauthenticated_client, client, alice):
+    page = create_and_show_token(reauthenticated_client)
     assert "no-store" in page["Cache-Control"]
     response = type(client)().get(PROFILE, headers={"authorization": f"Bearer {secret_in(page)}"})
     assert response.json()["username"] == "alice"
 
 
-def test_settings_link_to_tokens(careful):
-    assert f'href="{TOKENS}"' in careful.get("/settings/").content.decode()
+def test_settings_link_to_tokens(reauthenticated_client):
+    assert f'href="{TOKENS}"' in reauthenticated_client.get("/settings/").content.decode()
 
 
-def test_token_is_stored_as_digest(careful, alice):
-    secret = secret_in(create_and_show_token(careful))
-    page = careful.get(TOKENS).content.decode()
+def test_token_is_stored_as_digest(reauthenticated_client, alice):
+    secret = secret_in(create_and_show_token(reauthenticated_client))
+    page = reauthenticated_client.get(TOKENS).content.decode()
     assert "Laptop" in page
     assert secret not in page
     row = ApiToken.objects.filter(owner=alice).values().get()
@@ -50,17 +50,17 @@ def test_token_is_stored_as_digest(careful, alice):
     assert len(row["digest"]) == 64
 
 
-def test_token_is_shown_only_once(careful, alice):
-    create_token(careful)
-    session_data = str(dict(careful.session))
-    secret = secret_in(careful.get(f"{TOKENS}made/"))
+def test_token_is_shown_only_once(reauthenticated_client, alice):
+    create_token(reauthenticated_client)
+    session_data = str(dict(reauthenticated_client.session))
+    secret = secret_in(reauthenticated_client.get(f"{TOKENS}made/"))
     assert secret not in session_data  # it holds the secret encrypted
-    assert careful.get(f"{TOKENS}made/").url == TOKENS
+    assert reauthenticated_client.get(f"{TOKENS}made/").url == TOKENS
     assert alice.api_tokens.count() == 1
 
 
-def test_revoked_token_is_not_shown(careful, alice):
-    create_token(careful)
+def test_revoked_token_is_not_shown(reauthenticated_client, alice):
+    create_token(reauthenticated_client)
     alice.api_tokens.all().delete()
     assert reauthenticated_client.get(f"{TOKENS}made/").url == TOKENS
 
@@ -68,15 +68,15 @@ def test_revoked_token_is_not_shown(careful, alice):
 @pytest.mark.parametrize(
     ("data", "text"), [({"is_read_only": "on"}, "change nothing"), ({}, "in your name")]
 )
-def test_token_page_describes_its_permissions(careful, data, text):
-    assert f"can {text}" in create_and_show_token(careful, **data).content.decode().replace(
-        "can read and write", "can"
-    )
+def test_token_page_describes_its_permissions(reauthenticated_client, data, text):
+    assert f"can {text}" in create_and_show_token(
+        reauthenticated_client, **data
+    ).content.decode().replace("can read and write", "can")
 
 
-def test_new_token_is_announced_by_mail(careful, alice, new_mails):
-    with new_mails() as mails:
-        secret = secret_in(create_and_show_token(careful, is_read_only="on"))
+def test_new_token_is_announced_by_mail(reauthenticated_client, alice, capture_mails):
+    with capture_mails() as mails:
+        secret = secret_in(create_and_show_token(reauthenticated_client, is_read_only="on"))
     (mail,) = mails
     assert mail.to == ["alice@microblog.example"]
     assert "A new API token" in mail.subject
@@ -98,30 +98,34 @@ def test_token_creation_requires_reauthentication(client, alice):
 
 
 @pytest.mark.parametrize("name", ["", "x" * 65, "a\0b"])
-def test_invalid_token_name_is_rejected(careful, name):
-    assert create_token(careful, name=name).status_code == 422
+def test_invalid_token_name_is_rejected(reauthenticated_client, name):
+    assert create_token(reauthenticated_client, name=name).status_code == 422
     assert not ApiToken.objects.exists()
 
 
-def test_number_of_tokens_is_limited(careful, alice, monkeypatch):
+def test_number_of_tokens_is_limited(reauthenticated_client, alice, monkeypatch):
     monkeypatch.setattr(token, "MAX_TOKENS", 2)
-    assert [create_token(careful).status_code for _ in range(3)] == [302, 302, 422]
+    assert [create_token(reauthenticated_client).status_code for _ in range(3)] == [302, 302, 422]
     assert alice.api_tokens.count() == 2
 
 
-def test_revoked_token_is_rejected(careful, alice, api_client):
+def test_revoked_token_is_rejected(reauthenticated_client, alice, api_client):
     assert api_client.get(PROFILE).status_code == 200
-    assert careful.post(f"{TOKENS}{alice.api_tokens.get().pk}/revoke/").url == TOKENS
+    assert reauthenticated_client.post(f"{TOKENS}{alice.api_tokens.get().pk}/revoke/").url == TOKENS
     assert api_client.get(PROFILE).status_code == 401
 
 
-def test_token_of_other_user_cannot_be_revoked(careful, bob, make_api_client):
+def test_token_of_other_user_cannot_be_revoked(reauthenticated_client, bob, make_api_client):
     other_client = make_api_client(bob)
-    assert careful.post(f"{TOKENS}{bob.api_tokens.get().pk}/revoke/").status_code == 404
+    assert (
+        reauthenticated_client.post(f"{TOKENS}{bob.api_tokens.get().pk}/revoke/").status_code == 404
+    )
     assert other_client.get(PROFILE).status_code == 200
 
 
-def test_new_password_invalidates_all_tokens(careful, alice, api_client, make_api_client):
+def test_new_password_invalidates_all_tokens(
+    reauthenticated_client, alice, api_client, make_api_client
+):
     alice.set_password("another walk")
     alice.save()
     assert api_client.get(PROFILE).status_code == 401
@@ -161,15 +165,17 @@ def test_api_request_does_not_update_last_seen(alice, api_client):
 @pytest.mark.parametrize(
     ("path", "wrong"), [("", "post"), ("new/", "put"), ("made/", "post"), ("1/revoke/", "get")]
 )
-def test_token_pages_reject_wrong_method_and_visitors(client, careful, path, wrong):
-    assert getattr(careful, wrong)(TOKENS + path).status_code == 405
+def test_token_pages_reject_wrong_method_and_visitors(client, reauthenticated_client, path, wrong):
+    assert getattr(reauthenticated_client, wrong)(TOKENS + path).status_code == 405
     right = "post" if path.endswith("revoke/") else "get"
     assert getattr(type(client)(), right)(TOKENS + path).url.startswith("/accounts/login/")
 
 
-def test_token_list_has_constant_query_count(careful, alice, django_assert_num_queries):
-    careful.get(TOKENS)
+def test_token_list_has_constant_query_count(
+    reauthenticated_client, alice, django_assert_num_queries
+):
+    reauthenticated_client.get(TOKENS)
     for number in range(3):
         with django_assert_num_queries(5):
-            careful.get(TOKENS)
+            reauthenticated_client.get(TOKENS)
         ApiToken.objects.issue(alice, f"Number {number}", is_read_only=True)

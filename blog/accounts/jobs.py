@@ -38,7 +38,7 @@ def enqueue_mail(mail: AccountMail) -> bool:
             job_id=mail.job_id,
             at_front=True,
             failure_ttl=FAILED_JOB_TTL_SECONDS,
-            meta=request_ids.as_meta(),
+            meta=request_ids.job_meta(),
         )
     except RedisError as error:
         logger.warning("Mail %s not enqueued: %s", mail.pk, error)

@@ -53,7 +53,7 @@ def is_expired(session: SessionBase) -> bool:
         else settings.SESSION_COOKIE_AGE
     )
     is_idle: bool = now - session.get(LAST_USED_AT_KEY, 0) > max_idle_seconds
-    is_old: bool = now - session.get(SIGNED_IN_AT_KEY, 0) > settings.SESSION_LONGEST_SECONDS
+    is_old: bool = now - session.get(SIGNED_IN_AT_KEY, 0) > settings.MAX_SESSION_SECONDS
     return is_idle or is_old
 
 

@@ -99,10 +99,12 @@ def test_admin_rejects_non_staff(client, alice):
     assert client.get(reverse("admin:blog_user_changelist")).status_code == 302
 
 
-def test_user_deletion_runs_callbacks_and_sends_mail(staff_client, alice, new_mails, monkeypatch):
+def test_user_deletion_runs_callbacks_and_sends_mail(
+    staff_client, alice, capture_mails, monkeypatch
+):
     deleted: list[User] = []
     monkeypatch.setattr(deletion, "_callbacks", [deleted.append])
-    with new_mails() as mails:
+    with capture_mails() as mails:
         assert (
             staff_client.post(
                 reverse("admin:blog_user_delete", args=[alice.pk]), {"post": "yes"}

@@ -57,14 +57,16 @@ def test_unknown_asset_is_named_in_error():
 def collected(settings, tmp_path, monkeypatch):
     """Run `collectstatic` and use its files."""
     settings.STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder"]
-    storages = settings.STORAGES | {"staticfiles": {"BACKEND": "microblog.storage.HashedStaticFilesStorage"}}
+    storages = settings.STORAGES | {
+        "staticfiles": {"BACKEND": "microblog.storage.HashedStaticFilesStorage"}
+    }
     with override_settings(STATIC_ROOT=tmp_path, STATIC_COLLECTED=True, STORAGES=storages):
         call_command("collectstatic", interactive=False, verbosity=0)
         yield tmp_path
 
 
 def test_collected_scripts_import_hashed_names(collected):
-    assert isinstance(storages["staticfiles"], StaticFiles)
+    assert isinstance(storages["staticfiles"], HashedStaticFilesStorage)
     html = assets.script("js/hover-card.js") + assets.style("css/microblog.css")
     tags = dict(TAG.findall(html))
     assert len(tags) == 3

@@ -50,8 +50,8 @@ def test_viewing_creates_no_conversation(as_alice):
     assert not Conversation.objects.exists()
 
 
-def test_both_participants_see_message_with_links(client, alice, bob, say):
-    say(alice, bob, "see https://microblog.example/ and @alice, <i>please</i>")
+def test_both_participants_see_message_with_links(client, alice, bob, send_message):
+    send_message(alice, bob, "see https://microblog.example/ and @alice, <i>please</i>")
     for reader, url in ((alice, URL), (bob, "/messages/@alice/")):
         client.force_login(reader)
         page = client.get(url).content.decode()
@@ -60,13 +60,13 @@ def test_both_participants_see_message_with_links(client, alice, bob, say):
         assert "&lt;i&gt;please" in page
 
 
-def test_reply_uses_same_conversation(write, client, alice, bob, say):
-    say(bob, alice)
+def test_reply_uses_same_conversation(write, client, alice, bob, send_message):
+    send_message(bob, alice)
     write("And you?")
     assert Conversation.objects.count() == 1
 
 
-def test_conversation_pages_reach_the_oldest_in_order(as_alice, alice, bob, say):
+def test_conversation_pages_reach_the_oldest_in_order(as_alice, alice, bob, send_message):
     for number in range(PAGE_SIZE + 5):
         send_message(*((alice, bob) if number % 2 else (bob, alice)), f"number {number}")
     newest = as_alice.get(URL)
@@ -77,7 +77,7 @@ def test_conversation_pages_reach_the_oldest_in_order(as_alice, alice, bob, say)
     assert "<textarea" not in older.content.decode()
 
 
-def test_message_times_strictly_increase(alice, bob, say, monkeypatch):
+def test_message_times_strictly_increase(alice, bob, send_message, monkeypatch):
     now = timezone.now()
     monkeypatch.setattr("blog.models.message.timezone.now", lambda: now)
     first, second = send_message(alice, bob), send_message(bob, alice)
@@ -147,9 +147,9 @@ def test_same_text_may_be_sent_again_later(as_alice, write):
     assert Message.objects.count() == 2
 
 
-def test_same_text_by_other_is_no_repetition(as_alice, write, alice, bob, say):
+def test_same_text_by_other_is_no_repetition(as_alice, write, alice, bob, send_message):
     after = as_alice.get(URL).context["newest_cursor"]
-    say(bob, alice, "snap")
+    send_message(bob, alice, "snap")
     write("snap", after=after)
     assert Message.objects.count() == 2
 
@@ -179,10 +179,10 @@ def test_message_is_rolled_back_when_notification_fails(as_alice, monkeypatch):
     assert not Message.objects.exists()
 
 
-def test_reply_marks_only_shown_messages_read(as_alice, write, alice, bob, say):
-    seen = say(bob, alice, "seen")
+def test_reply_marks_only_shown_messages_read(as_alice, write, alice, bob, send_message):
+    seen = send_message(bob, alice, "seen")
     after = as_alice.get(URL).context["newest_cursor"]
-    unseen = say(bob, alice, "unseen")
+    unseen = send_message(bob, alice, "unseen")
     write("answer", after=after)
     seen.refresh_from_db()
     unseen.refresh_from_db()
@@ -192,23 +192,23 @@ def test_reply_marks_only_shown_messages_read(as_alice, write, alice, bob, say):
 
 
 @pytest.mark.parametrize("method", ["get", "head"])
-def test_opening_conversation_marks_nothing_read(as_alice, alice, bob, say, method):
-    say(bob, alice)
+def test_opening_conversation_marks_nothing_read(as_alice, alice, bob, send_message, method):
+    send_message(bob, alice)
     getattr(as_alice, method)(URL)
     assert Message.objects.unread().exists()
 
 
-def test_mark_read_button_appears_when_unread(as_alice, alice, bob, say):
+def test_mark_read_button_appears_when_unread(as_alice, alice, bob, send_message):
     form = r'action="/messages/@bob/read/" data-mark-read hidden'
-    say(bob, alice)
+    send_message(bob, alice)
     assert not re.search(form, as_alice.get(URL).content.decode())
     Message.objects.update(read_at=timezone.now())
     assert re.search(form, as_alice.get(URL).content.decode())
 
 
-def test_sender_sees_last_read_message(as_alice, alice, bob, say):
-    _first, second, third = (say(alice, bob, body) for body in ("one", "two", "three"))
-    say(bob, alice, "four")
+def test_sender_sees_last_read_message(as_alice, alice, bob, send_message):
+    _first, second, third = (send_message(alice, bob, body) for body in ("one", "two", "three"))
+    send_message(bob, alice, "four")
     assert "data-seen=" not in as_alice.get(URL).content.decode()
     Message.objects.exclude(pk=third.pk).update(read_at=timezone.now())
     page = as_alice.get(URL).content.decode()
@@ -217,8 +217,10 @@ def test_sender_sees_last_read_message(as_alice, alice, bob, say):
 
 
 @pytest.mark.parametrize("blocker", ["alice", "bob"])
-def test_block_hides_messages_and_keeps_rejected_text(as_alice, write, alice, bob, say, blocker):
-    say(bob, alice, "Bob was here")
+def test_block_hides_messages_and_keeps_rejected_text(
+    as_alice, write, alice, bob, send_message, blocker
+):
+    send_message(bob, alice, "Bob was here")
     Block.objects.block(*((alice, bob) if blocker == "alice" else (bob, alice)))
     response = as_alice.get(URL)
     assert response.status_code == 403
@@ -231,8 +233,8 @@ def test_block_hides_messages_and_keeps_rejected_text(as_alice, write, alice, bo
     assert Message.objects.count() == 1
 
 
-def test_inactive_user_receives_no_messages(as_alice, write, alice, bob, say):
-    say(bob, alice, "Bob was here")
+def test_inactive_user_receives_no_messages(as_alice, write, alice, bob, send_message):
+    send_message(bob, alice, "Bob was here")
     User.objects.filter(pk=bob.pk).update(is_active=False)
     response = as_alice.get(URL)
     assert response.status_code == 200
@@ -257,8 +259,8 @@ def test_username_case_redirects_to_canonical_url(as_alice):
     assert as_alice.get("/messages/@BOB/").url == URL
 
 
-def test_stranger_cannot_read_or_join_conversation(client, alice, bob, make_user, say):
-    say(alice, bob, "Between us")
+def test_stranger_cannot_read_or_join_conversation(client, alice, bob, make_user, send_message):
+    send_message(alice, bob, "Between us")
     client.force_login(make_user("carol"))
     assert "Between us" not in client.get(URL).content.decode()
     client.post(URL, {"body": "hello"})
@@ -269,8 +271,8 @@ def test_anonymous_conversation_redirects_to_login(client, bob):
     assert client.get(URL).url == "/accounts/login/?next=/messages/%40bob/"
 
 
-def test_conversation_is_deleted_with_either_account(alice, bob, say):
-    say(alice, bob)
+def test_conversation_is_deleted_with_either_account(alice, bob, send_message):
+    send_message(alice, bob)
     delete_account(bob)
     assert not Conversation.objects.exists()
     assert not alice.conversations.exists()
@@ -282,17 +284,19 @@ def test_delete_page_warns_about_conversations(as_alice):
     )
 
 
-def test_message_by_script_returns_only_new_messages(as_alice, alice, bob, say):
-    after = format_cursor(say(alice, bob, "old"))
-    say(bob, alice, "meanwhile")
+def test_message_by_script_returns_only_new_messages(as_alice, alice, bob, send_message):
+    after = format_cursor(send_message(alice, bob, "old"))
+    send_message(bob, alice, "meanwhile")
     response = as_alice.post(URL, {"body": "new", "after": after}, headers={"x-fragment": "true"})
     assert response.status_code == 201
     assert shown(response) == ["meanwhile", "new"]
     assert "<html" not in response.content.decode()
 
 
-def test_conversation_makes_constant_queries(as_alice, alice, bob, say, django_assert_num_queries):
-    say(bob, alice)
+def test_conversation_makes_constant_queries(
+    as_alice, alice, bob, send_message, django_assert_num_queries
+):
+    send_message(bob, alice)
     # Session, user, conversation, block, messages, latest exports, progress bars.
     with django_assert_num_queries(7) as queries:
         as_alice.get(URL)
@@ -305,8 +309,8 @@ def test_conversation_makes_constant_queries(as_alice, alice, bob, say, django_a
 
 
 @pytest.mark.parametrize("is_first", [True, False], ids=["newest page", "older page"])
-def test_conversation_page_uses_index(alice, bob, say, is_first):
-    messages = [say(alice, bob) for _ in range(3)]
+def test_conversation_page_uses_index(alice, bob, send_message, is_first):
+    messages = [send_message(alice, bob) for _ in range(3)]
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")

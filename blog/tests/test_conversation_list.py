@@ -25,7 +25,7 @@ def names(response):
     return [row.other.username for row, _last in response.context["conversations"]]
 
 
-def test_conversation_with_latest_message_comes_first(as_alice, alice, make_users, say):
+def test_conversation_with_latest_message_comes_first(as_alice, alice, make_users, send_message):
     one, two, three = make_users(3)
     for person in (one, two, three):
         send_message(person, alice)
@@ -33,7 +33,7 @@ def test_conversation_with_latest_message_comes_first(as_alice, alice, make_user
     assert names(as_alice.get(URL)) == ["p00", "p02", "p01"]
 
 
-def test_conversation_shows_last_message_and_unread_count(as_alice, alice, bob, say):
+def test_conversation_shows_last_message_and_unread_count(as_alice, alice, bob, send_message):
     for number in range(3):
         send_message(bob, alice, f"Number {number}")
     page = as_alice.get(URL).content.decode()
@@ -45,14 +45,14 @@ def test_conversation_shows_last_message_and_unread_count(as_alice, alice, bob, 
     assert re.search(r"You:</span> &lt;b&gt;long [long ]+…</p>", page)
 
 
-def test_conversation_list_excludes_conversations_of_others(as_alice, bob, make_user, say):
-    say(bob, make_user("carol"), "Between us")
+def test_conversation_list_excludes_conversations_of_others(as_alice, bob, make_user, send_message):
+    send_message(bob, make_user("carol"), "Between us")
     assert "Between us" not in as_alice.get(URL).content.decode()
 
 
-def test_conversation_list_pages_reach_the_oldest(as_alice, alice, make_users, say):
+def test_conversation_list_pages_reach_the_oldest(as_alice, alice, make_users, send_message):
     for person in make_users(PAGE_SIZE + 5):
-        say(person, alice)
+        send_message(person, alice)
     response = as_alice.get(URL)
     older = as_alice.get(URL, {"before": response.context["page"].older})
     assert names(response) + names(older) == [
@@ -62,8 +62,8 @@ def test_conversation_list_pages_reach_the_oldest(as_alice, alice, make_users, s
 
 
 @pytest.mark.parametrize("blocker", ["alice", "bob"])
-def test_conversation_is_hidden_during_block(as_alice, alice, bob, say, blocker):
-    say(bob, alice)
+def test_conversation_is_hidden_during_block(as_alice, alice, bob, send_message, blocker):
+    send_message(bob, alice)
     Block.objects.block(*((alice, bob) if blocker == "alice" else (bob, alice)))
     assert names(as_alice.get(URL)) == []
     Block.objects.all().delete()
@@ -71,8 +71,10 @@ def test_conversation_is_hidden_during_block(as_alice, alice, bob, say, blocker)
 
 
 @pytest.mark.parametrize("reason", ["mute", "inactive"])
-def test_conversation_stays_listed_after_mute_or_deactivation(as_alice, alice, bob, say, reason):
-    say(bob, alice)
+def test_conversation_stays_listed_after_mute_or_deactivation(
+    as_alice, alice, bob, send_message, reason
+):
+    send_message(bob, alice)
     if reason == "mute":
         Mute.objects.create(muter=alice, muted=bob)
     else:
@@ -87,10 +89,10 @@ def test_empty_conversation_is_not_listed(as_alice, alice, bob):
 
 
 def test_conversation_list_makes_constant_queries(
-    as_alice, alice, make_users, say, django_assert_num_queries
+    as_alice, alice, make_users, send_message, django_assert_num_queries
 ):
     first, *others = make_users(PAGE_SIZE)
-    say(first, alice)
+    send_message(first, alice)
     # Session, user, conversations, last messages, latest exports, progress bars.
     with django_assert_num_queries(6) as queries:
         as_alice.get(URL)
@@ -102,9 +104,9 @@ def test_conversation_list_makes_constant_queries(
     assert all(query["sql"].startswith("SELECT") for query in queries.captured_queries)
 
 
-def test_conversation_list_uses_indexes(alice, make_users, say):
+def test_conversation_list_uses_indexes(alice, make_users, send_message):
     for person in make_users(5):
-        say(person, alice)
+        send_message(person, alice)
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             # The tables are small, so PostgreSQL would prefer to read them whole.

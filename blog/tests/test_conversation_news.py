@@ -16,10 +16,10 @@ def shown(response):
     return [message.body for message in response.context["message_list"]]
 
 
-def test_conversation_news_returns_messages_after_cursor(as_alice, alice, bob, say):
-    after = format_cursor(say(bob, alice, "one"))
-    say(alice, bob, "two")
-    say(bob, alice, "three")
+def test_conversation_news_returns_messages_after_cursor(as_alice, alice, bob, send_message):
+    after = format_cursor(send_message(bob, alice, "one"))
+    send_message(alice, bob, "two")
+    send_message(bob, alice, "three")
     response = as_alice.get(NEWS, {"after": after})
     assert shown(response) == ["two", "three"]
     assert "<html" not in response.content.decode()
@@ -27,14 +27,14 @@ def test_conversation_news_returns_messages_after_cursor(as_alice, alice, bob, s
     assert "no-store" in response["Cache-Control"]
 
 
-def test_conversation_news_is_empty_after_last_message(as_alice, alice, bob, say):
+def test_conversation_news_is_empty_after_last_message(as_alice, alice, bob, send_message):
     assert as_alice.get(NEWS).content.decode().strip() == ""
-    after = format_cursor(say(bob, alice))
+    after = format_cursor(send_message(bob, alice))
     assert as_alice.get(NEWS, {"after": after}).content.decode().strip() == ""
 
 
-def test_conversation_news_marks_last_seen_message(as_alice, alice, bob, say):
-    message = say(alice, bob)
+def test_conversation_news_marks_last_seen_message(as_alice, alice, bob, send_message):
+    message = send_message(alice, bob)
     after = format_cursor(message)
     assert "data-seen=" not in as_alice.get(NEWS, {"after": after}).content.decode()
     Message.objects.update(read_at=timezone.now())
@@ -43,24 +43,26 @@ def test_conversation_news_marks_last_seen_message(as_alice, alice, bob, say):
     assert "<article" not in page
 
 
-def test_conversation_news_across_block_is_not_found(as_alice, alice, bob, say):
-    say(bob, alice)
+def test_conversation_news_across_block_is_not_found(as_alice, alice, bob, send_message):
+    send_message(bob, alice)
     Block.objects.block(bob, alice)
     assert as_alice.get(NEWS).status_code == 404
 
 
-def test_conversation_news_excludes_conversations_of_others(client, alice, bob, make_user, say):
-    say(alice, bob)
+def test_conversation_news_excludes_conversations_of_others(
+    client, alice, bob, make_user, send_message
+):
+    send_message(alice, bob)
     client.force_login(make_user("carol"))
     assert shown(client.get(NEWS)) == []
 
 
 def test_conversation_news_makes_six_queries_and_writes_nothing(
-    as_alice, alice, bob, say, django_assert_num_queries
+    as_alice, alice, bob, send_message, django_assert_num_queries
 ):
     for _ in range(10):
-        say(bob, alice)
-        say(alice, bob)
+        send_message(bob, alice)
+        send_message(alice, bob)
     # Session, user, conversation, block, messages, last seen message.
     with django_assert_num_queries(6) as queries:
         as_alice.get(NEWS)
@@ -73,8 +75,8 @@ def test_conversation_news_does_not_touch_last_seen(as_alice, alice):
     assert alice.last_seen_at is None
 
 
-def test_conversation_news_uses_index(alice, bob, say):
-    message = say(alice, bob)
+def test_conversation_news_uses_index(alice, bob, send_message):
+    message = send_message(alice, bob)
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
@@ -85,16 +87,16 @@ def test_conversation_news_uses_index(alice, bob, say):
     assert "Sort" not in plan
 
 
-def test_rows_since_beginning_returns_all_messages(alice, bob, say):
-    message = say(alice, bob)
+def test_rows_since_beginning_returns_all_messages(alice, bob, send_message):
+    message = send_message(alice, bob)
     assert list(newer_rows(Message.objects.all(), BEGINNING)) == [message]
 
 
-def test_mark_read_covers_only_shown_messages(as_alice, alice, bob, say):
-    say(bob, alice, "one")
-    until = format_cursor(say(bob, alice, "two"))
-    own = say(alice, bob, "own")
-    say(bob, alice, "three")
+def test_mark_read_covers_only_shown_messages(as_alice, alice, bob, send_message):
+    send_message(bob, alice, "one")
+    until = format_cursor(send_message(bob, alice, "two"))
+    own = send_message(alice, bob, "own")
+    send_message(bob, alice, "three")
     assert as_alice.post(READ, {"until": until}).url == "/messages/@bob/"
     assert set(Message.objects.unread().values_list("body", flat=True)) == {"own", "three"}
     assert alice.notifications.unread().exists()
@@ -104,23 +106,23 @@ def test_mark_read_covers_only_shown_messages(as_alice, alice, bob, say):
     assert bob.notifications.unread().exists()
 
 
-def test_marking_read_twice_keeps_first_time(as_alice, alice, bob, say):
-    until = format_cursor(say(bob, alice))
+def test_marking_read_twice_keeps_first_time(as_alice, alice, bob, send_message):
+    until = format_cursor(send_message(bob, alice))
     then = timezone.now()
     Message.objects.update(read_at=then)
     as_alice.post(READ, {"until": until})
     assert Message.objects.get().read_at == then
 
 
-def test_mark_read_by_script_returns_no_content(as_alice, alice, bob, say):
-    until = format_cursor(say(bob, alice))
+def test_mark_read_by_script_returns_no_content(as_alice, alice, bob, send_message):
+    until = format_cursor(send_message(bob, alice))
     response = as_alice.post(READ, {"until": until}, headers={"x-fragment": "true"})
     assert response.status_code == 204
     assert not Message.objects.unread().exists()
 
 
-def test_mark_read_by_stranger_changes_nothing(client, alice, bob, make_user, say):
-    until = format_cursor(say(bob, alice))
+def test_mark_read_by_stranger_changes_nothing(client, alice, bob, make_user, send_message):
+    until = format_cursor(send_message(bob, alice))
     client.force_login(make_user("carol"))
     client.post(READ, {"until": until})
     client.post("/messages/@alice/read/", {"until": until})

@@ -28,7 +28,7 @@ def url_encoded(text):
 
 
 @pytest.mark.parametrize("body", [*SCRIPTS, *EDGE_CASES])
-def test_pages_escape_hostile_text(client, alice, say, bob, body):
+def test_pages_escape_hostile_text(client, alice, send_message, bob, body):
     post = baker.make(Post, author=alice, body=body)
     alice.about_me = body
     alice.save()

@@ -70,17 +70,17 @@ def test_mention_across_block_notifies_nobody(as_alice, alice, bob, blocker):
     ids=["follow", "mention"],
 )
 def test_follow_and_mention_are_mailed_when_enabled(
-    as_alice, bob, new_mails, setting, url, subject
+    as_alice, bob, capture_mails, setting, url, subject
 ):
     User.objects.filter(pk=bob.pk).update(**{setting: True})
-    with new_mails() as mails:
+    with capture_mails() as mails:
         as_alice.post(url, {"body": "@bob"})
     assert [(mail.subject, mail.to) for mail in mails] == [(subject, [bob.email])]
     assert "/settings/notifications/" in mails[0].body
 
 
 @pytest.mark.parametrize("reason", ["not wished", "muted", "unconfirmed"])
-def test_unwanted_mention_is_not_mailed(as_alice, alice, bob, new_mails, reason):
+def test_unwanted_mention_is_not_mailed(as_alice, alice, bob, capture_mails, reason):
     User.objects.filter(pk=bob.pk).update(has_mention_mail=reason != "not wished")
     if reason == "muted":
         Mute.objects.create(muter=bob, muted=alice)
@@ -101,7 +101,7 @@ def send_due_mails(mailoutbox):
 
 
 def test_first_unread_message_is_mailed_without_its_text(
-    as_alice, alice, bob, new_mails, mailoutbox
+    as_alice, alice, bob, capture_mails, mailoutbox
 ):
     with capture_mails() as mails:
         for body in ("a secret", "another", "another"):

@@ -86,7 +86,7 @@ def test_huge_cursor_key_is_no_error(posts, key):
 
 
 @pytest.fixture
-def plan(crowd):
+def plan(many_posts):
     """Explain the query of a page in the middle, on PostgreSQL without plans for small tables."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:

@@ -17,12 +17,6 @@ def url(post):
     return f"/posts/{post.pk}/edit/"
 
 
-@pytest.fixture
-def as_alice(client, alice):
-    client.force_login(alice)
-    return client
-
-
 def test_edit_form_shows_post(as_alice, url):
     assert "first\nwords</textarea>" in as_alice.get(url).content.decode()
 

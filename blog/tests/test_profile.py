@@ -59,7 +59,7 @@ def test_profile_counts_posts_and_follows(client, alice, bob, staff, django_asse
     assert "<b>2</b> followers" in page
 
 
-def test_profile_counts_use_indexes(alice, crowd):
+def test_profile_counts_use_indexes(alice, many_posts):
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL enable_seqscan = off")

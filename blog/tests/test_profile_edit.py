@@ -7,12 +7,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 URL = "/settings/profile/"
 
 
-@pytest.fixture
-def as_alice(client, alice):
-    client.force_login(alice)
-    return client
-
-
 def test_profile_changes_are_saved(as_alice, alice):
     data = {
         "about_me": " Trains\r\n& soup ",

@@ -90,7 +90,7 @@ def test_limited_button_gets_429_page(client, alice, bob):
 
 
 def test_limits_fail_open_without_cache(create_post, alice, monkeypatch):
-    monkeypatch.setattr(FailOpenRedisCache, "away_until", math.inf)
+    monkeypatch.setattr(FailOpenRedisCache, "unavailable_until", math.inf)
     assert [create_post(alice).status_code for _ in range(4)] == [302] * 4
 
 

@@ -69,7 +69,7 @@ def test_timeline_accepts_cursor_with_huge_key(alice):
 
 
 @pytest.mark.parametrize("is_first", [True, False], ids=["first page", "later page"])
-def test_timeline_uses_indexes(alice, authors, crowd, is_first):
+def test_timeline_uses_indexes(alice, authors, many_posts, is_first):
     posts = posts_at([(author, m) for author in authors for m in range(30)])
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:

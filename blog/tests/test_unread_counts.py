@@ -20,10 +20,10 @@ def badge(client):
     return not hidden, count
 
 
-def test_unread_messages_are_counted(alice, bob, say):
-    say(bob, alice)
-    say(alice, bob)
-    say(bob, alice)
+def test_unread_messages_are_counted(alice, bob, send_message):
+    send_message(bob, alice)
+    send_message(alice, bob)
+    send_message(bob, alice)
     assert unread_counts(alice) == {"messages": 2, "notifications": 0}
     assert unread_counts(bob) == {"messages": 1, "notifications": 0}
     Message.objects.update(read_at=timezone.now())
@@ -31,8 +31,8 @@ def test_unread_messages_are_counted(alice, bob, say):
 
 
 @pytest.mark.parametrize("reason", ["block", "blocked", "mute", "inactive"])
-def test_messages_of_unwanted_senders_are_not_counted(alice, bob, say, reason):
-    say(bob, alice)
+def test_messages_of_unwanted_senders_are_not_counted(alice, bob, send_message, reason):
+    send_message(bob, alice)
     if reason == "block":
         Block.objects.block(alice, bob)
     elif reason == "blocked":
@@ -44,7 +44,7 @@ def test_messages_of_unwanted_senders_are_not_counted(alice, bob, say, reason):
     assert unread_counts(alice) == {"messages": 0, "notifications": 0}
 
 
-def test_navigation_shows_badge_of_unread_messages(client, alice, bob, say):
+def test_navigation_shows_badge_of_unread_messages(client, alice, bob, send_message):
     client.force_login(alice)
     assert badge(client) == (False, "0")
     message = send_message(bob, alice)
@@ -61,11 +61,11 @@ def test_anonymous_page_has_no_badge(client):
 
 
 def test_poll_returns_unread_counts_in_three_queries(
-    client, alice, bob, say, django_assert_num_queries
+    client, alice, bob, send_message, django_assert_num_queries
 ):
     client.force_login(alice)
     for _ in range(2):
-        say(bob, alice, "our secret")
+        send_message(bob, alice, "our secret")
     with django_assert_num_queries(3) as queries:  # session, user with badges, notifications
         response = client.get("/notifications/")
     assert all(query["sql"].startswith("SELECT") for query in queries.captured_queries)
@@ -83,8 +83,8 @@ def test_inactive_user_is_signed_out(client, alice):
     assert client.get("/notifications/").status_code == 401
 
 
-def test_unread_count_uses_index(alice, bob, say):
-    say(bob, alice)
+def test_unread_count_uses_index(alice, bob, send_message):
+    send_message(bob, alice)
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
@@ -93,10 +93,10 @@ def test_unread_count_uses_index(alice, bob, say):
     assert "Seq Scan" not in plan
 
 
-def test_find_with_badges_returns_same_as_with_badges(alice, bob, say):
+def test_find_with_badges_returns_same_as_with_badges(alice, bob, send_message):
     for reader, count in ((alice, 0), (bob, 2)):
         for _ in range(count):
-            say(alice, reader)
+            send_message(alice, reader)
         expected = User.objects.with_badges(reader.pk).get()
         found = User.objects.find_with_badges(reader.pk)
         assert (found, found.username, found.unread_messages) == (expected, reader.username, count)

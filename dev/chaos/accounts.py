@@ -85,7 +85,7 @@ def create_accounts(
     for name in names:
         user = User.objects.create_user(name, f"{name.lower()}@microblog.example")
         user.confirm_email()
-        texts = demo.texts(name, rng.randint(*post_range), seed=rng.randrange(1_000_000))
+        texts = demo.generate_posts(name, rng.randint(*post_range), seed=rng.randrange(1_000_000))
         Post.objects.bulk_create(
             Post(author=user, body=text.body, created_at=text.created_at) for text in texts
         )
@@ -97,9 +97,9 @@ def create_accounts(
 def _connect_users(users: list[User]) -> None:
     for previous, user in pairwise(users):
         Follow.objects.create(follower=user, followed=previous)
-        conversation = Conversation.objects.between(user, previous)
+        conversation = Conversation.objects.get_or_create_between(user, previous)
         for number in range(5):
-            conversation.say(user, previous, f"{number} from {user}")
+            conversation.add_message(user, previous, f"{number} from {user}")
 
 
 class LoadGenerator:

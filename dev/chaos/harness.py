@@ -25,7 +25,7 @@ from .supervisor import Service, Supervisor, process_ids
 
 WORKERS = ("worker1", "worker2")
 SWEEPERS = ("sweeper", "sweeper2")
-SWEEPER_READY_LINE = "Looking after"
+SWEEPER_READY_LINE = "Sweeper started"
 DISK_BYTES = 64_000_000
 
 

@@ -34,7 +34,7 @@ POISONED_CHUNK = 2
 
 TASK_VERBS: tuple[Callable[..., object], ...] = (
     ExportTask.renew,
-    ExportTask.note,
+    ExportTask.record_traceback,
     ExportTask.finish,
     ExportTask.fail,
     ExportTask.crash,
@@ -45,13 +45,13 @@ MAIL_VERBS: tuple[Callable[..., object], ...] = (
     ExportMail.renew,
     ExportMail.mark_sent,
     ExportMail.give_up,
-    ExportMail.postpone,
-    ExportMail.put_off,
+    ExportMail.retry_later,
+    ExportMail.defer,
 )
 
 
 def install() -> None:
-    mail.LONGEST_PAUSE_SECONDS = round(2 * settings.EXPORT_LEASE_SECONDS)
+    mail.MAX_BACKOFF_SECONDS = round(2 * settings.EXPORT_LEASE_SECONDS)
     disable_protection(os.environ.get("CHAOS_WITHOUT", ""))
     for model, token, verbs in (
         (ExportTask, "attempt", TASK_VERBS),
@@ -68,11 +68,11 @@ def install() -> None:
 def disable_protection(name: str) -> None:
     """Disable one of the product's protections, to prove that the suite notices."""
     if name == "lease":
-        for queryset in (task.ExportTaskQuerySet, mail.ExportMailQuerySet):
-            queryset.lapsed = _no_rows  # type: ignore[method-assign]
+        for queryset in (task_queryset.ExportTaskQuerySet, mail.ExportMailQuerySet):
+            queryset.lease_expired = _no_rows  # type: ignore[method-assign]
     if name == "fence":
         for model in (ExportTask, ExportMail):
-            model._held = _without_fencing  # type: ignore[method-assign]
+            model._fenced = _without_fencing  # type: ignore[method-assign]
 
 
 def _no_rows(self: Any) -> Any:
@@ -127,7 +127,7 @@ def _locked(row: Model) -> Any:
 def poison_builds() -> None:
     """Make builds of poison accounts kill their process, and all builds fail on a full disk."""
     for name, kind in KINDS.items():
-        KINDS[name] = replace(kind, chunks=partial(_poisoned_chunks, kind.chunks))
+        KINDS[name] = replace(kind, iter_chunks=partial(_poisoned_chunks, kind.iter_chunks))
 
 
 def _poisoned_chunks(chunks: Chunks, owner: User, rows: int) -> Generator[tuple[int, bytes]]:

@@ -271,7 +271,7 @@ def _account_problem(content: bytes, owner: User) -> str:
     ]
     messages = Message.objects.filter(conversation__participants__person=owner)
     expected = [
-        (message.sender.username, message.body, as_time(message.created_at))
+        (message.sender.username, message.body, isoformat_utc(message.created_at))
         for message in messages.select_related("sender")
     ]
     if sorted(found) != sorted(expected):

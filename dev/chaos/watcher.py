@@ -78,7 +78,7 @@ class Watcher:
                 last = time.monotonic()
 
     def _check_rows(self, queued: set[str] | None, elapsed: float) -> None:
-        rows: list[Row] = [*ExportTask.objects.unfinished(), *ExportMail.objects.unsettled()]
+        rows: list[Row] = [*ExportTask.objects.unfinished(), *ExportMail.objects.pending()]
         self._check_queue(rows, elapsed)
         for row in rows:
             self._check_row(row, queued, elapsed)

@@ -19,7 +19,7 @@ MIN_TESTS_NAMED_IN_RELIABILITY = 50
 
 def test_documented_variables_are_those_read():
     read = set(READ_VARIABLE.findall((ROOT / "microblog" / "settings.py").read_text()))
-    configuration = (DOCS / "operations.md").read_text().partition("## Install it")[0]
+    configuration = (DOCS / "operations.md").read_text().partition("## Installation")[0]
     documented = TABLE_ROW.findall(configuration)
     assert set(documented) == read | VARIABLES_OF_LIBRARIES
     assert len(documented) == len(set(documented))

@@ -13,8 +13,8 @@ from exports.models.task import archive_storage
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_deletion_removes_archives_and_rows(alice, finished):
-    name = finished.archive.name
+def test_deletion_removes_archives_and_rows(alice, finished_task):
+    name = finished_task.archive.name
     assert archive_storage().exists(name)
     deletion.delete_account(alice)
     assert not archive_storage().exists(name)
@@ -62,8 +62,8 @@ def test_sweeper_enqueues_lost_account_mail_once(alice, monkeypatch):
     assert queue.get_job_ids() == [mail.job_id]
 
 
-def test_deletion_by_staff_removes_archives_and_jobs(client, staff, alice, bob, finished):
-    name = finished.archive.name
+def test_deletion_by_staff_removes_archives_and_jobs(client, staff, alice, bob, finished_task):
+    name = finished_task.archive.name
     waiting, _ = ExportTask.objects.request(bob.pk)
     jobs.enqueue_export(waiting)
     client.force_login(staff)

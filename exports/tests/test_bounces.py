@@ -27,7 +27,7 @@ class WebhookURLs:
 
 
 @pytest.fixture
-def mailed(finished):
+def mailed(finished_task):
     """Return an export's mail that was sent through a provider with its own ids."""
     ExportMail.objects.update(provider_id="esp-7")
     return finished_task.mails.get()
@@ -84,28 +84,28 @@ def test_own_id_at_other_host_is_ignored(mailed):
     assert not is_bounced(mailed)
 
 
-def test_bounce_keeps_status_of_task_and_mail(mailed, finished):
+def test_bounce_keeps_status_of_task_and_mail(mailed, finished_task):
     send_event("esp-7")
-    finished.refresh_from_db()
+    finished_task.refresh_from_db()
     mailed.refresh_from_db()
     assert (finished_task.status, mailed.status) == (Status.SUCCESSFUL, MailStatus.SENT)
 
 
-def test_repeated_bounce_is_recorded_and_notified_once(mailed, finished):
+def test_repeated_bounce_is_recorded_and_notified_once(mailed, finished_task):
     send_event("esp-7")
     name = mailed.task.notification_name
     Notification.objects.get(name=name)
     Notification.objects.filter(name=name).update(read_at=timezone.now())
     send_event("esp-7", EventType.REJECTED)
-    assert finished.events.filter(kind=Event.BOUNCED).count() == 1
+    assert finished_task.events.filter(kind=Event.BOUNCED).count() == 1
     assert Notification.objects.get(name=name).read_at is not None
 
 
-def test_bounce_is_shown_to_owner_without_reason(client, alice, finished, mailed):
+def test_bounce_is_shown_to_owner_without_reason(client, alice, finished_task, mailed):
     client.force_login(alice)
-    client.get(f"/exports/{finished.pk}/")
+    client.get(f"/exports/{finished_task.pk}/")
     send_event("esp-7", description="550 secret words of a server")
-    for address in ("/", "/exports/", f"/exports/{finished.pk}/"):
+    for address in ("/", "/exports/", f"/exports/{finished_task.pk}/"):
         text = client.get(address).content.decode()
         assert "Your mail provider refused the mail: download it here" in text, address
         assert "secret words" not in text
@@ -114,7 +114,7 @@ def test_bounce_is_shown_to_owner_without_reason(client, alice, finished, mailed
     assert f"/exports/{finished_task.pk}/download/" in text
 
 
-def test_bounce_reaches_open_page_as_warning(client, alice, finished, mailed):
+def test_bounce_reaches_open_page_as_warning(client, alice, finished_task, mailed):
     client.force_login(alice)
     since = client.get("/notifications/").json()["since"]
     send_event("esp-7")
@@ -123,7 +123,7 @@ def test_bounce_reaches_open_page_as_warning(client, alice, finished, mailed):
     assert not notification["data"]["active"]
 
 
-def test_staff_see_bounce_and_filter_by_it(client, staff, finished, bob, mailed):
+def test_staff_see_bounce_and_filter_by_it(client, staff, finished_task, bob, mailed):
     other = ExportTask.objects.request(bob.pk)[0]
     send_event("esp-7", description="550 No such user")
     client.force_login(staff)

@@ -31,8 +31,8 @@ def test_signup_rejects_line_breaks(client, field, line_break):
 
 
 @pytest.mark.parametrize("line_break", LINE_BREAKS)
-def test_address_forms_reject_line_breaks(client, careful, alice, line_break):
-    careful.post(
+def test_address_forms_reject_line_breaks(client, reauthenticated_client, alice, line_break):
+    reauthenticated_client.post(
         "/accounts/email/",
         {"email": f"new@microblog.example{line_break}{INJECTED_HEADER}", "action_add": ""},
     )

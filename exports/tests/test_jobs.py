@@ -65,8 +65,8 @@ def test_job_without_row_does_nothing(db):
     jobs.deliver_mail("00000000-0000-0000-0000-000000000000")
 
 
-def test_unexpected_error_fails_task_and_is_reraised(task, failing_build):
-    failing_build(ValueError("no such luck"))
+def test_unexpected_error_fails_task_and_is_reraised(task, break_build):
+    break_build(ValueError("no such luck"))
     with pytest.raises(ValueError, match="no such luck"):
         run(task)
     task.refresh_from_db()
@@ -76,8 +76,8 @@ def test_unexpected_error_fails_task_and_is_reraised(task, failing_build):
     assert task.pending_mail.job_id in django_rq.get_queue("default").get_job_ids()
 
 
-def test_job_timeout_fails_with_its_own_code(task, failing_build):
-    failing_build(JobTimeoutException("too long"))
+def test_job_timeout_fails_with_its_own_code(task, break_build):
+    break_build(JobTimeoutException("too long"))
     with pytest.raises(JobTimeoutException):
         run(task)
     task.refresh_from_db()
@@ -85,8 +85,8 @@ def test_job_timeout_fails_with_its_own_code(task, failing_build):
 
 
 @pytest.mark.parametrize("error", [OperationalError("gone"), OSError("disk full")])
-def test_transient_error_leaves_task_to_sweeper(task, failing_build, error):
-    failing_build(error)
+def test_transient_error_leaves_task_to_sweeper(task, break_build, error):
+    break_build(error)
     with pytest.raises(type(error)):
         run(task)
     task.refresh_from_db()
@@ -94,8 +94,8 @@ def test_transient_error_leaves_task_to_sweeper(task, failing_build, error):
     assert str(error) in task.traceback
 
 
-def test_new_request_is_possible_after_failure(alice, task, failing_build):
-    failing_build(ValueError())
+def test_new_request_is_possible_after_failure(alice, task, break_build):
+    break_build(ValueError())
     with pytest.raises(ValueError):  # noqa: PT011  the error is the test's own
         run(task)
     assert ExportTask.objects.request(alice.pk)[1]
@@ -245,9 +245,9 @@ def test_enqueue_without_broker_is_only_logged(task, settings, monkeypatch, capl
     assert "sweeper" in caplog.text
 
 
-def test_failure_reaches_rq_and_admins(task, failing_build, settings, caplog):
+def test_failure_reaches_rq_and_admins(task, break_build, settings, caplog):
     settings.ADMINS = [("", "admin@microblog.example")]
-    failing_build(ValueError("no such luck"))
+    break_build(ValueError("no such luck"))
     jobs.enqueue_export(task)
     queue = django_rq.get_queue("default")
     with caplog.at_level(logging.ERROR, "rq.worker"):

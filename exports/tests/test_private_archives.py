@@ -31,30 +31,32 @@ def delete_file(task):
 
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize("change", [keep, expire, delete_owner])
-def test_archive_of_other_user_looks_nonexistent(client, bob, staff, archived, page, change):
-    change(archived)
+def test_archive_of_other_user_looks_nonexistent(
+    client, bob, staff, downloadable_task, page, change
+):
+    change(downloadable_task)
     for user in (bob, staff):
         client.force_login(user)
-        foreign = client.get(f"/exports/{archived.pk}/{page}")
+        foreign = client.get(f"/exports/{downloadable_task.pk}/{page}")
         unknown = client.get(f"/exports/{uuid.uuid4()}/{page}")
         assert foreign.status_code == unknown.status_code == 404
         assert content(foreign) == content(unknown)
 
 
 @pytest.mark.parametrize("change", [expire, delete_file])
-def test_own_removed_archive_looks_nonexistent(client, alice, archived, change):
-    change(archived)
+def test_own_removed_archive_looks_nonexistent(client, alice, downloadable_task, change):
+    change(downloadable_task)
     client.force_login(alice)
     removed, unknown = (
-        client.get(f"/exports/{pk}/download/") for pk in (archived.pk, uuid.uuid4())
+        client.get(f"/exports/{pk}/download/") for pk in (downloadable_task.pk, uuid.uuid4())
     )
     assert removed.status_code == unknown.status_code == 404
     assert content(removed) == content(unknown)
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_visitors_are_redirected_before_any_lookup(client, archived, page):
-    for pk in (archived.pk, uuid.uuid4()):
+def test_visitors_are_redirected_before_any_lookup(client, downloadable_task, page):
+    for pk in (downloadable_task.pk, uuid.uuid4()):
         path = f"/exports/{pk}/{page}"
         assert client.get(path).url == f"/accounts/login/?next={path}"
 

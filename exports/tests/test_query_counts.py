@@ -150,7 +150,7 @@ VISITOR_PAGES = [
 
 
 @pytest.fixture
-def active_user(alice, bob, say, create_posts):
+def active_user(alice, bob, send_message, create_posts):
     """Return alice, with posts, messages, notifications, a follow and a cancelled export."""
     create_posts(alice, 30)
     create_posts(bob, 30)

@@ -165,11 +165,11 @@ def test_mails_are_enqueued_before_builds(task, bob, queue):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_expired_archive_is_deleted_without_notification(finished):
-    storage, name = finished.archive.storage, finished.archive.name
-    age(finished, archive_expires_at=1)
+def test_expired_archive_is_deleted_without_notification(finished_task):
+    storage, name = finished_task.archive.storage, finished_task.archive.name
+    age(finished_task, archive_expires_at=1)
     before = Notification.objects.get().updated_at
-    assert not sweep(finished).is_downloadable
+    assert not sweep(finished_task).is_downloadable
     assert Notification.objects.get().updated_at == before
     assert not storage.exists(name)
 
@@ -251,16 +251,16 @@ def test_temporary_files_of_dead_builds_are_removed(task):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_orphaned_archives_are_removed(finished):
+def test_orphaned_archives_are_removed(finished_task):
     storage = archive_storage()
-    orphan = storage.save(f"posts/{finished.pk}-7.json", ContentFile(b"by a zombie"))
+    orphan = storage.save(f"posts/{finished_task.pk}-7.json", ContentFile(b"by a zombie"))
     sweeper.prune()
     assert not storage.exists(orphan)
     assert storage.exists(finished_task.archive.name)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_orphans_are_found_with_one_query(finished, django_assert_num_queries):
+def test_orphans_are_found_with_one_query(finished_task, django_assert_num_queries):
     sweeper.remove_orphaned_archives()  # archives of other tests
     storage = archive_storage()
     for number in range(3):
@@ -268,7 +268,7 @@ def test_orphans_are_found_with_one_query(finished, django_assert_num_queries):
     storage.save("posts/by-hand.json", ContentFile(b"of nobody"))
     with django_assert_num_queries(1):
         sweeper.remove_orphaned_archives()
-    assert storage.listdir("posts")[1] == [finished.archive.name.removeprefix("posts/")]
+    assert storage.listdir("posts")[1] == [finished_task.archive.name.removeprefix("posts/")]
 
 
 def test_archive_of_running_build_is_kept(task):

@@ -14,7 +14,7 @@ def body(response):
         return b"".join(response.streaming_content)
 
 
-def test_owner_downloads_file(client, alice, finished):
+def test_owner_downloads_file(client, alice, finished_task):
     client.force_login(alice)
     response = client.get(f"/exports/{finished_task.pk}/download/")
     assert response.headers["Content-Type"] == "application/json"
@@ -25,21 +25,21 @@ def test_owner_downloads_file(client, alice, finished):
     assert finished_task.events.filter(kind=Event.DOWNLOADED).count() == 1
 
 
-def test_download_by_other_user_is_404(client, bob, staff, finished):
-    url = f"/exports/{finished.pk}/download/"
+def test_download_by_other_user_is_404(client, bob, staff, finished_task):
+    url = f"/exports/{finished_task.pk}/download/"
     assert client.get(url).status_code == 302
     for user in (bob, staff):
         client.force_login(user)
         assert client.get(url).status_code == 404
 
 
-def test_expired_archive_is_404_before_sweep(client, alice, finished):
+def test_expired_archive_is_404_before_sweep(client, alice, finished_task):
     client.force_login(alice)
     ExportTask.objects.update(archive_expires_at=from_now(-1))
     assert client.get(f"/exports/{finished_task.pk}/download/").status_code == 404
 
 
-def test_missing_file_is_404(client, alice, finished):
+def test_missing_file_is_404(client, alice, finished_task):
     client.force_login(alice)
     finished_task.archive.storage.delete(finished_task.archive.name)
     assert client.get(f"/exports/{finished_task.pk}/download/").status_code == 404
@@ -50,6 +50,6 @@ def test_unfinished_task_has_no_download(client, alice, task):
     assert client.get(f"/exports/{task.pk}/download/").status_code == 404
 
 
-def test_download_rejects_post(client, alice, finished):
+def test_download_rejects_post(client, alice, finished_task):
     client.force_login(alice)
     assert client.post(f"/exports/{finished_task.pk}/download/").status_code == 405

@@ -86,7 +86,7 @@ def test_list_shows_only_own_tasks(page, bob):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_list_shows_checksum_and_download_link(page, finished):
+def test_list_shows_checksum_and_download_link(page, finished_task):
     text = page()
     assert finished_task.archive_sha256 in text
     assert f"/exports/{finished_task.pk}/download/" in text

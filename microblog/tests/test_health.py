@@ -9,6 +9,7 @@ from django.core.files.base import ContentFile
 from django.test import Client
 from redis import Redis
 
+from exports import health as exports_health
 from exports.models import SweeperHeartbeat
 from exports.models.concurrency import from_now
 from exports.models.task import archive_storage
@@ -108,9 +109,9 @@ def test_a_worker_that_fell_silent_does_not_count(all_well, look, worker):
 
 
 def test_without_a_sweeper_it_is_not_ready(all_well, look):
-    SweeperSign.objects.update(seen_at=from_now(-61))
+    SweeperHeartbeat.objects.update(last_heartbeat_at=from_now(-61))
     assert look() == (503, {"sweeper": "no sweeper heartbeat in the last 60 seconds"})
-    SweeperSign.objects.renew()
+    SweeperHeartbeat.objects.record_heartbeat()
     assert look() == (200, {})
     SweeperHeartbeat.objects.all().delete()
     assert look()[0] == 503
@@ -135,7 +136,7 @@ def test_a_storage_is_tried_once_a_minute_and_nothing_is_left_in_it(all_well, lo
 
 
 def test_a_file_that_could_not_be_removed_is_the_next_time(all_well, look):
-    archive_storage().save(health.PROBE, ContentFile(b""))
+    archive_storage().save(exports_health.PROBE_NAME, ContentFile(b""))
     assert look() == (200, {})
     assert not [name for name in archive_storage().listdir("")[1] if "probe" in name]
 

@@ -99,7 +99,7 @@ def test_waiting_has_an_age(task, scrape):
 
 def test_a_sweeper_that_never_was_is_silent_for_ever(scrape):
     assert scrape()["microblog_sweeper_heartbeat_age_seconds",] == float("inf")
-    SweeperSign.objects.renew()
+    SweeperHeartbeat.objects.record_heartbeat()
     assert scrape()["microblog_sweeper_heartbeat_age_seconds",] < 10
 
 

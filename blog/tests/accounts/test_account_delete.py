@@ -22,13 +22,13 @@ def test_delete_page_offers_export_and_explains(signed_in_client):
 
 
 def test_account_deletion_deletes_everything_and_sends_mail(
-    signed_in_client, alice, bob, new_mails
+    signed_in_client, alice, bob, capture_mails
 ):
     baker.make(Post, author=alice)
     baker.make(Post, author=bob)
     other_client = type(signed_in_client)()
     other_client.post("/accounts/login/", {"login": "alice", "password": PASSWORD})
-    with new_mails() as mails:
+    with capture_mails() as mails:
         response = signed_in_client.post("/settings/delete/", {"password": PASSWORD})
     assert response.url == "/"
     assert "Your account is gone" in signed_in_client.get("/").content.decode()

@@ -152,27 +152,31 @@ def test_visitors_see_custom_messages(client, alice, path, data, messages, libra
         ("profile-edit", {"time_zone": "Nowhere"}, "Please choose one from the list."),
     ],
 )
-def test_users_see_custom_messages(careful, name, data, message, library_messages):
-    found = errors(careful.post(reverse(name), data))
+def test_users_see_custom_messages(reauthenticated_client, name, data, message, library_messages):
+    found = errors(reauthenticated_client.post(reverse(name), data))
     assert not found & library_messages
     assert any(error.startswith(message) for error in found)
 
 
 @pytest.mark.parametrize("action", ["action_remove", "action_primary"])
-def test_email_page_messages_are_custom(careful, alice, action, library_messages):
-    page = careful.post("/accounts/email/", {action: "", "email": alice.email}, follow=True)
+def test_email_page_messages_are_custom(reauthenticated_client, alice, action, library_messages):
+    page = reauthenticated_client.post(
+        "/accounts/email/", {action: "", "email": alice.email}, follow=True
+    )
     shown = [str(message) for message in page.context["messages"]]
     assert shown
     assert not set(shown) & library_messages
 
 
-def test_reauthentication_methods_have_custom_labels(careful, alice, library_messages):
+def test_reauthentication_methods_have_custom_labels(
+    reauthenticated_client, alice, library_messages
+):
     TOTP.activate(alice, "JBSWY3DPEHPK3PXP")
     for name, label in {
         "account": "Use a code instead",
         "mfa": "Use your password instead",
     }.items():
-        page = careful.get(reverse(f"{name}_reauthenticate"))
+        page = reauthenticated_client.get(reverse(f"{name}_reauthenticate"))
         assert {
             method["description"] for method in page.context["reauthentication_alternatives"]
         } == {label}

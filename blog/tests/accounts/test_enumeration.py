@@ -54,11 +54,11 @@ def test_login_does_not_reveal_closed_accounts(client, alice, bob, hashings):
     assert responses[0] == responses[1]
 
 
-def test_sign_up_takes_equal_time_for_known_address(alice, client, hashings, new_mails):
+def test_sign_up_takes_equal_time_for_known_address(alice, client, hashings, capture_mails):
     responses, counts = [], []
     for username, email in (("carol", alice.email), ("dave", "dave@microblog.example")):
         hashings.clear()
-        with new_mails():
+        with capture_mails():
             response = type(client)().post(
                 "/accounts/signup/", SIGNUP_DATA | {"username": username, "email": email}
             )

@@ -45,13 +45,13 @@ def test_successful_logins_do_not_count(sign_in, alice, client):
         client.logout()
 
 
-def test_password_reset_lifts_lock(sign_in, alice, client, new_mails):
+def test_password_reset_lifts_lock(sign_in, alice, client, capture_mails):
     for _ in range(10):
         sign_in(address="127.0.0.1")
     with capture_mails() as mails:
         client.post("/accounts/password/reset/", {"email": alice.email})
     page = client.get(find_link(mails[0], "password/reset/key"), follow=True)
-    with new_mails():
+    with capture_mails():
         client.post(
             page.request["PATH_INFO"], {"password1": "rain in june", "password2": "rain in june"}
         )
@@ -67,8 +67,8 @@ def test_login_works_without_cache(sign_in, alice, monkeypatch):
     assert sign_in(password=PASSWORD).status_code == 302
 
 
-def test_too_many_requests_page_is_shown(client, new_mails):
-    with new_mails():
+def test_too_many_requests_page_is_shown(client, capture_mails):
+    with capture_mails():
         for _ in range(6):
             response = client.post("/accounts/password/reset/", {"email": "x@microblog.example"})
     assert response.status_code == 429

@@ -14,12 +14,14 @@ def current_code(secret):
 
 
 @pytest.fixture
-def secret(careful, new_mails):
+def secret(reauthenticated_client, capture_mails):
     """Activate MFA for alice, and return its secret."""
-    page = careful.get("/accounts/2fa/totp/activate/").content.decode()
+    page = reauthenticated_client.get("/accounts/2fa/totp/activate/").content.decode()
     found = re.findall(r'<code class="checksum">([A-Z2-7 ]+)</code>', page)[0].replace(" ", "")
-    with new_mails() as mails:
-        response = careful.post("/accounts/2fa/totp/activate/", {"code": current_code(found)})
+    with capture_mails() as mails:
+        response = reauthenticated_client.post(
+            "/accounts/2fa/totp/activate/", {"code": current_code(found)}
+        )
     assert response.url == "/accounts/2fa/recovery-codes/"
     assert [mail.subject for mail in mails] == ["[Microblog] The second factor is on"]
     return found
@@ -30,7 +32,7 @@ def recovery_codes(client):
     return re.findall(r"<li><code>(\d+)</code>", page)
 
 
-def test_login_asks_for_code(careful, secret, client, empty_broker):
+def test_login_asks_for_code(reauthenticated_client, secret, client, empty_broker):
     client.logout()
     empty_broker.flushall()  # the cache remembers used codes
     response = client.post("/accounts/login/", {"login": "alice", "password": PASSWORD})
@@ -43,7 +45,7 @@ def test_login_asks_for_code(careful, secret, client, empty_broker):
     assert "_auth_user_id" in client.session
 
 
-def test_recovery_code_works_once(careful, secret, client):
+def test_recovery_code_works_once(reauthenticated_client, secret, client):
     codes = recovery_codes(client)
     assert len(codes) == 10
     for expected in (302, 200):
@@ -54,7 +56,7 @@ def test_recovery_code_works_once(careful, secret, client):
         )
 
 
-def test_code_guesses_are_rate_limited(careful, secret, client):
+def test_code_guesses_are_rate_limited(reauthenticated_client, secret, client):
     client.logout()
     client.post("/accounts/login/", {"login": "alice", "password": PASSWORD})
     for _ in range(11):
@@ -62,9 +64,16 @@ def test_code_guesses_are_rate_limited(careful, secret, client):
     assert "Too many wrong passwords or codes" in page.content.decode()
 
 
-def test_recovery_codes_can_be_downloaded_and_replaced(careful, secret, new_mails):
-    old = recovery_codes(careful)
-    assert careful.get("/accounts/2fa/recovery-codes/download/").content.decode().split() == old
+def test_recovery_codes_can_be_downloaded_and_replaced(
+    reauthenticated_client, secret, capture_mails
+):
+    old = recovery_codes(reauthenticated_client)
+    assert (
+        reauthenticated_client.get("/accounts/2fa/recovery-codes/download/")
+        .content.decode()
+        .split()
+        == old
+    )
     assert (
         "Make new recovery codes?"
         in reauthenticated_client.get("/accounts/2fa/recovery-codes/generate/").content.decode()
@@ -75,26 +84,31 @@ def test_recovery_codes_can_be_downloaded_and_replaced(careful, secret, new_mail
     assert [mail.subject for mail in mails] == ["[Microblog] You have new recovery codes"]
 
 
-def test_mfa_can_be_deactivated(careful, secret, new_mails):
-    assert "It is on" in careful.get("/accounts/2fa/").content.decode()
-    assert "Switch off" in careful.get("/accounts/2fa/totp/deactivate/").content.decode()
-    with new_mails() as mails:
-        careful.post("/accounts/2fa/totp/deactivate/")
+def test_mfa_can_be_deactivated(reauthenticated_client, secret, capture_mails):
+    assert "It is on" in reauthenticated_client.get("/accounts/2fa/").content.decode()
+    assert (
+        "Switch off"
+        in reauthenticated_client.get("/accounts/2fa/totp/deactivate/").content.decode()
+    )
+    with capture_mails() as mails:
+        reauthenticated_client.post("/accounts/2fa/totp/deactivate/")
     assert [mail.subject for mail in mails] == ["[Microblog] The second factor is off"]
     page = reauthenticated_client.get("/accounts/2fa/").content.decode()
     assert "Set it up" in page
     assert "Recovery codes" not in page
 
 
-def test_wrong_code_does_not_activate_mfa(careful):
-    careful.get("/accounts/2fa/totp/activate/")
-    page = careful.post("/accounts/2fa/totp/activate/", {"code": "nonsense"}).content.decode()
+def test_wrong_code_does_not_activate_mfa(reauthenticated_client):
+    reauthenticated_client.get("/accounts/2fa/totp/activate/")
+    page = reauthenticated_client.post(
+        "/accounts/2fa/totp/activate/", {"code": "nonsense"}
+    ).content.decode()
     assert "This code is not right" in page
     assert "Set it up" in reauthenticated_client.get("/accounts/2fa/").content.decode()
 
 
-def test_recovery_codes_require_reauthentication(careful, secret):
-    session = careful.session
+def test_recovery_codes_require_reauthentication(reauthenticated_client, secret):
+    session = reauthenticated_client.session
     del session["account_authentication_methods"]
     session.save()
     response = reauthenticated_client.get("/accounts/2fa/recovery-codes/")
@@ -107,5 +121,5 @@ def test_recovery_codes_require_reauthentication(careful, secret):
     )
 
 
-def test_webauthn_is_not_available(careful):
-    assert careful.get("/accounts/2fa/webauthn/").status_code == 404
+def test_webauthn_is_not_available(reauthenticated_client):
+    assert reauthenticated_client.get("/accounts/2fa/webauthn/").status_code == 404

@@ -29,11 +29,11 @@ def test_admin_has_no_session_or_address_pages(client, staff, alice):
 
 
 @pytest.mark.parametrize("page", ["delete", "changelist"])
-def test_admin_deletes_authenticator_and_notifies_owner(client, staff, alice, new_mails, page):
+def test_admin_deletes_authenticator_and_notifies_owner(client, staff, alice, capture_mails, page):
     authenticator = TOTP.activate(alice, SECRET).instance
     RecoveryCodes.activate(alice)
     client.force_login(staff)
-    with new_mails() as mails:
+    with capture_mails() as mails:
         if page == "delete":
             client.post(f"/admin/mfa/authenticator/{authenticator.pk}/delete/", {"post": "yes"})
         else:

@@ -9,14 +9,14 @@ pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 NEW = "rain in june"
 
 
-def test_password_reset_sets_new_password(client, alice, new_mails):
-    with new_mails() as mails:
+def test_password_reset_sets_new_password(client, alice, capture_mails):
+    with capture_mails() as mails:
         response = client.post("/accounts/password/reset/", {"email": "Alice@microblog.example"})
     assert "Look into your mailbox" in client.get(response.url).content.decode()
     url = find_link(mails[0], "password/reset/key")
     form = client.get(url, follow=True)
     assert url.encode() not in form.content  # a Referer header would leak the key
-    with new_mails() as notices:
+    with capture_mails() as notices:
         done = client.post(
             form.request["PATH_INFO"], {"password1": NEW, "password2": NEW}, follow=True
         )
@@ -26,7 +26,7 @@ def test_password_reset_sets_new_password(client, alice, new_mails):
     assert "does not work any more" in type(client)().get(url, follow=True).content.decode()
 
 
-def test_password_reset_does_not_reveal_accounts(client, alice, new_mails):
+def test_password_reset_does_not_reveal_accounts(client, alice, capture_mails):
     responses = []
     for email in (alice.email, "nobody@microblog.example"):
         with capture_mails() as mails:
@@ -37,14 +37,14 @@ def test_password_reset_does_not_reveal_accounts(client, alice, new_mails):
     assert mails[0].subject == "[Microblog] There is no account with your address"
 
 
-def test_password_reset_ignores_unconfirmed_address(client, alice, new_mails):
+def test_password_reset_ignores_unconfirmed_address(client, alice, capture_mails):
     EmailAddress.objects.create(user=alice, email="typo@microblog.example")
     with capture_mails() as mails:
         client.post("/accounts/password/reset/", {"email": "typo@microblog.example"})
     assert "password/reset/key" not in mails[0].body
 
 
-def test_password_reset_link_ignores_host_header(client, alice, new_mails, settings):
+def test_password_reset_link_ignores_host_header(client, alice, capture_mails, settings):
     settings.ALLOWED_HOSTS = ["*"]
     with capture_mails() as mails:
         client.post(
@@ -58,12 +58,12 @@ def test_invalid_reset_link_shows_error(client, alice):
     assert "does not work any more" in page.content.decode()
 
 
-def test_password_change_ends_other_sessions(client, alice, new_mails):
+def test_password_change_ends_other_sessions(client, alice, capture_mails):
     other = type(client)()
     for browser in (client, other):
         browser.post("/accounts/login/", {"login": "alice", "password": PASSWORD})
     data = {"oldpassword": PASSWORD, "password1": NEW, "password2": NEW}
-    with new_mails() as mails:
+    with capture_mails() as mails:
         response = client.post("/accounts/password/change/", data)
     assert response.url == "/settings/"
     assert [mail.subject for mail in mails] == ["[Microblog] Your password was changed"]
@@ -88,7 +88,7 @@ def test_invalid_password_change_is_rejected(client, alice, changes, message):
     assert alice.check_password(PASSWORD)
 
 
-def test_password_of_maximum_length_is_accepted(client, alice, new_mails):
+def test_password_of_maximum_length_is_accepted(client, alice, capture_mails):
     client.force_login(alice)
     long = "ab c" * 32
     with capture_mails():

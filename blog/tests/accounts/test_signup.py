@@ -21,8 +21,8 @@ def find_link(mail, part):
     return re.findall(rf"http://[^/]+(/accounts/{part}\S*)", mail.body)[0]
 
 
-def test_sign_up_and_confirmation_log_in(client, new_mails):
-    with new_mails() as mails:
+def test_sign_up_and_confirmation_log_in(client, capture_mails):
+    with capture_mails() as mails:
         response = client.post("/accounts/signup/", SIGNUP_DATA)
     assert response.url == "/accounts/confirm-email/"
     assert "Look into your mailbox" in client.get(response.url).content.decode()
@@ -40,8 +40,8 @@ def test_sign_up_and_confirmation_log_in(client, new_mails):
     assert "_auth_user_id" in client.session
 
 
-def test_confirmation_in_other_browser_requires_login(client, new_mails, django_user_model):
-    with new_mails() as mails:
+def test_confirmation_in_other_browser_requires_login(client, capture_mails, django_user_model):
+    with capture_mails() as mails:
         client.post("/accounts/signup/", SIGNUP_DATA)
     other = type(client)()
     assert other.post(find_link(mails[0], "confirm-email")).url == "/accounts/login/"
@@ -49,21 +49,21 @@ def test_confirmation_in_other_browser_requires_login(client, new_mails, django_
     assert other.post("/accounts/login/", {"login": "carol", "password": PASSWORD}).url == "/"
 
 
-def test_login_requires_confirmed_address(client, new_mails, empty_broker):
-    with new_mails():
+def test_login_requires_confirmed_address(client, capture_mails, empty_broker):
+    with capture_mails():
         client.post("/accounts/signup/", SIGNUP_DATA)
     empty_broker.flushall()  # reset the rate limit on these mails
-    with new_mails() as mails:
+    with capture_mails() as mails:
         response = client.post("/accounts/login/", {"login": "carol", "password": PASSWORD})
     assert response.url == "/accounts/confirm-email/"
     assert [mail.subject for mail in mails] == ["[Microblog] Confirm your address"]
     assert "_auth_user_id" not in client.session
 
 
-def test_sign_up_does_not_reveal_accounts(client, alice, new_mails):
-    with new_mails() as mails:
+def test_sign_up_does_not_reveal_accounts(client, alice, capture_mails):
+    with capture_mails() as mails:
         known = client.post("/accounts/signup/", SIGNUP_DATA | {"email": "Alice@microblog.example"})
-    with new_mails():
+    with capture_mails():
         unknown = type(client)().post("/accounts/signup/", SIGNUP_DATA | {"username": "dave"})
     assert (known.status_code, known.url, known.content) == (
         unknown.status_code,
@@ -77,9 +77,9 @@ def test_sign_up_does_not_reveal_accounts(client, alice, new_mails):
     assert "http://testserver/accounts/password/reset/" in mail.body
 
 
-def test_unconfirmed_address_change_does_not_block_sign_up(client, alice, new_mails):
+def test_unconfirmed_address_change_does_not_block_sign_up(client, alice, capture_mails):
     EmailAddress.objects.create(user=alice, email=SIGNUP_DATA["email"])
-    with new_mails() as mails:
+    with capture_mails() as mails:
         client.post("/accounts/signup/", SIGNUP_DATA)
     client.post(find_link(mails[0], "confirm-email"))
     assert User.objects.get(username="carol").confirmed_email == SIGNUP_DATA["email"]
@@ -124,8 +124,8 @@ def test_invalid_confirmation_link_shows_error(client, key):
     assert client.post(f"/accounts/confirm-email/{key}/").status_code == 404
 
 
-def test_first_confirmation_wins_address(client, alice, new_mails):
-    with new_mails():
+def test_first_confirmation_wins_address(client, alice, capture_mails):
+    with capture_mails():
         client.post("/accounts/signup/", SIGNUP_DATA)
     address = EmailAddress.objects.create(user=alice, email=SIGNUP_DATA["email"])
     client.force_login(alice)

@@ -184,11 +184,11 @@ def test_moderation_pages_are_accessible(checker, alice, bob, make_user):
     checker.check(f"/admin/blog/post/{post.pk}/change/", f"/admin/blog/user/{bob.pk}/change/")
 
 
-def test_message_pages_are_accessible(checker, alice, bob, say):
+def test_message_pages_are_accessible(checker, alice, bob, send_message):
     checker.sign_in()
     checker.check("/messages/", "/messages/@bob/")
     for number in range(21):
-        say(
+        send_message(
             *((alice, bob) if number % 2 else (bob, alice)),
             "hello @alice, see https://microblog.example/",
         )

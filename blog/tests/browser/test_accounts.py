@@ -15,7 +15,7 @@ def press(page, name):
     page.get_by_role("main").get_by_role("button", name=name).click()
 
 
-def test_sign_up_confirms_address_and_signs_in(page, live_server, new_mails):
+def test_sign_up_confirms_address_and_signs_in(page, live_server, capture_mails):
     page.goto(live_server.url)
     page.get_by_role("main").get_by_role("link", name="Sign up").click()
     page.get_by_label("Name").fill("carol")

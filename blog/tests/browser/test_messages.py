@@ -51,10 +51,10 @@ def test_message_arrives_in_other_window_and_is_seen(page, site, window):
     assert not Message.objects.unread().exists()
 
 
-def test_new_message_shows_badge_and_toast(page, site, window, alice, bob, say):
+def test_new_message_shows_badge_and_toast(page, site, window, alice, bob, send_message):
     badge = window.locator("[data-badge=messages]")
     badge.wait_for(state="hidden")
-    say(alice, bob, "our secret")
+    send_message(alice, bob, "our secret")
     window.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # polls at once
     toast = window.locator(".site-toast", has_text="alice wrote to you")
     toast.wait_for(timeout=20_000)
@@ -67,8 +67,8 @@ def test_new_message_shows_badge_and_toast(page, site, window, alice, bob, say):
     assert not Message.objects.unread().exists()
 
 
-def test_older_unread_message_shows_no_toast(page, site, window, alice, bob, say):
-    say(alice, bob)
+def test_older_unread_message_shows_no_toast(page, site, window, alice, bob, send_message):
+    send_message(alice, bob)
     window.goto(f"{site}/explore/")
     assert window.locator("[data-badge=messages]").is_visible()
     with window.expect_response("**/notifications/**"):
@@ -97,7 +97,7 @@ def test_enter_breaks_line_and_control_enter_sends(page, site, bob):
     assert Message.objects.get().body == "one\ntwo"
 
 
-def test_older_messages_load_without_scroll_jump(page, site, alice, bob, say):
+def test_older_messages_load_without_scroll_jump(page, site, alice, bob, send_message):
     for number in range(2 * PAGE_SIZE + 5):
         send_message(bob, alice, f"number {number}")
     page.goto(f"{site}/messages/@bob/")
@@ -115,20 +115,20 @@ def test_older_messages_load_without_scroll_jump(page, site, alice, bob, say):
     assert page.evaluate("window.isMarked")
 
 
-def test_rejected_message_keeps_text(window, site, alice, bob, say):
-    say(bob, alice)
+def test_rejected_message_keeps_text(window, site, alice, bob, send_message):
+    send_message(bob, alice)
     window.goto(f"{site}/messages/@alice/")
     send_message(window, "x" * 2001)
     window.get_by_text("Your message has 2001 characters").wait_for()
     assert window.get_by_label("Your message").input_value() == "x" * 2001
 
 
-def test_hidden_page_does_not_poll(page, site, alice, bob, say):
+def test_hidden_page_does_not_poll(page, site, alice, bob, send_message):
     page.add_init_script(
         "Object.defineProperty(document, 'hidden', { get: () => !window.isShown })"
     )
     page.goto(f"{site}/messages/@bob/")
-    say(bob, alice)
+    send_message(bob, alice)
     requested = []
     page.on(
         "request",
@@ -142,7 +142,7 @@ def test_hidden_page_does_not_poll(page, site, alice, bob, say):
     page.locator(".message:not([data-unread])").wait_for()
 
 
-def test_messages_work_without_scripts(window, site, alice, bob, say):
+def test_messages_work_without_scripts(window, site, alice, bob, send_message):
     window = without_scripts(window)
     for number in range(PAGE_SIZE + 1):
         send_message(alice, bob, f"number {number}")

@@ -8,7 +8,7 @@ from blog.models import Conversation, Follow, Message, Post
 from dev.chaos.oracle import ARCHIVE_CHECKS
 from exports.archive import build as archive
 from exports.archive.kinds import KINDS
-from exports.tests.conftest import RecordedProgress
+from exports.tests.conftest import ProgressSpy
 
 pytestmark = pytest.mark.django_db
 
@@ -18,11 +18,11 @@ def archives(alice, bob):
     """Return Alice's archives by kind."""
     Post.objects.create(author=alice, body="one")
     Follow.objects.create(follower=alice, followed=bob)
-    Conversation.objects.between(alice, bob).say(bob, alice, "hello")
+    Conversation.objects.get_or_create_between(alice, bob).add_message(bob, alice, "hello")
     contents = {}
     for kind in KINDS:
         out = io.BytesIO()
-        archive.build(kind, alice, archive.Output(out), Onlooker())
+        archive.build(kind, alice, archive.Output(out), ProgressSpy())
         contents[kind] = out.getvalue()
     return contents
 

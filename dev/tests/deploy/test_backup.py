@@ -65,7 +65,7 @@ def run_script(
 
 
 def create_posts(author: User, number: int) -> None:
-    texts = demo.texts(author.username, number, seed=1)
+    texts = demo.generate_posts(author.username, number, seed=1)
     Post.objects.bulk_create(
         Post(author=author, body=text.body, created_at=text.created_at) for text in texts
     )

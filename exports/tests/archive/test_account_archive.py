@@ -236,9 +236,7 @@ def test_account_archive_has_only_the_owners_data(alice, full_account, read_file
     assert not [secret for secret in SECRETS if secret in json.dumps(files)]
 
 
-def test_manifest_counts_and_hashes_every_file(
-    alice, full_account, build_archive, recorded_progress
-):
+def test_manifest_counts_and_hashes_every_file(alice, full_account, build_archive, progress_spy):
     files = unzip(build_archive(alice, "account"))
     manifest = json.loads(files.pop("manifest.json"))
     assert manifest["files"] == [
@@ -251,7 +249,7 @@ def test_manifest_counts_and_hashes_every_file(
         for name, content in files.items()
     ]
     assert manifest["count"] == sum(file["count"] for file in manifest["files"]) == 16
-    assert KINDS["account"].count_rows(alice) == recorded_progress.reported[-1] == 16
+    assert KINDS["account"].count_rows(alice) == progress_spy.reported[-1] == 16
 
 
 def test_empty_account_gives_valid_archive(alice, read_files):
@@ -283,18 +281,18 @@ def test_readme_is_in_active_language(alice, read_files):
 
 
 def test_each_section_takes_one_select(
-    alice, full_account, write_message, bob, recorded_progress, django_assert_num_queries
+    alice, full_account, write_message, bob, progress_spy, django_assert_num_queries
 ):
     Post.objects.bulk_create([Post(author=alice, body="one of many") for _ in range(50)])
     for number in range(50):
         write_message(bob, alice, "one of many", 60 + number)
     with django_assert_num_queries(len(SECTIONS)):
-        archive.build("account", alice, archive.Output(io.BytesIO()), recorded_progress)
+        archive.build("account", alice, archive.Output(io.BytesIO()), progress_spy)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_all_sections_share_one_snapshot(
-    alice, bob, full_account, write_message, read_files, recorded_progress, monkeypatch
+    alice, bob, full_account, write_message, read_files, progress_spy, monkeypatch
 ):
     expected = read_files(alice)
 
@@ -310,21 +308,21 @@ def test_all_sections_share_one_snapshot(
             run_concurrently(change_rows)
 
     changes = []
-    monkeypatch.setattr(recorded_progress, "report", report)
+    monkeypatch.setattr(progress_spy, "report", report)
     assert read_files(alice) == expected
     assert read_files(alice)["following.json"]["count"] == 0
 
 
 @pytest.mark.django_db(transaction=True)
 def test_failed_account_build_leaves_writable_connection(
-    alice, full_account, recorded_progress, monkeypatch
+    alice, full_account, progress_spy, monkeypatch
 ):
     def report(rows_done):
         raise RuntimeError
 
-    monkeypatch.setattr(recorded_progress, "report", report)
+    monkeypatch.setattr(progress_spy, "report", report)
     with pytest.raises(RuntimeError):
-        archive.build("account", alice, archive.Output(io.BytesIO()), recorded_progress)
+        archive.build("account", alice, archive.Output(io.BytesIO()), progress_spy)
     assert not connection.in_atomic_block
     Post.objects.create(author=alice, body="afterwards")
 
@@ -370,8 +368,8 @@ def test_large_account_archive_is_linked_not_rezipped(client, alice, full_accoun
 
 
 @pytest.mark.django_db(transaction=True)
-def test_failure_mail_names_the_account(alice, failing_build):
-    failing_build(ZeroDivisionError())
+def test_failure_mail_names_the_account(alice, break_build):
+    break_build(ZeroDivisionError())
     task = ExportTask.objects.request(alice.pk, "account")[0]
     with pytest.raises(ZeroDivisionError):
         jobs.run_export(str(task.pk), task.attempt)

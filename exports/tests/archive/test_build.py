@@ -75,40 +75,40 @@ def test_timestamp_from_database_clock_matches_django(alice, build_archive):
     assert json.loads(build_archive(alice))["posts"][0]["timestamp"] == expected
 
 
-def test_build_counts_and_hashes_its_output(alice, create_posts, recorded_progress):
+def test_build_counts_and_hashes_its_output(alice, create_posts, progress_spy):
     create_posts(alice, 5)
     out = io.BytesIO()
-    result = archive.build("posts", alice, archive.Output(out), recorded_progress)
+    result = archive.build("posts", alice, archive.Output(out), progress_spy)
     assert result == archive.BuildResult(
         rows=5, size=len(out.getvalue()), sha256=hashlib.sha256(out.getvalue()).hexdigest()
     )
-    assert KINDS["posts"].count_rows(alice) == recorded_progress.reported[-1] == 5
+    assert KINDS["posts"].count_rows(alice) == progress_spy.reported[-1] == 5
 
 
-def test_progress_is_reported_after_each_chunk(alice, create_posts, recorded_progress, monkeypatch):
+def test_progress_is_reported_after_each_chunk(alice, create_posts, progress_spy, monkeypatch):
     monkeypatch.setattr(archive, "CHUNK_ROWS", 2)
     create_posts(alice, 5)
-    archive.build("posts", alice, archive.Output(io.BytesIO()), recorded_progress)
-    assert recorded_progress.reported == [0, 2, 4, 5, 5]
+    archive.build("posts", alice, archive.Output(io.BytesIO()), progress_spy)
+    assert progress_spy.reported == [0, 2, 4, 5, 5]
 
 
-def test_build_keeps_to_maximum_rate(alice, create_posts, recorded_progress, settings):
+def test_build_keeps_to_maximum_rate(alice, create_posts, progress_spy, settings):
     settings.EXPORT_MAX_RATE = 10
     create_posts(alice, 5)
-    archive.build("posts", alice, archive.Output(io.BytesIO()), recorded_progress)
-    assert recorded_progress.waited == pytest.approx(0.5)
+    archive.build("posts", alice, archive.Output(io.BytesIO()), progress_spy)
+    assert progress_spy.waited == pytest.approx(0.5)
 
 
 def test_build_takes_one_query(
-    alice, create_posts, recorded_progress, django_assert_num_queries, monkeypatch
+    alice, create_posts, progress_spy, django_assert_num_queries, monkeypatch
 ):
     monkeypatch.setattr(archive, "CHUNK_ROWS", 10)
     create_posts(alice, 100)
     with django_assert_num_queries(1):
-        archive.build("posts", alice, archive.Output(io.BytesIO()), recorded_progress)
+        archive.build("posts", alice, archive.Output(io.BytesIO()), progress_spy)
 
 
-def test_posts_are_read_in_index_order(alice, crowd, create_posts):
+def test_posts_are_read_in_index_order(alice, many_posts, create_posts):
     create_posts(alice, 50)
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:

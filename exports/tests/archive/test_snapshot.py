@@ -32,7 +32,7 @@ def run_concurrently(action):
 
 
 def test_archive_ignores_changes_during_build(
-    alice, create_posts, build_archive, recorded_progress, monkeypatch
+    alice, create_posts, build_archive, progress_spy, monkeypatch
 ):
     monkeypatch.setattr(archive, "CHUNK_ROWS", 10)
     posts = create_posts(alice, 100)
@@ -47,6 +47,6 @@ def test_archive_ignores_changes_during_build(
         if rows_done == 10:
             run_concurrently(change_posts)
 
-    monkeypatch.setattr(recorded_progress, "report", report)
+    monkeypatch.setattr(progress_spy, "report", report)
     assert [post["body"] for post in json.loads(build_archive(alice))["posts"]] == expected
     assert alice.posts.filter(body__endswith="during the build").count() == 2

@@ -53,7 +53,7 @@ def wait_until(task: ExportTask, condition: Callable[[], bool]) -> None:
 
 def download(site: Stack, archive: ExportTask, user: User) -> requests.Response:
     """Return the site's response, without following the redirect."""
-    session = Account(user, site.site_url).person.session
+    session = Account(user, site.site_url).client.session
     return session.get(
         f"{site.site_url}/exports/{archive.pk}/download/", timeout=30, allow_redirects=False
     )

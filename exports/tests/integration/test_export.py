@@ -125,7 +125,7 @@ def test_two_requests_create_one_task_and_mail(stack, alice):
     assert row.events.filter(kind=Event.REQUESTED).count() == 1
 
 
-def watch(person: Person, task: str):
+def watch(person: SiteClient, task: str):
     """Yield the polled states, until the final one has a toast."""
     since, data = "", {"toast": None}
     deadline = time.monotonic() + 30

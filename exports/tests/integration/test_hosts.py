@@ -109,7 +109,7 @@ class Hosts:
             if task is not None and 0 < task.rows_done < POSTS // 2:
                 self.signal(name, signal.SIGSTOP)
                 # A host frozen in the middle of a write keeps its row locked.
-                if Postgres(database_url()).is_free(task):
+                if Postgres(database_url()).is_unlocked(task):
                     return task
                 self.signal(name, signal.SIGCONT)
             time.sleep(0.02)
@@ -189,7 +189,7 @@ def test_host_failure_loses_no_export(hosts, users):
 
 
 def download(hosts: Hosts, web: str, task: ExportTask) -> bytes:
-    session = Account(task.owner, hosts.all[web].site_url).person.session
+    session = Account(task.owner, hosts.all[web].site_url).client.session
     response: requests.Response = session.get(
         f"{hosts.all[web].site_url}/exports/{task.pk}/download/", timeout=30
     )

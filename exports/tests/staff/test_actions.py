@@ -81,12 +81,12 @@ def test_rescue_enqueues_new_job_for_waiting_export(run_action, task):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_resend_sends_new_mail_with_new_message_id(run_action, finished, operator, mailoutbox):
-    [first] = finished.mails.all()
-    run_action("resend", finished)
-    second = finished.mails.exclude(pk=first.pk).get()
+def test_resend_sends_new_mail_with_new_message_id(run_action, finished_task, operator, mailoutbox):
+    [first] = finished_task.mails.all()
+    run_action("resend", finished_task)
+    second = finished_task.mails.exclude(pk=first.pk).get()
     assert second.message_id != first.message_id
-    assert_last_event(finished, Event.RESENT, operator)
+    assert_last_event(finished_task, Event.RESENT, operator)
     assert job_ids() == [second.job_id]
     jobs.deliver_mail(str(second.pk))
     assert [mail.extra_headers["Message-ID"] for mail in mailoutbox] == [second.message_id]
@@ -95,10 +95,10 @@ def test_resend_sends_new_mail_with_new_message_id(run_action, finished, operato
 
 
 @pytest.mark.django_db(transaction=True)
-def test_resend_twice_sends_one_mail(run_action, finished):
-    run_action("resend", finished)
-    assert "was left as it is" in run_action("resend", finished)
-    assert finished.mails.count() == 2
+def test_resend_twice_sends_one_mail(run_action, finished_task):
+    run_action("resend", finished_task)
+    assert "was left as it is" in run_action("resend", finished_task)
+    assert finished_task.mails.count() == 2
 
 
 def test_failure_mail_can_be_resent(run_action, task):
@@ -110,14 +110,14 @@ def test_failure_mail_can_be_resent(run_action, task):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_expire_action_deletes_the_archive(run_action, finished, operator, client, alice):
-    storage, name = finished.archive.storage, finished.archive.name
+def test_expire_action_deletes_the_archive(run_action, finished_task, operator, client, alice):
+    storage, name = finished_task.archive.storage, finished_task.archive.name
     assert storage.exists(name)
-    run_action("expire", finished)
-    finished.refresh_from_db()
-    assert not finished.archive
+    run_action("expire", finished_task)
+    finished_task.refresh_from_db()
+    assert not finished_task.archive
     assert not storage.exists(name)
-    assert_last_event(finished, Event.EXPIRED, operator)
+    assert_last_event(finished_task, Event.EXPIRED, operator)
     client.force_login(alice)
     assert client.get(f"/exports/{finished_task.pk}/download/").status_code == 404
 

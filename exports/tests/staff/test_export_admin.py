@@ -61,25 +61,25 @@ def test_exports_cannot_be_edited_in_admin(client, staff, task):
 
 
 @pytest.mark.parametrize("path", ["", "queues/0/", "queues/0/failed/", "workers/0/", "queues/0/x/"])
-def test_rq_dashboard_requires_permission(client, plain_staff, path):
-    client.force_login(plain_staff)
+def test_rq_dashboard_requires_permission(client, staff_without_permissions, path):
+    client.force_login(staff_without_permissions)
     assert client.get(DASHBOARD + path).status_code == 403
 
 
-def test_staff_without_permission_cannot_empty_queue(client, plain_staff, task):
+def test_staff_without_permission_cannot_empty_queue(client, staff_without_permissions, task):
     from django_rq import get_queue
 
     enqueue_export(task)
-    client.force_login(plain_staff)
+    client.force_login(staff_without_permissions)
     assert client.post(f"{DASHBOARD}queues/0/empty/").status_code == 403
     assert get_queue("default").get_job_ids() == [task.job_id]
 
 
-def test_rq_dashboard_opens_with_permission(client, plain_staff):
-    plain_staff.user_permissions.add(
+def test_rq_dashboard_opens_with_permission(client, staff_without_permissions):
+    staff_without_permissions.user_permissions.add(
         Permission.objects.get(content_type__app_label="django_rq", codename="admin")
     )
-    client.force_login(plain_staff)
+    client.force_login(staff_without_permissions)
     assert client.get(DASHBOARD).status_code == 200
     assert client.get(f"{DASHBOARD}queues/0/").status_code == 200
 

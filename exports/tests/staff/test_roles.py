@@ -59,8 +59,8 @@ def test_operators_can_use_all_staff_pages(client, operator, task):
     assert status_codes(client, USER_PAGES) == {403}
 
 
-def test_staff_without_role_see_empty_overview(client, plain_staff, task):
-    client.force_login(plain_staff)
+def test_staff_without_role_see_empty_overview(client, staff_without_permissions, task):
+    client.force_login(staff_without_permissions)
     assert "Success rate" not in client.get("/admin/").content.decode()
     forbidden = [
         *VIEW_PAGES[1:],

@@ -172,11 +172,11 @@ def test_failed_job_shows_its_traceback(get_page, queue):
     assert "JSONDecodeError" in get_page("queues/0/broken/")
 
 
-def test_rq_statistics_require_permission(client, plain_staff, operator, alice):
+def test_rq_statistics_require_permission(client, staff_without_permissions, operator, alice):
     stats = f"{DASHBOARD}stats.json"
     client.force_login(alice)
     assert client.get(stats).status_code == 401
-    client.force_login(plain_staff)
+    client.force_login(staff_without_permissions)
     assert client.get(stats).status_code == 403
     client.force_login(operator)
     assert client.get(stats).status_code == 200

@@ -50,7 +50,7 @@ def test_self_test_passes_when_everything_works(started_test, mailoutbox):
 
 @pytest.mark.django_db(transaction=True)
 def test_self_test_mail_carries_request_id(started_test, mailoutbox):
-    request_ids.begin("a-request")
+    request_ids.activate("a-request")
     self_test.run(str(started_test.pk))
     assert mailoutbox[0].extra_headers["X-Request-ID"] == "a-request"
 
