@@ -92,17 +92,16 @@ class PostForm(forms.ModelForm[Post]):
     def save(self, commit: bool = True) -> Post:
         """Save the post and notify the users it mentions.
 
-        Return the author's earlier post if this is a repeated submission: the same text within
-        SENT_TWICE.
+        A repeated submission, the same text within DUPLICATE_WINDOW, returns the first post.
         """
         with transaction.atomic():
-            author = User.objects.select_for_update(no_key=True).get(
-                pk=self.instance.author_id
-            )  # one after the other
-            lately = author.posts.filter(created_at__gt=timezone.now() - DUPLICATE_WINDOW)
-            return lately.filter(body=self.instance.body).newest_first().first() or super().save(
-                commit
-            )
+            # Lock the author, so that two concurrent submissions run one after the other.
+            author = User.objects.select_for_update(no_key=True).get(pk=self.instance.author_id)
+            recent = author.posts.filter(created_at__gt=timezone.now() - DUPLICATE_WINDOW)
+            duplicate = recent.filter(body=self.instance.body).newest_first().first()
+            post = duplicate or super().save(commit)
+            notify_mention(post)
+        return post
 
 
 class PostEditForm(forms.ModelForm[Post]):

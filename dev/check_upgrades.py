@@ -23,6 +23,8 @@ FIRST_RELEASE = [
     "0008_notification_causes",
     "0011_notification_mails",
     "0003_mail_bounces",
+    "0016_notification_is_listed",
+    "0006_sweeper_heartbeat",
 ]
 
 

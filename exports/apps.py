@@ -13,15 +13,19 @@ class ExportsConfig(AppConfig):
 
         from blog import notifications
         from blog.accounts import deletion
+        from microblog.metrics import registry
 
-        from . import bounces, checks, progress
+        from . import bounces, checks, health, progress
         from .deletion import remove_exports
+        from .metrics import ExportCollector
         from .staff.second_factor import verify_after_setup
 
         notifications.register("export", progress.render_progress)
         deletion.before_delete(remove_exports)
         authenticator_added.connect(verify_after_setup)
         tracking.connect(bounces.record_bounce)
+        health.register()
+        registry.register(ExportCollector())
         register(checks.check_shared_services)
         register(checks.check_intervals)
         register(checks.check_monitoring)
