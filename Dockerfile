@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
-# One image for site, workers and sweeper; compose.yaml runs it. To pin the base to the byte, build with
-# --build-arg PYTHON=python:3.13.7-slim-bookworm@sha256:...
+# One image for site, workers and sweeper; see compose.yaml. To pin the base image by digest, build
+# with --build-arg PYTHON=python:3.13.7-slim-bookworm@sha256:...
 ARG PYTHON=python:3.13.7-slim-bookworm
 
 FROM ${PYTHON} AS build
@@ -22,10 +22,11 @@ COPY --from=build /venv /venv
 COPY --from=build /app /app
 WORKDIR /app
 USER 10001
-# Nothing else is written to but /tmp: run it with a read-only root.
+# Only this volume and /tmp are written to, so run the image with a read-only root.
 VOLUME /var/lib/microblog
 EXPOSE 8000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "-m", "microblog.healthcheck"]
-CMD ["gunicorn", "microblog.wsgi", "--bind", "0.0.0.0:8000", "--threads", "8", "--no-control-socket"]
+CMD ["gunicorn", "microblog.wsgi", "--bind", "0.0.0.0:8000", "--threads", "8", \
+    "--no-control-socket"]

@@ -1,4 +1,4 @@
-# Everything a developer does. Needs make and Python 3.11 or newer; `make PYTHON=/path/to/python3.12 run` picks one.
+# Developer commands. Needs make and Python 3.11 or newer: make PYTHON=python3.12 run
 PYTHON ?= python3
 BIN := .venv/bin
 PO := $(wildcard locale/*/LC_MESSAGES/*.po)
@@ -6,7 +6,7 @@ MO := $(PO:.po=.mo)
 LOCK := $(BIN)/pip-compile --quiet --strip-extras --no-header \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
-# Container images like to set it; each of many processes would compile the whole project anew.
+# Some container images set this variable, and then every process would compile the whole project.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
@@ -15,19 +15,20 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
-demo: ready ## one export, from the click to the e-mail, on a stack of its own
+demo: ready ## run the demo: one export end to end, on a temporary stack
 	@$(BIN)/python -m dev.demo
 
-run: ready ## the site with all its processes, kept running for a browser
+run: ready ## run the site with all its services
 	@$(BIN)/python -m dev.run
 
-test: ready ## all tests: on SQLite, in a browser, on PostgreSQL
+test: ready ## run all tests: on SQLite, in a browser, on PostgreSQL
 	$(BIN)/python -m pytest -n auto --maxschedchunk 1
 	$(BIN)/python -m pytest -n auto --maxschedchunk 1 --database postgres
 
-lint: ready ## style, safety, types, migrations, deployment checks, Dockerfile, templates, translations
+lint: ready ## check code, types, migrations, deployment, Dockerfile, templates, translations
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml --severity-level medium \
 		api benchmarks blog dev exports microblog
 	DEBUG=true $(BIN)/mypy .
@@ -38,29 +39,30 @@ lint: ready ## style, safety, types, migrations, deployment checks, Dockerfile, 
 	$(BIN)/djlint templates --lint --quiet
 	$(BIN)/python -m dev.check_translations
 
-tools: ## install the system packages that some tests need: a browser, GNU gettext, nginx, systemd, promtool
+tools: ## install system packages for the tests: Chromium, gettext, nginx, promtool ...
 	@sh dev/tools.sh
 
-bench: ready .venv/.bench-installed ## every goal of speed and memory with its figure, in ten minutes
+bench: ready .venv/.bench-installed ## measure speed and memory against their goals, in ten minutes
 	@$(BIN)/python -m benchmarks
 
-chaos: ready ## fault injection on both databases, as a table; CHAOS_KILLS=300 for the long run
+chaos: ready ## inject faults on both databases; CHAOS_KILLS=300 for a long run
 	$(BIN)/python -m pytest -m chaos
 	$(BIN)/python -m pytest -m chaos --database postgres
 	@$(BIN)/python -m dev.chaos
 
-screenshots: ready ## every page at two widths, in light and dark, into var/screenshots/
+screenshots: ready ## save every page in two widths, light and dark, to var/screenshots/
 	@$(BIN)/python -m dev.screenshots
 
-observatory: ready ## what Mozilla's scanner says of the site; needs Node.js and npm
+observatory: ready ## run Mozilla Observatory against the site; needs Node.js and npm
 	@$(BIN)/python -m dev.observatory
 
-sbom: ready ## every package that runs, with its version: var/sbom.json, as CycloneDX
+sbom: ready ## write the packages and versions that run to var/sbom.json (CycloneDX)
 	@mkdir -p var
-	@$(BIN)/cyclonedx-py requirements --output-reproducible --output-file var/sbom.json requirements.txt
-	@echo "The list lies in var/sbom.json"
+	@$(BIN)/cyclonedx-py requirements --output-reproducible --output-file var/sbom.json \
+		requirements.txt
+	@echo "Saved to var/sbom.json"
 
-lock: ready ## pin every version: requirements*.in -> requirements*.txt
+lock: ready ## pin all versions: requirements*.in -> requirements*.txt
 	$(LOCK) --output-file requirements.txt requirements.in
 	$(LOCK) --allow-unsafe --output-file requirements-dev.txt requirements-dev.in
 	$(LOCK) --output-file requirements-bench.txt requirements-bench.in
@@ -68,21 +70,25 @@ lock: ready ## pin every version: requirements*.in -> requirements*.txt
 ready: .venv/.installed .env $(MO)
 
 .venv/.installed: requirements.txt requirements-dev.txt
-	@$(PYTHON) -c 'import sys; sys.exit("Microblog needs Python 3.11 or newer: make PYTHON=..." if sys.version_info < (3, 11) else 0)'
-	@echo "Making the virtual environment .venv ..."
+	@$(PYTHON) -c 'import platform, sys; sys.version_info >= (3, 11) or sys.exit( \
+		"Found Python " + platform.python_version() + "; Microblog needs 3.11 or newer. " \
+		"Example: make PYTHON=python3.12 demo")'
+	@echo "Creating the virtual environment .venv ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@echo "Installing what requirements.txt and requirements-dev.txt name ..."
-	@$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt -r requirements-dev.txt
+	@echo "Installing requirements ..."
+	@$(BIN)/python -m pip install --disable-pip-version-check \
+		-r requirements.txt -r requirements-dev.txt
 	@touch $@
 
 .venv/.bench-installed: requirements-bench.txt .venv/.installed
-	@echo "Installing what draws the plots ..."
+	@echo "Installing matplotlib for the plots ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
 	@touch $@
 
 .env:
-	@echo "Writing .env: DEBUG and a new SECRET_KEY ..."
-	@umask 077 && printf 'DEBUG=true\nSECRET_KEY=%s\n' "$$($(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(50))')" > $@
+	@echo "Creating .env with DEBUG and a new SECRET_KEY ..."
+	@umask 077 && key="$$($(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(50))')" \
+		&& printf 'DEBUG=true\nSECRET_KEY=%s\n' "$$key" > $@
 
 %.mo: %.po | .venv/.installed
 	@echo "Compiling $< ..."

@@ -1,4 +1,4 @@
-"""The people of the tests, and a running stack."""
+"""Shared fixtures: users, clients, mails, a running stack and a browser."""
 
 import os
 import time
@@ -20,21 +20,21 @@ from django.test import Client
 from django.utils import timezone, translation
 from rq import SimpleWorker
 
-from blog import rate_limits as limits
+from blog import rate_limits
 from blog.models import Conversation, Message, Post, User
 from dev.pytest_plugin import chromium
 from dev.stack import Stack
 from exports.models import ExportTask, Status
-from exports.models.clock import from_now
 from microblog import request_ids
+from tasks.models.clock import from_now
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 PASSWORD = "a walk beside the river"
 
-# The same examples each time. With HYPOTHESIS_PROFILE=thorough there are twenty times as many, others each time, and
-# what breaks a test is made as small as can be.
+# "quick" runs the same examples each time. "thorough" (HYPOTHESIS_PROFILE) runs 20 times as many
+# random ones and shrinks each failing example.
 hypothesis.settings.register_profile(
     "quick",
     max_examples=100,
@@ -65,31 +65,34 @@ CHROMIUM_FLAGS = [
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 90) -> None:
-    """Look until another thread or process has made it true; AssertionError if none has in that time."""
+    """Poll until another thread or process makes the condition true; fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
-        time.sleep(0.02)  # nothing wakes us
+        time.sleep(0.02)  # there is no event to wait for
 
 
 @pytest.fixture(autouse=True)
-def own_thread() -> Iterator[None]:
-    """Forget the language and the id that a request leaves in its thread."""
+def reset_thread_state() -> Iterator[None]:
+    """Clear the language and the request id that a request leaves in this thread."""
     yield
     translation.deactivate()
-    request_ids.end()
+    request_ids.deactivate()
 
 
 @pytest.fixture(autouse=True)
-def uncounted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forget how often anything was done: each test's first person has the same key. No window ends in mid-test."""
+def reset_rate_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clear the counters of rate limits, and stop their clock so that no window ends during a test.
+
+    Without it the tests would share counters: primary keys, and so cache keys, repeat.
+    """
     cache.clear()
-    monkeypatch.setattr(limits, "time", SimpleNamespace(time=lambda: 60.0))
+    monkeypatch.setattr(rate_limits, "time", SimpleNamespace(time=lambda: 60.0))
 
 
 @pytest.fixture
 def make_user(db: None) -> Callable[..., User]:
-    """Make a person with a confirmed address and the password PASSWORD."""
+    """Create a user with a confirmed e-mail address and the password PASSWORD."""
 
     def make(username: str, **fields: object) -> User:
         user = User.objects.create_user(
@@ -103,42 +106,51 @@ def make_user(db: None) -> Callable[..., User]:
 
 @pytest.fixture
 def alice(make_user: Callable[..., User]) -> User:
-    """Who owns things."""
+    """Create the user who owns the objects of a test."""
     return make_user("alice")
 
 
 @pytest.fixture
 def bob(make_user: Callable[..., User]) -> User:
-    """A stranger."""
+    """Create a user who owns nothing."""
     return make_user("bob")
 
 
 @pytest.fixture
-def say(db: None) -> Callable[..., Message]:
-    """Have one write to another, in the one conversation of the two."""
+def as_alice(client: Client, alice: User) -> Client:
+    """Sign alice in to the test client."""
+    client.force_login(alice)
+    return client
 
-    def speak(sender: User, recipient: User, body: str = "Hello") -> Message:
-        message = Conversation.objects.between(sender, recipient).say(sender, recipient, body)
+
+@pytest.fixture
+def send_message(db: None) -> Callable[..., Message]:
+    """Send a message in the conversation of two users."""
+
+    def send(sender: User, recipient: User, body: str = "Hello") -> Message:
+        message = Conversation.objects.get_or_create_between(sender, recipient).add_message(
+            sender, recipient, body
+        )
         assert message is not None
         return message
 
-    return speak
+    return send
 
 
 @pytest.fixture
 def staff(make_user: Callable[..., User]) -> User:
-    """A superuser."""
+    """Create a superuser."""
     return make_user("staff", is_staff=True, is_superuser=True)
 
 
 @pytest.fixture
-def new_mails(
+def capture_mails(
     mailoutbox: list[EmailMultiAlternatives], django_capture_on_commit_callbacks: Callable[..., Any]
 ) -> Callable[[], AbstractContextManager[list[EmailMultiAlternatives]]]:
-    """The mails about accounts that a worker sends for what is done inside."""
+    """Run the jobs that the `with` block enqueues, and yield the mails that they send."""
 
     @contextmanager
-    def catch() -> Iterator[list[EmailMultiAlternatives]]:
+    def capture() -> Iterator[list[EmailMultiAlternatives]]:
         sent: list[EmailMultiAlternatives] = []
         before = len(mailoutbox)
         with django_capture_on_commit_callbacks(execute=True):
@@ -149,21 +161,21 @@ def new_mails(
         )
         sent += mailoutbox[before:]
 
-    return catch
+    return capture
 
 
 @pytest.fixture
-def careful(client: Client, alice: User) -> Client:
-    """Alice's browser, in which she has just entered her password a second time."""
+def reauthenticated_client(client: Client, alice: User) -> Client:
+    """Sign alice in and confirm her password again, as pages with sensitive settings require."""
     client.post("/accounts/login/", {"login": "alice", "password": PASSWORD})
     client.post("/accounts/reauthenticate/", {"password": PASSWORD})
     return client
 
 
 @pytest.fixture
-def archived(alice: User) -> Iterator[ExportTask]:
-    """An export of alice's whose archive, an empty one, can be downloaded."""
-    task = ExportTask.objects.request(alice.pk)[0]
+def downloadable_task(alice: User) -> Iterator[ExportTask]:
+    """Create a successful task of alice with an archive to download (an empty object)."""
+    task = ExportTask.objects.request(alice)[0]
     task.archive.save("posts.json", ContentFile(b"{}"))
     task.archive.close()
     ExportTask.objects.update(
@@ -174,7 +186,7 @@ def archived(alice: User) -> Iterator[ExportTask]:
 
 
 def database_url() -> str:
-    """The tests' own database, as other processes name it."""
+    """Return the URL under which other processes reach the test database."""
     name = connection.settings_dict["NAME"]
     if connection.vendor == "sqlite":
         return f"sqlite:///{name}"
@@ -183,8 +195,11 @@ def database_url() -> str:
 
 
 @pytest.fixture
-def crowd(make_user: Callable[..., User]) -> None:
-    """Thousands of posts by somebody else, and statistics of them: on a small table every plan is as good."""
+def many_posts(make_user: Callable[..., User]) -> None:
+    """Create 3,000 posts of one author and update the planner's statistics.
+
+    On a small table PostgreSQL prefers a sequential scan to any index.
+    """
     author = make_user("crowd")
     hours = (timezone.now() - timedelta(hours=n) for n in range(3000))
     Post.objects.bulk_create(
@@ -197,18 +212,19 @@ def crowd(make_user: Callable[..., User]) -> None:
 
 @pytest.fixture
 def stack(transactional_db: None, tmp_path: Path) -> Iterator[Stack]:
-    """A stack of real processes over the tests' database, not yet started; its broker is its own."""
+    """Prepare real processes over the test database, with their own broker, not yet started."""
     with Stack(tmp_path, DATABASE_URL=database_url()) as stack:
         yield stack
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator["Browser"]:
-    """One real browser for all of them; a context of its own is what keeps the tests apart."""
+    """Start one Chromium for all tests; each test uses a new browser context."""
     from playwright.sync_api import sync_playwright
 
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
-        # Playwright's loop runs in this thread, and Django would take the tests' own queries for asynchronous ones.
+        # Playwright runs an event loop in this thread, so Django would refuse the test's own
+        # queries as unsafe asynchronous ones.
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
         yield browser
@@ -217,7 +233,7 @@ def browser() -> Iterator["Browser"]:
 
 @pytest.fixture
 def page(transactional_db: None, browser: "Browser") -> Iterator["Page"]:
-    """A page of a real browser, 360 pixels wide. At the end nothing may have been logged to its console."""
+    """Open a page 360 pixels wide, and fail the test if anything was logged to its console."""
     logged: list[str] = []
     page = browser.new_page(viewport={"width": 360, "height": 740}, locale="en")
     page.on("console", lambda message: logged.append(message.text))

@@ -1,4 +1,4 @@
-"""The page that says in the site's own style what the OpenAPI document says."""
+"""Documentation page, rendered from the OpenAPI document."""
 
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -19,45 +19,50 @@ JSON = "application/json"
 
 
 @dataclass(frozen=True)
-class Row:
-    """A parameter or field: `shape` names the shape that its `kind` leads to."""
+class Field:
+    """Parameter of an operation, or field of a schema."""
 
     name: str
-    kind: str
-    shape: str
-    words: str
+    type: str
+    schema: str
+    """Name of the schema that `type` links to, or empty."""
+    description: str
     is_required: bool
 
 
 @dataclass(frozen=True)
-class Call:
+class Operation:
     method: str
     path: str
     summary: str
-    parameters: list[Row]
-    fields: list[Row]
-    answers: list[tuple[int, str, str]]
-    """Status, what it means, and the name of the shape of its body, if it has one."""
+    parameters: list[Field]
+    fields: list[Field]
+    responses: list[tuple[int, str, str]]
+    """Status, description, and name of the body's schema, or empty."""
     problems: list[int]
 
 
 @dataclass
-class Chapter:
+class Section:
     title: str
-    calls: list[Call] = field(default_factory=list)
+    operations: list[Operation] = field(default_factory=list)
 
 
 @require_safe
 def documentation(request: HttpRequest) -> HttpResponse:
-    schema = api.get_openapi_schema()
-    shapes = schema["components"]["schemas"]
+    document = api.get_openapi_schema()
+    schemas = document["components"]["schemas"]
     context = {
-        "chapters": _chapters(schema["paths"], shapes),
-        "shapes": {name: _rows(shape) for name, shape in shapes.items() if not name.endswith("In")},
-        "enumerations": {name: shape["enum"] for name, shape in shapes.items() if "enum" in shape},
+        "sections": _sections(document["paths"], schemas),
+        "schemas": {
+            name: _fields(schema) for name, schema in schemas.items() if not name.endswith("In")
+        },
+        "enumerations": {
+            name: schema["enum"] for name, schema in schemas.items() if "enum" in schema
+        },
         "problems": {
-            status: words
-            for status, words in PROBLEMS.items()
+            status: texts
+            for status, texts in PROBLEMS.items()
             if status != HTTPStatus.INTERNAL_SERVER_ERROR
         },
         "rate": RATES["api"],
@@ -67,66 +72,78 @@ def documentation(request: HttpRequest) -> HttpResponse:
     return render(request, "api/documentation.html", context)
 
 
-def _chapters(paths: dict[str, Any], shapes: dict[str, Any]) -> list[Chapter]:
-    chapters: dict[str, Chapter] = {}
+def _sections(paths: dict[str, Any], schemas: dict[str, Any]) -> list[Section]:
+    """Group the operations by their tag."""
+    sections: dict[str, Section] = {}
     for path, operations in paths.items():
-        for method, operation in operations.items():
-            (tag,) = operation["tags"]
-            call = _call(method.upper(), path, operation, shapes)
-            chapters.setdefault(tag, Chapter(_(tag))).calls.append(call)
-    return list(chapters.values())
+        for method, data in operations.items():
+            (tag,) = data["tags"]
+            operation = _operation(method.upper(), path, data, schemas)
+            sections.setdefault(tag, Section(_(tag))).operations.append(operation)
+    return list(sections.values())
 
 
-def _call(method: str, path: str, operation: dict[str, Any], shapes: dict[str, Any]) -> Call:
-    body = operation.get("requestBody", {}).get("content", {}).get(JSON, {}).get("schema", {})
-    asked = [one for one in operation["parameters"] if one["in"] == "query"]
-    answers = operation["responses"].items()
-    return Call(
-        method,
-        path,
-        operation["summary"],
-        parameters=[_row(one["name"], one["schema"], one["required"]) for one in asked],
-        fields=_rows(shapes[_name(body)]) if body else [],
-        answers=[
-            (int(status), answer["description"], _shape(answer))
-            for status, answer in answers
+def _operation(method: str, path: str, data: dict[str, Any], schemas: dict[str, Any]) -> Operation:
+    body_schema = _schema_name(data.get("requestBody", {}))
+    responses = data["responses"].items()
+    return Operation(
+        method=method,
+        path=path,
+        summary=data["summary"],
+        parameters=[
+            _field(parameter["name"], parameter["schema"], parameter["required"])
+            for parameter in data["parameters"]
+            if parameter["in"] == "query"
+        ],
+        fields=_fields(schemas[body_schema]) if body_schema else [],
+        responses=[
+            (int(status), response["description"], _schema_name(response))
+            for status, response in responses
             if status < 400
         ],
-        problems=[int(status) for status, _answer in answers if status >= 400],
+        problems=[int(status) for status, _response in responses if status >= 400],
     )
 
 
-def _shape(answer: dict[str, Any]) -> str:
-    return _name(answer.get("content", {}).get(JSON, {}).get("schema", {}))
-
-
-def _rows(shape: dict[str, Any]) -> list[Row]:
-    """The fields of an object; none of an enumeration."""
-    required = shape.get("required", [])
+def _fields(schema: dict[str, Any]) -> list[Field]:
+    """Return the fields of an object schema; an enumeration has none."""
+    required = schema.get("required", [])
     return [
-        _row(name, part, name in required) for name, part in shape.get("properties", {}).items()
+        _field(name, property_schema, name in required)
+        for name, property_schema in schema.get("properties", {}).items()
     ]
 
 
-def _row(name: str, schema: dict[str, Any], is_required: bool) -> Row:
-    kind, shape = _kind(schema)
-    return Row(name, kind, shape, schema.get("description", ""), is_required)
+def _field(name: str, schema: dict[str, Any], is_required: bool) -> Field:
+    type_text, schema_name = _type(schema)
+    return Field(
+        name=name,
+        type=type_text,
+        schema=schema_name,
+        description=schema.get("description", ""),
+        is_required=is_required,
+    )
 
 
-def _kind(schema: dict[str, Any]) -> tuple[str, str]:
-    """In words, and the name of the shape where it is one."""
+def _type(schema: dict[str, Any]) -> tuple[str, str]:
+    """Return the type as text, and the name of the schema it refers to, or empty."""
     if "anyOf" in schema:
-        kind, shape = _kind(schema["anyOf"][0])
-        return _("%(kind)s or null") % {"kind": kind}, shape
+        type_text, schema_name = _type(schema["anyOf"][0])
+        return _("%(kind)s or null") % {"kind": type_text}, schema_name
     if schema.get("type") == "array":
-        kind, shape = _kind(schema["items"])
-        return _("list of %(kind)s") % {"kind": kind}, shape
+        type_text, schema_name = _type(schema["items"])
+        return _("list of %(kind)s") % {"kind": type_text}, schema_name
     if values := schema.get("enum"):
         return " | ".join(values), ""
-    if name := _name(schema):
+    if name := _referenced_name(schema):
         return name, name
     return schema.get("format") or schema.get("type", ""), ""
 
 
-def _name(schema: dict[str, Any]) -> str:
+def _schema_name(message: dict[str, Any]) -> str:
+    """Return the name of the JSON schema of a request body or response, or empty."""
+    return _referenced_name(message.get("content", {}).get(JSON, {}).get("schema", {}))
+
+
+def _referenced_name(schema: dict[str, Any]) -> str:
     return str(schema.get("$ref", "")).rpartition("/")[2]

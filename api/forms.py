@@ -3,20 +3,21 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from blog.models import MOST_TOKENS, TOKEN_NAME_LENGTH, ApiToken, TooManyTokens, User
+from blog.models import MAX_TOKEN_NAME_LENGTH, MAX_TOKENS, ApiToken, TooManyTokens, User
 
 
 class TokenForm(forms.Form):
     name = forms.CharField(
         label=_("Name"),
         help_text=_("So that you know it again: what will use it, and where."),
-        max_length=TOKEN_NAME_LENGTH,
+        max_length=MAX_TOKEN_NAME_LENGTH,
         error_messages={"required": _("Give it a name, so that you know it again.")},
     )
     is_read_only = forms.BooleanField(
         label=_("It may only read"),
         help_text=_(
-            "Without the tick it may also write and delete posts, follow people and ask for exports, in your name."
+            "Without the tick it may also write and delete posts, follow people and ask for"
+            " exports, in your name."
         ),
         required=False,
         initial=True,
@@ -26,15 +27,19 @@ class TokenForm(forms.Form):
         self.owner = owner
         super().__init__(*args, **kwargs)
 
-    def make(self) -> tuple[ApiToken, str] | None:
-        """The token and its secret; None, with an error, if there are too many already."""
+    def save(self) -> tuple[ApiToken, str] | None:
+        """Create a token and return it with its secret.
+
+        Return None, and add a form error, if the user has too many tokens.
+        """
         try:
-            return ApiToken.objects.make(self.owner, **self.cleaned_data)
+            return ApiToken.objects.issue(self.owner, **self.cleaned_data)
         except TooManyTokens:
-            words = _(
-                "You have %(most)d tokens, and more there cannot be. Revoke one that you do not need any more."
+            message = _(
+                "You have %(most)d tokens, and more there cannot be. Revoke one that you do not"
+                " need any more."
             )
             self.add_error(
-                None, forms.ValidationError(words, code="many", params={"most": MOST_TOKENS})
+                None, forms.ValidationError(message, code="many", params={"most": MAX_TOKENS})
             )
             return None

@@ -1,4 +1,4 @@
-"""What goes wrong, as problem details (RFC 9457)."""
+"""Error responses as problem details (RFC 9457)."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -15,13 +15,14 @@ Errors = Iterable[tuple[str, StrOrPromise]]
 
 CONTENT_TYPE = "application/problem+json"
 
-# The phrase of each status, and what to do about it.
+# Title and default detail by HTTP status.
 PROBLEMS = {
     400: (_("Bad request"), _("This could not be read. A body must be JSON in UTF-8.")),
     401: (
         _("Not signed in"),
         _(
-            "Send a token that counts, as “Authorization: Bearer mb_…”. You make them in your settings."
+            "Send a token that counts, as “Authorization: Bearer mb_…”."
+            " You make them in your settings."
         ),
     ),
     403: (_("Not allowed"), _("You may not do this.")),
@@ -37,17 +38,17 @@ PROBLEMS = {
     503: (_("Not now"), _("Please try again later.")),
 }
 
-# pydantic's own words are English.
-FLAWS = {
+# By type of pydantic error: pydantic's own messages exist in English only.
+VALIDATION_MESSAGES = {
     "missing": _("This is needed."),
     "string_type": _("This must be a text."),
     "extra_forbidden": _("There is no such field."),
 }
-FLAW = _("This is not valid.")
+DEFAULT_VALIDATION_MESSAGE = _("This is not valid.")
 
 
-class Refusal(Exception):
-    """Answers with a problem; `errors` are pairs of a field's name and what is wrong with it."""
+class ApiError(Exception):
+    """Error that is answered with a problem. `errors` are pairs of field name and message."""
 
     def __init__(
         self,
@@ -56,58 +57,64 @@ class Refusal(Exception):
         errors: Errors = (),
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        self.response = problem(status, detail, errors, headers)
+        self.response = problem_response(status, detail, errors, headers)
         super().__init__(status, detail)
 
 
-def problem(
+def problem_response(
     status: int,
     detail: str = "",
     errors: Errors = (),
     headers: Mapping[str, str] | None = None,
 ) -> HttpResponse:
-    title, advice = PROBLEMS.get(status) or PROBLEMS[400 if status < 500 else 500]
+    title, default_detail = PROBLEMS.get(status) or PROBLEMS[400 if status < 500 else 500]
     content: dict[str, Any] = {
         "type": "about:blank",
         "title": str(title),
         "status": status,
-        "detail": detail or str(advice),
+        "detail": detail or str(default_detail),
     }
-    if flaws := [{"field": field, "detail": str(flaw)} for field, flaw in errors]:
-        content["errors"] = flaws
+    if field_errors := [{"field": field, "detail": str(message)} for field, message in errors]:
+        content["errors"] = field_errors
     return HttpResponse(
         json.dumps(content), status=status, content_type=CONTENT_TYPE, headers=dict(headers or {})
     )
 
 
-def refused(request: HttpRequest, refusal: Refusal) -> HttpResponse:
-    return refusal.response
+def handle_api_error(request: HttpRequest, error: ApiError) -> HttpResponse:
+    return error.response
 
 
-def mistyped(request: HttpRequest, error: ValidationError) -> HttpResponse:
-    """What has the wrong shape, before any form looks at it."""
-    return problem(
-        422, errors=[(_field(flaw["loc"]), FLAWS.get(flaw["type"], FLAW)) for flaw in error.errors]
-    )
+def handle_validation_error(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    """Answer 422 for input that does not match its schema."""
+    errors = [
+        (
+            _field_name(detail["loc"]),
+            VALIDATION_MESSAGES.get(detail["type"], DEFAULT_VALIDATION_MESSAGE),
+        )
+        for detail in error.errors
+    ]
+    return problem_response(422, errors=errors)
 
 
-def _field(place: tuple[Any, ...]) -> str:
-    """`("body", "data", "about_me")` and `("query", "before")` to the name of the field."""
-    return ".".join(str(part) for part in (place[2:] if place[0] == "body" else place[1:]))
+def _field_name(location: tuple[Any, ...]) -> str:
+    """Extract the field from `("body", "data", "about_me")` or `("query", "before")`."""
+    return ".".join(str(part) for part in location[2 if location[0] == "body" else 1 :])
 
 
-def check(form: forms.BaseForm) -> None:
-    """Refuse what a form of the site refuses, in its words."""
+def require_valid(form: forms.BaseForm) -> None:
+    """Raise ApiError 422 with the form's own messages if it is invalid."""
     if not form.is_valid():
-        raise Refusal(
+        raise ApiError(
             422,
             errors=[
-                (field, flaw) for field, flaws in form.errors.items() for flaw in map(str, flaws)
+                (field, str(message))
+                for field, messages in form.errors.items()
+                for message in messages
             ],
         )
 
 
 @csrf_exempt
 def not_found(request: HttpRequest) -> HttpResponse:
-    """The address of nothing."""
-    return problem(404)
+    return problem_response(404)

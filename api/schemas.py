@@ -1,4 +1,7 @@
-"""The shapes of what goes in and out. Their words are translated when the document is asked for."""
+"""Schemas of requests and responses.
+
+Descriptions are translated when the OpenAPI document is requested.
+"""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -15,22 +18,25 @@ from pydantic import AfterValidator, ConfigDict, PlainSerializer, WithJsonSchema
 from blog.models import Follow, Post, User
 from blog.pagination import Page
 from exports.archive.kinds import KINDS
-from exports.archive.sections import as_time
+from exports.archive.sections import isoformat_utc
 from exports.models import ErrorCode, ExportTask, MailStatus, Status
-from exports.progress import describe
+from exports.progress import render_progress
 
-Moment = Annotated[
-    datetime, PlainSerializer(as_time), WithJsonSchema({"type": "string", "format": "date-time"})
+Timestamp = Annotated[
+    datetime,
+    PlainSerializer(isoformat_utc),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 
 
-def site(path: str) -> str:
+def absolute_url(path: str) -> str:
     return f"{settings.SITE_URL}{path}"
 
 
-def older(request: HttpRequest, page: Page[Any]) -> str | None:
-    """The address of the next page."""
-    return site(f"{request.path}?{urlencode({'before': page.older})}") if page.older else None
+def next_page_url(request: HttpRequest, page: Page[Any]) -> str | None:
+    if not page.older:
+        return None
+    return absolute_url(f"{request.path}?{urlencode({'before': page.older})}")
 
 
 class FieldError(Schema):
@@ -48,17 +54,17 @@ class Problem(Schema):
     )
 
 
-def _whole(text: str) -> str:
-    """Refuse half a character: JSON can hold it, UTF-8 cannot."""
+def _reject_lone_surrogates(text: str) -> str:
+    """Raise UnicodeEncodeError for half a character, which JSON can hold but UTF-8 cannot."""
     text.encode()
     return text
 
 
-Text = Annotated[str, AfterValidator(_whole)]
+Text = Annotated[str, AfterValidator(_reject_lone_surrogates)]
 
 
-class Given(Schema):
-    """What is sent; a field that nobody knows is refused."""
+class InputSchema(Schema):
+    """Base class of request bodies. Unknown fields are rejected."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -69,35 +75,37 @@ class PersonOut(Schema):
     about_me: str
 
     @classmethod
-    def of(cls, person: User) -> "PersonOut":
+    def from_user(cls, user: User) -> "PersonOut":
         return cls(
-            username=person.username, url=site(person.get_absolute_url()), about_me=person.about_me
+            username=user.username,
+            url=absolute_url(user.get_absolute_url()),
+            about_me=user.about_me,
         )
 
 
 class ProfileOut(PersonOut):
     language: str = Field(description=_("The code of one of the site's languages, or empty."))
     time_zone: str = Field(description=_("The name of a time zone, or empty."))
-    joined_at: Moment
+    joined_at: Timestamp
     posts: int
     following: int
     followers: int
 
     @classmethod
-    def of_described(cls, person: Any) -> "ProfileOut":
-        """Of somebody out of `User.objects.described`."""
+    def from_profile(cls, user: Any) -> "ProfileOut":
+        """Build from a user of `User.objects.with_profile()`, which annotates the counts."""
         return cls(
-            **PersonOut.of(person).dict(),
-            language=person.language,
-            time_zone=person.time_zone,
-            joined_at=person.date_joined,
-            posts=person.posts_count,
-            following=person.following_count,
-            followers=person.followers_count,
+            **PersonOut.from_user(user).dict(),
+            language=user.language,
+            time_zone=user.time_zone,
+            joined_at=user.date_joined,
+            posts=user.posts_count,
+            following=user.following_count,
+            followers=user.followers_count,
         )
 
 
-class ProfileIn(Given):
+class ProfileIn(InputSchema):
     about_me: Text = Field(default_factory=str, description=_("280 characters at most."))
     language: Text = Field(
         default_factory=str, description=_("The code of one of the site's languages, or empty.")
@@ -107,7 +115,7 @@ class ProfileIn(Given):
     )
 
 
-class PostIn(Given):
+class PostIn(InputSchema):
     body: Text = Field(description=_("280 characters at most, counted as Unicode code points."))
 
 
@@ -116,18 +124,18 @@ class PostOut(Schema):
     url: str = Field(description=_("The post's page."))
     author: str = Field(description=_("Their username."))
     body: str
-    created_at: Moment
-    edited_at: Moment | None
+    created_at: Timestamp
+    edited_at: Timestamp | None
     is_hidden: bool = Field(
         description=_("Whether staff hid it; then nobody but its author is shown it.")
     )
     hidden_reason: str
 
     @classmethod
-    def of(cls, post: Post) -> "PostOut":
+    def from_post(cls, post: Post) -> "PostOut":
         return cls(
             id=post.pk,
-            url=site(post.get_absolute_url()),
+            url=absolute_url(post.get_absolute_url()),
             author=post.author.username,
             body=post.body,
             created_at=post.created_at,
@@ -145,25 +153,29 @@ class PostPage(PageOut):
     items: list[PostOut]
 
     @classmethod
-    def of(cls, request: HttpRequest, page: Page[Post]) -> "PostPage":
-        return cls(items=[PostOut.of(post) for post in page.items], older=older(request, page))
+    def from_page(cls, request: HttpRequest, page: Page[Post]) -> "PostPage":
+        return cls(
+            items=[PostOut.from_post(post) for post in page.items],
+            older=next_page_url(request, page),
+        )
 
 
 class FollowOut(PersonOut):
-    followed_at: Moment
+    followed_at: Timestamp
 
     @classmethod
-    def of_follow(cls, follow: Follow) -> "FollowOut":
-        return cls(**PersonOut.of(follow.followed).dict(), followed_at=follow.created_at)
+    def from_follow(cls, follow: Follow) -> "FollowOut":
+        return cls(**PersonOut.from_user(follow.followed).dict(), followed_at=follow.created_at)
 
 
 class FollowPage(PageOut):
     items: list[FollowOut]
 
     @classmethod
-    def of(cls, request: HttpRequest, page: Page[Follow]) -> "FollowPage":
+    def from_page(cls, request: HttpRequest, page: Page[Follow]) -> "FollowPage":
         return cls(
-            items=[FollowOut.of_follow(follow) for follow in page.items], older=older(request, page)
+            items=[FollowOut.from_follow(follow) for follow in page.items],
+            older=next_page_url(request, page),
         )
 
 
@@ -171,19 +183,19 @@ class ArchiveOut(Schema):
     url: str = Field(description=_("Where it can be downloaded, with the token."))
     bytes: int | None
     sha256: str
-    expires_at: Moment | None
+    expires_at: Timestamp | None
 
     @classmethod
-    def of(cls, task: ExportTask) -> "ArchiveOut":
+    def from_task(cls, task: ExportTask) -> "ArchiveOut":
         return cls(
-            url=site(reverse("api-1:export_download", args=[task.pk])),
+            url=absolute_url(reverse("api-1:export_download", args=[task.pk])),
             bytes=task.archive_bytes,
             sha256=task.archive_sha256,
             expires_at=task.archive_expires_at,
         )
 
 
-class ExportIn(Given):
+class ExportIn(InputSchema):
     kind: Text = Field(
         "posts", description=_("What to export."), json_schema_extra={"enum": [*KINDS]}
     )
@@ -204,33 +216,33 @@ class ExportOut(Schema):
         description=_("What has become of the e-mail with the archive.")
     )
     error: str | None = Field(description=_("Why it failed, in the reader's language."))
-    created_at: Moment
-    started_at: Moment | None
-    finished_at: Moment | None
+    created_at: Timestamp
+    started_at: Timestamp | None
+    finished_at: Timestamp | None
     archive: ArchiveOut | None = Field(
         description=_("Null until it is built, and once it has expired.")
     )
 
     @classmethod
-    def of(cls, task: ExportTask, facts: dict[str, Any]) -> "ExportOut":
-        """Of a task and the facts that are known of it: `told()` also has its place in line."""
-        shown = describe(facts)
-        is_settled = facts["mail"] in (MailStatus.SENT, MailStatus.GAVE_UP)
+    def from_task(cls, task: ExportTask, payload: dict[str, Any]) -> "ExportOut":
+        """Build from a task and its notification payload."""
+        progress = render_progress(payload)
+        is_settled = payload["mail"] in (MailStatus.SENT, MailStatus.GAVE_UP)
         return cls(
             id=task.pk,
-            url=site(task.get_absolute_url()),
+            url=absolute_url(task.get_absolute_url()),
             kind=task.kind,
             status=Status(task.status),
-            percent=100 if is_settled else shown["value"],
+            percent=100 if is_settled else progress["value"],
             rows_done=task.rows_done,
             rows_total=task.rows_total,
-            text=shown["text"],
-            mail=facts["mail"] and MailStatus(facts["mail"]),
+            text=progress["text"],
+            mail=payload["mail"] and MailStatus(payload["mail"]),
             error=str(ErrorCode(task.error_code).label) if task.error_code else None,
             created_at=task.created_at,
             started_at=task.started_at,
             finished_at=task.finished_at,
-            archive=ArchiveOut.of(task) if task.is_downloadable else None,
+            archive=ArchiveOut.from_task(task) if task.is_downloadable else None,
         )
 
 
@@ -238,10 +250,10 @@ class ExportPage(PageOut):
     items: list[ExportOut]
 
     @classmethod
-    def of(cls, request: HttpRequest, page: Page[ExportTask]) -> "ExportPage":
+    def from_page(cls, request: HttpRequest, page: Page[ExportTask]) -> "ExportPage":
         return cls(
-            items=[ExportOut.of(task, task.facts()) for task in page.items],
-            older=older(request, page),
+            items=[ExportOut.from_task(task, task.payload()) for task in page.items],
+            older=next_page_url(request, page),
         )
 
 
@@ -251,6 +263,6 @@ Before = Annotated[
 ]
 
 
-def problems(*statuses: int) -> dict[int, type[Problem]]:
-    """What an operation may answer instead: the statuses named, and those that all have."""
+def problem_responses(*statuses: int) -> dict[int, type[Problem]]:
+    """Return the error responses of an operation: `statuses` and those common to all."""
     return dict.fromkeys(sorted({401, 429, 500, *statuses}), Problem)

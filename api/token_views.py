@@ -1,4 +1,4 @@
-"""Where people make tokens, and revoke them."""
+"""Pages on which users create and revoke API tokens."""
 
 from allauth.account.adapter import get_adapter
 from allauth.account.decorators import reauthentication_required
@@ -15,37 +15,41 @@ from django.views.decorators.http import (
     require_safe,
 )
 
-from blog.accounts.adapter import sealing_keys
-from blog.http import PersonRequest
+from blog.accounts.encryption import encryption_keys
+from blog.http import AuthenticatedRequest
 from blog.models import ApiToken
 
 from .forms import TokenForm
 
-MADE = "made_token"  # in the session: the key of a token that is still to be shown, and its secret, sealed
+SESSION_KEY = "made_token"  # holds the primary key and the encrypted secret of a new token
 
 
 @require_safe
 @login_required
-def token_list(request: PersonRequest) -> HttpResponse:
-    tokens = ApiToken.objects.alive(request.user).order_by("-created_at")
+def token_list(request: AuthenticatedRequest) -> HttpResponse:
+    tokens = ApiToken.objects.valid_for(request.user).order_by("-created_at")
     return render(request, "api/token_list.html", {"tokens": tokens})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 @reauthentication_required  # type: ignore[untyped-decorator]
-def token_create(request: PersonRequest) -> HttpResponse:
-    """Leads to a page that shows the secret once: it can be loaded again without making another token."""
+def token_create(request: AuthenticatedRequest) -> HttpResponse:
+    """Create a token, then redirect to the page that shows its secret once.
+
+    Reloading that page does not create another token.
+    """
     form = TokenForm(request.user, request.POST or None)
     if request.method == "POST" and form.is_valid():
         with transaction.atomic():
-            if made := form.make():
-                token, secret = made
+            if created := form.save():
+                token, secret = created
                 get_adapter().send_notification_mail(
-                    "account/email/api_token_made", request.user, {"token": token}
+                    "account/email/api_token_created", request.user, {"token": token}
                 )
-                request.session[MADE] = [token.pk, sealing_keys().encrypt(secret.encode()).decode()]
-                return redirect("token-made")
+                encrypted = encryption_keys().encrypt(secret.encode()).decode()
+                request.session[SESSION_KEY] = [token.pk, encrypted]
+                return redirect("token-created")
     return render(
         request, "api/token_create.html", {"form": form}, status=422 if form.is_bound else 200
     )
@@ -53,18 +57,18 @@ def token_create(request: PersonRequest) -> HttpResponse:
 
 @require_GET
 @login_required
-def token_made(request: PersonRequest) -> HttpResponse:
-    pk, sealed = request.session.pop(MADE, (None, ""))
-    token = ApiToken.objects.alive(request.user).filter(pk=pk).first()
+def token_created(request: AuthenticatedRequest) -> HttpResponse:
+    pk, encrypted = request.session.pop(SESSION_KEY, (None, ""))
+    token = ApiToken.objects.valid_for(request.user).filter(pk=pk).first()
     if token is None:
         return redirect("token-list")
-    secret = sealing_keys().decrypt(sealed).decode()
-    return render(request, "api/token_made.html", {"token": token, "secret": secret})
+    secret = encryption_keys().decrypt(encrypted).decode()
+    return render(request, "api/token_created.html", {"token": token, "secret": secret})
 
 
 @require_POST
 @login_required(redirect_field_name=None)
-def token_revoke(request: PersonRequest, pk: int) -> HttpResponse:
+def token_revoke(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     get_object_or_404(ApiToken, pk=pk, owner=request.user).delete()
     messages.success(request, _("The token is revoked. What used it is locked out."))
     return redirect("token-list")

@@ -5,11 +5,11 @@ from .documentation import documentation
 from .problems import not_found
 from .v1 import api
 
-to_documentation = RedirectView.as_view(pattern_name="api-docs")
+documentation_redirect = RedirectView.as_view(pattern_name="api-docs")
 
 urlpatterns = [
-    path("", to_documentation),
-    path("docs", to_documentation),
+    path("", documentation_redirect),
+    path("docs", documentation_redirect),
     path("docs/", documentation, name="api-docs"),
     path("v1/", not_found),
     path("v1/", api.urls),

@@ -1,4 +1,4 @@
-"""The API, version 1, and the document that describes it."""
+"""API version 1 and its OpenAPI document."""
 
 from functools import cached_property
 from typing import Any
@@ -11,41 +11,45 @@ from ninja.errors import ValidationError
 from ninja.operation import Operation
 
 from .auth import Token
-from .problems import CONTENT_TYPE, Refusal, mistyped, refused
+from .problems import CONTENT_TYPE, ApiError, handle_api_error, handle_validation_error
 from .views import exports, following, posts, profile
 
-WORDS = ("summary", "description")
+TRANSLATED_KEYS = ("summary", "description")
 
 
-class Api(NinjaAPI):
+class MicroblogAPI(NinjaAPI):
     def get_openapi_operation_id(self, operation: Operation) -> str:
         return operation.view_func.__name__
 
-    def get_openapi_schema(self, **where: Any) -> dict[str, Any]:  # type: ignore[override]  # all it needs to be
-        """The OpenAPI document, in the language of the request."""
-        return {key: _translated(value) for key, value in self._document.items()}
+    def get_openapi_schema(self, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
+        """Return the OpenAPI document in the active language."""
+        return {key: _translate(value) for key, value in self._untranslated_schema.items()}
 
     @cached_property
-    def _document(self) -> dict[str, Any]:
+    def _untranslated_schema(self) -> dict[str, Any]:
         schema = super().get_openapi_schema()
         for operations in schema["paths"].values():
             for operation in operations.values():
-                for status, answer in operation["responses"].items():
+                for status, response in operation["responses"].items():
                     if status >= 400:
-                        answer["content"] = {CONTENT_TYPE: answer["content"]["application/json"]}
+                        response["content"] = {
+                            CONTENT_TYPE: response["content"]["application/json"]
+                        }
         return schema
 
 
-def _translated(node: Any, is_words: bool = False) -> Any:
-    """A copy of the document, or of a part of it, with its words in the active language."""
+def _translate(node: Any, is_text: bool = False) -> Any:
+    """Copy a node of the document with its texts in the active language."""
     if isinstance(node, dict):
-        return {key: _translated(value, is_words=key in WORDS) for key, value in node.items()}
+        return {
+            key: _translate(value, is_text=key in TRANSLATED_KEYS) for key, value in node.items()
+        }
     if isinstance(node, list):
-        return [_translated(part) for part in node]
-    return gettext(node) if is_words and node else node
+        return [_translate(item) for item in node]
+    return gettext(node) if is_text and node else node
 
 
-api = Api(
+api = MicroblogAPI(
     title="Microblog",
     version="1",
     description=_("Your profile, posts, timeline, following and exports, for your own programs."),
@@ -53,7 +57,7 @@ api = Api(
     docs_decorator=require_safe,
     auth=Token(),
 )
-api.exception_handler(Refusal)(refused)
-api.exception_handler(ValidationError)(mistyped)
-for part in (profile, posts, following, exports):
-    api.add_router("", part.router)
+api.exception_handler(ApiError)(handle_api_error)
+api.exception_handler(ValidationError)(handle_validation_error)
+for module in (profile, posts, following, exports):
+    api.add_router("", module.router)

@@ -1,7 +1,7 @@
-"""`python -m benchmarks`: every goal with its figure, and whether it is met.
+"""`python -m benchmarks`: measure every goal and report whether it is met.
 
-Every number goes to var/bench/ as JSON, table and plots to docs/performance.md. Benchmarks that are named run alone,
-and change no page.
+All results are saved to var/bench/ as JSON, tables and plots to docs/performance.md. Benchmarks
+named on the command line run alone and leave the document unchanged.
 """
 
 import json
@@ -12,12 +12,12 @@ from importlib import import_module
 from time import monotonic
 from typing import Any
 
-from . import page
-from .goals import Goal
+from . import report
 from .installation import BASE_DIR
+from .report import Goal
 
-# Each has `run() -> dict` and may have `goals(result)`, `rows(result)` (what has no goal),
-# `table(result)` (with headings of its own), and `plot(result, folder)`.
+# Each module has `run() -> dict`, and optionally `goals(result)`, `rows(result)` for comparisons
+# without a goal, `table(result)` with its own headings, and `plot(result, folder)`.
 NAMES = ("build", "memory", "packing", "mail", "timeline", "queue_drain", "pages", "start")
 RESULTS = BASE_DIR / "var" / "bench"
 
@@ -30,49 +30,53 @@ def main() -> None:
     parser.add_argument(
         "--page",
         action="store_true",
-        help="measure nothing: write the page from what var/bench/ has",
+        help="write docs/performance.md from the saved results without measuring",
     )
     options = parser.parse_args()
     names = options.names or NAMES
-    measure = _read if options.page else _run
-    results = {name: measure(name) for name in names}
-    goals, rows, table = (_said(what, results) for what in ("goals", "rows", "table"))
+    get_result = _load_result if options.page else _measure
+    results = {name: get_result(name) for name in names}
+    goals = sorted(_collect("goals", results), key=_goal_number)
+    rows, table = _collect("rows", results), _collect("table", results)
     if not options.names:
-        page.PLOTS.mkdir(exist_ok=True)
+        report.PLOTS.mkdir(exist_ok=True)
         for name, result in results.items():
             if plot := getattr(_module(name), "plot", None):
-                plot(result, page.PLOTS)
-        page.write(goals, rows, table)
-    _print_table([page.GOAL_HEADINGS, *map(page.cells, goals)])
-    _print_table([page.ROW_HEADINGS, *rows])
+                plot(result, report.PLOTS)
+        report.write(goals, rows, table)
+    _print_table([report.GOAL_HEADINGS, *map(report.goal_cells, goals)])
+    _print_table([report.ROW_HEADINGS, *rows])
     _print_table(table)
     print(f"\n{sum(goal.is_met for goal in goals)} of {len(goals)} goals are met.")
 
 
-def _run(name: str) -> dict[str, Any]:
-    """What it measured, as JSON has it."""
+def _measure(name: str) -> dict[str, Any]:
+    """Run a benchmark, save its result, and return it as read back from JSON."""
     print(f"--- {name}", file=sys.stderr)
-    begin = monotonic()
+    start = monotonic()
     text = json.dumps(_module(name).run(), indent=2)
     RESULTS.mkdir(parents=True, exist_ok=True)
     (RESULTS / f"{name}.json").write_text(text + "\n")
-    print(f"--- {name}: {monotonic() - begin:.0f} s", file=sys.stderr)
-    result: dict[str, Any] = json.loads(text)
-    return result
+    print(f"--- {name}: {monotonic() - start:.0f} s", file=sys.stderr)
+    return _load_result(name)
 
 
-def _read(name: str) -> dict[str, Any]:
-    """What it measured the last time."""
+def _load_result(name: str) -> dict[str, Any]:
     result: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text())
     return result
 
 
-def _said(what: str, results: dict[str, Any]) -> list[Any]:
-    found: list[Goal | Sequence[str]] = []
+def _collect(function: str, results: dict[str, Any]) -> list[Any]:
+    """Concatenate what `function` of each module returns for its result."""
+    collected: list[Goal | Sequence[str]] = []
     for name, result in results.items():
-        if say := getattr(_module(name), what, None):
-            found += say(result)
-    return sorted(found, key=lambda goal: goal.number) if what == "goals" else found
+        if collect := getattr(_module(name), function, None):
+            collected += collect(result)
+    return collected
+
+
+def _goal_number(goal: Goal) -> int:
+    return goal.number
 
 
 def _module(name: str) -> Any:

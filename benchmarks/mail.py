@@ -1,7 +1,7 @@
-"""Goal 5: what it takes at most to mail the largest archive that may be attached, beside a bare `EmailMessage.attach`.
+"""Goal 5: peak memory of mailing the largest attachment, compared with `EmailMessage.attach`.
 
-Both sides mail the same bytes to a real mail server, each in a process of its own with all that a worker has loaded.
-`python -m benchmarks.mail` with a side's name is that process.
+Both sides send the same bytes to a real mail server, each in a process that has loaded everything a
+worker loads. `python -m benchmarks.mail SIDE` is that process.
 """
 
 import sys
@@ -11,17 +11,18 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from .goals import Goal
-from .installation import installation, served
+from .installation import installation, with_services
+from .report import Goal
 
 ROUNDS = 5
+MAX_RATIO = 1.1
 
 
 def run(rounds: int = ROUNDS) -> dict[str, Any]:
-    """The archive's bytes, and the median of the peaks of each side."""
-    with installation() as bare, served(bare, "broker", "mail") as place:
+    """Return the archive's size and the median peak memory of each side, in bytes."""
+    with installation() as bare, with_services(bare, "broker", "mail") as place:
         size = int(place.python("-m", "benchmarks.mail", "prepare", str(rounds)))
-        print(f"Mailing {size:,} bytes, {rounds} times each way ...", file=sys.stderr)
+        print(f"Mailing {size:,} bytes, {rounds} rounds ...", file=sys.stderr)
         peaks: dict[str, list[int]] = {"ours": [], "bare": []}
         for _ in range(rounds):
             for side, values in peaks.items():
@@ -36,30 +37,32 @@ def goals(result: dict[str, Any]) -> list[Goal]:
     ours, bare = (result["bytes"][side] for side in ("ours", "bare"))
     return [
         Goal(
-            5,
-            f"Memory for mailing an archive of {result['archive_bytes'] / 1e6:.1f} MB",
-            f"{ours / bare:.2f} ({ours / 1e6:.1f} MB)",
-            f"EmailMessage.attach: {bare / 1e6:.1f} MB",
-            "at most 1.1",
-            ours / bare <= 1.1,
+            number=5,
+            title=f"Memory for mailing an archive of {result['archive_bytes'] / 1e6:.1f} MB",
+            result=f"{ours / bare:.2f} ({ours / 1e6:.1f} MB)",
+            baseline=f"EmailMessage.attach: {bare / 1e6:.1f} MB",
+            target=f"at most {MAX_RATIO}",
+            is_met=ours / bare <= MAX_RATIO,
         )
     ]
 
 
 def _prepare(mails: int) -> int:
-    """Somebody's archive of the largest size that fits, and so many mails with it; that size."""
+    """Create an archive of the largest attachable size with `mails` mails, and return the size."""
     from django.core.files.base import ContentFile
 
     from blog.management import demo_data as demo
     from blog.models import User
     from exports.models import ExportMail, ExportTask, Purpose, Status
-    from exports.models.clock import from_now, soon
+    from tasks.models.clock import from_now, sweep_after
 
     owner = User.objects.create(username="posts", email="posts@example.com")
     owner.confirm_email()
-    size = _largest()
-    task = ExportTask.objects.request(owner.pk)[0]
-    text = "".join(text.body for text in islice(demo.texts("mail", size, seed=1), size // 50))
+    size = _max_attachment_size()
+    task = ExportTask.objects.request(owner)[0]
+    text = "".join(
+        text.body for text in islice(demo.generate_posts("mail", size, seed=1), size // 50)
+    )
     task.archive.save("posts.json", ContentFile(text.encode()[:size].ljust(size)))
     now = {
         "started_at": from_now(0),
@@ -70,38 +73,32 @@ def _prepare(mails: int) -> int:
         status=Status.SUCCESSFUL, archive_bytes=size, rows_total=size // 146, **now
     )
     ExportMail.objects.bulk_create(
-        ExportMail(task=task, purpose=Purpose.ARCHIVE, next_try_at=soon()) for _ in range(mails)
+        ExportMail(task=task, purpose=Purpose.ARCHIVE, next_try_at=sweep_after())
+        for _ in range(mails)
     )
     return size
 
 
-def _largest() -> int:
+def _max_attachment_size() -> int:
     from django.conf import settings
 
     from exports import delivery
 
     size = settings.EXPORT_MAIL_LIMIT // 4 * 3
-    while not delivery.fits(size):
+    while not delivery.is_attachable(size):
         size -= 1
     return int(size)
 
 
-def _load() -> None:
-    """All that a worker does before it sends anything."""
-    from exports import jobs
-
-    jobs.warm_up()
-
-
 def _send_ours() -> None:
-    from exports import jobs
     from exports.models import ExportMail, MailStatus
+    from tasks import jobs
 
     mail = (
         ExportMail.objects.select_related("task__owner").filter(status=MailStatus.PENDING).first()
     )
     assert mail is not None
-    jobs.deliver_mail(str(mail.pk))
+    jobs.send_mail(mail._meta.label, str(mail.pk), mail.tries)
     mail.refresh_from_db()
     if mail.status != MailStatus.SENT:
         raise SystemExit(f"The mail was not sent: {mail.error}")
@@ -126,7 +123,9 @@ if __name__ == "__main__":
 
     django.setup()
     if sys.argv[1] in SENDERS:
-        _load()
+        from tasks import jobs
+
+        jobs.preload()  # as a worker does before it sends anything
         SENDERS[sys.argv[1]]()
     else:
         print(_prepare(int(sys.argv[2])))

@@ -1,6 +1,8 @@
-"""The site's pages under gunicorn, beside plain views with the same statements; what each layer costs, and a poll.
+"""Goal 7: cost of the site's pages and of a poll.
 
-`python -m benchmarks.pages` runs it; with `--measure` it is the process that is measured.
+Pages run under gunicorn, compared with baseline views that run the same SQL, and in this process to
+measure the CPU of each layer. `python -m benchmarks.pages` runs it; with `--measure` it is the
+measured process.
 """
 
 import json
@@ -11,6 +13,7 @@ import time
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -20,149 +23,162 @@ from unittest.mock import patch
 from dev.stack import Child, Stack, commands, free_port
 
 from . import plots
-from .floor import PAGES
-from .goals import Goal
-from .site import DATABASES, Visitors, in_process, p95, production
+from .baseline import PAGES_FILE
+from .report import Goal
+from .site import DATABASES, Page, PageLoadGenerator, p95, production_stack, run_module
 
-REQUESTS = 60  # of each page, in each of ROUNDS
+REQUESTS = 60  # per page and round
 ROUNDS = 5
-POLLS = 200  # in each of POLL_ROUNDS
+WARM_UP_REQUESTS = 20
+POLLS = 200  # per poll round
 POLL_ROUNDS = 7
-PEOPLE = 12
-POSTS = (150, 450)
-MOST_QUERIES = 3
-MOST_CPU = 2.0
+USERS = 12
+POST_RANGE = (150, 450)
+MAX_QUERIES = 3
+MAX_CPU_RATIO = 2.0
 LAYERS = ("middleware", "view", "template", "database")
 
 
 def run(requests: int = REQUESTS, polls: int = POLLS, database: str = "postgres") -> dict[str, Any]:
-    """By page: requests a second and p95 in seconds, ours and the floor's, and each layer's milliseconds of CPU."""
-    print(f"pages: {requests} requests of each, {ROUNDS} times ...", file=sys.stderr)
+    """Return the measurements of each page, and of a poll.
+
+    A page has requests per second and p95 latency in seconds, for the site and the baseline, and
+    milliseconds of CPU per layer.
+    """
+    print(f"pages: {requests} requests per page, {ROUNDS} rounds ...", file=sys.stderr)
     arguments = (f"--requests={requests}", f"--polls={polls}", f"--database={database}")
-    result: dict[str, Any] = json.loads(in_process("benchmarks.pages", "--measure", *arguments))
+    result: dict[str, Any] = json.loads(run_module("benchmarks.pages", "--measure", *arguments))
     return result
 
 
 def goals(result: dict[str, Any]) -> list[Goal]:
-    return list(_poll_goals(result["poll"]))
+    poll = result["poll"]
+    queries, writes = poll["queries"], poll["writes"]
+    ratio = poll["milliseconds"] / poll["empty_milliseconds"]
+    return [
+        Goal(
+            number=7,
+            title="Queries of a poll",
+            result=f"{queries}, {writes} of them writes",
+            baseline=f"empty signed-in view: {poll['empty_queries']}",
+            target=f"at most {MAX_QUERIES}, no write",
+            is_met=queries <= MAX_QUERIES and not writes,
+        ),
+        Goal(
+            number=7,
+            title="CPU of a poll",
+            result=f"{ratio:.2f}x ({poll['milliseconds']:.2f} ms)",
+            baseline=f"empty signed-in view: {poll['empty_milliseconds']:.2f} ms",
+            target=f"at most {MAX_CPU_RATIO:g}x",
+            is_met=ratio <= MAX_CPU_RATIO,
+        ),
+    ]
 
 
 def rows(result: dict[str, Any]) -> list[tuple[str, str, str, str]]:
-    """Each page under gunicorn, and the plain view with the same statements; how many times as many that answers."""
+    """Return for each page its speed, the baseline's speed, and the ratio of the two."""
     return [
         (
             f"page: {name}",
-            f"{page['rate']:.0f} a second, p95 {1000 * page['p95']:.0f} ms",
-            f"plain view: {page['floor_rate']:.0f} a second, p95 {1000 * page['floor_p95']:.0f} ms",
-            f"{page['floor_rate'] / page['rate']:.1f}",
+            f"{page['rate']:.0f} per second, p95 {1000 * page['p95']:.0f} ms",
+            f"baseline view: {page['baseline_rate']:.0f} per second, "
+            f"p95 {1000 * page['baseline_p95']:.0f} ms",
+            f"{page['baseline_rate'] / page['rate']:.1f}",
         )
         for name, page in result["pages"].items()
     ]
 
 
-def _poll_goals(poll: dict[str, Any]) -> Iterator[Goal]:
-    queries, writes = poll["queries"], poll["writes"]
-    yield Goal(
-        7,
-        "one poll: queries",
-        f"{queries}, {writes} of them writes",
-        f"{poll['empty_queries']} of an empty signed-in view",
-        f"at most {MOST_QUERIES}, no write",
-        queries <= MOST_QUERIES and not writes,
-    )
-    ratio = poll["milliseconds"] / poll["empty_milliseconds"]
-    yield Goal(
-        7,
-        "one poll: CPU",
-        f"{poll['milliseconds']:.2f} ms, {ratio:.2f}x",
-        f"{poll['empty_milliseconds']:.2f} ms of an empty signed-in view",
-        f"at most {MOST_CPU:g}x",
-        ratio <= MOST_CPU,
-    )
-
-
 def table(result: dict[str, Any]) -> list[tuple[str, ...]]:
-    """A table, with its headings, of milliseconds of CPU a request."""
-    rows: list[tuple[str, ...]] = [("page", "statements", *LAYERS, "in all", "floor")]
+    """Return a table with headings of the milliseconds of CPU per request."""
+    rows: list[tuple[str, ...]] = [("page", "queries", *LAYERS, "total", "baseline")]
     for name, page in result["pages"].items():
         costs = [page["layers"][layer] for layer in LAYERS]
-        numbers = [f"{cost:.1f}" for cost in [*costs, sum(costs), page["floor_milliseconds"]]]
+        numbers = [f"{cost:.1f}" for cost in [*costs, sum(costs), page["baseline_milliseconds"]]]
         rows.append((name, str(page["statements"]), *numbers))
     return rows
 
 
 def plot(result: dict[str, Any], folder: Path) -> None:
-    """Milliseconds of CPU a request, by layer."""
+    """Plot the milliseconds of CPU per request, by layer."""
     pages = result["pages"]
     left = [0.0] * len(pages)
     with plots.figure(
-        folder / "pages.svg", "Pages, by layer", "ms of CPU a request", "", scale=None
+        folder / "pages.svg",
+        title="Cost of pages by layer",
+        x="ms of CPU per request",
+        y="",
+        scale=None,
     ) as axes:
         for layer in LAYERS:
             costs = [page["layers"][layer] for page in pages.values()]
             axes.barh(list(pages), costs, left=left, label=layer)
             left = [before + cost for before, cost in zip(left, costs, strict=True)]
-        floors = [page["floor_milliseconds"] for page in pages.values()]
         axes.scatter(
-            floors, list(pages), color="black", marker="|", s=200, label="plain view", zorder=3
+            [page["baseline_milliseconds"] for page in pages.values()],
+            list(pages),
+            color="black",
+            marker="|",
+            s=200,
+            label="baseline view",
+            zorder=3,
         )
         axes.invert_yaxis()
 
 
 def _measure(database: str, requests: int, polls: int) -> dict[str, Any]:
-    with Path(os.devnull).open("w") as nowhere, production(database) as stack:
+    with Path(os.devnull).open("w") as devnull, production_stack(database) as stack:
         stack.start("broker", "site")
-        cookie = _people(stack)
+        cookie = _create_users(stack)
         paths = _paths(cookie)
-        _log_to(nowhere)
-        client = Caller()
+        _redirect_logs(devnull)
+        client = InProcessClient()
         pages: dict[str, dict[str, Any]] = {
-            name: {"statements": len(_kept(client, path, cookie_))}
-            for name, (path, cookie_) in paths.items()
+            name: {"statements": len(_capture_statements(client, page))}
+            for name, page in paths.items()
         }
-        _keep_floor(stack, client, paths)
-        for name, (path, own) in paths.items():
-            pages[name] |= _costs(path, own, requests)
-        floor = _start_floor(stack)
+        _write_baseline(stack, client, paths.values())
         for name, page in paths.items():
-            pages[name] |= _speeds(stack.site_url, floor, page, requests)
-        return {"pages": pages, "poll": _poll(client, cookie, polls)}
+            pages[name] |= _measure_cpu(page, requests)
+        baseline_url = _start_baseline(stack)
+        for name, page in paths.items():
+            pages[name] |= _measure_speed(stack.site_url, baseline_url, page, requests)
+        return {"pages": pages, "poll": _measure_poll(client, cookie, polls)}
 
 
-def _people(stack: Stack) -> str:
-    """The cookie of one of some people who write, follow, and write to one another."""
-    from django.conf import settings
+def _create_users(stack: Stack) -> str:
+    """Create users with posts, follows and messages, and return the session cookie of one."""
     from django.utils import timezone
 
     from blog.models import User
     from dev.chaos import accounts
 
-    people = accounts.make(
-        [f"person{number}" for number in range(PEOPLE)], stack.site_url, Random(1), POSTS
+    created = accounts.create_accounts(
+        [f"user{number}" for number in range(USERS)], stack.site_url, Random(1), POST_RANGE
     )
     User.objects.update(last_seen_at=timezone.now())
-    return f"{settings.SESSION_COOKIE_NAME}={people[1].person.session.cookies[settings.SESSION_COOKIE_NAME]}"
+    return created[1].cookie
 
 
-def _paths(cookie: str) -> dict[str, tuple[str, str]]:
+def _paths(cookie: str) -> dict[str, Page]:
     return {
         "sign-in": ("/accounts/login/", ""),
         "home": ("/", cookie),
         "explore": ("/explore/", cookie),
-        "profile": ("/@person0/", cookie),
+        "profile": ("/@user0/", cookie),
         "notifications": ("/notifications/all/", cookie),
     }
 
 
-def _log_to(file: TextIO) -> None:
-    """Let this process write its lines there, as the site writes its own."""
+def _redirect_logs(file: TextIO) -> None:
+    """Write the log lines of this process to `file`, as the site also writes them to a file."""
     for handler in logging.getLogger().handlers:
         if isinstance(handler, logging.StreamHandler):
             handler.setStream(file)
 
 
-class Caller:
-    """Calls the site in this process, without a network."""
+class InProcessClient:
+    """Client that calls the WSGI application in this process, without a network."""
 
     def __init__(self) -> None:
         from django.core.handlers.wsgi import WSGIHandler
@@ -170,177 +186,187 @@ class Caller:
 
         self.application: Callable[..., Iterable[bytes]] = WSGIHandler()
         self.factory = RequestFactory(SERVER_NAME="127.0.0.1", HTTP_ACCEPT_LANGUAGE="en")
-        self.environs: dict[tuple[str, str], dict[str, Any]] = {}
+        self.environs: dict[Page, dict[str, Any]] = {}
 
     def get(self, path: str, cookie: str) -> bytes:
         environ = self.environs.get((path, cookie))
         if environ is None:
-            environ = self.environs[path, cookie] = self.factory.get(
-                path, HTTP_COOKIE=cookie
-            ).environ
+            environ = self.factory.get(path, HTTP_COOKIE=cookie).environ
+            self.environs[path, cookie] = environ
         statuses: list[str] = []
-        answer = self.application(environ.copy(), lambda status, _: statuses.append(status))
-        body = b"".join(answer)
+        response = self.application(environ.copy(), lambda status, _: statuses.append(status))
+        body = b"".join(response)
         if not statuses[0].startswith("200"):
-            raise RuntimeError(f"{path} was answered with {statuses[0]}.")
+            raise RuntimeError(f"{path}: {statuses[0]}")
         return body
 
 
-def _kept(client: Caller, path: str, cookie: str) -> list[str]:
-    """The statements of a page, as the database gets them; not those of the first time."""
+def _capture_statements(client: InProcessClient, page: Page) -> list[str]:
+    """Return the SQL of a page's second request; the first one also fills caches."""
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
-    client.get(path, cookie)
+    client.get(*page)
     connection.ensure_connection()
     with CaptureQueriesContext(connection) as queries:
-        client.get(path, cookie)
+        client.get(*page)
     return [query["sql"] for query in queries]
 
 
-def _keep_floor(stack: Stack, client: Caller, paths: dict[str, tuple[str, str]]) -> None:
-    pages = {
-        path: {"statements": _kept(client, path, cookie), "body": client.get(path, cookie).decode()}
-        for path, cookie in paths.values()
+def _write_baseline(stack: Stack, client: InProcessClient, pages: Iterable[Page]) -> None:
+    content = {
+        page[0]: {
+            "statements": _capture_statements(client, page),
+            "body": client.get(*page).decode(),
+        }
+        for page in pages
     }
-    (stack.var / PAGES).write_text(json.dumps(pages))
+    (stack.var / PAGES_FILE).write_text(json.dumps(content))
 
 
-def _costs(path: str, cookie: str, requests: int) -> dict[str, Any]:
-    """Milliseconds of this process's CPU a request: of each layer without those in it, and of the plain view."""
+def _measure_cpu(page: Page, requests: int) -> dict[str, Any]:
+    """Return this process's milliseconds of CPU per request, by layer and for the baseline.
+
+    The figure of a layer does not include the layers that it calls.
+    """
     from django.test import RequestFactory
 
-    from .floor import plain
+    from .baseline import baseline_view
 
-    spent: dict[str, float] = dict.fromkeys(LAYERS, 0.0)
-    with _timed(spent):
-        client = Caller()
+    path, _ = page
+    seconds: dict[str, float] = dict.fromkeys(LAYERS, 0.0)
+    with _measured_layers(seconds):
+        client = InProcessClient()
         for _ in range(requests):
-            client.get(path, cookie)
-    plain_request = RequestFactory().get(path)
-    floor = _cpu(lambda: plain(plain_request, path[1:]), requests)
+            client.get(*page)
+    request = RequestFactory().get(path)
     return {
-        "layers": {layer: 1000 * spent[layer] / requests for layer in LAYERS},
-        "floor_milliseconds": floor,
+        "layers": {layer: 1000 * seconds[layer] / requests for layer in LAYERS},
+        "baseline_milliseconds": _cpu_milliseconds(
+            partial(baseline_view, request, path[1:]), requests
+        ),
     }
 
 
 @contextmanager
-def _timed(spent: dict[str, float]) -> Iterator[None]:
-    """Charge CPU to the innermost layer that is at work, for sites that are loaded inside."""
+def _measured_layers(seconds: dict[str, float]) -> Iterator[None]:
+    """Add CPU time to the innermost active layer, for applications created inside the block."""
     from django.core.handlers.base import BaseHandler
     from django.core.handlers.wsgi import WSGIHandler
     from django.db.backends.utils import CursorWrapper
     from django.template.backends.django import Template
 
-    stack: list[str] = []
+    active: list[str] = []
     since = time.process_time()
 
     def charge() -> None:
         nonlocal since
         now = time.process_time()
-        if stack:
-            spent[stack[-1]] += now - since
+        if active:
+            seconds[active[-1]] += now - since
         since = now
 
-    def layer(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        def timed(*args: Any, **kwargs: Any) -> Any:
+    def measured(layer: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
             charge()
-            stack.append(name)
+            active.append(layer)
             try:
                 return function(*args, **kwargs)
             finally:
                 charge()
-                stack.pop()
+                active.pop()
 
-        return timed
+        return wrapper
 
-    places = (
+    entry_points = (
         ("middleware", WSGIHandler, "__call__"),
         ("view", BaseHandler, "_get_response"),
         ("template", Template, "render"),
         ("database", CursorWrapper, "execute"),
     )
     with ExitStack() as patches:
-        for name, place, attribute in places:
-            patches.enter_context(
-                patch.object(place, attribute, layer(name, getattr(place, attribute)))
-            )
+        for layer, owner, name in entry_points:
+            wrapper = measured(layer, getattr(owner, name))
+            patches.enter_context(patch.object(owner, name, wrapper))
         yield
 
 
-def _start_floor(stack: Stack) -> str:
-    """The address of another gunicorn like the site's, with the plain views."""
+def _start_baseline(stack: Stack) -> str:
+    """Start a second gunicorn with the baseline views and return its URL."""
     url = f"http://127.0.0.1:{free_port()}"
-    env = stack.env | {"BENCH_FLOOR": "true", "SITE_URL": url}
-    stack.children["floor"] = Child(
-        "floor", commands(env)["site"], env, stack.log_dir / "floor.log"
-    )
+    env = stack.env | {"BENCH_BASELINE": "true", "SITE_URL": url}
+    log = stack.log_dir / "baseline.log"
+    stack.children["baseline"] = Child("baseline", commands(env)["site"], env, log)
     deadline = time.monotonic() + 30
     while True:
         try:
-            Visitors(url, [("/explore/", "")]).as_fast_as_possible(1)
+            PageLoadGenerator(url, [("/explore/", "")]).run_at_full_speed(1)
         except OSError:
             stack.check()
             if time.monotonic() > deadline:
                 raise
-            time.sleep(0.1)  # nothing wakes us when gunicorn listens
+            time.sleep(0.1)
         else:
             return url
 
 
-def _speeds(site: str, floor: str, page: tuple[str, str], requests: int) -> dict[str, float]:
-    """Of two visitors without a pause, ours and the floor in turns; medians of the rounds."""
-    ours, plain = Visitors(site, [page]), Visitors(floor, [page])
-    ours.as_fast_as_possible(20)
+def _measure_speed(site_url: str, baseline_url: str, page: Page, requests: int) -> dict[str, float]:
+    """Measure site and baseline alternately at full speed; return the medians of the rounds."""
+    site, baseline = PageLoadGenerator(site_url, [page]), PageLoadGenerator(baseline_url, [page])
+    site.run_at_full_speed(WARM_UP_REQUESTS)
     rounds = [
-        (ours.as_fast_as_possible(requests), plain.as_fast_as_possible(requests))
+        (site.run_at_full_speed(requests), baseline.run_at_full_speed(requests))
         for _ in range(ROUNDS)
     ]
     return {
         "rate": median(rate for (rate, _), _ in rounds),
         "p95": median(p95(seconds) for (_, seconds), _ in rounds),
-        "floor_rate": median(rate for _, (rate, _) in rounds),
-        "floor_p95": median(p95(seconds) for _, (_, seconds) in rounds),
+        "baseline_rate": median(rate for _, (rate, _) in rounds),
+        "baseline_p95": median(p95(seconds) for _, (_, seconds) in rounds),
     }
 
 
-def _poll(client: Caller, cookie: str, polls: int) -> dict[str, Any]:
-    """A poll when there is nothing new, beside a view that does nothing for whoever is signed in."""
+def _measure_poll(client: InProcessClient, cookie: str, polls: int) -> dict[str, Any]:
+    """Measure a poll without news, and an empty view with authentication."""
     since = json.loads(client.get("/notifications/?since=", cookie))["since"]
-    moment = f"{since[:10]}T23:59:59Z"
-    poll, empty = f"/notifications/?since={moment}", "/empty/"
-    statements = _kept(client, poll, cookie)
+    poll = (f"/notifications/?since={since[:10]}T23:59:59Z", cookie)
+    empty = ("/empty/", cookie)
+    statements = _capture_statements(client, poll)
     result: dict[str, Any] = {
         "queries": len(statements),
         "writes": sum(not statement.startswith("SELECT") for statement in statements),
-        "empty_queries": len(_kept(client, empty, cookie)),
+        "empty_queries": len(_capture_statements(client, empty)),
     }
     rounds = [
         (
-            _cpu(lambda: client.get(poll, cookie), polls),
-            _cpu(lambda: client.get(empty, cookie), polls),
+            _cpu_milliseconds(partial(client.get, *poll), polls),
+            _cpu_milliseconds(partial(client.get, *empty), polls),
         )
         for _ in range(POLL_ROUNDS)
     ]
-    ratio = sorted(rounds, key=lambda pair: pair[0] / pair[1])[POLL_ROUNDS // 2]
-    return result | {"milliseconds": ratio[0], "empty_milliseconds": ratio[1]}
+    median_round = sorted(rounds, key=lambda pair: pair[0] / pair[1])[POLL_ROUNDS // 2]
+    return result | {"milliseconds": median_round[0], "empty_milliseconds": median_round[1]}
 
 
-def _cpu(work: Callable[[], object], times: int) -> float:
-    """Milliseconds of this process's CPU that it takes once."""
-    began = time.process_time()
+def _cpu_milliseconds(work: Callable[[], object], times: int) -> float:
+    """Return this process's milliseconds of CPU per call of `work`."""
+    start = time.process_time()
     for _ in range(times):
         work()
-    return 1000 * (time.process_time() - began) / times
+    return 1000 * (time.process_time() - start) / times
 
 
 def main() -> None:
     parser = ArgumentParser(prog="python -m benchmarks.pages", description=__doc__)
     parser.add_argument(
-        "--requests", type=int, default=REQUESTS, help=f"of each page in a round ({REQUESTS})"
+        "--requests",
+        type=int,
+        default=REQUESTS,
+        help="requests per page and round (default: %(default)s)",
     )
-    parser.add_argument("--polls", type=int, default=POLLS, help=f"in a round ({POLLS})")
+    parser.add_argument(
+        "--polls", type=int, default=POLLS, help="polls per round (default: %(default)s)"
+    )
     parser.add_argument("--database", choices=DATABASES, default="postgres")
     parser.add_argument(
         "--measure", action="store_true", help="measure in this process and print JSON"

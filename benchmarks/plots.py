@@ -1,4 +1,4 @@
-"""What the plots have in common: one look, and the same bytes for the same figures."""
+"""Common style of the plots; equal figures give equal bytes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,9 +18,12 @@ STYLE: Any = {
 
 
 @contextmanager
-def figure(path: Path, title: str, x: str, y: str, scale: str | None = "log") -> Iterator[Any]:
-    """Axes to draw on, written to `path` at the end; both have that scale, or else that of what is drawn."""
-    import matplotlib  # only `make bench` installs it
+def figure(path: Path, *, title: str, x: str, y: str, scale: str | None = "log") -> Iterator[Any]:
+    """Yield axes to draw on, and write them to `path` after the block.
+
+    `x` and `y` are the labels. Both axes get the `scale`; None keeps the scale of the drawing.
+    """
+    import matplotlib  # installed by `make bench` only
 
     matplotlib.use("svg")
     from matplotlib import pyplot, ticker

@@ -1,14 +1,14 @@
-"""Many people who ask for their posts at once: how fast two workers mail them all, and how the site feels meanwhile.
+"""Goal 6: rate at which two workers deliver many small exports, and page latency meanwhile.
 
-The limit is a forking worker whose jobs only send the same mail. `python -m benchmarks.queue_drain` runs it; with
-`--measure` it is the process that is measured.
+The upper limit is a forking worker whose jobs only send the same mail. `python -m
+benchmarks.queue_drain` runs it; with `--measure` it is the measured process.
 """
 
 import json
 import sys
 import time
 from argparse import ArgumentParser
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -20,43 +20,45 @@ from rq import Queue
 
 from dev.stack import Child, Stack, manage
 
-from . import plain_jobs, plots
-from .goals import Goal
-from .site import DATABASES, Page, Visitors, in_process, p95, production
+from . import mail_job, plots
+from .report import Goal
+from .site import DATABASES, Page, PageLoadGenerator, p95, production_stack, run_module
 
 if TYPE_CHECKING:
     from blog.models import User
 
 PEOPLE = 1000
-BESIDE = 200  # of them, while the site is visited
+PEOPLE_UNDER_LOAD = 200  # export while pages are requested
 POSTS = 20
+VISITORS = 5
 WORKERS = 2
-RATE = 20  # requests a second
+REQUEST_RATE = 20  # pages per second
 IDLE_SECONDS = 15
-SHARE = 0.6
-SLOWDOWN = 4
-DRAWN = 200  # points of a curve
+MIN_RATIO = 0.6
+MAX_SLOWDOWN = 4
+NICENESS_UNDER_LOAD = 10
+MAX_PLOT_POINTS = 200  # per curve
+SERIALIZER = "rq.serializers.JSONSerializer"
 
 
 def run(
     people: int = PEOPLE, databases: tuple[str, ...] = ("postgres",), seconds: float = IDLE_SECONDS
 ) -> dict[str, Any]:
-    """Mails a second and seconds of pages, by database; for so many `seconds` the site is visited without exports."""
+    """Return mails per second and page latencies in seconds, by database.
+
+    The latency without exports is measured for `seconds`.
+    """
     result: dict[str, Any] = {
         "people": people,
         "posts": POSTS,
         "workers": WORKERS,
-        "requests_a_second": RATE,
+        "requests_per_second": REQUEST_RATE,
     }
     for name in databases:
-        print(f"queue drain: {people:,} people on {DATABASES[name]} ...", file=sys.stderr)
-        arguments = (
-            "--measure",
-            f"--database={name}",
-            f"--people={people}",
-            f"--seconds={seconds}",
-        )
-        result[name] = json.loads(in_process("benchmarks.queue_drain", *arguments))
+        print(f"queue drain: {people:,} exports on {DATABASES[name]} ...", file=sys.stderr)
+        options = (f"--database={name}", f"--people={people}", f"--seconds={seconds}")
+        output = run_module("benchmarks.queue_drain", "--measure", *options)
+        result[name] = json.loads(output)
     return result
 
 
@@ -65,69 +67,79 @@ def goals(result: dict[str, Any]) -> list[Goal]:
 
 
 def _goals_on(name: str, result: dict[str, Any]) -> Iterator[Goal]:
-    figures, crowd = result[name], f"{result['people']:,} people at once, {DATABASES[name]}"
-    ours, plain = figures["alone"], figures["plain"]
+    rates = result[name]
+    exports, mails = rates["exports"], rates["mails"]
     yield Goal(
-        6,
-        f"small exports, {crowd}",
-        f"{ours:.1f} a second, {ours / plain:.2f} of it",
-        f"{plain:.1f} mails a second",
-        f"at least {SHARE}",
-        ours >= SHARE * plain,
+        number=6,
+        title=f"{result['people']:,} small exports at once, {DATABASES[name]}",
+        result=f"{exports / mails:.2f} ({exports:.1f} per second)",
+        baseline=f"mails only: {mails:.1f} per second",
+        target=f"at least {MIN_RATIO}",
+        is_met=exports >= MIN_RATIO * mails,
     )
-    idle, busy = figures["idle_p95"], figures["busy_p95"]
+    idle, busy = rates["idle_p95"], rates["busy_p95"]
     yield Goal(
-        6,
-        f"the site meanwhile at {RATE} requests a second, p95; {figures['beside']:.1f} exports a second",
-        f"{1000 * busy:.0f} ms, {busy / idle:.1f}x",
-        f"{1000 * idle:.0f} ms without exports",
-        f"at most {SLOWDOWN}x",
-        busy <= SLOWDOWN * idle,
+        number=6,
+        title=f"Page latency (p95) at {REQUEST_RATE} requests per second during exports",
+        result=f"{busy / idle:.1f}x ({1000 * busy:.0f} ms), "
+        f"{rates['exports_under_load']:.1f} exports per second",
+        baseline=f"without exports: {1000 * idle:.0f} ms",
+        target=f"at most {MAX_SLOWDOWN}x",
+        is_met=busy <= MAX_SLOWDOWN * idle,
     )
 
 
 def plot(result: dict[str, Any], folder: Path) -> None:
-    """Mails that are out, against time."""
+    """Plot the number of sent mails over time."""
     for name in filter(result.__contains__, DATABASES):
-        title = f"{WORKERS} workers, {POSTS} posts each, {DATABASES[name]}"
         with plots.figure(
-            folder / f"queue-{name}.svg", title, "seconds", "mails", scale="linear"
+            folder / f"queue-{name}.svg",
+            title=f"{WORKERS} workers, {POSTS} posts each, {DATABASES[name]}",
+            x="seconds",
+            y="mails",
+            scale="linear",
         ) as axes:
             for label, key in (
-                ("mails only", "plain"),
-                ("exports", "alone"),
-                ("exports beside the site", "beside"),
+                ("mails only", "mails"),
+                ("exports", "exports"),
+                ("exports during page requests", "exports_under_load"),
             ):
                 arrivals = result[name]["arrivals"][key]
-                drawn = range(0, len(arrivals), 1 + len(arrivals) // DRAWN)
-                axes.plot([arrivals[n] for n in drawn], [n + 1 for n in drawn], label=label)
+                points = range(0, len(arrivals), 1 + len(arrivals) // MAX_PLOT_POINTS)
+                axes.plot([arrivals[n] for n in points], [n + 1 for n in points], label=label)
 
 
 def _measure(database: str, people: int, idle_seconds: float) -> dict[str, Any]:
-    with production(database) as stack:
+    with production_stack(database) as stack:
         stack.start("broker", "mail")
-        owners = _crowd(people)
-        with _workers(stack, "first"):  # whose mail is the model of the plain ones
-            _ask(owners[:1])
-            _keep_model(stack)
-        plain, rest = owners[: people // 2], owners[people // 2 :]
-        arrivals = {"plain": _drain_plain(stack, plain), "alone": _drain(stack, owners)}
-        again = _drain_plain(stack, rest)
+        owners = _create_owners(people)
+        with _running_workers(stack, "first"):
+            _request_exports(owners[:1])
+            _write_mail_template(stack)
+        first_half, second_half = owners[: people // 2], owners[people // 2 :]
+        # The mails are sent before and after the exports, to even out changes of the machine.
+        arrivals = {
+            "mails": _drain_mails(stack, first_half),
+            "exports": _drain_exports(stack, owners),
+        }
+        mails_after = _drain_mails(stack, second_half)
         rates = {
-            "plain": (people - 2) / (arrivals["plain"][-1] + again[-1]),
-            "alone": _rate(arrivals["alone"]),
+            "mails": (people - 2) / (arrivals["mails"][-1] + mails_after[-1]),
+            "exports": _rate(arrivals["exports"]),
         }
         stack.start("site", "sweeper")
-        visitors = Visitors(stack.site_url, _pages())
-        visitors.at_rate(
-            RATE, lambda seconds: seconds < idle_seconds / 5
-        )  # until all that is loaded late is there
-        idle = visitors.at_rate(RATE, lambda seconds: seconds < idle_seconds)
+        load = PageLoadGenerator(stack.site_url, _pages())
+        load.run_at_rate(REQUEST_RATE, lambda elapsed: elapsed < idle_seconds / 5)  # warm up
+        idle = load.run_at_rate(REQUEST_RATE, lambda elapsed: elapsed < idle_seconds)
         busy: list[float] = []
-        arrivals["beside"] = _drain(
-            stack, owners[:BESIDE], niceness=10, visitors=visitors, seconds=busy
+
+        def request_pages(is_draining: Callable[[], bool]) -> None:
+            busy.extend(load.run_at_rate(REQUEST_RATE, lambda _: is_draining()))
+
+        arrivals["exports_under_load"] = _drain_exports(
+            stack, owners[:PEOPLE_UNDER_LOAD], NICENESS_UNDER_LOAD, request_pages
         )
-        rates["beside"] = _rate(arrivals["beside"])
+        rates["exports_under_load"] = _rate(arrivals["exports_under_load"])
         return rates | {
             "idle_p95": p95(idle),
             "busy_p95": p95(busy),
@@ -136,20 +148,20 @@ def _measure(database: str, people: int, idle_seconds: float) -> dict[str, Any]:
         }
 
 
-def _crowd(people: int) -> list["User"]:
+def _create_owners(count: int) -> list["User"]:
     from allauth.account.models import EmailAddress
 
     from blog.management import demo_data as demo
     from blog.models import Post, User
 
-    names = [f"person{number}" for number in range(people)]
+    names = [f"user{number}" for number in range(count)]
     User.objects.bulk_create(User(username=name, email=f"{name}@example.com") for name in names)
     owners = list(User.objects.order_by("pk"))
     EmailAddress.objects.bulk_create(
         EmailAddress(user=owner, email=owner.email, verified=True, primary=True) for owner in owners
     )
     for owner in owners:
-        texts = demo.texts(owner.username, POSTS, seed=1)
+        texts = demo.generate_posts(owner.username, POSTS, seed=1)
         Post.objects.bulk_create(
             Post(author=owner, body=text.body, created_at=text.created_at) for text in texts
         )
@@ -157,143 +169,144 @@ def _crowd(people: int) -> list["User"]:
 
 
 def _pages() -> list[Page]:
-    """Home, explore and a profile, of some people who are signed in."""
-    from django.conf import settings
-
+    """Create signed-in visitors and return their home, explore and profile pages."""
     from dev.chaos import accounts
 
-    names = [f"visitor{number}" for number in range(5)]
-    visitors = accounts.make(names, "", Random(1), (POSTS, POSTS))
+    names = [f"visitor{number}" for number in range(VISITORS)]
+    visitors = accounts.create_accounts(names, "", Random(1), (POSTS, POSTS))
     return [
-        (
-            path,
-            f"{settings.SESSION_COOKIE_NAME}={one.person.session.cookies[settings.SESSION_COOKIE_NAME]}",
-        )
-        for one in visitors
-        for path in ("/", "/explore/", f"/@{one.user.username}/")
+        (path, visitor.cookie)
+        for visitor in visitors
+        for path in ("/", "/explore/", f"/@{visitor.user.username}/")
     ]
 
 
-def _ask(owners: list["User"]) -> None:
-    """Each asks for their posts, as the button does."""
-    from exports.jobs import enqueue_export
+def _request_exports(owners: list["User"]) -> None:
     from exports.models import ExportTask
+    from tasks.jobs import enqueue_task
 
     for owner in owners:
-        task, _ = ExportTask.objects.request(owner.pk, rows_total=POSTS)
-        enqueue_export(task)
+        task, _ = ExportTask.objects.request(owner, rows_total=POSTS)
+        enqueue_task(task)
 
 
-def _keep_model(stack: Stack) -> None:
+def _write_mail_template(stack: Stack) -> None:
+    """Wait for the mail of the first export, and save it as the template of `mail_job`."""
     mail = stack.mailbox.wait("@example.com").message
     texts = [part for part in mail.walk() if part.get_content_maintype() == "text"]
     bodies = {part.get_content_subtype(): part.get_content() for part in texts}
-    [attached] = mail.iter_attachments()
-    headers = {name: mail[name] for name in ("Message-ID", "Auto-Submitted")}
-    model = {
+    [attachment] = mail.iter_attachments()
+    template = {
         "subject": mail["subject"],
         "text": bodies["plain"],
         "html": bodies["html"],
-        "headers": headers,
+        "headers": {name: mail[name] for name in ("Message-ID", "Auto-Submitted")},
+        "posts": attachment.get_content().decode(),
     }
-    posts = attached.get_content().decode()
-    (stack.var / plain_jobs.MODEL).write_text(json.dumps(model | {"posts": posts}))
-    _clear(stack)
+    (stack.var / mail_job.TEMPLATE_FILE).write_text(json.dumps(template))
+    _empty_mailbox(stack)
 
 
-def _drain(
+def _wait_while(condition: Callable[[], bool]) -> None:
+    while condition():
+        # Poll the mail files. More frequent polls would take CPU from the workers.
+        time.sleep(0.2)
+
+
+def _drain_exports(
     stack: Stack,
     owners: list["User"],
     niceness: int = 0,
-    visitors: Visitors | None = None,
-    seconds: list[float] | None = None,
+    wait: Callable[[Callable[[], bool]], None] = _wait_while,
 ) -> list[float]:
-    """Everybody asks, then workers begin: seconds from the first mail to each; `seconds` takes the pages' meanwhile."""
-    _ask(owners)
-    is_going_on = partial(_is_going_on, stack, len(owners))
-    with _workers(stack, "worker", niceness):
-        if visitors is None or seconds is None:
-            _await(is_going_on)
-        else:
-            seconds += visitors.at_rate(RATE, lambda _: is_going_on())
-        _await_sent()
-    return _arrivals(stack)
+    """Request all exports, then start workers and `wait(is_draining)` until all mails are sent.
+
+    Return the seconds from the first mail to each mail.
+    """
+    _request_exports(owners)
+    with _running_workers(stack, "worker", niceness):
+        wait(partial(_is_draining, stack, len(owners)))
+        _wait_until_recorded()
+    return _take_arrivals(stack)
 
 
-def _drain_plain(stack: Stack, owners: list["User"]) -> list[float]:
-    """The same with mails alone, through a database of the broker of their own."""
+def _drain_mails(stack: Stack, owners: list["User"]) -> list[float]:
+    """Send the mails alone, through a separate database of the broker."""
     url = f"{stack.env['REDIS_URL']}?db=2"
     with redis.Redis.from_url(url) as broker:
-        queue = Queue(connection=broker, serializer="rq.serializers.JSONSerializer")
+        queue = Queue(connection=broker, serializer=SERIALIZER)
         for owner in owners:
-            queue.enqueue(plain_jobs.send, owner.email)
-    options = ("--worker-class=rq.Worker", "--serializer=rq.serializers.JSONSerializer")
-    with _workers(stack, "plain", options=options, REDIS_URL=url):
-        _await(partial(_is_going_on, stack, len(owners)))
-    return _arrivals(stack)
+            queue.enqueue(mail_job.send, owner.email)
+    options = ("--worker-class=rq.Worker", f"--serializer={SERIALIZER}")
+    with _running_workers(stack, "mail-worker", options=options, REDIS_URL=url):
+        _wait_while(partial(_is_draining, stack, len(owners)))
+    return _take_arrivals(stack)
 
 
 @contextmanager
-def _workers(
-    stack: Stack, name: str, niceness: int = 0, options: tuple[str, ...] = (), **changes: str
+def _running_workers(
+    stack: Stack, name: str, niceness: int = 0, options: tuple[str, ...] = (), **variables: str
 ) -> Iterator[None]:
-    env: Mapping[str, str] = stack.env | changes
+    env: Mapping[str, str] = stack.env | variables
     command = ["nice", "-n", str(niceness), *manage("rqworker", *options)]
     names = [f"{name}{number}" for number in range(WORKERS)]
-    for each in names:
-        child = stack.children[each] = Child(each, command, env, stack.log_dir / f"{each}.log")
-        group = Path(f"/proc/{child.pid}/autogroup")
-        if niceness and group.exists():  # where it is used, niceness counts within a session only
-            group.write_text(str(niceness))
+    for worker in names:
+        log = stack.log_dir / f"{worker}.log"
+        child = stack.children[worker] = Child(worker, command, env, log)
+        autogroup = Path(f"/proc/{child.pid}/autogroup")
+        if niceness and autogroup.exists():
+            # With autogroups, `nice` only compares processes of the same session.
+            autogroup.write_text(str(niceness))
     try:
         yield
     finally:
         stack.stop(*names)
 
 
-def _is_going_on(stack: Stack, expected: int) -> bool:
+def _is_draining(stack: Stack, expected: int) -> bool:
     stack.check()
     return sum(1 for _ in stack.mailbox.folder.glob("*.eml")) < expected
 
 
-def _await(is_going_on: partial[bool]) -> None:
-    while is_going_on():
-        time.sleep(
-            0.2
-        )  # files alone tell of the mails; to look at them more often takes time from the workers
-
-
-def _await_sent() -> None:
+def _wait_until_recorded() -> None:
+    """Wait until the workers have recorded all mails as sent."""
     from exports.models import ExportMail, MailStatus
 
     while ExportMail.objects.exclude(status=MailStatus.SENT).exists():
-        time.sleep(0.05)  # rows alone tell of it: nothing wakes another process
+        time.sleep(0.05)
 
 
-def _arrivals(stack: Stack) -> list[float]:
-    """Seconds from the first mail to each, by the mail server's clock; the mailbox is empty afterwards."""
-    moments = sorted(
-        int(path.name.partition("-")[0]) for path in stack.mailbox.folder.glob("*.eml")
-    )
-    _clear(stack)
-    return [(moment - moments[0]) / 1e9 for moment in moments]
+def _take_arrivals(stack: Stack) -> list[float]:
+    """Return the seconds from the first mail to each, by file name, and empty the mailbox."""
+    times = sorted(int(path.name.partition("-")[0]) for path in stack.mailbox.folder.glob("*.eml"))
+    _empty_mailbox(stack)
+    return [(time_ns - times[0]) / 1e9 for time_ns in times]
 
 
-def _clear(stack: Stack) -> None:
+def _empty_mailbox(stack: Stack) -> None:
     for path in stack.mailbox.folder.glob("*.eml"):
         path.unlink()
 
 
 def _rate(arrivals: list[float]) -> float:
+    """Return the mails per second."""
     return (len(arrivals) - 1) / arrivals[-1]
 
 
 def main() -> None:
     parser = ArgumentParser(prog="python -m benchmarks.queue_drain", description=__doc__)
-    parser.add_argument("--people", type=int, default=PEOPLE, help=f"who ask at once ({PEOPLE})")
+    parser.add_argument(
+        "--people",
+        type=int,
+        default=PEOPLE,
+        help="number of users who export at once (default: %(default)s)",
+    )
     parser.add_argument("--database", choices=DATABASES, default="postgres")
     parser.add_argument(
-        "--seconds", type=float, default=IDLE_SECONDS, help=f"of visits only ({IDLE_SECONDS})"
+        "--seconds",
+        type=float,
+        default=IDLE_SECONDS,
+        help="duration of the page requests without exports (default: %(default)s)",
     )
     parser.add_argument(
         "--measure", action="store_true", help="measure in this process and print JSON"

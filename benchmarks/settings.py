@@ -1,10 +1,10 @@
-"""The product's own settings, with collected files beside the rest of an installation that is thrown away."""
+"""The product's settings for a temporary installation."""
 
-from microblog.settings import *  # noqa: F403 - whatever they are, now and later
+from microblog.settings import *  # noqa: F403 - take every setting, also later ones
 from microblog.settings import INSTALLED_APPS, MIDDLEWARE, VAR_DIR, env
 
 STATIC_ROOT = VAR_DIR / "static"
 ROOT_URLCONF = "benchmarks.urls"
 
-if env.bool("BENCH_FLOOR", default=False):
-    ROOT_URLCONF, MIDDLEWARE, INSTALLED_APPS = "benchmarks.floor", [], []
+if env.bool("BENCH_BASELINE", default=False):
+    ROOT_URLCONF, MIDDLEWARE, INSTALLED_APPS = "benchmarks.baseline", [], []

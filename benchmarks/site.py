@@ -1,4 +1,4 @@
-"""The site as in production, in a temporary folder, and people who visit it at a steady rate."""
+"""Production-like site in a temporary folder, and an HTTP load generator for it."""
 
 import os
 import secrets
@@ -23,21 +23,20 @@ from dev.stack import Stack
 from .installation import BASE_DIR, database_url
 
 DATABASES = {"postgres": "PostgreSQL", "sqlite": "SQLite"}
-VISITORS = 8  # as many as the site has threads
-Page = tuple[str, str]
-"""A path, and the cookies of whoever asks for it."""
+MAX_CONNECTIONS = 8  # the number of the site's threads
+Page = tuple[str, str]  # path and `Cookie` header
 
 
 @contextmanager
-def production(database: str) -> Iterator[Stack]:
-    """A migrated stack with DEBUG off and collected files, nothing of it started, on "sqlite" or "postgres".
+def production_stack(database: str) -> Iterator[Stack]:
+    """Yield a migrated stack on "sqlite" or "postgres", with DEBUG off and no process started.
 
-    Django is set up for its database, which goes once a process.
+    Django is set up for its database, which works once per process.
     """
     with TemporaryDirectory(prefix="microblog-bench-") as folder:
         var = Path(folder) / "var"
         var.mkdir()
-        changes = {
+        variables = {
             "DJANGO_SETTINGS_MODULE": "benchmarks.settings",
             "DEBUG": "false",
             "SECRET_KEY": secrets.token_urlsafe(50),
@@ -47,86 +46,88 @@ def production(database: str) -> Iterator[Stack]:
             "RATE_LIMITS": "false",
             "LOG_LEVEL": "INFO",
         }
-        with Stack(var, **changes) as stack:
+        with Stack(var, **variables) as stack:
             os.environ.update(stack.env)
             django.setup()
             stack.run("migrate", "--verbosity=0")
-            # The admin's files are many, and no page that is measured names one.
-            stack.run(
-                "collectstatic",
-                "--no-input",
-                "--verbosity=0",
-                "--ignore=admin",
-                "--ignore=django_rq",
-            )
+            # No measured page uses the many files of the admin.
+            options = ("--no-input", "--verbosity=0", "--ignore=admin", "--ignore=django_rq")
+            stack.run("collectstatic", *options)
             yield stack
 
 
-def in_process(module: str, *arguments: str) -> str:
-    """What `python -m module` prints in a process of its own, because Django takes one database a process."""
+def run_module(module: str, *arguments: str) -> str:
+    """Run `python -m module` and return its output.
+
+    A Django process can be set up for one database only.
+    """
     command = [sys.executable, "-m", module, *arguments]
     return subprocess.run(
         command, cwd=BASE_DIR, stdout=subprocess.PIPE, text=True, check=True
     ).stdout
 
 
-class Visitors:
-    """Ask for pages over connections that are kept, as behind a proxy."""
+class PageLoadGenerator:
+    """Client that requests pages over persistent connections, as a proxy does."""
 
     def __init__(self, site_url: str, pages: Sequence[Page]) -> None:
         self.netloc = urlsplit(site_url).netloc
         self.pages = pages
-        self._of_thread = local()
+        self._thread_local = local()
 
-    def at_rate(self, rate: float, go_on: Callable[[float], bool]) -> list[float]:
-        """Seconds that each answer took since it was due, `rate` of them a second, while `go_on(seconds)`.
+    def run_at_rate(self, rate: float, should_continue: Callable[[float], bool]) -> list[float]:
+        """Send `rate` requests per second while `should_continue(elapsed seconds)`.
 
-        A page that is late does not put off the next: who waits in line before the site waits, too.
+        Return the latency of each in seconds. It counts from the scheduled time, so a slow response
+        does not hide the wait of the next request (coordinated omission).
         """
-        began, number, answers = time.perf_counter(), 0, []
-        with ThreadPoolExecutor(VISITORS) as pool:
-            while go_on(time.perf_counter() - began):
-                due = began + number / rate
-                time.sleep(max(0.0, due - time.perf_counter()))  # a steady rate is what is measured
-                answers.append(pool.submit(self._visit, self.pages[number % len(self.pages)], due))
+        start, number, results = time.perf_counter(), 0, []
+        with ThreadPoolExecutor(MAX_CONNECTIONS) as pool:
+            while should_continue(time.perf_counter() - start):
+                due = start + number / rate
+                time.sleep(max(0.0, due - time.perf_counter()))
+                page = self.pages[number % len(self.pages)]
+                results.append(pool.submit(self._measure_request, page, due))
                 number += 1
-            return [answer.result() for answer in answers]
+            return [result.result() for result in results]
 
-    def as_fast_as_possible(self, count: int, at_once: int = 2) -> tuple[float, list[float]]:
-        """Answers a second, and the seconds that each of `count` took, of so many visitors without a pause."""
-        began = time.perf_counter()
-        with ThreadPoolExecutor(at_once) as pool:
+    def run_at_full_speed(self, count: int, concurrency: int = 2) -> tuple[float, list[float]]:
+        """Send `count` requests without pauses.
+
+        Return the requests per second, and the latency of each in seconds.
+        """
+        start = time.perf_counter()
+        with ThreadPoolExecutor(concurrency) as pool:
             pages = islice(cycle(self.pages), count)
-            seconds = list(pool.map(self._visit, pages))
-        return count / (time.perf_counter() - began), seconds
+            seconds = list(pool.map(self._measure_request, pages))
+        return count / (time.perf_counter() - start), seconds
 
-    def _visit(self, page: Page, due: float | None = None) -> float:
-        began = time.perf_counter() if due is None else due
+    def _measure_request(self, page: Page, due: float | None = None) -> float:
+        start = time.perf_counter() if due is None else due
         try:
-            status = self._ask(page)
-        except (
-            ConnectionError
-        ):  # the site has just ended one that was idle; a proxy asks again, too
+            status = self._request(page)
+        except ConnectionError:
+            # The site closed the idle connection at this moment. Retry, as a proxy does.
             self._connection().close()
-            status = self._ask(page)
+            status = self._request(page)
         if status != 200:
-            raise RuntimeError(f"{page[0]} was answered with {status}.")
-        return time.perf_counter() - began
+            raise RuntimeError(f"{page[0]}: {status}")
+        return time.perf_counter() - start
 
-    def _ask(self, page: Page) -> int:
+    def _request(self, page: Page) -> int:
         connection = self._connection()
         connection.request("GET", page[0], headers={"Cookie": page[1], "Accept-Language": "en"})
-        answer = connection.getresponse()
-        answer.read()
-        return answer.status
+        response = connection.getresponse()
+        response.read()
+        return response.status
 
     def _connection(self) -> HTTPConnection:
-        if not hasattr(self._of_thread, "connection"):
-            self._of_thread.connection = HTTPConnection(self.netloc, timeout=60)
-        connection: HTTPConnection = self._of_thread.connection
+        if not hasattr(self._thread_local, "connection"):
+            self._thread_local.connection = HTTPConnection(self.netloc, timeout=60)
+        connection: HTTPConnection = self._thread_local.connection
         return connection
 
 
 def p95(seconds: Sequence[float]) -> float:
-    """What 95 % of them do not exceed."""
+    """Return the 95th percentile."""
     return sorted(seconds)[ceil(0.95 * len(seconds)) - 1]

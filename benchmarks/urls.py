@@ -1,11 +1,11 @@
-"""The site's own addresses, and one for a view that does nothing."""
+"""The site's URLs, and an empty view."""
 
 from django.http import HttpRequest, JsonResponse
 from django.urls import include, path
 
 
 def empty(request: HttpRequest) -> JsonResponse:
-    """As little as a view can do for whoever is signed in."""
+    """Return only the username: the minimum of a view with authentication."""
     return JsonResponse({"name": request.user.get_username()})
 
 

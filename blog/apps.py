@@ -10,12 +10,10 @@ class BlogConfig(AppConfig):
     def ready(self) -> None:
         from django.contrib.auth.signals import user_logged_in
 
-        from . import conversations, moderation, news
+        from . import sweeper
         from .accounts import sessions
         from .search import index as search_index
 
-        conversations.register()
-        news.register()
-        moderation.register()
         post_migrate.connect(search_index.install, sender=self)
-        user_logged_in.connect(sessions.begin)
+        user_logged_in.connect(sessions.record_sign_in)
+        sweeper.register()

@@ -1,4 +1,4 @@
-"""What somebody wrote while their session ended waits for them behind the sign-in."""
+"""Form data of users whose session has expired, kept until they have signed in again."""
 
 from collections.abc import Callable, Iterable
 from functools import wraps
@@ -10,18 +10,18 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
-from .models import POST_LENGTH
+from .models import MAX_POST_LENGTH
 
 View = Callable[..., HttpResponse]
 
-KEY = "draft"
-LONGEST = 20 * POST_LENGTH  # more than anybody types; a session is no place to store things
+SESSION_KEY = "draft"
+MAX_FIELD_LENGTH = 20 * MAX_POST_LENGTH  # keeps sessions small: nobody types more
 
 
-def keeps_draft(*fields: str, leads_back: bool) -> Callable[[View], View]:
-    """`login_required` for a view that takes those fields.
+def login_required_with_draft(*fields: str, redirect_back: bool) -> Callable[[View], View]:
+    """Require a signed-in user, and keep the posted `fields` in the session until then.
 
-    `leads_back` where its address can be opened after signing in.
+    `redirect_back` returns to the view after signing in; False for views that accept POST only.
     """
 
     def decorate(view: View) -> View:
@@ -29,23 +29,26 @@ def keeps_draft(*fields: str, leads_back: bool) -> Callable[[View], View]:
         def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if request.user.is_authenticated:
                 return view(request, *args, **kwargs)
-            _keep(request, fields)
-            return redirect_to_login(request.path) if leads_back else redirect("account_login")
+            _save(request, fields)
+            return redirect_to_login(request.path) if redirect_back else redirect("account_login")
 
         return wrapped
 
     return decorate
 
 
-def _keep(request: HttpRequest, fields: Iterable[str]) -> None:
-    if typed := {name: request.POST[name][:LONGEST] for name in fields if request.POST.get(name)}:
-        request.session[KEY] = {"path": request.path, "typed": typed}
+def _save(request: HttpRequest, fields: Iterable[str]) -> None:
+    typed = {
+        name: request.POST[name][:MAX_FIELD_LENGTH] for name in fields if request.POST.get(name)
+    }
+    if typed:
+        request.session[SESSION_KEY] = {"path": request.path, "typed": typed}
         messages.info(request, _("Please sign in. What you wrote is kept."))
 
 
-def take(request: HttpRequest, path: str) -> dict[str, str]:
-    """A form's initial values: what was typed for that path, once."""
-    if request.session.get(KEY, {}).get("path") != path:
+def pop(request: HttpRequest, path: str) -> dict[str, str]:
+    """Remove the draft of the form at `path` from the session and return it as initial data."""
+    if request.session.get(SESSION_KEY, {}).get("path") != path:
         return {}
-    typed: dict[str, str] = request.session.pop(KEY).get("typed", {})
+    typed: dict[str, str] = request.session.pop(SESSION_KEY).get("typed", {})
     return typed

@@ -1,4 +1,4 @@
-"""What people type."""
+"""Forms of the pages and of the admin."""
 
 import unicodedata
 from datetime import timedelta
@@ -14,27 +14,29 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from .models import (
-    COMMENT_LENGTH,
-    HIDDEN_REASON_LENGTH,
-    MESSAGE_LENGTH,
-    POST_LENGTH,
+    MAX_COMMENT_LENGTH,
+    MAX_HIDDEN_REASON_LENGTH,
+    MAX_MESSAGE_LENGTH,
+    MAX_POST_LENGTH,
     Post,
     Reason,
     User,
     time_zones,
 )
+from .notifications import notify_mention
 
-TEXT_ATTRIBUTES = {"class": "form-control", "dir": "auto", "data-limit": POST_LENGTH}
-SENT_TWICE = timedelta(minutes=1)  # for so long the same words by the same person are the same post
-REGIONS = {
+TEXTAREA_ATTRIBUTES = {"class": "form-control", "dir": "auto", "data-limit": MAX_POST_LENGTH}
+DUPLICATE_WINDOW = timedelta(minutes=1)  # a repeated text within it is a double submit
+INVISIBLE_CATEGORIES = {"Cc", "Cf", "Zl", "Zp", "Zs"}  # of Unicode
+TIME_ZONE_REGIONS = {
     *("Africa", "America", "Antarctica", "Arctic", "Asia"),
     *("Atlantic", "Australia", "Europe", "Indian", "Pacific"),
 }
 
 
 def validate_visible(text: str) -> None:
-    """Refuse a text of nothing but spaces and invisible characters."""
-    if all(unicodedata.category(character) in {"Cc", "Cf", "Zl", "Zp", "Zs"} for character in text):
+    """Reject a text of nothing but white space and invisible characters."""
+    if all(unicodedata.category(character) in INVISIBLE_CATEGORIES for character in text):
         raise ValidationError(
             _("Your post has nothing to see in it. Write a few words first."), code="blank"
         )
@@ -48,17 +50,17 @@ def validate_storable(text: str) -> None:
         )
 
 
-class WordsField(forms.CharField):
-    """Text of up to `limit` characters, counted as it will be stored: trimmed, each line break one character.
+class UserTextField(forms.CharField):
+    """Text of up to `limit` code points, counted as stored: trimmed, each line break as one.
 
-    It has no `max_length`, because that would become a `maxlength` attribute, and browsers count
-    UTF-16 units: they would cut an emoji in two where the server still has room.
+    `max_length` is not used, because it would add a `maxlength` attribute. Browsers count UTF-16
+    units for it, so they would reject texts with emoji that the server accepts.
     """
 
     widget = forms.Textarea
     default_error_messages = {"required": _("Your post is empty. Write a few words first.")}
 
-    def __init__(self, *, limit: int = POST_LENGTH, **kwargs: Any) -> None:
+    def __init__(self, *, limit: int = MAX_POST_LENGTH, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.limit = limit
         self.validators = [validate_storable, validate_visible, self.validate_length]
@@ -76,10 +78,10 @@ class WordsField(forms.CharField):
 
 
 class PostForm(forms.ModelForm[Post]):
-    body = WordsField(
+    body = UserTextField(
         label=_("What would you like to say?"),
         widget=forms.Textarea(
-            attrs=TEXT_ATTRIBUTES | {"rows": 3, "aria-describedby": "post-limit post-error"}
+            attrs=TEXTAREA_ATTRIBUTES | {"rows": 3, "aria-describedby": "post-limit post-error"}
         ),
     )
 
@@ -88,39 +90,45 @@ class PostForm(forms.ModelForm[Post]):
         fields = ["body"]
 
     def save(self, commit: bool = True) -> Post:
-        """A new post; or where the author has just written these very words, that one: the form was sent twice."""
+        """Save the post and notify the users it mentions.
+
+        A repeated submission, the same text within DUPLICATE_WINDOW, returns the first post.
+        """
         with transaction.atomic():
-            author = User.objects.select_for_update(no_key=True).get(
-                pk=self.instance.author_id
-            )  # one after the other
-            lately = author.posts.filter(created_at__gt=timezone.now() - SENT_TWICE)
-            return lately.filter(body=self.instance.body).newest_first().first() or super().save(
-                commit
-            )
+            # Lock the author, so that two concurrent submissions run one after the other.
+            author = User.objects.select_for_update(no_key=True).get(pk=self.instance.author_id)
+            recent = author.posts.filter(created_at__gt=timezone.now() - DUPLICATE_WINDOW)
+            duplicate = recent.filter(body=self.instance.body).newest_first().first()
+            post = duplicate or super().save(commit)
+            notify_mention(post)
+        return post
 
 
 class PostEditForm(forms.ModelForm[Post]):
-    body = WordsField(label=_("Your post"), widget=PostForm.base_fields["body"].widget)
+    body = UserTextField(label=_("Your post"), widget=PostForm.base_fields["body"].widget)
 
     class Meta(PostForm.Meta):
         pass
 
     def save(self, commit: bool = True) -> Post:
-        if self.has_changed():
-            self.instance.edited_at = timezone.now()
-            # Nothing else: staff may be hiding the post at this moment.
-            self.instance.save(update_fields=["body", "edited_at"])
+        """Save the change and notify the users it mentions."""
+        with transaction.atomic():
+            if self.has_changed():
+                self.instance.edited_at = timezone.now()
+                # Save no other field: staff may be hiding the post at the same time.
+                self.instance.save(update_fields=["body", "edited_at"])
+            notify_mention(self.instance)
         return self.instance
 
 
 class MessageForm(forms.Form):
-    body = WordsField(
+    body = UserTextField(
         label=_("Your message"),
-        limit=MESSAGE_LENGTH,
+        limit=MAX_MESSAGE_LENGTH,
         widget=forms.Textarea(
-            attrs=TEXT_ATTRIBUTES
+            attrs=TEXTAREA_ATTRIBUTES
             | {
-                "data-limit": MESSAGE_LENGTH,
+                "data-limit": MAX_MESSAGE_LENGTH,
                 "rows": 2,
                 "aria-describedby": "message-limit message-error",
             }
@@ -137,14 +145,14 @@ class MessageForm(forms.Form):
 
 
 class PostAdminForm(forms.ModelForm[Post]):
-    body = WordsField(label=_("Text"), widget=AdminTextareaWidget)
+    body = UserTextField(label=_("Text"), widget=AdminTextareaWidget)
 
     class Meta:
         model = Post
         fields = ["author", "body"]
 
 
-SHORT_ERRORS: dict[str, Any] = {
+GENERIC_TEXT_ERRORS: dict[str, Any] = {
     "blank": _("There is nothing to see in this."),
     "nul": _("This holds a NUL character, which cannot be stored. Please take it out."),
     "too_long": _("This has %(length)d characters; %(limit)d are allowed."),
@@ -153,7 +161,7 @@ CHOICE_ERRORS: dict[str, Any] = {"invalid_choice": _("Please choose one from the
 
 
 class LanguageField(forms.ChoiceField):
-    """One of the site's languages, or empty for the browser's own."""
+    """Language of the site, or empty for that of the browser."""
 
     default_error_messages = CHOICE_ERRORS
 
@@ -163,40 +171,44 @@ class LanguageField(forms.ChoiceField):
 
 
 class TimeZoneField(forms.ChoiceField):
-    """A zone by region and city, or empty for the browser's own. What lies outside the regions is an old spelling."""
+    """Time zone by region and city, or empty for that of the browser.
+
+    Names outside the regions are old spellings, and are left out.
+    """
 
     default_error_messages = CHOICE_ERRORS
 
     def __init__(self, **kwargs: Any) -> None:
-        kwargs["choices"] = _zone_choices
+        kwargs["choices"] = _time_zone_choices
         super().__init__(required=False, **kwargs)
 
 
-def _zone_choices() -> list[tuple[Any, Any]]:
+def _time_zone_choices() -> list[tuple[Any, Any]]:
     regions: dict[str, list[tuple[str, str]]] = {}
     for name in sorted(time_zones()):
         region, _slash, city = name.partition("/")
-        if region in REGIONS:
+        if region in TIME_ZONE_REGIONS:
             regions.setdefault(region, []).append((name, city.replace("_", " ")))
     return [("", _("The browser's own")), ("UTC", "UTC"), *regions.items()]
 
 
 class SettingsForm(forms.ModelForm[User]):
-    """Saves what was changed and nothing else: staff may be closing the account at this moment."""
+    """Form for a user's own settings."""
 
     def save(self, commit: bool = True) -> User:
+        # Other fields would overwrite concurrent changes, such as staff closing the account.
         self.instance.save(update_fields=self.changed_data)
         return self.instance
 
 
 class ProfileForm(SettingsForm):
-    about_me = WordsField(
+    about_me = UserTextField(
         label=_("About me"),
         required=False,
         widget=forms.Textarea(
-            attrs=TEXT_ATTRIBUTES | {"rows": 4, "aria-describedby": "about-hint about-error"}
+            attrs=TEXTAREA_ATTRIBUTES | {"rows": 4, "aria-describedby": "about-hint about-error"}
         ),
-        error_messages=SHORT_ERRORS,
+        error_messages=GENERIC_TEXT_ERRORS,
     )
     language = LanguageField(
         label=_("Language"), widget=forms.Select(attrs={"class": "form-select"})
@@ -229,40 +241,38 @@ class ReportForm(forms.Form):
         widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
         error_messages={"required": _("Please choose one.")},
     )
-    comment = WordsField(
+    comment = UserTextField(
         label=_("What should staff know? (You need not write anything.)"),
-        limit=COMMENT_LENGTH,
+        limit=MAX_COMMENT_LENGTH,
         required=False,
         widget=forms.Textarea(
-            attrs=TEXT_ATTRIBUTES
+            attrs=TEXTAREA_ATTRIBUTES
             | {
                 "rows": 4,
-                "data-limit": COMMENT_LENGTH,
+                "data-limit": MAX_COMMENT_LENGTH,
                 "aria-describedby": "comment-hint comment-error",
             }
         ),
-        error_messages=SHORT_ERRORS,
+        error_messages=GENERIC_TEXT_ERRORS,
     )
 
 
-class HideForm(forms.Form):
-    """What staff tell the author of a post that they hide."""
-
+class HidePostForm(forms.Form):
     reason = forms.CharField(
         label=_("Reason"),
-        max_length=HIDDEN_REASON_LENGTH,
+        max_length=MAX_HIDDEN_REASON_LENGTH,
         help_text=_("The author reads this."),
         widget=AdminTextareaWidget(attrs={"rows": 3}),
     )
 
 
-class PersonCreationForm(AdminUserCreationForm[User]):
+class UserAdminCreationForm(AdminUserCreationForm[User]):
     class Meta(AdminUserCreationForm.Meta):
         model = User
         fields = ("username", "email")
 
 
-class PersonChangeForm(UserChangeForm[User]):
+class UserAdminChangeForm(UserChangeForm[User]):
     language = LanguageField(label=_("Language"))
 
     class Meta(UserChangeForm.Meta):

@@ -1,4 +1,4 @@
-"""What requests are, and what they ask for."""
+"""Kinds of requests, and redirects that stay on this site."""
 
 from django.http import HttpRequest
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -6,26 +6,28 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from .models import User
 
 
-class PersonRequest(HttpRequest):
-    """What views behind `login_required` are given."""
+class AuthenticatedRequest(HttpRequest):
+    """Request of a view behind `login_required`."""
 
     user: User
 
 
-def wants_fragment(request: HttpRequest) -> bool:
-    """Whether our own script asks, which puts a part of a page in place by itself."""
-    return "X-Fragment" in request.headers
+def is_fragment_request(request: HttpRequest) -> bool:
+    return "X-Fragment" in request.headers  # sent by fragment.js
 
 
-def is_ours(request: HttpRequest, url: str) -> bool:
-    """Whether it is a path of this site; anything without a slash `redirect` would take for the name of a view."""
-    is_here = url_has_allowed_host_and_scheme(
+def is_same_site(request: HttpRequest, url: str) -> bool:
+    """Return whether `url` is an absolute path of this site.
+
+    `redirect` would take a string without a slash for the name of a view.
+    """
+    has_allowed_host = url_has_allowed_host_and_scheme(
         url, {request.get_host()}, require_https=request.is_secure()
     )
-    return url.startswith("/") and is_here
+    return url.startswith("/") and has_allowed_host
 
 
-def next_url(request: HttpRequest, default: str) -> str:
-    """Where the form wants to lead, as long as that is on this site."""
+def safe_next_url(request: HttpRequest, default: str) -> str:
+    """Return the form's `next` URL if it stays on this site, else `default` (open redirects)."""
     url = request.POST.get("next", "")
-    return url if is_ours(request, url) else default
+    return url if is_same_site(request, url) else default

@@ -1,4 +1,4 @@
-"""Links in what people write: web addresses, and @names of people who exist."""
+"""Links in user text: web addresses, and @mentions of existing users."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,80 +15,86 @@ if TYPE_CHECKING:
     from .models import Message, Post, User
 
 LINK = re.compile(
-    r"(?P<url>https?://[^\s<>\"]+)|(?<![\w@/.-])@(?P<name>[A-Za-z0-9_.-]{1,64})", re.IGNORECASE
+    r"(?P<url>https?://[^\s<>\"]+)|(?<![\w@/.-])@(?P<username>[A-Za-z0-9_.-]{1,64})", re.IGNORECASE
 )
-HOST = re.compile(r"https?://[^\W_]", re.IGNORECASE)
-CLOSING = {")": "(", "]": "[", "}": "{"}
-ENDING = ".,;:!?'*_~…。,、!?;:”’»"
+URL_WITH_HOST = re.compile(r"https?://[^\W_]", re.IGNORECASE)
+BRACKETS = {")": "(", "]": "[", "}": "{"}
+TRAILING_PUNCTUATION = ".,;:!?'*_~…。,、!?;:”’»"
 
 
-def names_in(text: str) -> Iterator[str]:
-    """The names, in lower case, that the text may mention: `@ada.` is ada., or ada and a full stop."""
-    for found in LINK.finditer(text):
-        if name := found["name"]:
-            yield name.lower()
-            yield name.rstrip(".-").lower()
+def find_usernames(text: str) -> Iterator[str]:
+    """Yield possible mentions in lower case: "@ada." is user "ada.", or "ada" and a full stop."""
+    for match in LINK.finditer(text):
+        if username := match["username"]:
+            yield username.lower()
+            yield username.rstrip(".-").lower()
 
 
-def attach(texts: Iterable["Post | Message"], viewer: "User | AnonymousUser") -> None:
-    """Let each know, in `mentions`, which of its names the viewer can visit: one query, or none, for all."""
+def attach_mentions(texts: Iterable["Post | Message"], viewer: "User | AnonymousUser") -> None:
+    """Set `mentions` of each text: lower-case to real username, of users that the viewer can see.
+
+    One query for all texts, none if no text has a mention.
+    """
     from .models import User
 
-    names = {name for text in texts for name in names_in(text.body)}
-    people = (
+    names = {name for text in texts for name in find_usernames(text.body)}
+    users = (
         User.objects.visible_to(viewer).filter(username__lower__in=names)
         if names
         else User.objects.none()
     )
-    known = {username.lower(): username for username in people.values_list("username", flat=True)}
+    usernames = {
+        username.lower(): username for username in users.values_list("username", flat=True)
+    }
     for text in texts:
-        text.mentions = known
+        text.mentions = usernames
 
 
-def with_links(
-    text: str, known: Mapping[str, str], show: Callable[[str], str] = escape, site: str = ""
+def linkify(
+    text: str, usernames: Mapping[str, str], render: Callable[[str], str] = escape, site: str = ""
 ) -> SafeString:
-    """The text as HTML, escaped; `known` leads from a name in lower case to the name as it is written.
+    """Return the text as escaped HTML with links.
 
-    `show` makes HTML of what is no link, and of what a link says. Read elsewhere, as in a feed, links begin with the
-    address of the `site`.
+    `usernames` maps lower-case to real usernames, as in `mentions`. `render` escapes a piece of
+    text, and may mark it up. Feeds pass the URL of the `site`, because their links are absolute.
     """
     parts, end = [], 0
-    for found in LINK.finditer(text):
-        if found.start() < end:
+    for match in LINK.finditer(text):
+        if match.start() < end:
             continue
-        shown = _trimmed(found["url"]) if found["url"] else _known_part(found["name"], known)
-        if shown:
-            parts += [show(text[end : found.start()]), _link(shown, known, show, site)]
-            end = found.start() + len(shown)
-    return mark_safe("".join([*parts, show(text[end:])]))  # noqa: S308 - each part is escaped
+        link = (
+            _trim_url(match["url"]) if match["url"] else _trim_mention(match["username"], usernames)
+        )
+        if link:
+            parts += [render(text[end : match.start()]), _link_html(link, usernames, render, site)]
+            end = match.start() + len(link)
+    return mark_safe("".join([*parts, render(text[end:])]))  # noqa: S308 - each part is escaped
 
 
-def _trimmed(url: str) -> str:
-    """Without what belongs to the sentence around it; empty if nothing is left to go to."""
+def _trim_url(url: str) -> str:
+    """Remove the punctuation of the surrounding sentence; return "" if no host remains."""
     while url and (
-        url[-1] in ENDING
-        or (url[-1] in CLOSING and url.count(CLOSING[url[-1]]) < url.count(url[-1]))
+        url[-1] in TRAILING_PUNCTUATION
+        or (url[-1] in BRACKETS and url.count(BRACKETS[url[-1]]) < url.count(url[-1]))
     ):
         url = url[:-1]
-    return url if HOST.match(url) else ""
+    return url if URL_WITH_HOST.match(url) else ""
 
 
-def _known_part(name: str, known: Mapping[str, str]) -> str:
+def _trim_mention(name: str, usernames: Mapping[str, str]) -> str:
     candidates = (name, name.rstrip(".-"))
-    return next((f"@{candidate}" for candidate in candidates if candidate.lower() in known), "")
+    return next((f"@{candidate}" for candidate in candidates if candidate.lower() in usernames), "")
 
 
-def _link(
-    shown: str, known: Mapping[str, str], show: Callable[[str], str], site: str
+def _link_html(
+    link: str, usernames: Mapping[str, str], render: Callable[[str], str], site: str
 ) -> SafeString:
-    words = mark_safe(show(shown))  # noqa: S308 - escaped
-    if shown.startswith("@"):
-        username = known[shown[1:].lower()]
-        address = path_to("profile", username)
-        if site:
-            return format_html('<a href="{}">{}</a>', site + address, words)
-        return format_html(
-            '<a href="{}" data-card="{}">{}</a>', address, path_to("person-card", username), words
-        )
-    return format_html('<a href="{}" rel="nofollow ugc noopener">{}</a>', shown, words)
+    label = mark_safe(render(link))  # noqa: S308 - escaped by `render`
+    if not link.startswith("@"):
+        return format_html('<a href="{}" rel="nofollow ugc noopener">{}</a>', link, label)
+    username = usernames[link[1:].lower()]
+    path = path_to("profile", username)
+    if site:
+        return format_html('<a href="{}">{}</a>', site + path, label)
+    card = path_to("hover-card", username)
+    return format_html('<a href="{}" data-hover-card="{}">{}</a>', path, card, label)

@@ -1,4 +1,4 @@
-"""What the site knows about whoever is signed in, on every request."""
+"""Middleware for the user's language, time zone and last visit, and for 405 pages."""
 
 import re
 from collections.abc import Callable
@@ -15,8 +15,8 @@ from django.utils.cache import add_never_cache_headers, patch_cache_control
 
 from .models import User, time_zones
 
-# No browser keeps these pages: they show addresses, codes, sessions, and what people write to one another or to staff.
-PRIVATE = (
+# Browsers must not store these pages: they show e-mail addresses, codes, sessions and messages.
+PRIVATE_PATHS = (
     "/accounts/",
     "/settings/",
     "/messages/",
@@ -25,69 +25,73 @@ PRIVATE = (
     "/reports/",
     "/admin/",
 )
-# No session is read for what is the same for everyone, nor for the API, which has its own way of knowing people.
-IMPERSONAL = re.compile(r"/avatars/|/api/v1/|.*/feed/$")
-POLLS = {"notifications", "conversation-news"}
-SEEN_EVERY = timedelta(minutes=1)
+# Responses that are the same for everyone, and the API, which authenticates by token.
+SESSIONLESS_PATHS = re.compile(r"/avatars/|/api/v1/|.*/feed/$")
+POLLING_URL_NAMES = {"notification-poll", "conversation-poll"}
+LAST_SEEN_INTERVAL = timedelta(minutes=1)
 
 
-class PersonMiddleware:
-    """Speaks the person's language, keeps their time, and notes when they were last here."""
+class UserMiddleware:
+    """Language, time zone and cache headers of the user's pages, and the time of the last visit."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if IMPERSONAL.match(request.path_info):
+        if SESSIONLESS_PATHS.match(request.path_info):
             return self.get_response(request)
         if request.user.is_authenticated and request.user.language in dict(settings.LANGUAGES):
             translation.activate(request.user.language)
             request.LANGUAGE_CODE = translation.get_language()
-        with timezone.override(zone_of(request)):
+        with timezone.override(time_zone_of(request)):
             response = self.get_response(request)
-        if request.path.startswith(PRIVATE):
+        if request.path.startswith(PRIVATE_PATHS):
             add_never_cache_headers(response)
         elif request.user.is_authenticated:
             patch_cache_control(response, private=True)
-        if is_here(request):
-            note_seen(request.user)
+        if is_user_activity(request):
+            touch_last_seen(request.user)
         return response
 
 
-class WrongMethodMiddleware:
-    """Gives a page to the bare 405 of an address that takes another method; that of a program stays bare."""
+class MethodNotAllowedMiddleware:
+    """Error page for 405 responses to browsers; programs get the empty response."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        is_bare = response.status_code == 405 and not response.content
-        if is_bare and request.accepts("text/html") and not IMPERSONAL.match(request.path_info):
+        is_empty = response.status_code == 405 and not response.content
+        is_page = request.accepts("text/html") and not SESSIONLESS_PATHS.match(request.path_info)
+        if is_empty and is_page:
             response.content = render_to_string("405.html", request=request)
         return response
 
 
-def is_here(request: HttpRequest) -> bool:
-    """Whether somebody who is signed in asks: a page that is merely open polls for ever, which is not them."""
+def is_user_activity(request: HttpRequest) -> bool:
     is_poll = (
-        "X-Poll" in request.headers or getattr(request.resolver_match, "url_name", "") in POLLS
+        "X-Poll" in request.headers
+        or getattr(request.resolver_match, "url_name", "") in POLLING_URL_NAMES
     )
     return request.user.is_authenticated and not is_poll
 
 
-def zone_of(request: HttpRequest) -> str | None:
-    """The person's own time zone, else the browser's, which zone.js left in a cookie; None where neither is known."""
+def time_zone_of(request: HttpRequest) -> str | None:
+    """Return the user's time zone, else that of the browser (cookie of time-zone.js), else None."""
     chosen = request.user.time_zone if request.user.is_authenticated else ""
     name = chosen or unquote(request.COOKIES.get("zone", ""))
     return name if name in time_zones() else None
 
 
-def note_seen(user: User | AnonymousUser) -> None:
-    """Write `last_seen_at`, at most once a minute. Looked at in Python first: on SQLite even an idle UPDATE locks."""
+def touch_last_seen(user: User | AnonymousUser) -> None:
+    """Set `last_seen_at` to now, at most once a minute.
+
+    The first check is made in Python, because on SQLite an UPDATE locks even if no row matches.
+    """
     now = timezone.now()
-    stale = now - SEEN_EVERY
-    if isinstance(user, AnonymousUser) or (user.last_seen_at and user.last_seen_at > stale):
+    cutoff = now - LAST_SEEN_INTERVAL
+    if isinstance(user, AnonymousUser) or (user.last_seen_at and user.last_seen_at > cutoff):
         return
-    not_lately = Q(last_seen_at=None) | Q(last_seen_at__lte=stale)
-    User.objects.filter(not_lately, pk=user.pk).update(last_seen_at=now)
+    is_stale = Q(last_seen_at=None) | Q(last_seen_at__lte=cutoff)
+    User.objects.filter(is_stale, pk=user.pk).update(last_seen_at=now)

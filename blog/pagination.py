@@ -1,4 +1,4 @@
-"""Paging by key: a page costs the same however far back it lies, and new posts do not shift it."""
+"""Keyset pagination: pages cost the same at any depth, and new rows do not shift older pages."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,68 +15,72 @@ Row = TypeVar("Row", bound=Model)
 
 
 class Cursor(NamedTuple):
-    """The last row of the page before."""
+    """Sort key of a row: a timestamp and the primary key."""
 
     moment: datetime
     pk: Any
 
 
-BEGINNING = Cursor(EPOCH, 0)  # before every row
+BEGINNING = Cursor(EPOCH, 0)  # older than every row
 
 
 @dataclass(frozen=True)
 class Page(Generic[Row]):
     items: list[Row]
     older: str | None
-    """The `?before=` of the next page; None on the last."""
+    """The `?before=` of the next page; None on the last page."""
     is_newest: bool
 
 
 def paginate(
-    rows: QuerySet[Row], before: str | None, size: int = PAGE_SIZE, by: str = "created_at"
+    rows: QuerySet[Row], before: str | None, size: int = PAGE_SIZE, order_by: str = "created_at"
 ) -> Page[Row]:
-    """The page of `rows`, newest first by the time `by` and key, that comes after the cursor; Http404 on a bad one."""
-    return first_page(rows_after(rows, before, by), before, size, by)
+    """Return the page of `rows` older than the cursor `before`, newest first.
+
+    Raises Http404 on an invalid cursor.
+    """
+    return build_page(older_rows(rows, before, order_by), before, size, order_by)
 
 
-def first_page(
-    rows: QuerySet[Row], before: str | None, size: int = PAGE_SIZE, by: str = "created_at"
+def build_page(
+    rows: QuerySet[Row], before: str | None, size: int = PAGE_SIZE, order_by: str = "created_at"
 ) -> Page[Row]:
-    """The page of `rows` that are in order already, and begin after the cursor."""
+    """Return the first `size` rows as a page; `rows` are sorted and start at the cursor."""
     items = list(rows[: size + 1])
-    older = cursor_of(items[size - 1], by) if len(items) > size else None
+    older = format_cursor(items[size - 1], order_by) if len(items) > size else None
     return Page(items[:size], older, is_newest=before is None)
 
 
-def rows_after(rows: QuerySet[Row], before: str | None, by: str = "created_at") -> QuerySet[Row]:
-    """`rows` newest first, from the cursor on; Http404 on a bad one."""
-    rows = rows.order_by(f"-{by}", "-pk")
-    cursor = read_cursor(before, rows.model)
+def older_rows(
+    rows: QuerySet[Row], before: str | None, order_by: str = "created_at"
+) -> QuerySet[Row]:
+    """Return `rows` older than the cursor, newest first. Raises Http404 on an invalid cursor."""
+    rows = rows.order_by(f"-{order_by}", "-pk")
+    cursor = parse_cursor(before, rows.model)
     if cursor is None:
         return rows
-    # The second condition bounds the index scan; the first alone would read every newer row too.
-    older = Q(**{f"{by}__lt": cursor.moment}) | Q(pk__lt=cursor.pk)
-    return rows.filter(older, **{f"{by}__lte": cursor.moment})
+    # The second condition bounds the index scan. With the first alone, every newer row is read too.
+    is_older = Q(**{f"{order_by}__lt": cursor.moment}) | Q(pk__lt=cursor.pk)
+    return rows.filter(is_older, **{f"{order_by}__lte": cursor.moment})
 
 
-def rows_since(rows: QuerySet[Row], cursor: Cursor) -> QuerySet[Row]:
-    """`rows` oldest first, without those up to the cursor."""
-    newer = Q(created_at__gt=cursor.moment) | Q(pk__gt=cursor.pk)
-    return rows.filter(newer, created_at__gte=cursor.moment).order_by("created_at", "pk")
+def newer_rows(rows: QuerySet[Row], cursor: Cursor) -> QuerySet[Row]:
+    """Return `rows` newer than the cursor, oldest first."""
+    is_newer = Q(created_at__gt=cursor.moment) | Q(pk__gt=cursor.pk)
+    return rows.filter(is_newer, created_at__gte=cursor.moment).order_by("created_at", "pk")
 
 
-def read_cursor(text: str | None, model: type[Model]) -> Cursor | None:
-    """What a `?before=` says; Http404 on a bad one."""
+def parse_cursor(text: str | None, model: type[Model]) -> Cursor | None:
+    """Parse "<microseconds since 1970>-<primary key>". Raises Http404 on an invalid cursor."""
     if text is None:
         return None
     moment, _, key = text.partition("-")
     try:
         return Cursor(EPOCH + timedelta(microseconds=int(moment)), model._meta.pk.to_python(key))
     except (ValueError, OverflowError, ValidationError) as error:
-        raise Http404("bad cursor") from error
+        raise Http404("invalid cursor") from error
 
 
-def cursor_of(row: Model, by: str = "created_at") -> str:
-    """The `?before=` of what comes after the row."""
-    moment: datetime = getattr(row, by)
+def format_cursor(row: Model, order_by: str = "created_at") -> str:
+    moment: datetime = getattr(row, order_by)
     return f"{(moment - EPOCH) // timedelta(microseconds=1)}-{row.pk}"

@@ -1,4 +1,4 @@
-"""The site's own paths, for what stands on a page again and again."""
+"""Cached URL paths, for links that a page repeats. The models import this module."""
 
 from functools import lru_cache
 
@@ -6,10 +6,10 @@ from django.urls import get_script_prefix, reverse
 
 
 def path_to(name: str, *args: str | int) -> str:
-    """`reverse`, which takes ten times as long as to remember what it said."""
-    return _reversed(get_script_prefix(), name, *args)
+    """Return what `reverse` does, from a cache that is ten times faster."""
+    return _cached_reverse(get_script_prefix(), name, *args)
 
 
 @lru_cache(maxsize=10_000)
-def _reversed(_prefix: str, name: str, *args: str | int) -> str:
+def _cached_reverse(_prefix: str, name: str, *args: str | int) -> str:
     return reverse(name, args=args)

@@ -1,15 +1,15 @@
 #!/bin/sh
-# Writes database and archives into a new folder, named by the time, below the one given; sites and workers go on.
+# Back up the database and the archives while the services run.
 #
-#   deploy/backup.sh /var/backups/microblog
+#   deploy/backup.sh FOLDER      write a new subfolder, named by date and time, and print its path
 #
-# The environment is the services': /etc/microblog/env is read where there is one. PostgreSQL's client programs must be
-# as new as its server. The database comes first: an archive that is built meanwhile is then one too many, which the
-# sweeper removes, and not one too few.
+# Reads /etc/microblog/env if it exists. PostgreSQL's client programs must be at least as new as its
+# server. The database is copied first: an archive built during the backup is then an extra file,
+# which the sweeper deletes. The other order could miss a file.
 set -eu
 umask 077
 
-# PostgreSQL on a socket may know people by the user who asks.
+# PostgreSQL may authenticate by the operating system's user (peer authentication).
 as_microblog() {
     if [ "$(id -u)" = 0 ] && id microblog >/dev/null 2>&1; then
         runuser -u microblog -- "$@"
@@ -26,7 +26,8 @@ if [ -r /etc/microblog/env ]; then
 fi
 VAR_DIR=${VAR_DIR:-/var/lib/microblog}
 DATABASE_URL=${DATABASE_URL:-sqlite:///$VAR_DIR/db.sqlite3}
-folder=${1:?the folder of the backups}/$(date -u +%Y%m%dT%H%M%SZ)
+[ $# = 1 ] || { echo "usage: backup.sh FOLDER" >&2 && exit 2; }
+folder=$1/$(date -u +%Y%m%dT%H%M%SZ)
 mkdir -p "$folder.part"
 
 case $DATABASE_URL in
@@ -39,11 +40,12 @@ with source as source, target as target:
 PYTHON
     ;;
 *)
-    as_microblog pg_dump --format=custom --no-owner --dbname="$DATABASE_URL" >"$folder.part/database.dump"
+    as_microblog pg_dump --format=custom --no-owner --dbname="$DATABASE_URL" \
+        >"$folder.part/database.dump"
     ;;
 esac
 
-# In a bucket they are the bucket's to keep: turn its versioning on.
+# Archives in a bucket are not copied: turn on the versioning of the bucket.
 if [ -z "${EXPORT_BUCKET:-}" ] && [ -d "$VAR_DIR/archives" ]; then
     cp -R -p "$VAR_DIR/archives" "$folder.part/archives"
 fi

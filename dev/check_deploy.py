@@ -1,4 +1,4 @@
-"""Django's deployment checks, with an environment like that of production. Any warning fails."""
+"""Run Django's deployment checks in a production-like environment. Any warning fails."""
 
 import os
 import secrets

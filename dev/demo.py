@@ -1,4 +1,4 @@
-"""`make demo`: one export from the click to the mailbox, on a stack of its own under var/demo/."""
+"""`make demo`: one export end to end, on a temporary stack with its data in var/demo/."""
 
 import hashlib
 import json
@@ -12,70 +12,69 @@ from typing import Any
 import requests
 
 from dev.mailbox import Mail
-from dev.person import Person, Refused
+from dev.site_client import SiteClient, UnexpectedResponse
 from dev.stack import ROOT, Stack, StackError, end_on_signals
 
 USERNAME, ADDRESS, PASSWORD = "demo", "demo@example.com", "microblog-demo"
 POSTS = 10_000
-POSTS_A_SECOND = 2_000
-EXPORT_SECONDS = 120
+POSTS_PER_SECOND = 2_000
+MAX_EXPORT_SECONDS = 120
 BAR_WIDTH = 40
 
 
 class DemoError(Exception):
-    """What was promised did not happen."""
+    """Outcome of the demo that differs from the promised one."""
 
 
-class Display:
-    """A bar that fills in place on a terminal; elsewhere a line whenever another tenth is done."""
+class ProgressDisplay:
+    """Bar that is redrawn in place on a terminal; elsewhere, one line per ten percent."""
 
     def __init__(self) -> None:
-        self.in_place = sys.stdout.isatty()
-        self.shown = ""
+        self.is_terminal = sys.stdout.isatty()
+        self.is_open = False
         self.tenth = -1
 
     def show(self, data: dict[str, Any]) -> None:
         filled = BAR_WIDTH * data["value"] // data["max"]
         bar = "#" * filled + "." * (BAR_WIDTH - filled)
         text = f"[{bar}] {data['value']:3d} %  {data['label']}  {data['text']}"
-        if self.in_place:
+        if self.is_terminal:
             print(f"\r{text}\x1b[K", end="", flush=True)
         elif data["value"] // 10 > self.tenth:
             print(text, flush=True)
             self.tenth = data["value"] // 10
-        self.shown = text
+        self.is_open = True
 
-    def end(self) -> None:
-        if self.in_place and self.shown:
+    def close(self) -> None:
+        if self.is_terminal and self.is_open:
             print(flush=True)
 
 
-def say(text: str) -> None:
+def print_line(text: str) -> None:
     print(text, flush=True)
 
 
-def watch(person: Person, task: str, stack: Stack) -> None:
-    """Poll as the page does, until it says that the mail is out."""
-    display, since, toast = Display(), "", None
-    deadline = time.monotonic() + EXPORT_SECONDS
+def wait_for_export(client: SiteClient, task: str, stack: Stack) -> None:
+    """Poll as the page does and show the progress, until the site reports the end."""
+    display, since, toast = ProgressDisplay(), "", None
+    deadline = time.monotonic() + MAX_EXPORT_SECONDS
     try:
         while toast is None:
             if time.monotonic() > deadline:
-                raise DemoError(f"The export was not ready after {EXPORT_SECONDS} seconds.")
+                raise DemoError(f"The export was not ready after {MAX_EXPORT_SECONDS} seconds.")
             stack.check()
-            answer = person.notifications(since)
-            since = answer["since"]
-            for data in [
-                item["data"] for item in answer["notifications"] if item["data"].get("task") == task
-            ]:
-                display.show(data)
-                toast = data["toast"]
+            changes = client.notifications(since)
+            since = changes["since"]
+            for data in (item["data"] for item in changes["notifications"]):
+                if data.get("task") == task:
+                    display.show(data)
+                    toast = data["toast"]
             time.sleep(0.25)
     finally:
-        display.end()
+        display.close()
     if toast["level"] != "success":
         raise DemoError(f"The site says: {toast['text']}")
-    say(f"The site says: {toast['text']}")
+    print_line(f"The site says: {toast['text']}")
 
 
 def check_mail(mail: Mail, expected: int) -> None:
@@ -85,13 +84,16 @@ def check_mail(mail: Mail, expected: int) -> None:
     content = part.get_content()
     found = len(json.loads(content)["posts"])
     if found != expected:
-        raise DemoError(f"posts.json holds {found:,} posts, the account {expected:,}.")
-    say(f"posts.json: {found:,} posts, as many as the account has; {len(content):,} bytes")
-    say(f"SHA-256:    {hashlib.sha256(content).hexdigest()}")
+        raise DemoError(f"posts.json has {found:,} posts, the account {expected:,}.")
+    print_line(f"posts.json: all {found:,} posts of the account; {len(content):,} bytes")
+    print_line(f"SHA-256:    {hashlib.sha256(content).hexdigest()}")
 
 
-def prepare(stack: Stack) -> int:
-    """Bring the database up to date, in this process, which is quicker; the number of posts that it holds then."""
+def prepare_database(stack: Stack) -> int:
+    """Migrate and seed the database, and return the demo user's number of posts.
+
+    Running the commands in this process saves two starts of Python.
+    """
     os.environ.update(stack.env)
     import django
     from django.core.management import call_command
@@ -105,35 +107,41 @@ def prepare(stack: Stack) -> int:
 
 
 def demo(var: Path) -> None:
-    changes = {
+    variables = {
         "MAIL_DIR": str(var / "mail"),
-        "EXPORT_MAX_RATE": str(POSTS_A_SECOND),
+        "EXPORT_MAX_RATE": str(POSTS_PER_SECOND),
         "EXPORT_COOLDOWN": "0",
         "LOG_LEVEL": "INFO",
     }
-    with Stack(var / "demo", **changes) as stack:
-        say("Preparing the database (var/demo/) ...")
-        expected = prepare(stack)
-        say("Starting broker, mail server, worker, sweeper and site ...")
+    with Stack(var / "demo", **variables) as stack:
+        print_line("Preparing the database (var/demo/) ...")
+        expected = prepare_database(stack)
+        print_line("Starting broker, mail server, worker, sweeper and site ...")
         stack.start()
-        say(f"The site is at {stack.site_url}")
-        last_mail = stack.mailbox.newest()
-        with Person(stack.site_url) as person:
-            person.sign_in(USERNAME, PASSWORD)
-            say(f"Signed in as {USERNAME}, asking for an export of {expected:,} posts ...")
-            watch(person, person.request_export(USERNAME), stack)
+        print_line(f"Site:       {stack.site_url}")
+        last_mail = stack.mailbox.newest_name()
+        with SiteClient(stack.site_url) as client:
+            client.sign_in(USERNAME, PASSWORD)
+            print_line(f"Signed in as {USERNAME}; requesting an export of {expected:,} posts ...")
+            wait_for_export(client, client.request_export(USERNAME), stack)
         mail = stack.mailbox.wait(ADDRESS, after=last_mail)
-        say(f'E-mail:     "{mail.message["subject"]}" to {mail.message["to"]}')
+        print_line(f'Email:      "{mail.message["subject"]}" to {mail.message["to"]}')
         check_mail(mail, expected)
-        say("Stopping all of it ...")
-    say(f"The e-mail with posts.json lies in {mail.path.relative_to(ROOT)}")
+        print_line("Stopping everything ...")
+    print_line(f"Email with posts.json saved to {mail.path.relative_to(ROOT)}")
 
 
 def main() -> int:
     end_on_signals()
     try:
         demo(ROOT / "var")
-    except (DemoError, Refused, StackError, TimeoutError, requests.RequestException) as error:
+    except (
+        DemoError,
+        StackError,
+        TimeoutError,
+        UnexpectedResponse,
+        requests.RequestException,
+    ) as error:
         print(f"The demo failed: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""A mail server for the local stack: takes all that comes over SMTP and writes each message to a file.
+"""Mail server of the local stack: accepts all mail over SMTP and writes each message to a file.
 
 python -m dev.mail_server --port 2525 --dir var/mail
 """
@@ -14,11 +14,11 @@ from pathlib import Path
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-SIZE_LIMIT = 50_000_000  # bytes
+MAX_MESSAGE_BYTES = 50_000_000
 
 
 class FolderHandler:
-    """Writes `<nanoseconds>-<count>.eml`, so that names sort by arrival; a file that is there is whole."""
+    """Writer of `<nanoseconds>-<count>.eml` files, which sort by arrival and are never partial."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -27,17 +27,15 @@ class FolderHandler:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         content = envelope.content
-        assert isinstance(content, bytes)  # the SMTP class is told not to decode
+        assert isinstance(content, bytes)  # SMTP(decode_data=False)
         self.count += 1
         path = self.folder / f"{time.time_ns()}-{self.count:06}.eml"
         part = path.with_suffix(".part")
         part.write_bytes(content)
         part.replace(path)
         subject = message_from_bytes(content, policy=policy.default)["subject"]
-        print(
-            f"{path.name}: to {', '.join(envelope.rcpt_tos)}: {subject} ({len(content):,} bytes)",
-            flush=True,
-        )
+        recipients = ", ".join(envelope.rcpt_tos)
+        print(f"{path.name}: to {recipients}: {subject} ({len(content):,} bytes)", flush=True)
         return "250 Message accepted"
 
 
@@ -48,23 +46,24 @@ async def serve(port: int, folder: Path) -> None:
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop.set)
     handler = FolderHandler(folder)
-    server = await loop.create_server(
-        lambda: SMTP(
-            handler, hostname="localhost", data_size_limit=SIZE_LIMIT, enable_SMTPUTF8=True
-        ),
-        "127.0.0.1",
-        port,
-    )
-    print(
-        f"Mail server on 127.0.0.1:{server.sockets[0].getsockname()[1]}, mails in {folder}",
-        flush=True,
-    )
+
+    def create_session() -> SMTP:
+        return SMTP(
+            handler,
+            hostname="localhost",
+            data_size_limit=MAX_MESSAGE_BYTES,
+            enable_SMTPUTF8=True,
+        )
+
+    server = await loop.create_server(create_session, "127.0.0.1", port)
+    bound_port = server.sockets[0].getsockname()[1]
+    print(f"Mail server on 127.0.0.1:{bound_port}, writing to {folder}", flush=True)
     await stop.wait()
     server.close()
 
 
 def main(arguments: Sequence[str]) -> None:
-    parser = argparse.ArgumentParser(description="Take mail over SMTP and write it to files.")
+    parser = argparse.ArgumentParser(description="Accept mail over SMTP and write it to files.")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--dir", type=Path, required=True)
     options = parser.parse_args(arguments)

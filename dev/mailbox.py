@@ -1,4 +1,4 @@
-"""Reads what the local stack's mail server wrote."""
+"""Reader of the messages that the local mail server wrote."""
 
 import time
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ class Mail:
     message: EmailMessage
 
     def attachment(self, name: str) -> EmailMessage | None:
-        """The attachment of that file name; None where there is none."""
+        """Return the attachment with that file name, or None."""
         for part in self.message.iter_attachments():
             if isinstance(part, EmailMessage) and part.get_filename() == name:
                 return part
@@ -25,7 +25,7 @@ class Mailbox:
     folder: Path
 
     def mails(self, to: str, after: str = "") -> list[Mail]:
-        """The mails to that address, oldest first; `after` is a file name that they come later than."""
+        """Return the mails to that address, oldest first, that are newer than the file `after`."""
         paths = sorted(path for path in self.folder.glob("*.eml") if path.name > after)
         mails = [
             Mail(path, message_from_bytes(path.read_bytes(), policy=policy.default))
@@ -33,12 +33,12 @@ class Mailbox:
         ]
         return [mail for mail in mails if to in str(mail.message["to"])]
 
-    def newest(self) -> str:
-        """The file name of the newest mail; empty where there is none."""
+    def newest_name(self) -> str:
+        """Return the file name of the newest mail, or an empty string."""
         return max((path.name for path in self.folder.glob("*.eml")), default="")
 
     def wait(self, to: str, *, after: str = "", seconds: float = 30) -> Mail:
-        """The first such mail. TimeoutError if none arrives in that time."""
+        """Wait for the first such mail. Raises TimeoutError after `seconds`."""
         deadline = time.monotonic() + seconds
         while not (mails := self.mails(to, after)):
             if time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""An object store for the local stack: moto's server, which speaks S3 over HTTP and forgets everything at its end."""
+"""Object store of the local stack: moto's S3 server, which keeps everything in memory."""
 
 import sys
 import time
@@ -16,13 +16,12 @@ REGION = "us-east-1"
 
 
 class ObjectStore:
-    """Use it as a context manager: inside, it answers at `url`, and has one empty private bucket."""
+    """Context manager over a server at `url` with one empty private bucket."""
 
     def __init__(self, folder: Path) -> None:
-        """`folder` takes its log."""
+        """Prepare a server that writes its log to `folder`."""
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
-        command = [sys.executable, "-m", "moto.server", "--port", str(port)]
         self.env = {
             "EXPORT_BUCKET": BUCKET,
             "AWS_ENDPOINT_URL_S3": self.url,
@@ -30,12 +29,13 @@ class ObjectStore:
             "AWS_ACCESS_KEY_ID": "local",
             "AWS_SECRET_ACCESS_KEY": "local",
         }
-        self._command, self._log = command, folder / "object_store.log"
+        self._command = [sys.executable, "-m", "moto.server", "--port", str(port)]
+        self._log = folder / "object_store.log"
 
     def __enter__(self) -> "ObjectStore":
         self._child = Child("object store", self._command, {"PATH": "/usr/bin:/bin"}, self._log)
         try:
-            self._make_bucket()
+            self._create_bucket()
         except BaseException:
             self._child.kill()
             raise
@@ -55,11 +55,11 @@ class ObjectStore:
         )
 
     def keys(self) -> list[str]:
-        """The names of all objects in the bucket."""
+        """Return the names of all objects in the bucket."""
         listing = self.client().list_objects_v2(Bucket=BUCKET)
         return [item["Key"] for item in listing.get("Contents", [])]
 
-    def _make_bucket(self, seconds: float = 30) -> None:
+    def _create_bucket(self, seconds: float = 30) -> None:
         deadline = time.monotonic() + seconds
         while True:
             try:
@@ -68,6 +68,7 @@ class ObjectStore:
             except BotoCoreError as error:
                 if time.monotonic() > deadline or not self._child.is_running:
                     raise StackError(
-                        f"The object store did not start:\n{self._child.last_lines()}"
+                        f"The object store did not start. End of its log:\n"
+                        f"{self._child.last_lines()}"
                     ) from error
                 time.sleep(0.05)

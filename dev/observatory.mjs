@@ -1,8 +1,9 @@
-// Scans a site with Mozilla's own scanner and prints what it says as JSON. Takes the scanner's folder and addresses.
+// Scan sites with Mozilla Observatory and print the results as JSON.
+// Usage: node observatory.mjs FOLDER_OF_THE_SCANNER HOST/PATH...
 
 import path from "node:path";
 
-// Node 22 has it; the scanner needs no more of it than this.
+// The scanner needs this method, which Node has from version 22 on.
 Set.prototype.union ??= function (other) {
   return new Set([...this, ...other]);
 };

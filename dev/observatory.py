@@ -1,7 +1,7 @@
-"""`make observatory`: Mozilla's own scanner over a site like that of production, which must reach our bars.
+"""`make observatory`: scan a production-like site with Mozilla Observatory; fail below MIN_SCORES.
 
-The scanner is an npm package that knows one port alone for HTTP and HTTPS, so a small door stands before two gunicorns
-and sends each connection to the one that speaks its language. The scanner's packages lie in a temporary folder.
+The scanner is an npm package, installed in a temporary folder. It uses a single port for HTTP and
+HTTPS, so a proxy on that port forwards each connection to one of two gunicorns by its protocol.
 """
 
 import asyncio
@@ -30,31 +30,22 @@ from cryptography.x509.oid import NameOID
 from dev.stack import ROOT, Child, Stack, StackError, commands, end_on_signals, free_port
 
 SCANNER = "@mdn/mdn-http-observatory@1.4.8"
-BARS = {"/accounts/login/": 140, "/": 135}
-TLS_HANDSHAKE = 0x16
+MIN_SCORES = {"/accounts/login/": 140, "/": 135}
+TLS_HANDSHAKE = 0x16  # first byte of a TLS connection
 
 
-def install(folder: Path) -> None:
-    """The scanner, without the scripts of its packages: they would fetch lists that it does without."""
-    command = [
-        "npm",
-        "install",
-        "--ignore-scripts",
-        "--no-audit",
-        "--no-fund",
-        "--no-save",
-        "--prefix",
-        str(folder),
-    ]
-    subprocess.run([*command, SCANNER], check=True, capture_output=True, text=True)
+def install_scanner(folder: Path) -> None:
+    """Install the scanner without running its scripts, which would download optional lists."""
+    options = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-save", "--prefix", str(folder)]
+    command = ["npm", "install", *options, SCANNER]
+    subprocess.run(command, check=True, capture_output=True, text=True)
     conf = folder / "node_modules" / "@mdn" / "mdn-http-observatory" / "conf"
-    (conf / "hsts-preload.json").write_text(
-        "{}"
-    )  # the list of preloaded hosts: ours is none of them
+    # The scanner requires the list of preloaded hosts, which does not contain localhost.
+    (conf / "hsts-preload.json").write_text("{}")
 
 
-def make_certificate(folder: Path) -> Path:
-    """A key and a certificate for this machine alone, in one file, good for a day."""
+def create_certificate(folder: Path) -> Path:
+    """Write a key and a self-signed certificate for localhost, valid for a day, to one file."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
@@ -75,7 +66,7 @@ def make_certificate(folder: Path) -> Path:
     return path
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     with suppress(ConnectionError):
         while part := await reader.read(65_536):
             writer.write(part)
@@ -83,30 +74,33 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     writer.close()
 
 
-async def _door(port: int, plain_port: int, tls_port: int) -> None:
-    async def enter(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        first = await reader.read(1)
-        chosen = tls_port if first and first[0] == TLS_HANDSHAKE else plain_port
-        inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", chosen)
-        inner_writer.write(first)
-        await asyncio.gather(_pump(reader, inner_writer), _pump(inner_reader, writer))
+async def _serve_proxy(port: int, plain_port: int, tls_port: int) -> None:
+    """Forward each connection by its protocol."""
 
-    server = await asyncio.start_server(enter, "127.0.0.1", port)
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        first = await reader.read(1)
+        is_tls = bool(first) and first[0] == TLS_HANDSHAKE
+        target_port = tls_port if is_tls else plain_port
+        inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", target_port)
+        inner_writer.write(first)
+        await asyncio.gather(_copy(reader, inner_writer), _copy(inner_reader, writer))
+
+    server = await asyncio.start_server(forward, "127.0.0.1", port)
     await server.serve_forever()
 
 
 @contextmanager
-def site(folder: Path, certificate: Path) -> Iterator[str]:
-    """A running site as in production; gives its host and port."""
+def running_site(folder: Path, certificate: Path) -> Iterator[str]:
+    """Run a production-like site and yield its host and port."""
     port, tls_port = free_port(), free_port()
     host = f"localhost:{port}"
-    changes = {
+    variables = {
         "DEBUG": "false",
         "HTTPS": "true",
         "STATIC_COLLECTED": "false",
         "ALLOWED_HOSTS": "localhost,127.0.0.1",
     }
-    with Stack(folder, **changes) as stack:
+    with Stack(folder, **variables) as stack:
         stack.run("migrate", "--verbosity", "0")
         stack.start("broker", "site")
         plain = urlsplit(stack.site_url).netloc
@@ -117,14 +111,14 @@ def site(folder: Path, certificate: Path) -> Iterator[str]:
         stack.children["tls"] = Child(
             "tls", [*command, "--certfile", str(certificate)], stack.env, log
         )
-        door = _door(port, int(plain.rpartition(":")[2]), tls_port)
-        Thread(target=asyncio.run, args=[door], daemon=True).start()
-        for listening in (tls_port, port):
-            _await(stack, listening)
+        proxy = _serve_proxy(port, int(plain.rpartition(":")[2]), tls_port)
+        Thread(target=asyncio.run, args=[proxy], daemon=True).start()
+        for listening_port in (tls_port, port):
+            _wait_for_port(stack, listening_port)
         yield host
 
 
-def _await(stack: Stack, port: int) -> None:
+def _wait_for_port(stack: Stack, port: int) -> None:
     while True:
         stack.check()
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
@@ -140,34 +134,34 @@ def scan(folder: Path, certificate: Path, addresses: list[str]) -> dict[str, Any
     return results
 
 
-def report(path: str, result: dict[str, Any]) -> bool:
-    """Print what the scanner says of one page; whether it reaches its bar."""
+def print_result(path: str, result: dict[str, Any]) -> bool:
+    """Print the result of one page and return whether its score is high enough."""
     score = result["scan"]["score"]
-    print(f"{path:18} {result['scan']['grade']:3} {score}, at least {BARS[path]}")
+    print(f"{path:18} {result['scan']['grade']:3} {score} (minimum {MIN_SCORES[path]})")
     for name, test in sorted(result["tests"].items()):
         print(f"  {name:30} {test['scoreModifier']:+4d}  {test['result']}")
-    return bool(score >= BARS[path])
+    return bool(score >= MIN_SCORES[path])
 
 
 def main() -> int:
     end_on_signals()
     if missing := [name for name in ("node", "npm") if shutil.which(name) is None]:
-        print(f"The scanner needs {' and '.join(missing)}, which is not here.", file=sys.stderr)
+        print(f"The scanner needs {' and '.join(missing)}. Install Node.js first.", file=sys.stderr)
         return 1
     try:
         with tempfile.TemporaryDirectory(prefix="microblog-observatory-") as name:
             folder = Path(name)
-            install(folder)
-            certificate = make_certificate(folder)
-            with site(folder / "var", certificate) as host:
-                results = scan(folder, certificate, [host + path for path in BARS])
+            install_scanner(folder)
+            certificate = create_certificate(folder)
+            with running_site(folder / "var", certificate) as host:
+                results = scan(folder, certificate, [host + path for path in MIN_SCORES])
     except StackError as error:
-        print(f"No scan: {error}", file=sys.stderr)
+        print(f"Scan failed: {error}", file=sys.stderr)
         return 1
     except subprocess.CalledProcessError as error:
-        print(f"No scan: {error}\n{error.stderr}", file=sys.stderr)
+        print(f"Scan failed: {error}\n{error.stderr}", file=sys.stderr)
         return 1
-    missed = [path for path in BARS if not report(path, results[host + path])]
+    missed = [path for path in MIN_SCORES if not print_result(path, results[host + path])]
     return 1 if missed else 0
 
 

@@ -118,7 +118,7 @@ def _environment(folder: Path) -> dict[str, str]:
         "ALLOWED_HOSTS": "testserver",
         "VAR_DIR": str(folder),
         "DATABASE_URL": f"sqlite:///{folder}/db.sqlite3",
-        "REDIS_URL": f"unix://{broker.socket_in(folder)}",
+        "REDIS_URL": f"unix://{broker.socket_path(folder)}",
         "EMAIL_URL": "smtp://127.0.0.1:1",
         "DEFAULT_FROM_EMAIL": "Microblog <noreply@microblog.example>",
         "ADMINS": "",
@@ -312,15 +312,17 @@ def pytest_terminal_summary(
 @pytest.fixture(scope="session", autouse=True)
 def _broker_process(pytestconfig: pytest.Config) -> Iterator["redis.Redis"]:
     folder = pytestconfig.stash[folder_key]
-    socket = broker.socket_of(os.environ["REDIS_URL"])
+    socket = broker.socket_from_url(os.environ["REDIS_URL"])
     assert socket is not None
-    server = Child("broker", broker.command(socket, folder), os.environ, folder / "broker.log")
+    server = Child(
+        "broker", broker.server_command(socket, folder), os.environ, folder / "broker.log"
+    )
     try:
-        broker.wait(os.environ["REDIS_URL"])
+        broker.wait_until_ready(os.environ["REDIS_URL"])
         with redis.Redis(unix_socket_path=str(socket)) as connection:
             yield connection
     finally:
-        server.end()
+        server.stop()
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,7 @@
-"""`make run`: the local stack over var/, kept running for a browser.
+"""`make run`: the site with all its services over var/, until Ctrl-C.
 
-It takes its environment as `manage.py` does, so that a bare `manage.py` beside it finds the same database and broker.
+The environment comes from `.env` as for `manage.py`, so that `manage.py` uses the same database and
+broker.
 """
 
 import os
@@ -18,33 +19,36 @@ from dev import broker
 from dev.stack import ROOT, commands, free_port, kill_session, manage
 
 PORT = 8000
-SIGN_INS = "demo, empty or staff; the password of each is microblog-demo"
+DEMO_ACCOUNTS = "demo, empty or staff (password: microblog-demo)"
 
 
 class StackManager(Manager):  # type: ignore[misc]
-    """honcho's, which also remembers which process ended first, by itself."""
+    """Manager that remembers in `exited` the process that exited first, by itself."""
 
-    ended = ""
+    exited = ""
 
     def terminate(self) -> None:
         if not self._terminating:
-            stopped = [
-                name
-                for name, process in self._processes.items()
-                if process.get("returncode") is not None
-            ]
-            self.ended = next(iter(stopped), "")
+            for name, process in self._processes.items():
+                code = process.get("returncode")
+                if code is not None and not self.exited:
+                    # Popen reports a signal as its negative number, a shell as 128 + its number.
+                    exit_code = 128 - code if code < 0 else code
+                    self.exited = f"`{name}` process exited (code {exit_code})"
         super().terminate()
 
-    def kill_rest(self) -> None:
-        """A work-horse has a process group of its own, which honcho's signals do not reach."""
+    def kill_remaining(self) -> None:
+        """Kill the processes that honcho's signals do not reach.
+
+        A work-horse has a process group of its own.
+        """
         for process in self._processes.values():
             if "pid" in process:
                 kill_session(process["pid"])
 
 
 def site_port() -> int:
-    """8000 if it is free, so that the address stays the same; another one otherwise."""
+    """Return 8000, so that the address stays the same, or another port if 8000 is in use."""
     try:
         with socket.create_server(("127.0.0.1", PORT)):
             return PORT
@@ -53,7 +57,7 @@ def site_port() -> int:
 
 
 def environment() -> dict[str, str]:
-    """What the settings made of `.env` and the environment, and free ports for what the stack adds."""
+    """Return the environment with the settings' values and free ports for the stack."""
     django.setup()
     from django.conf import settings
 
@@ -72,11 +76,11 @@ def environment() -> dict[str, str]:
 
 def is_running(env: dict[str, str]) -> bool:
     url = env["REDIS_URL"]
-    return broker.socket_of(url) is not None and broker.answers(url)
+    return broker.socket_from_url(url) is not None and broker.is_ready(url)
 
 
 def prepare(env: dict[str, str]) -> None:
-    """Bring the database up to date; demo people come into a new one only."""
+    """Migrate the database, and add the demo data to a new one."""
     from blog.models import User
 
     print("Preparing the database ...", flush=True)
@@ -85,32 +89,30 @@ def prepare(env: dict[str, str]) -> None:
         subprocess.run(manage("seed_demo"), cwd=ROOT, env=env, check=True)
 
 
-def processes(env: dict[str, str]) -> dict[str, list[str]]:
-    """Those of the stack; no broker where REDIS_URL names one on the network."""
+def process_commands(env: dict[str, str]) -> dict[str, list[str]]:
+    """Return the stack's commands, without a broker if REDIS_URL names one on the network."""
     chosen = commands(env)
-    if broker.socket_of(env["REDIS_URL"]) is None:
+    if broker.socket_from_url(env["REDIS_URL"]) is None:
         del chosen["broker"]
         chosen["worker"] = manage("rqworker")
     return chosen
 
 
 def run(env: dict[str, str]) -> int:
-    """Run until Ctrl-C, which is a good end, or until a process ends, which is not."""
+    """Run until Ctrl-C or until a process exits. Return the exit code: 0 after Ctrl-C, else 1."""
     manager = StackManager()
-    for name, command in processes(env).items():
+    for name, command in process_commands(env).items():
         manager.add_process(name, f"exec {shlex.join(command)}", env=env, cwd=str(ROOT))
-    # honcho knows Ctrl-C and SIGTERM; a closed terminal would otherwise leave the stack behind.
+    # honcho handles Ctrl-C and SIGTERM only; a closed terminal would leave the stack running.
     signal.signal(signal.SIGHUP, lambda signum, frame: os.kill(os.getpid(), signal.SIGTERM))
     try:
         manager.loop()
     finally:
-        manager.kill_rest()
-    if manager.ended:
-        print(
-            f"The stack has ended because its process `{manager.ended}` did; its last lines are above."
-        )
+        manager.kill_remaining()
+    if manager.exited:
+        print(f"Stopped: the {manager.exited}. See its output above.")
         return 1
-    print("The stack has ended.")
+    print("Stopped.")
     return 0
 
 
@@ -118,9 +120,7 @@ def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "microblog.settings")
     env = environment()
     if is_running(env):
-        print(
-            f"A stack over {env['VAR_DIR']} is running already. End it first, with Ctrl-C in its terminal."
-        )
+        print(f"Already running with {env['VAR_DIR']}. Stop it first (Ctrl-C in its terminal).")
         return 1
     Path(env["MAIL_DIR"]).mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
@@ -129,7 +129,8 @@ def main() -> int:
         print(f"`{shlex.join(error.cmd)}` failed.")
         return 1
     print(
-        f"\n  Microblog:  {env['SITE_URL']}\n  Sign in as: {SIGN_INS}\n  Mails:      {env['MAIL_DIR']}\n",
+        f"\n  Microblog:  {env['SITE_URL']}\n  Sign in as: {DEMO_ACCOUNTS}\n"
+        f"  Emails:     {env['MAIL_DIR']}\n",
         flush=True,
     )
     return run(env)

@@ -1,4 +1,4 @@
-"""`make screenshots`: every page at both widths, in light and in dark, into var/screenshots/, for anyone to look at."""
+"""`make screenshots`: save every page in two widths, light and dark, to var/screenshots/."""
 
 import os
 import shutil
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 PASSWORD = "microblog-demo"
 SIZES = {"narrow": (390, 844), "wide": (1280, 900)}
-LOOKS = [
+VARIANTS = [
     (name, width, height, scheme)
     for name, (width, height) in SIZES.items()
     for scheme in ("light", "dark")
 ]
 LONG_NAME = "paul.van.der.berg-de-jong-and-other-names-that-never-seem-to-end"
 
-VISITOR = {
-    "home-visitor": "/",
-    "explore-visitor": "/explore/",
+ANONYMOUS_PAGES = {
+    "home-anonymous": "/",
+    "explore-anonymous": "/explore/",
     "login": "/accounts/login/",
     "signup": "/accounts/signup/",
     "signup-sent": "/accounts/confirm-email/",
@@ -40,7 +40,7 @@ VISITOR = {
     "404": "/nowhere/",
     "405": "/language/",
 }
-PERSON = {
+USER_PAGES = {
     "home": "/",
     "explore": "/explore/",
     "profile": "/@demo/",
@@ -72,7 +72,8 @@ PERSON = {
     "logout": "/accounts/logout/",
     "reauthenticate": "/accounts/reauthenticate/",
 }
-CAREFUL = {
+# Pages that ask for the password again.
+REAUTHENTICATED_PAGES = {
     "settings-email": "/accounts/email/",
     "settings-password": "/accounts/password/change/",
     "settings-second-factor": "/accounts/2fa/",
@@ -80,27 +81,27 @@ CAREFUL = {
     "settings-tokens-none": "/settings/tokens/",
     "settings-token-new": "/settings/tokens/new/",
 }
-DESK = {
-    "desk": "/admin/",
-    "desk-exports": "/admin/exports/exporttask/",
-    "desk-stuck": "/admin/stuck/",
-    "desk-selftest": "/admin/selftest/",
-    "desk-queue": "/admin/django_rq/dashboard/",
-    "desk-queue-details": "/admin/django_rq/dashboard/queues/0/details/",
-    "desk-jobs": "/admin/django_rq/dashboard/queues/0/finished/",
-    "desk-workers": "/admin/django_rq/dashboard/workers/0/",
-    "desk-reports": "/admin/blog/report/",
+STAFF_PAGES = {
+    "staff": "/admin/",
+    "staff-exports": "/admin/exports/exporttask/",
+    "staff-stuck": "/admin/diagnosis/",
+    "staff-selftest": "/admin/selftest/",
+    "staff-queue": "/admin/django_rq/dashboard/",
+    "staff-queue-details": "/admin/django_rq/dashboard/queues/0/details/",
+    "staff-jobs": "/admin/django_rq/dashboard/queues/0/finished/",
+    "staff-workers": "/admin/django_rq/dashboard/workers/0/",
+    "staff-reports": "/admin/blog/report/",
 }
 
 
 class Camera:
-    """Takes pictures of one page in all looks, numbered in the order in which they were taken."""
+    """Screenshots of a browser page in all variants, numbered in order."""
 
     def __init__(self, page: "Page", site: str, folder: Path) -> None:
         self.page = page
         self.site = site
         self.folder = folder
-        self.taken = 0
+        self.count = 0
 
     def visit(self, paths: dict[str, str]) -> None:
         for name, path in paths.items():
@@ -108,19 +109,19 @@ class Camera:
             self.take(name)
 
     def take(self, name: str) -> None:
-        self.taken += 1
-        for size, width, height, scheme in LOOKS:
+        self.count += 1
+        for size, width, height, scheme in VARIANTS:
             self.page.set_viewport_size({"width": width, "height": height})
             self.page.emulate_media(
                 color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce"
             )
             self.page.evaluate(
-                "document.querySelector('.card-hover')?.scrollIntoView({block: 'center'})"
+                "document.querySelector('.hover-card')?.scrollIntoView({block: 'center'})"
             )
-            self.page.screenshot(path=self.folder / f"{self.taken:02}-{name}-{size}-{scheme}.png")
+            self.page.screenshot(path=self.folder / f"{self.count:02}-{name}-{size}-{scheme}.png")
 
-    def send(self, **fields: str) -> None:
-        """Fill in the page's first form and send it, past what the browser would refuse by itself."""
+    def submit(self, **fields: str) -> None:
+        """Fill in and submit the page's first form without the browser's own validation."""
         form = self.page.locator("main form").first
         form.evaluate("form => form.noValidate = true")
         for name, value in fields.items():
@@ -130,26 +131,26 @@ class Camera:
 
     def sign_in(self, name: str) -> None:
         self.page.goto(f"{self.site}/accounts/login/")
-        self.send(login=name, password=PASSWORD)
+        self.submit(login=name, password=PASSWORD)
 
 
 def take_all(camera: Camera) -> None:
     page = camera.page
-    camera.visit(VISITOR)
+    camera.visit(ANONYMOUS_PAGES)
     page.goto(f"{camera.site}/accounts/login/")
-    camera.send(login="demo", password="wrong")
-    camera.take("login-refused")
+    camera.submit(login="demo", password="wrong")
+    camera.take("login-invalid")
     page.goto(f"{camera.site}/accounts/signup/")
-    camera.send(username="demo", email="nothing", password1="1", password2="2")
-    camera.take("signup-refused")
+    camera.submit(username="demo", email="nothing", password1="1", password2="2")
+    camera.take("signup-invalid")
     camera.sign_in("demo")
-    camera.visit(PERSON)
+    camera.visit(USER_PAGES)
     _take_posts(camera)
     camera.visit({"reauthenticate-again": "/accounts/reauthenticate/"})
-    camera.send(password=PASSWORD)
-    camera.visit(CAREFUL)
-    camera.send(name="Backup at home")
-    camera.take("settings-token-made")
+    camera.submit(password=PASSWORD)
+    camera.visit(REAUTHENTICATED_PAGES)
+    camera.submit(name="Backup at home")
+    camera.take("settings-token-created")
     camera.visit({"settings-tokens": "/settings/tokens/"})
     _take_exports(camera)
     page.context.clear_cookies()
@@ -162,22 +163,22 @@ def take_all(camera: Camera) -> None:
     camera.visit({"home-staff": "/"})
     page.locator("summary").click()
     camera.take("menu-staff")
-    camera.visit(DESK)
-    _take_desk(camera)
+    camera.visit(STAFF_PAGES)
+    _take_staff_pages(camera)
 
 
 def _take_posts(camera: Camera) -> None:
     page = camera.page
     page.goto(camera.site)
-    camera.send(body="x" * 290)
-    camera.take("home-refused")
+    camera.submit(body="x" * 290)
+    camera.take("home-invalid")
     page.goto(camera.site)
     page.get_by_label("What would you like to say?").fill(
         "The ferry was late, and nobody minded. @Lucia_Ferrer"
     )
-    page.locator("form[data-write] button").click()
+    page.locator("form[data-composer] button").click()
     page.get_by_role("status").get_by_text("Your post is out.").wait_for()
-    camera.take("home-written")
+    camera.take("home-posted")
     page.locator(".post-time").first.click()
     camera.take("post")
     page.get_by_role("link", name="Edit", exact=True).click()
@@ -185,23 +186,23 @@ def _take_posts(camera: Camera) -> None:
     page.goto(page.url.replace("/edit/", "/delete/"))
     camera.take("post-delete")
     page.goto(f"{camera.site}/explore/")
-    page.locator("a.name", has_text="Lucia_Ferrer").first.focus()
+    page.locator("a.username", has_text="Lucia_Ferrer").first.focus()
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Tab")
-    page.locator(".card-hover").wait_for()
+    page.locator(".hover-card").wait_for()
     camera.take("card")
 
 
 def _take_exports(camera: Camera) -> None:
     page = camera.page
     page.goto(f"{camera.site}/exports/")
-    camera.send()
+    camera.submit()
     page.locator("main progress:not([value='0'])").wait_for()
-    camera.take("export-under-way")
+    camera.take("export-running")
     page.goto(f"{camera.site}/exports/new/account/")
-    camera.send()
+    camera.submit()
     camera.visit(
-        {"exports-under-way": "/exports/", "profile-under-way": "/@demo/", "home-under-way": "/"}
+        {"exports-running": "/exports/", "profile-running": "/@demo/", "home-running": "/"}
     )
     page.get_by_text("Your archive is in your mailbox").wait_for(timeout=60_000)
     camera.take("home-toast")
@@ -212,20 +213,20 @@ def _take_exports(camera: Camera) -> None:
     camera.take("export-finished")
 
 
-def _take_desk(camera: Camera) -> None:
+def _take_staff_pages(camera: Camera) -> None:
     page = camera.page
     page.goto(f"{camera.site}/admin/exports/exporttask/")
-    page.locator(".field-whose a").first.click()
-    camera.take("desk-export")
+    page.locator(".field-owner_name a").first.click()
+    camera.take("staff-export")
     page.locator("dd a").first.click()
-    camera.take("desk-job")
+    camera.take("staff-job")
     page.go_back()
     page.get_by_role("link", name="Send the e-mail again").click()
-    camera.take("desk-confirm")
+    camera.take("staff-confirm")
     page.goto(f"{camera.site}/admin/selftest/")
     page.get_by_role("button", name="Test the chain").click()
     page.get_by_text("All links hold").wait_for()
-    camera.take("desk-selftest-passed")
+    camera.take("staff-selftest-passed")
 
 
 @contextmanager
@@ -233,40 +234,45 @@ def browser() -> Iterator["Browser"]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        yield launched
-        launched.close()
+        instance = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        yield instance
+        instance.close()
 
 
-def screenshots(folder: Path, var: Path) -> int:
+def save_screenshots(folder: Path, var: Path) -> int:
+    """Return the number of files."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    with Stack(
-        var, DEBUG="false", STATIC_COLLECTED="false", EXPORT_MAX_RATE="150", EXPORT_COOLDOWN="0"
-    ) as stack:
-        print("Preparing a database, and starting a stack over it ...", flush=True)
+    variables = {
+        "DEBUG": "false",
+        "STATIC_COLLECTED": "false",
+        "EXPORT_MAX_RATE": "150",
+        "EXPORT_COOLDOWN": "0",
+    }
+    with Stack(var, **variables) as stack:
+        print("Preparing the database and starting the site ...", flush=True)
         stack.run("migrate", "--verbosity", "0")
         stack.run("seed_demo", "--force")
         stack.start()
-        with browser() as launched:
-            camera = Camera(launched.new_page(locale="en"), stack.site_url, folder)
+        with browser() as instance:
+            camera = Camera(instance.new_page(locale="en"), stack.site_url, folder)
             take_all(camera)
-    return camera.taken * len(LOOKS)
+    return camera.count * len(VARIANTS)
 
 
 def main() -> int:
     end_on_signals()
     if chromium() is None:
-        print("There is no Chromium here; `make tools` installs it.", file=sys.stderr)
+        print("Chromium is not installed. Run `make tools`.", file=sys.stderr)
         return 1
     folder = ROOT / "var" / "screenshots"
     try:
         with tempfile.TemporaryDirectory(prefix="microblog-screenshots-") as var:
-            taken = screenshots(folder, Path(var))
+            count = save_screenshots(folder, Path(var))
     except StackError as error:
         print(f"No screenshots: {error}", file=sys.stderr)
         return 1
-    print(f"{taken} pictures lie in {os.path.relpath(folder)}/")
+    print(f"{count} screenshots saved to {os.path.relpath(folder)}/")
     return 0
 
 

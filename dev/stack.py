@@ -1,7 +1,8 @@
-"""The local stack: broker, mail server, worker, sweeper and site, started, awaited and ended together.
+"""Local stack: broker, mail server, worker, sweeper and site as child processes.
 
-A stack is described by its environment alone: REDIS_URL says where the broker listens, EMAIL_URL the mail server,
-SITE_URL the site, and VAR_DIR holds the rest. It uses unix sockets and free ports, so that it meets no other.
+The environment alone describes a stack: the broker listens at REDIS_URL, the mail server at
+EMAIL_URL, the site at SITE_URL, and VAR_DIR holds the rest. Unix sockets and free ports keep stacks
+from colliding.
 """
 
 import ctypes
@@ -28,21 +29,23 @@ from dev import broker
 from dev.mailbox import Mailbox
 
 ROOT = Path(__file__).resolve().parent.parent
-NAMES = ("broker", "mail", "worker", "sweeper", "site")
+PROCESSES = ("broker", "mail", "worker", "sweeper", "site")
 START_SECONDS = 30
-END_SECONDS = 5
+STOP_SECONDS = 5
+PR_SET_PDEATHSIG = 1  # prctl
 
 _libc = ctypes.CDLL(None)
 
 
 class StackError(Exception):
-    """A process of the stack did not start, or ended by itself; the message holds the end of its log."""
+    """Failure of a process to start, or its unexpected exit; the message has the end of its log."""
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody else is given as long as this process lives, for a server that sets SO_REUSEADDR.
+    """Reserve a port of 127.0.0.1 for a server that sets SO_REUSEADDR, and return its number.
 
-    Its socket stays bound without listening. Linux lets such a server have the port then, and nobody who asks for any.
+    The reserving socket stays bound, without listening, as long as this process lives. On Linux
+    such a server can still bind to the port, and the kernel gives it to nobody else.
     """
     holder = socket.socket()
     holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -55,8 +58,11 @@ def free_port() -> int:
     return port
 
 
-def environment(var: Path, redis_url: str, **changes: str) -> dict[str, str]:
-    """The environment of a stack of its own over `var`; every variable that a `.env` could hold is answered here."""
+def environment(var: Path, redis_url: str, **variables: str) -> dict[str, str]:
+    """Return the environment of a stack over `var`.
+
+    Every variable that a `.env` file could hold is set, so that the file has no effect.
+    """
     site_port = free_port()
     return os.environ | {
         "PYTHONUNBUFFERED": "1",
@@ -80,7 +86,7 @@ def environment(var: Path, redis_url: str, **changes: str) -> dict[str, str]:
         "ALLOWED_HOSTS": "127.0.0.1",
         "EXPORT_BUCKET": "",
         "STAFF_SECOND_FACTOR": "false",
-        **changes,
+        **variables,
     }
 
 
@@ -89,38 +95,30 @@ def manage(*arguments: str) -> list[str]:
 
 
 def commands(env: Mapping[str, str]) -> dict[str, list[str]]:
-    """What each process of the stack runs."""
+    """Return the command line of each process."""
     after_broker = [sys.executable, "-m", "dev.broker", "--wait"]
     mail_port = urlsplit(env["EMAIL_URL"]).port
     return {
         "broker": [sys.executable, "-m", "dev.broker"],
         "mail": [
-            sys.executable,
-            "-m",
-            "dev.mail_server",
-            "--port",
-            str(mail_port),
-            "--dir",
-            env["MAIL_DIR"],
+            *(sys.executable, "-m", "dev.mail_server"),
+            *("--port", str(mail_port), "--dir", env["MAIL_DIR"]),
         ],
         "worker": [*after_broker, *manage("rqworker")],
         "sweeper": manage("sweeper"),
         "site": [
-            *(
-                sys.executable,
-                "-m",
-                "gunicorn",
-                "microblog.wsgi",
-                "--bind",
-                urlsplit(env["SITE_URL"]).netloc,
-            ),
+            *(sys.executable, "-m", "gunicorn", "microblog.wsgi"),
+            *("--bind", urlsplit(env["SITE_URL"]).netloc),
             *("--threads", "4", "--graceful-timeout", "2", "--no-control-socket"),
         ],
     }
 
 
 def session_members(session: int) -> list[int]:
-    """The processes of a session. RQ's work-horse leaves its worker's process group, but not its session."""
+    """Return the process ids of a session.
+
+    RQ's work-horse leaves its worker's process group, but not its session.
+    """
     members = []
     for pid in psutil.pids():
         with suppress(ProcessLookupError, PermissionError):
@@ -136,14 +134,13 @@ def kill_session(session: int) -> None:
 
 
 def die_with_parent(signum: int = signal.SIGKILL) -> None:
+    """Let the kernel signal this process when its parent dies, even by kill -9. Linux only."""
     if sys.platform == "linux":
-        _libc.prctl(
-            1, signum
-        )  # PR_SET_PDEATHSIG: nothing is left even where the parent gets a kill -9
+        _libc.prctl(PR_SET_PDEATHSIG, signum)
 
 
 class Child:
-    """One process of the stack, in a session of its own; `log` takes what it prints."""
+    """Process in a session of its own; `log` receives its output."""
 
     def __init__(self, name: str, command: list[str], env: Mapping[str, str], log: Path) -> None:
         self.name = name
@@ -166,7 +163,10 @@ class Child:
 
     @property
     def is_running(self) -> bool:
-        """Told without reaping it: until `kill` does, nobody else can get its pid, nor a session of that number."""
+        """Whether the process runs, without reaping it.
+
+        Until `kill` reaps the process, the kernel cannot give its id to another process or session.
+        """
         try:
             return bool(psutil.Process(self.pid).status() != psutil.STATUS_ZOMBIE)
         except psutil.NoSuchProcess:
@@ -177,13 +177,13 @@ class Child:
             self.process.terminate()
 
     def kill(self) -> None:
-        """kill -9 for all of its session: a worker and its work-horse, the site and its workers."""
+        """Send SIGKILL to the whole session: worker and work-horse, site and its workers."""
         if self.process.returncode is None:
             kill_session(self.pid)
             self.process.wait()
 
-    def end(self, seconds: float = END_SECONDS) -> None:
-        """SIGTERM, and SIGKILL for what is left after that time."""
+    def stop(self, seconds: float = STOP_SECONDS) -> None:
+        """Send SIGTERM, and after `seconds` SIGKILL to the remaining processes."""
         self.terminate()
         deadline = time.monotonic() + seconds
         while self.is_running and time.monotonic() < deadline:
@@ -196,16 +196,16 @@ class Child:
 
 
 class Stack:
-    """The processes over one folder. Use it as a context manager: at its end no process remains."""
+    """Context manager over the processes of one folder: no process remains after it."""
 
-    def __init__(self, var: Path, **changes: str) -> None:
-        """`changes` are environment variables, such as DATABASE_URL or EXPORT_MAX_RATE."""
+    def __init__(self, var: Path, **variables: str) -> None:
+        """Prepare a stack over `var`; `variables` override its environment."""
         self.var = var.resolve()
         self.var.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.log_dir = self.var / "log"
         self.log_dir.mkdir(exist_ok=True)
-        self.socket = broker.socket_in(self.var)
-        self.env = environment(self.var, f"unix://{self.socket}", **changes)
+        self.socket = broker.socket_path(self.var)
+        self.env = environment(self.var, f"unix://{self.socket}", **variables)
         self.site_url = self.env["SITE_URL"]
         self.mailbox = Mailbox(Path(self.env["MAIL_DIR"]))
         self.children: dict[str, Child] = {}
@@ -222,33 +222,39 @@ class Stack:
         self.stop()
 
     def start(self, *names: str) -> None:
-        """Start those processes, all by default, and wait until each is ready. StackError if one is not."""
-        names = names or NAMES
+        """Start these processes (default: all) and wait until each is ready.
+
+        Raises StackError if one is not.
+        """
+        names = names or PROCESSES
         for name in names:
             log = self.log_dir / f"{name}.log"
             self.children[name] = Child(name, commands(self.env)[name], self.env, log)
         for name in names:
-            self._await(name)
+            self._wait_until_ready(name)
 
     def stop(self, *names: str) -> None:
-        """End those processes, all by default; the broker last, because the others need it to say goodbye."""
-        chosen = [name for name in reversed(names or NAMES) if name in self.children]
-        ending = [self.children.pop(name) for name in chosen]
-        with _uninterrupted():
-            for child in ending:
+        """Stop these processes (default: all).
+
+        The broker stops last, because workers deregister there.
+        """
+        running = [name for name in reversed(names or PROCESSES) if name in self.children]
+        stopping = [self.children.pop(name) for name in running]
+        with _signals_blocked():
+            for child in stopping:
                 if child.name != "broker":
                     child.terminate()
-            for child in ending:
-                child.end()
+            for child in stopping:
+                child.stop()
             if self.socket.parent != self.var and not self.children:
                 shutil.rmtree(self.socket.parent, ignore_errors=True)
 
     def kill(self, name: str) -> None:
-        """kill -9, its whole session."""
+        """Send SIGKILL to the process's whole session."""
         self.children.pop(name).kill()
 
     def run(self, *arguments: str) -> None:
-        """Run a management command of the stack to its end. StackError, with what it printed, if it fails."""
+        """Run a management command. Raises StackError with its output if it fails."""
         done = subprocess.run(
             manage(*arguments), cwd=ROOT, env=self.env, capture_output=True, text=True, check=False
         )
@@ -256,36 +262,36 @@ class Stack:
             raise StackError(f"manage.py {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
 
     def check(self) -> None:
-        """StackError if one of the processes has ended by itself."""
+        """Raise StackError if a process has exited."""
         for child in self.children.values():
             if not child.is_running:
                 raise StackError(
-                    f"The {child.name} has ended. The end of {child.log}:\n{child.last_lines()}"
+                    f"The {child.name} process exited. End of {child.log}:\n{child.last_lines()}"
                 )
 
-    def _await(self, name: str) -> None:
-        child, is_ready = self.children[name], self._readiness(name)
+    def _wait_until_ready(self, name: str) -> None:
+        child, is_ready = self.children[name], self._readiness_check(name)
         deadline = time.monotonic() + START_SECONDS
         while not is_ready():
             self.check()
             if time.monotonic() > deadline:
                 raise StackError(
-                    f"The {name} is not ready after {START_SECONDS} seconds. "
-                    f"The end of {child.log}:\n{child.last_lines()}"
+                    f"The {name} process is not ready after {START_SECONDS} seconds. "
+                    f"End of {child.log}:\n{child.last_lines()}"
                 )
             time.sleep(0.05)
 
-    def _readiness(self, name: str) -> Callable[[], bool]:
-        tests: dict[str, Callable[[], bool]] = {
-            "broker": lambda: broker.answers(self.env["REDIS_URL"]),
-            "mail": self._mail_is_ready,
-            "worker": self._worker_is_ready,
+    def _readiness_check(self, name: str) -> Callable[[], bool]:
+        checks: dict[str, Callable[[], bool]] = {
+            "broker": lambda: broker.is_ready(self.env["REDIS_URL"]),
+            "mail": self._is_mail_server_ready,
+            "worker": self._is_worker_ready,
             "sweeper": lambda: self.children["sweeper"].is_running,
-            "site": self._site_is_ready,
+            "site": self._is_site_ready,
         }
-        return tests[name]
+        return checks[name]
 
-    def _mail_is_ready(self) -> bool:
+    def _is_mail_server_ready(self) -> bool:
         try:
             address = ("127.0.0.1", urlsplit(self.env["EMAIL_URL"]).port or 0)
             with socket.create_connection(address, timeout=1) as connection:
@@ -293,8 +299,8 @@ class Stack:
         except OSError:
             return False
 
-    def _worker_is_ready(self) -> bool:
-        """Has RQ's register of workers one with that pid?"""
+    def _is_worker_ready(self) -> bool:
+        """Return whether RQ has registered a worker with the child's process id."""
         try:
             with redis.Redis.from_url(self.env["REDIS_URL"], decode_responses=True) as connection:
                 keys = connection.smembers("rq:workers")
@@ -304,7 +310,7 @@ class Stack:
         except redis.RedisError:
             return False
 
-    def _site_is_ready(self) -> bool:
+    def _is_site_ready(self) -> bool:
         connection = HTTPConnection(urlsplit(self.site_url).netloc, timeout=10)
         try:
             connection.request("GET", "/accounts/login/")
@@ -316,17 +322,19 @@ class Stack:
 
 
 @contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Hold back Ctrl-C and SIGTERM, so that an impatient second one leaves no process behind."""
-    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+def _signals_blocked() -> Iterator[None]:
+    """Delay Ctrl-C and SIGTERM, so that a second one cannot leave a process behind."""
+    previous = signal.pthread_sigmask(
+        signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    )
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous)
 
 
 def end_on_signals() -> None:
-    """Let SIGTERM and a closed terminal end this process as Ctrl-C does, through every `with` and `finally`."""
+    """Turn SIGTERM and SIGHUP into KeyboardInterrupt, so that `with` and `finally` clean up."""
 
     def interrupt(signum: int, frame: object) -> None:
         raise KeyboardInterrupt

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the system packages that some tests need, where it may; otherwise says which.
+# Install the system packages that some tests need, or list them if that takes more rights.
 set -eu
 
 missing=""
@@ -13,7 +13,7 @@ command -v promtool >/dev/null || missing="$missing prometheus"
 command -v unzip >/dev/null || missing="$missing unzip"
 
 if [ -z "$missing" ]; then
-    echo "Chromium, GNU gettext, nginx, systemd, promtool and unzip are there."
+    echo "Chromium, GNU gettext, nginx, systemd, promtool and unzip are installed."
     exit 0
 fi
 
@@ -26,20 +26,20 @@ else
 fi
 
 if [ "$sudo" = none ] || ! command -v apt-get >/dev/null; then
-    echo "Install these with your system's package manager:$missing" >&2
+    echo "Missing packages; install them with your system's package manager:$missing" >&2
     exit 1
 fi
 
 echo "Installing$missing ..."
 $sudo apt-get update
-# Without its windows, as Debian has it, Chromium is smaller, and the tests take less time.
+# Debian's headless Chromium is smaller and makes the tests faster.
 if apt-cache show chromium-headless-shell >/dev/null 2>&1; then
     missing="$(echo "$missing" | sed s/chromium/chromium-headless-shell/)"
 fi
 # shellcheck disable=SC2086
 $sudo env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends $missing
 
-# The tests run these by themselves: the servers that the packages start are not wanted.
+# The packages start these servers as services, but the tests run their own.
 for server in nginx prometheus; do
     case "$missing" in *$server*) $sudo systemctl disable --now $server 2>/dev/null || true ;; esac
 done

@@ -13,17 +13,24 @@ class ExportsConfig(AppConfig):
 
         from blog import notifications
         from blog.accounts import deletion
+        from microblog.metrics import registry
+        from tasks import jobs
 
-        from . import bounces, checks, progress
-        from .deletion import withdraw_exports
-        from .staff.second_factor import note_set_up
+        from . import bounces, checks, delivery, health, progress, sweeper
+        from .deletion import remove_exports
+        from .metrics import ExportCollector
+        from .staff.second_factor import verify_after_setup
 
-        notifications.register("export", progress.describe)
-        deletion.before_delete(withdraw_exports)
-        authenticator_added.connect(note_set_up)
-        tracking.connect(bounces.note)
-        register(checks.shared_services)
-        register(checks.timings)
-        register(checks.watching)
-        register(checks.webhooks, deploy=True)
-        register(checks.account_coverage)
+        notifications.register("export", progress.render_progress)
+        deletion.before_delete(remove_exports)
+        authenticator_added.connect(verify_after_setup)
+        tracking.connect(bounces.record_bounce)
+        health.register()
+        sweeper.register()
+        jobs.register_preloader(delivery.preload)
+        registry.register(ExportCollector())
+        register(checks.check_shared_services)
+        register(checks.check_intervals)
+        register(checks.check_monitoring)
+        register(checks.check_bounce_webhook, deploy=True)
+        register(checks.check_account_coverage)

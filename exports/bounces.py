@@ -1,4 +1,4 @@
-"""What a mail provider tells us after it has taken a mail."""
+"""Bounces that a mail provider reports after it accepted a mail."""
 
 import logging
 from typing import Any
@@ -9,23 +9,21 @@ from .models import ExportMail
 
 logger = logging.getLogger(__name__)
 
-REFUSED = (EventType.BOUNCED, EventType.REJECTED, EventType.FAILED)
+BOUNCE_EVENTS = (EventType.BOUNCED, EventType.REJECTED, EventType.FAILED)
 
 
-def note(sender: Any, event: AnymailTrackingEvent, esp_name: str, **more: Any) -> None:
-    """A receiver of `anymail.signals.tracking`. Mails about accounts, whose rows are gone, are passed over."""
-    if event.event_type not in REFUSED or not event.message_id:
+def record_bounce(sender: Any, event: AnymailTrackingEvent, esp_name: str, **kwargs: Any) -> None:
+    """Handle `anymail.signals.tracking`; ignore account mails, whose rows are deleted when sent."""
+    if event.event_type not in BOUNCE_EVENTS or not event.message_id:
         return
-    mail = ExportMail.objects.select_related("task").known_as(event.message_id).first()
+    mails = ExportMail.objects.select_related("task")
+    mail = mails.with_message_id(event.message_id).first()
     if mail is None:
-        logger.info("%s refused a mail that is no export's.", esp_name)
-    elif mail.bounce(_reason(event)):
+        logger.info("%s reported a bounce of a mail that is not an export's.", esp_name)
+        return
+    # For staff. A server's answer may contain the address, so the sweeper clears the reason later.
+    reason = [event.event_type, event.reject_reason, event.description, event.mta_response]
+    if mail.mark_bounced(": ".join(str(part) for part in reason if part)[:1000]):
         logger.warning(
-            "Mail %s of export %s was refused (%s).", mail.pk, mail.task_id, event.event_type
+            "Mail %s of export %s bounced (%s).", mail.pk, mail.task_id, event.event_type
         )
-
-
-def _reason(event: AnymailTrackingEvent) -> str:
-    """For staff; it may hold the address, and is forgotten with other errors."""
-    words = [event.event_type, event.reject_reason, event.description, event.mta_response]
-    return ": ".join(str(word) for word in words if word)[:1000]

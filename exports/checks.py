@@ -1,4 +1,4 @@
-"""Deployments that cannot work, said at start."""
+"""System checks that refuse a deployment which cannot work."""
 
 from typing import Any
 
@@ -6,18 +6,23 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
 from django.core.mail import get_connection
 
+from tasks.heartbeat import HEARTBEAT_INTERVAL
+
 from .archive import coverage
-from .heartbeat import BEAT_SECONDS
+
+MIN_SECRET_LENGTH = 16
 
 
-def timings(**options: Any) -> list[CheckMessage]:
-    """Numbers that would let leases lapse while their work goes on."""
+def check_intervals(**options: Any) -> list[CheckMessage]:
     errors: list[CheckMessage] = []
-    if 4 * max(settings.EXPORT_TICK_SECONDS, BEAT_SECONDS) > settings.EXPORT_LEASE_SECONDS:
+    if 4 * max(settings.EXPORT_TICK_SECONDS, HEARTBEAT_INTERVAL) > settings.EXPORT_LEASE_SECONDS:
         errors.append(
             Error(
                 "EXPORT_LEASE_SECONDS is too short.",
-                hint=f"Make it at least four times EXPORT_TICK_SECONDS, and {4 * BEAT_SECONDS:g} seconds.",
+                hint=(
+                    "Set it to at least four times EXPORT_TICK_SECONDS, and at least "
+                    f"{4 * HEARTBEAT_INTERVAL:g} seconds."
+                ),
                 id="exports.E004",
             )
         )
@@ -27,37 +32,42 @@ def timings(**options: Any) -> list[CheckMessage]:
     ):
         errors.append(
             Error(
-                "EXPORT_TICK_SECONDS and EXPORT_JOB_TIMEOUT must be positive, EXPORT_MAX_RATE not negative.",
-                hint="Leave them out to have the defaults.",
+                "EXPORT_TICK_SECONDS and EXPORT_JOB_TIMEOUT must be positive, "
+                "EXPORT_MAX_RATE must not be negative.",
+                hint="Unset them to use the defaults.",
                 id="exports.E005",
             )
         )
     return errors
 
 
-def account_coverage(**options: Any) -> list[CheckMessage]:
-    """Fields about people that the archive of an account neither has nor leaves out for a reason."""
-    hint = "Add it to a part in exports/archive/sections.py, or to what exports/archive/coverage.py leaves out."
-    return [Error(gap, hint=hint, id="exports.E010") for gap in coverage.gaps()]
+def check_account_coverage(**options: Any) -> list[CheckMessage]:
+    hint = (
+        "Add it to exports/archive/sections.py, or exclude it with a reason in "
+        "exports/archive/coverage.py."
+    )
+    return [Error(gap, hint=hint, id="exports.E010") for gap in coverage.violations()]
 
 
-def shared_services(**options: Any) -> list[CheckMessage]:
-    """Several machines need archives, database and broker where all of them can reach them."""
+def check_shared_services(**options: Any) -> list[CheckMessage]:
     if not settings.SEVERAL_HOSTS:
         return []
     errors: list[CheckMessage] = []
     if not settings.EXPORT_BUCKET:
         errors.append(
             Error(
-                "Archives would lie on the disk of whichever machine built them.",
-                hint="Set EXPORT_BUCKET to an S3-compatible bucket, or SEVERAL_HOSTS=false if there is one machine.",
+                "Archives would be stored on the disk of the host that built them.",
+                hint=(
+                    "Set EXPORT_BUCKET to an S3-compatible bucket, or SEVERAL_HOSTS=false if there "
+                    "is only one host."
+                ),
                 id="exports.E001",
             )
         )
     if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         errors.append(
             Error(
-                "An SQLite database cannot be shared by several machines.",
+                "An SQLite database cannot be shared by several hosts.",
                 hint="Set DATABASE_URL to a PostgreSQL database.",
                 id="exports.E002",
             )
@@ -65,7 +75,7 @@ def shared_services(**options: Any) -> list[CheckMessage]:
     if settings.REDIS_URL.startswith("unix:"):
         errors.append(
             Error(
-                "A broker on a unix socket cannot be reached from other machines.",
+                "A broker on a Unix socket cannot be reached from other hosts.",
                 hint="Set REDIS_URL to redis:// or rediss://.",
                 id="exports.E003",
             )
@@ -73,57 +83,55 @@ def shared_services(**options: Any) -> list[CheckMessage]:
     return errors
 
 
-SECRET_LENGTH = 16
-
-
-def watching(**options: Any) -> list[CheckMessage]:
-    """Settings of mails, metrics and webhooks whose faults would show only when somebody needs them."""
+def check_monitoring(**options: Any) -> list[CheckMessage]:
+    """Check settings of mails, metrics and webhooks that would fail only when they are needed."""
     errors: list[CheckMessage] = []
     try:
         get_connection()
     except Exception as error:
         errors.append(
             Error(
-                f"Mails cannot be sent: {error}",
-                hint="EMAIL_BACKEND and the ANYMAIL_* variables that it needs are listed in docs/operations.md.",
+                f"The mail backend does not work: {error}",
+                hint="See docs/operations.md for EMAIL_BACKEND and its ANYMAIL_* variables.",
                 id="exports.E006",
             )
         )
     if any("@" not in address for _, address in settings.ADMINS):
         errors.append(
             Error(
-                "ADMINS holds what is no address.",
+                "ADMINS contains an invalid email address.",
                 hint="Separate addresses with commas.",
                 id="exports.E007",
             )
         )
-    if 0 < len(settings.METRICS_TOKEN) < SECRET_LENGTH:
+    if 0 < len(settings.METRICS_TOKEN) < MIN_SECRET_LENGTH:
         errors.append(
             Error(
-                "METRICS_TOKEN can be guessed.",
-                hint=f"Give it {SECRET_LENGTH} characters or more, or leave it out to have no metrics.",
+                "METRICS_TOKEN is too short.",
+                hint=(
+                    f"Use at least {MIN_SECRET_LENGTH} characters, or unset it to turn metrics off."
+                ),
                 id="exports.E008",
             )
         )
-    if any(not _is_webhook_secret(secret) for secret in _webhook_secrets()):
+    if not all(map(_is_webhook_secret, _webhook_secrets())):
         errors.append(
             Error(
-                "ANYMAIL_WEBHOOK_SECRET is no name and password, or can be guessed.",
-                hint=f"Write it as name:password, with {SECRET_LENGTH} characters or more.",
+                "ANYMAIL_WEBHOOK_SECRET is not name:password, or is too short.",
+                hint=f"Write it as name:password, with at least {MIN_SECRET_LENGTH} characters.",
                 id="exports.E009",
             )
         )
     return errors
 
 
-def webhooks(**options: Any) -> list[CheckMessage]:
-    """A provider that could tell of mails that were refused, and that nobody listens to; for `check --deploy`."""
+def check_bounce_webhook(**options: Any) -> list[CheckMessage]:
     if not settings.EMAIL_BACKEND.startswith("anymail.") or _webhook_secrets():
         return []
     return [
         Warning(
-            "Nobody will learn of mails that were refused after they had been sent.",
-            hint="Set ANYMAIL_WEBHOOK_SECRET, and give the provider the address of its webhook.",
+            "Bounced mails will go unnoticed.",
+            hint="Set ANYMAIL_WEBHOOK_SECRET, and register the webhook's URL with the provider.",
             id="exports.W001",
         )
     ]
@@ -135,4 +143,4 @@ def _webhook_secrets() -> list[Any]:
 
 
 def _is_webhook_secret(secret: Any) -> bool:
-    return isinstance(secret, str) and ":" in secret and len(secret) >= SECRET_LENGTH
+    return isinstance(secret, str) and ":" in secret and len(secret) >= MIN_SECRET_LENGTH

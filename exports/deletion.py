@@ -1,23 +1,24 @@
-"""What becomes of a person's exports when their account is deleted."""
+"""The exports' step of an account deletion, registered in `apps`."""
 
 from functools import partial
 
 from django.db import transaction
 
 from blog.models import User
+from tasks import broker
 
-from . import jobs
 from .archive import build as archive
 from .models import ExportTask
 
 
-def withdraw_exports(owner: User) -> None:
-    """Stop what is under way, and remove the archives. The rows go with their owner.
+def remove_exports(owner: User) -> None:
+    """Remove the owner's jobs and archives after commit; the rows are deleted by cascade.
 
-    A build that a worker has begun ends at its next heartbeat, and removes what it has written.
+    A running build loses its lease with its row: it stops at the next heartbeat and deletes its
+    files.
     """
     for task in ExportTask.objects.filter(owner=owner).select_for_update():
         if task.is_unfinished:
-            transaction.on_commit(partial(jobs.withdraw, task.job_id), robust=True)
+            transaction.on_commit(partial(broker.remove_job, task.job_id), robust=True)
         if task.archive:
             transaction.on_commit(partial(archive.discard, str(task.archive.name)), robust=True)

@@ -1,4 +1,6 @@
-"""Archive and task in, e-mail out. Knows no queue, and changes no row."""
+"""Contents of the mails about exports."""
+
+from uuid import UUID
 
 from django.conf import settings
 from django.core.mail import DNS_NAME, EmailMultiAlternatives, get_connection
@@ -8,20 +10,19 @@ from django.utils import timezone, translation
 
 from blog.models import User, confirmed_emails
 from microblog import request_ids
+from tasks.models import Undeliverable
 
 from .archive import build as archive
 from .archive.kinds import KINDS
 from .models import ExportMail, ExportTask, Purpose
 
-BODIES_BYTES = 32 * 1024  # more than headers and both bodies ever take
+NO_TASK = UUID(int=0)
+MESSAGE_OVERHEAD_BYTES = 32 * 1024  # an upper limit of the headers and both bodies
 
 
-class Undeliverable(Exception):
-    """There is nowhere to send the mail to; trying again would not help."""
-
-
-def warm_up() -> None:
-    """Compose a mail of each purpose in each language, to nobody: templates, words and addresses are loaded then."""
+def preload() -> None:
+    """Load templates, translations and modules, by composing each mail in each language."""
+    ExportTask.objects.select_related("owner").filter(pk=NO_TASK).first()
     task = ExportTask(
         owner=User(), archive="-.zip", archive_bytes=0, archive_expires_at=timezone.now()
     )
@@ -29,14 +30,14 @@ def warm_up() -> None:
         with translation.override(language):
             for purpose in Purpose:
                 compose(ExportMail(task=task, purpose=purpose), "").message().as_bytes()
-    get_connection()  # its module
-    DNS_NAME.get_fqdn()  # a mail server is greeted with it, and finding it out may take a question to the network
+    get_connection()  # imports the mail backend
+    DNS_NAME.get_fqdn()  # cached; the first call may wait for a DNS server
 
 
-def send(mail: ExportMail) -> str:
-    """Send `mail` to the owner's confirmed address of this moment; what the mail provider calls it, if it is one.
+def compose_for_owner(mail: ExportMail) -> EmailMultiAlternatives:
+    """Return the message to the owner's currently confirmed address, in the owner's language.
 
-    Raises Undeliverable where there is none, and whatever the mail backend raises.
+    Raise Undeliverable if there is no such address.
     """
     confirmed = confirmed_emails(OuterRef("owner"))[:1]
     tasks = ExportTask.objects.select_related("owner").annotate(address=Subquery(confirmed))
@@ -47,57 +48,55 @@ def send(mail: ExportMail) -> str:
     if not address:
         raise Undeliverable("The account has no confirmed e-mail address.")
     with translation.override(task.owner_language):
-        message = compose(mail, address)
-    message.send()
-    status = getattr(message, "anymail_status", None)
-    return "" if status is None or status.message_id is None else str(status.message_id)
+        return compose(mail, address)
 
 
 def compose(mail: ExportMail, address: str) -> EmailMultiAlternatives:
-    """The message in the active language, with the archive attached where it fits."""
+    """Return the message in the active language, with the archive attached if it is small."""
     task, kind = mail.task, KINDS[mail.task.kind]
-    attached = (
-        mail.purpose == Purpose.ARCHIVE
-        and not archive.is_packed(task)
-        and fits(task.archive_bytes or 0)
+    is_archive = mail.purpose == Purpose.ARCHIVE
+    is_attached = (
+        is_archive
+        and mail.is_attachable
+        and not archive.is_zipped(task)
+        and is_attachable(task.archive_bytes or 0)
     )
     context = {
         "task": task,
         "owner": task.owner,
         "url": settings.SITE_URL + task.get_absolute_url(),
-        "is_attached": attached,
+        "is_attached": is_attached,
         "kind": kind,
-        "delivery": kind.delivery(task.rows_total),
+        "delivery": kind.delivery_text(task.rows_total),
     }
+    subject = str(kind.texts.subject if is_archive else kind.texts.failure_subject)
     template = f"email/export_{mail.purpose.lower()}"
     message = EmailMultiAlternatives(
-        subject=settings.EMAIL_SUBJECT_PREFIX + subject(mail),
+        subject=settings.EMAIL_SUBJECT_PREFIX + subject,
         body=render_to_string(f"{template}.txt", context),
         to=[address],
         headers={"Message-ID": mail.message_id, "Auto-Submitted": "auto-generated"}
-        | request_ids.as_headers(),
+        | request_ids.mail_headers(),
     )
     message.attach_alternative(render_to_string(f"{template}.html", context), "text/html")
-    if attached:
-        message.attach(kind.file_name, read(task), kind.content_type)
+    if is_attached:
+        message.attach(kind.file_name, _read_archive(task), kind.content_type)
     return message
 
 
-def subject(mail: ExportMail) -> str:
-    words = KINDS[mail.task.kind].words
-    return str(words.subject if mail.purpose == Purpose.ARCHIVE else words.failure_subject)
+def is_attachable(size: int) -> bool:
+    """Return whether an archive of `size` bytes fits in EXPORT_MAIL_LIMIT once it is encoded.
 
-
-def fits(size: int) -> bool:
-    """Whether an archive of `size` bytes can be attached: base64 makes four of three, and lines of 76 end in CRLF."""
+    Base64 turns three bytes into four, in lines of 76 characters that end with CRLF.
+    """
     encoded = (size + 2) // 3 * 4
-    return bool(BODIES_BYTES + encoded + encoded // 76 * 2 <= settings.EXPORT_MAIL_LIMIT)
+    return bool(MESSAGE_OVERHEAD_BYTES + encoded + encoded // 76 * 2 <= settings.EXPORT_MAIL_LIMIT)
 
 
-def read(task: ExportTask) -> bytes:
+def _read_archive(task: ExportTask) -> bytes:
     try:
         with task.archive.open("rb") as file:
             content: bytes = file.read()
     except FileNotFoundError:
-        raise Undeliverable("The archive is not there any more.") from None
+        raise Undeliverable("The archive no longer exists.") from None
     return content

@@ -1,8 +1,7 @@
-"""Exports for Prometheus, counted in the database and the broker when it asks.
+"""Prometheus metrics of exports, read from the database and the broker at each scrape.
 
-So work-horses that live for a second need no counters of their own, and it does not matter which machine is asked: all
-answer the same. What happened is told for the last hour, because rows of long ago are removed, and a counter must not
-fall.
+Work-horses live for a second, so they cannot keep counters. All hosts report the same values.
+Old rows are pruned and a counter must never fall, so events are counted over the last hour.
 """
 
 import logging
@@ -12,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
-import django_rq
 from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db.models import Count, F, Min, QuerySet, Sum
@@ -23,123 +21,135 @@ from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
 
 from blog.models import AccountMail
+from tasks import broker
+from tasks.models import SweeperHeartbeat
+from tasks.models.clock import from_now
 
-from . import queue_position as waiting
-from .models import Event, ExportEvent, ExportMail, ExportTask, MailStatus, Status, SweeperSign
-from .models.clock import from_now
+from .models import Event, ExportEvent, ExportMail, ExportTask, MailStatus, Status
 
 logger = logging.getLogger(__name__)
 
 WINDOW_SECONDS = 3600
 QUANTILES = (0.5, 0.95, 1.0)
-MOST_ROWS = 10_000  # of an hour, that durations are judged by
+MAX_SAMPLES = 10_000  # durations per quantile metric
+WORKER_HEARTBEAT_SECONDS = 60
 
 
 class ExportCollector(Collector):
-    """All metrics of exports. A database or broker that is away costs its own, and is told of."""
+    """Collector of all export metrics; without the database or the broker it omits their part."""
 
     def collect(self) -> Iterator[Metric]:
-        yield from _guarded("database", _from_database, DatabaseError)
-        yield from _guarded("broker", _from_broker, RedisError)
+        yield from _collect_or_skip("database", _database_metrics, DatabaseError)
+        yield from _collect_or_skip("broker", _broker_metrics, RedisError)
         yield _gauge(
             "microblog_disk_free_bytes",
-            "Room under VAR_DIR.",
+            "Free disk space under VAR_DIR.",
             shutil.disk_usage(settings.VAR_DIR).free,
         )
 
 
-def _guarded(
-    name: str, collect: Callable[[], Iterable[Metric]], away: type[Exception]
+def _collect_or_skip(
+    name: str, collect: Callable[[], Iterable[Metric]], error_class: type[Exception]
 ) -> list[Metric]:
     try:
         metrics = list(collect())
-    except away as error:
-        logger.warning("Metrics without the %s, which is away: %s", name, error)
+    except error_class as error:
+        logger.warning("Metrics of the %s are missing: %s", name, error)
         metrics = []
-    return [*metrics, _gauge(f"microblog_{name}_up", f"Whether the {name} answers.", bool(metrics))]
+    return [*metrics, _gauge(f"microblog_{name}_up", f"Whether the {name} is up.", bool(metrics))]
 
 
-def _from_database() -> Iterator[Metric]:
-    yield from _states()
+def _database_metrics() -> Iterator[Metric]:
+    yield from _counts_by_status()
     yield from _ages()
     yield from _last_hour()
 
 
-def _states() -> Iterator[Metric]:
-    """Of all rows, which an index alone can count: at most a year's, as long as they are kept."""
-    by_status = dict(ExportTask.objects.order_by().values_list("status").annotate(count=Count("*")))
-    yield _by_label(
-        "microblog_exports", "Exports by state.", "state", {s: by_status.get(s, 0) for s in Status}
+def _counts_by_status() -> Iterator[Metric]:
+    # Two index-only scans of a year's rows; `sweeper.prune` deletes older ones.
+    tasks = dict(ExportTask.objects.order_by().values_list("status").annotate(count=Count("*")))
+    yield _labelled_gauge(
+        "microblog_exports",
+        "Exports by state.",
+        label="state",
+        values={status: tasks.get(status, 0) for status in Status},
     )
     mails = dict(ExportMail.objects.order_by().values_list("status").annotate(count=Count("*")))
-    yield _by_label(
+    yield _labelled_gauge(
         "microblog_mails",
         "Mails of exports by state.",
-        "state",
-        {s: mails.get(s, 0) for s in MailStatus},
+        label="state",
+        values={status: mails.get(status, 0) for status in MailStatus},
     )
     yield _gauge(
-        "microblog_account_mails",
-        "Mails about accounts that wait.",
-        AccountMail.objects.waiting().count(),
+        "microblog_account_mails_pending",
+        "Account mails that are waiting to be sent.",
+        AccountMail.objects.overdue().count(),
     )
 
 
 def _ages() -> Iterator[Metric]:
-    """Seconds since the oldest of what waits, 0 where nothing does."""
-    waits = ExportTask.objects.filter(status=Status.READY)
+    ready = ExportTask.objects.filter(status=Status.READY)
     yield _gauge(
-        "microblog_queue_age_seconds", "The longest wait for a worker.", _age(waits, "queued_at")
+        "microblog_queue_age_seconds",
+        "Age of the oldest export that is waiting for a worker.",
+        _age_seconds(ready, "queued_at"),
     )
-    mails = ExportMail.objects.unsettled()
     yield _gauge(
-        "microblog_mail_age_seconds",
-        "The longest that a mail has been owed.",
-        _age(mails, "created_at"),
+        "microblog_pending_mail_age_seconds",
+        "Age of the oldest mail that has not been sent.",
+        _age_seconds(ExportMail.objects.pending(), "created_at"),
     )
-    silence = _age(SweeperSign.objects.all(), "seen_at", where_none=math.inf)
-    yield _gauge("microblog_sweeper_silence_seconds", "Time since a sweeper's last round.", silence)
+    yield _gauge(
+        "microblog_sweeper_heartbeat_age_seconds",
+        "Time since the last sweep.",
+        _age_seconds(SweeperHeartbeat.objects.all(), "last_heartbeat_at", default=math.inf),
+    )
 
 
-def _age(rows: QuerySet[Any], field: str, where_none: float = 0) -> float:
+def _age_seconds(rows: QuerySet[Any], field: str, default: float = 0) -> float:
     oldest = rows.order_by().aggregate(age=Now() - Min(field))["age"]
-    return where_none if oldest is None else max(0, oldest.total_seconds())
+    return default if oldest is None else max(0, oldest.total_seconds())
 
 
 def _last_hour() -> Iterator[Metric]:
     recent = ExportEvent.objects.filter(created_at__gt=from_now(-WINDOW_SECONDS)).order_by()
     by_kind = dict(recent.values_list("kind").annotate(Count("pk")))
-    counts = {kind: by_kind.get(kind, 0) for kind in Event}
-    yield _by_label(
-        "microblog_events_last_hour", "What happened to exports in the last hour.", "event", counts
+    yield _labelled_gauge(
+        "microblog_events_last_hour",
+        "Events of exports in the last hour.",
+        label="event",
+        values={kind: by_kind.get(kind, 0) for kind in Event},
     )
 
-    built, mailed = recent.filter(kind=Event.BUILT), recent.filter(kind=Event.MAILED)
+    built, mailed = recent.filter(kind=Event.FINISHED), recent.filter(kind=Event.MAILED)
     written = built.aggregate(rows=Sum("task__rows_done"), size=Sum("task__archive_bytes"))
     yield _gauge("microblog_rows_last_hour", "Rows written in the last hour.", written["rows"] or 0)
     yield _gauge(
         "microblog_archive_bytes_last_hour",
-        "Bytes of the last hour's archives.",
+        "Total size of the last hour's archives.",
         written["size"] or 0,
     )
     durations = built.values_list(F("task__finished_at") - F("task__started_at"), flat=True)
     yield _quantiles(
-        "microblog_build_seconds", "Durations of the last hour's builds.", durations[:MOST_ROWS]
+        "microblog_build_seconds",
+        "Durations of the last hour's builds.",
+        durations[:MAX_SAMPLES],
     )
     delays = mailed.values_list(F("created_at") - F("task__finished_at"), flat=True)
     yield _quantiles(
-        "microblog_mail_seconds",
-        "From a build's end to its mail, in the last hour.",
-        delays[:MOST_ROWS],
+        "microblog_mail_delay_seconds",
+        "Time from the end of a build to its mail, in the last hour.",
+        delays[:MAX_SAMPLES],
     )
 
 
-def _from_broker() -> Iterator[Metric]:
-    yield _gauge("microblog_queue_jobs", "Jobs in the queue.", django_rq.get_queue("default").count)
+def _broker_metrics() -> Iterator[Metric]:
+    yield _gauge("microblog_queue_jobs", "Jobs in the queue.", broker.queue_length())
     yield _gauge(
         "microblog_workers",
-        "Workers heard from in the last minute.",
-        waiting.worker_count(heard_within=60),
+        "Workers with a heartbeat in the last minute.",
+        broker.worker_count(heartbeat_within=WORKER_HEARTBEAT_SECONDS),
     )
 
 
@@ -147,7 +157,9 @@ def _gauge(name: str, help_text: str, value: float) -> Metric:
     return Gauge(name, help_text, value=value)
 
 
-def _by_label(name: str, help_text: str, label: str, values: Mapping[Any, float]) -> Metric:
+def _labelled_gauge(
+    name: str, help_text: str, *, label: str, values: Mapping[Any, float]
+) -> Metric:
     metric = Gauge(name, help_text, labels=[label])
     for key, value in values.items():
         metric.add_metric([str(key).lower()], value)
@@ -155,9 +167,10 @@ def _by_label(name: str, help_text: str, label: str, values: Mapping[Any, float]
 
 
 def _quantiles(name: str, help_text: str, durations: Iterable[timedelta | None]) -> Metric:
-    """The durations' quantiles by rank; no samples where there is none."""
+    """Return nearest-rank quantiles of the durations; no samples if there are no durations."""
     seconds = sorted(duration.total_seconds() for duration in durations if duration is not None)
     metric = Gauge(name, help_text, labels=["quantile"])
-    for share in QUANTILES if seconds else ():
-        metric.add_metric([f"{share:g}"], max(0, seconds[math.ceil(share * len(seconds)) - 1]))
+    for quantile in QUANTILES if seconds else ():
+        rank = math.ceil(quantile * len(seconds))
+        metric.add_metric([f"{quantile:g}"], max(0, seconds[rank - 1]))
     return metric

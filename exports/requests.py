@@ -1,66 +1,99 @@
-"""Asking for an archive, wherever that is done."""
+"""Requests for an export, from the pages, the API and staff."""
 
 import logging
+from dataclasses import dataclass
 from functools import partial
 
 from django.db import transaction
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from blog.formatting import exact_time
 from blog.models import User
-from blog.templatetags.blog import exact
+from tasks import jobs
 
-from . import jobs
 from .archive import build as archive
-from .archive.kinds import KINDS
+from .archive.kinds import KINDS, Kind
 from .models import ExportTask
-from .offers import offers
 
 logger = logging.getLogger(__name__)
 
 
-class Refused(Exception):
-    """No archive is built now. `words` say so to the person who asked."""
+@dataclass(frozen=True)
+class RequestOption:
+    """Kind of archive, and the task that prevents another request: unfinished or too recent."""
 
-    words: str
+    kind: Kind
+    unfinished_task: ExportTask | None
+    recent_task: ExportTask | None
 
-
-class Cooling(Refused):
-    """The last one is too new."""
-
-    def __init__(self, last: ExportTask) -> None:
-        self.last = last
-        words = _("Your last archive is quite new. You can ask for another at %(moment)s.")
-        self.words = words % {"moment": exact(last.next_request_at)}
-        super().__init__(last)
+    @property
+    def is_available(self) -> bool:
+        return self.unfinished_task is None and self.recent_task is None
 
 
-class NoRoom(Refused):
-    """The disk is nearly full."""
+class RequestRejected(Exception):
+    """Request that is refused for now; `message` is for the user."""
+
+    message: str
+
+
+class CooldownActive(RequestRejected):
+    """The last export of this kind is more recent than EXPORT_COOLDOWN."""
+
+    def __init__(self, last_task: ExportTask) -> None:
+        self.last_task = last_task
+        message = _("Your last archive is quite new. You can ask for another at %(moment)s.")
+        self.message = message % {"moment": exact_time(last_task.next_request_at)}
+        super().__init__(last_task)
+
+
+class DiskFull(RequestRejected):
+    """Less than EXPORT_MIN_FREE bytes are free."""
 
     def __init__(self) -> None:
-        self.words = _(
+        self.message = _(
             "We are short of disk space and cannot build archives now. Please try again later."
         )
         super().__init__()
 
 
-def ask(owner: User, kind: str) -> tuple[ExportTask, bool]:
-    """A new task, or the one that is under way already, and whether it is new; Cooling or NoRoom if it cannot be."""
-    if last := offers(owner)[kind].cooling:
-        raise Cooling(last)
-    task, is_new = put_down(owner, kind, get_language() or "")
+def request_options(owner: User) -> dict[str, RequestOption]:
+    unfinished = {task.kind: task for task in owner.export_tasks.unfinished()}
+    recent = {task.kind: task for task in owner.export_tasks.in_cooldown()}
+    return {
+        name: RequestOption(
+            kind=kind, unfinished_task=unfinished.get(name), recent_task=recent.get(name)
+        )
+        for name, kind in KINDS.items()
+    }
+
+
+def request_export(owner: User, kind: str) -> tuple[ExportTask, bool]:
+    """Get or create the unfinished task of this kind and enqueue it; return it and `is_new`.
+
+    Raise CooldownActive or DiskFull.
+    """
+    if recent_task := request_options(owner)[kind].recent_task:
+        raise CooldownActive(recent_task)
+    task, is_new = create_task(owner, kind, get_language() or "")
     if is_new:
-        # The request stands once it is committed; a broker that is away is the sweeper's to make good.
-        transaction.on_commit(partial(jobs.enqueue_export, task), robust=True)
+        # The row is saved, so a broker that is down must not fail the request: the sweeper
+        # enqueues the task later.
+        transaction.on_commit(partial(jobs.enqueue_task, task), robust=True)
     return task, is_new
 
 
-def put_down(
+def create_task(
     owner: User, kind: str, language: str, actor: User | None = None
 ) -> tuple[ExportTask, bool]:
-    """The row alone, which the caller puts on the queue; `ask` without a pause, in whose place an actor may ask."""
-    if not archive.has_room():
-        logger.error("An export was refused: less than EXPORT_MIN_FREE bytes are free.")
-        raise NoRoom
-    return ExportTask.objects.request(owner.pk, kind, language, KINDS[kind].count(owner), actor)
+    """Get or create the unfinished task, without cooldown; the caller enqueues it.
+
+    `actor` is the member of staff who requests it for the owner. Raise DiskFull.
+    """
+    if not archive.has_disk_space():
+        logger.error("Export request rejected: less than EXPORT_MIN_FREE bytes are free.")
+        raise DiskFull
+    return ExportTask.objects.request(
+        owner, kind, actor=actor, language=language, rows_total=KINDS[kind].count_rows(owner)
+    )

@@ -1,4 +1,4 @@
-"""What people do with their exports. Each is found through its owner: a stranger's does not exist."""
+"""Pages of exports. Tasks are looked up through their owner, so others get a 404."""
 
 from uuid import UUID
 
@@ -17,54 +17,55 @@ from django.views.decorators.http import (
     require_safe,
 )
 
-from blog import rate_limits as limits
-from blog.http import PersonRequest
+from blog import rate_limits
+from blog.http import AuthenticatedRequest
 from blog.pagination import paginate
+from tasks import broker
 
-from . import jobs
-from . import requests as asking
 from .archive import build as archive
 from .archive.kinds import KINDS, POSTS
 from .models import Event, ExportTask
 from .models.task import archive_storage
-from .offers import offers
+from .requests import CooldownActive, DiskFull, request_export, request_options
 
 
 @login_required
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def task_list(request: PersonRequest) -> HttpResponse:
-    """ "Your exports"; POST asks for a new one."""
+def task_list(request: AuthenticatedRequest) -> HttpResponse:
     if request.method == "POST":
-        seconds = limits.wait(request, "export")
-        return limits.too_often(request, seconds) if seconds else _task_request(request)
+        seconds = rate_limits.consume(request, "export")
+        return rate_limits.too_many_requests(request, seconds) if seconds else _create_task(request)
     request.user.notifications.filter(name__startswith="export:").mark_read()
     page = paginate(request.user.export_tasks.prefetch_related("mails"), request.GET.get("before"))
-    return render(request, "exports/task_list.html", {"page": page, "offers": offers(request.user)})
+    return render(
+        request,
+        "exports/task_list.html",
+        {"page": page, "options": request_options(request.user)},
+    )
 
 
 @login_required
 @never_cache
 @require_safe
-def task_new(request: PersonRequest, kind: str) -> HttpResponse:
-    """What is in an archive and what is not, before it is asked for."""
-    offer = offers(request.user).get(kind)
-    if offer is None:
+def task_new(request: AuthenticatedRequest, kind: str) -> HttpResponse:
+    option = request_options(request.user).get(kind)
+    if option is None:
         raise Http404
-    return render(request, "exports/task_new.html", {"offer": offer})
+    return render(request, "exports/task_new.html", {"option": option})
 
 
-def _task_request(request: PersonRequest) -> HttpResponse:
+def _create_task(request: AuthenticatedRequest) -> HttpResponse:
     kind = request.POST.get("kind", POSTS.name)
     if kind not in KINDS:
         raise Http404
     try:
-        task, is_new = asking.ask(request.user, kind)
-    except asking.Cooling as refusal:
-        messages.info(request, refusal.words)
-        return redirect(refusal.last)
-    except asking.NoRoom as refusal:
-        messages.error(request, refusal.words)
+        task, is_new = request_export(request.user, kind)
+    except CooldownActive as rejection:
+        messages.info(request, rejection.message)
+        return redirect(rejection.last_task)
+    except DiskFull as rejection:
+        messages.error(request, rejection.message)
         return redirect("exports:task-list")
     if is_new:
         messages.success(
@@ -76,11 +77,11 @@ def _task_request(request: PersonRequest) -> HttpResponse:
 
 
 @require_POST
-@login_required(redirect_field_name=None)  # coming back by GET would be a 405
-def task_cancel(request: PersonRequest, pk: UUID) -> HttpResponse:
+@login_required(redirect_field_name=None)  # returning here by GET would be a 405
+def task_cancel(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     task = get_object_or_404(request.user.export_tasks, pk=pk)
     if task.cancel():
-        jobs.withdraw(task.job_id)
+        broker.remove_job(task.job_id)
         messages.success(request, _("Cancelled. You can ask again whenever you like."))
     else:
         messages.info(request, _("Too late to cancel: it has ended already."))
@@ -90,7 +91,7 @@ def task_cancel(request: PersonRequest, pk: UUID) -> HttpResponse:
 @login_required
 @never_cache
 @require_safe
-def task_detail(request: PersonRequest, pk: UUID) -> HttpResponse:
+def task_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     task = get_object_or_404(request.user.export_tasks, pk=pk)
     request.user.notifications.filter(name=f"export:{task.pk}").mark_read()
     return render(
@@ -99,7 +100,7 @@ def task_detail(request: PersonRequest, pk: UUID) -> HttpResponse:
         {
             "task": task,
             "events": task.events.all(),
-            "offers": offers(request.user),
+            "options": request_options(request.user),
         },
     )
 
@@ -107,24 +108,28 @@ def task_detail(request: PersonRequest, pk: UUID) -> HttpResponse:
 @login_required
 @never_cache
 @require_GET
-def task_download(request: PersonRequest, pk: UUID) -> HttpResponseBase:
-    """The archive, streamed; 404 once it has expired."""
-    return download(get_object_or_404(request.user.export_tasks.downloadable(), pk=pk))
+def task_download(request: AuthenticatedRequest, pk: UUID) -> HttpResponseBase:
+    return archive_response(get_object_or_404(request.user.export_tasks.downloadable(), pk=pk))
 
 
-def download(task: ExportTask) -> HttpResponseBase:
-    """The archive of a downloadable task; Http404 where its file is gone."""
-    task.record(Event.DOWNLOADED)
-    name, content_type = archive.download_name(task)
+def archive_response(task: ExportTask) -> HttpResponseBase:
+    """Record the download and return the file, or a redirect to the object store.
+
+    Raise Http404 if the file is missing.
+    """
+    task.record_event(Event.DOWNLOADED)
+    name, content_type = archive.download_name_and_type(task)
     if settings.EXPORT_ACCEL_PREFIX:
-        return _accelerated(task, name, content_type)
+        return _accel_response(task, name, content_type)
     if settings.EXPORT_BUCKET:
-        answer = {
+        headers = {
             "ResponseContentDisposition": f'attachment; filename="{name}"',
             "ResponseContentType": content_type,
             "ResponseCacheControl": "private, no-store",
         }
-        return redirect(archive_storage().url(task.archive.name, parameters=answer))  # type: ignore[call-arg]  # S3's
+        storage = archive_storage()
+        url = storage.url(task.archive.name, parameters=headers)  # type: ignore[call-arg]  # S3
+        return redirect(url)
     try:
         file = task.archive.open("rb")
     except FileNotFoundError as error:
@@ -132,8 +137,8 @@ def download(task: ExportTask) -> HttpResponseBase:
     return FileResponse(file, as_attachment=True, filename=name, content_type=content_type)
 
 
-def _accelerated(task: ExportTask, name: str, content_type: str) -> HttpResponse:
-    """Leave the sending to nginx, which can also go on with a download that broke."""
+def _accel_response(task: ExportTask, name: str, content_type: str) -> HttpResponse:
+    # nginx sends the file, and can resume interrupted downloads.
     headers = {
         "X-Accel-Redirect": f"{settings.EXPORT_ACCEL_PREFIX.rstrip('/')}/{task.archive.name}",
         "Content-Disposition": f'attachment; filename="{name}"',

@@ -1,4 +1,4 @@
-"""A cache that is allowed to be away: throttles then let people through, and the log says so."""
+"""Redis cache that fails open: while it is unavailable, rate limits let requests through."""
 
 import functools
 import logging
@@ -11,33 +11,32 @@ from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
 
-# A sign-in asks a dozen times: one that hangs must not be waited for each time.
-RESPITE_SECONDS = 10
+# A sign-in makes a dozen cache calls, so a server that hangs must not time out for each of them.
+RETRY_AFTER_SECONDS = 10
 
 
-def _fail_open(name: str, answer: Any) -> Callable[..., Any]:
+def _fail_open(name: str, fallback: Any) -> Callable[..., Any]:
+    """Wrap a method of RedisCache so that it returns `fallback` instead of raising RedisError."""
     original = getattr(RedisCache, name)
 
     @functools.wraps(original)
     def method(self: "FailOpenRedisCache", *args: Any, **kwargs: Any) -> Any:
-        if monotonic() >= self.away_until:
+        if monotonic() >= self.unavailable_until:
             try:
                 return original(self, *args, **kwargs)
             except RedisError as error:
-                logger.warning(
-                    "Cache is away, and is left alone for %d s: %s", RESPITE_SECONDS, error
-                )
-                type(self).away_until = monotonic() + RESPITE_SECONDS
+                logger.warning("Cache unavailable; retry in %d s: %s", RETRY_AFTER_SECONDS, error)
+                type(self).unavailable_until = monotonic() + RETRY_AFTER_SECONDS
         default = kwargs.get("default", args[1] if len(args) > 1 else None)
-        return default if name == "get" else answer
+        return default if name == "get" else fallback
 
     return method
 
 
 class FailOpenRedisCache(RedisCache):
-    """Django's Redis cache, answering "nothing stored" while the broker cannot be reached."""
+    """Django's Redis cache, empty while the server is unavailable."""
 
-    away_until = 0.0  # on the monotonic clock, for all of this process
+    unavailable_until = 0.0  # on the monotonic clock, for all instances in this process
 
     add = _fail_open("add", True)
     get = _fail_open("get", None)

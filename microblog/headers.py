@@ -1,4 +1,4 @@
-"""What every response tells browsers besides what Django and django-csp tell them."""
+"""Security headers that neither Django nor django-csp sets."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
-    # No page of ours asks for any of these, and nothing that gets into one shall.
+    # No page uses these features, so injected code must not use them either.
     "Permissions-Policy": ", ".join(
         f"{feature}=()"
         for feature in (

@@ -1,78 +1,96 @@
-"""Whether this process lives, and whether all that it needs is there."""
+"""Liveness and readiness of this process, and the probe URLs that answer machines.
+
+Apps register what they need in `AppConfig.ready`: `health.register("worker", check_worker)`.
+"""
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from concurrent.futures import TimeoutError as TooLate
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass
 from threading import Lock, Thread
 
 import django_rq
-from django.core.files.base import ContentFile
 from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 
-from exports import queue_position as waiting
-from exports.models import SweeperSign
-from exports.models.task import archive_storage
+from .metrics import metrics
 
 logger = logging.getLogger(__name__)
 
-CHECK_SECONDS = 3  # all checks together: they go side by side
-SILENT_SECONDS = 60  # a worker or sweeper that was not heard from for so long counts as gone
-PROBE = "probe"  # the name of the file that the storage is tried with
-STORED_SECONDS = 60  # how long a storage that took a file is believed
+TIMEOUT_SECONDS = 3  # for all checks together: they run in parallel
 
 
 class NotReady(Exception):
-    """Why, in words without names, addresses or keys: anyone may read them."""
+    """Failure of a check; its text is public, so it holds no names, addresses or keys."""
+
+
+@dataclass(frozen=True)
+class Check:
+    run: Callable[[], None]
+    cache_seconds: float = 0
+
+
+CHECKS: dict[str, Check] = {}
+_running: dict[str, Future[None]] = {}
+_lock = Lock()
+_cached_until: dict[str, float] = {}  # on the monotonic clock
+
+
+def register(name: str, check: Callable[[], None], *, cache_seconds: float = 0) -> None:
+    """Add a readiness check: a function that raises NotReady, or any error, on failure.
+
+    A success is trusted for `cache_seconds`; a failure is never cached.
+    """
+    CHECKS[name] = Check(check, cache_seconds)
 
 
 def healthz(request: HttpRequest) -> HttpResponse:
-    """200 as long as this process answers at all: it asks nothing of anyone else."""
+    """Answer 200 while the process responds, without asking the database or the broker."""
     return HttpResponse("ok\n", content_type="text/plain")
 
 
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Each thing that is needed, by name, and why it is not there; 503 where one is not."""
-    reasons = reasons_by_check()
+    """Answer the result of each check by name, with status 503 if any failed."""
+    failures = failures_by_check()
     checks = {
-        name: {"ok": why is None, **({"why": why} if why else {})} for name, why in reasons.items()
+        name: {"ok": why is None, **({"why": why} if why else {})} for name, why in failures.items()
     }
-    is_ready = not any(reasons.values())
+    is_ready = not any(failures.values())
     return JsonResponse({"ready": is_ready, "checks": checks}, status=200 if is_ready else 503)
 
 
-def reasons_by_check() -> dict[str, str | None]:
-    """Why each check failed, None where it did not, within CHECK_SECONDS."""
-    deadline = time.monotonic() + CHECK_SECONDS
-    begun = {name: _begin(name) for name in CHECKS}
-    return {name: _reason(name, future, deadline) for name, future in begun.items()}
+def failures_by_check() -> dict[str, str | None]:
+    """Run all checks within TIMEOUT_SECONDS and return why each failed (None: it passed)."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    futures = {name: _start(name) for name in CHECKS}
+    return {name: _failure(name, future, deadline) for name, future in futures.items()}
 
 
-_under_way: dict[str, Future[None]] = {}
-_lock = Lock()
+def _start(name: str) -> Future[None]:
+    """Start a check in a thread of its own, or join the run in progress.
 
-
-def _begin(name: str) -> Future[None]:
-    """The check of that name, in a thread of its own, or the one that goes on already.
-
-    So whatever hangs holds one thread a check, however many ask; daemon threads, which do not keep a process alive.
+    A check that hangs therefore blocks one thread, however often it is requested. Daemon threads
+    do not keep the process alive.
     """
     with _lock:
-        future = _under_way.get(name)
+        future = _running.get(name)
         if future is None or future.done():
-            future = _under_way[name] = Future()
-            Thread(
-                target=_run, args=(future, CHECKS[name]), name=f"check-{name}", daemon=True
-            ).start()
+            future = _running[name] = Future()
+            thread = Thread(target=_run, args=(name, future), name=f"check-{name}", daemon=True)
+            thread.start()
         return future
 
 
-def _run(future: Future[None], check: Callable[[], None]) -> None:
+def _run(name: str, future: Future[None]) -> None:
+    check = CHECKS[name]
     try:
-        check()
+        if time.monotonic() >= _cached_until.get(name, 0):
+            check.run()
+            _cached_until[name] = time.monotonic() + check.cache_seconds
     except BaseException as error:
         future.set_exception(error)
     else:
@@ -81,21 +99,18 @@ def _run(future: Future[None], check: Callable[[], None]) -> None:
         connections.close_all()
 
 
-def _reason(name: str, future: Future[None], deadline: float) -> str | None:
+def _failure(name: str, future: Future[None], deadline: float) -> str | None:
     try:
         future.result(max(0, deadline - time.monotonic()))
-    except TooLate:
-        why = f"no answer within {CHECK_SECONDS} seconds"
+    except FutureTimeoutError:
+        return f"no answer within {TIMEOUT_SECONDS} seconds"
     except NotReady as error:
-        why = str(error)
+        return str(error)
     except Exception as error:
-        why = type(
-            error
-        ).__name__  # its words may hold an address or a password: they are for the log
-        logger.warning("Not ready, %s: %s", name, error)
-    else:
-        return None
-    return why
+        # The text may hold an address or a password: it goes to the log only.
+        logger.warning("Readiness check failed: %s: %s", name, error)
+        return type(error).__name__
+    return None
 
 
 def check_database() -> None:
@@ -103,58 +118,49 @@ def check_database() -> None:
         cursor.execute("SELECT 1")
 
 
+def check_migrations() -> None:
+    """Fail if migrations of this version are not applied.
+
+    Cached for good: a later version applies further migrations, which only its own processes need.
+    """
+    executor = MigrationExecutor(connection)
+    if missing := executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        raise NotReady(f"not applied: {len(missing)}")
+
+
 def check_broker() -> None:
     django_rq.get_connection("default").ping()
 
 
-def check_migrations() -> None:
-    """Looks until all are applied: those of a later version are for its own processes."""
-    if _is_believed("migrations"):
-        return
-    executor = MigrationExecutor(connection)
-    if missing := executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        raise NotReady(f"not applied: {len(missing)}")
-    _believe("migrations", float("inf"))
+register("database", check_database)
+register("migrations", check_migrations, cache_seconds=math.inf)
+register("broker", check_broker)
 
 
-def check_worker() -> None:
-    if waiting.worker_count(heard_within=SILENT_SECONDS) == 0:
-        raise NotReady(f"no worker was heard from within {SILENT_SECONDS} seconds")
-
-
-def check_sweeper() -> None:
-    if not SweeperSign.objects.within(SILENT_SECONDS).exists():
-        raise NotReady(f"no sweeper was heard from within {SILENT_SECONDS} seconds")
-
-
-def check_storage() -> None:
-    """Write a file and remove it, once a minute at most: a bucket charges for each.
-
-    Under one name, which is removed before, too: one that could not be removed does not have others pile up beside it.
-    """
-    if _is_believed("storage"):
-        return
-    storage = archive_storage()
-    storage.delete(PROBE)
-    storage.delete(storage.save(PROBE, ContentFile(b"")))
-    _believe("storage", STORED_SECONDS)
-
-
-CHECKS: dict[str, Callable[[], None]] = {
-    "database": check_database,
-    "migrations": check_migrations,
-    "broker": check_broker,
-    "worker": check_worker,
-    "sweeper": check_sweeper,
-    "storage": check_storage,
+PROBES: dict[str, Callable[[HttpRequest], HttpResponse]] = {
+    "/healthz": healthz,
+    "/readyz": readyz,
+    "/metrics": metrics,
 }
 
-_believed_until: dict[str, float] = {}  # on the monotonic clock, for all of this process
 
+class ProbeMiddleware:
+    """Probe responses, given before any other middleware runs.
 
-def _believe(name: str, seconds: float) -> None:
-    _believed_until[name] = time.monotonic() + seconds
+    Probes arrive by plain HTTP at the address of one machine. Behind the other middleware they
+    would get a redirect to HTTPS, or a 400 for their Host header.
+    """
 
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
 
-def _is_believed(name: str) -> bool:
-    return time.monotonic() < _believed_until.get(name, 0)
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        probe = PROBES.get(request.path_info)
+        if probe is None:
+            return self.get_response(request)
+        if request.method not in ("GET", "HEAD"):
+            return HttpResponseNotAllowed(["GET", "HEAD"])
+        response = probe(request)
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response

@@ -1,13 +1,16 @@
-"""What a container's health check runs (`python -m microblog.healthcheck`): is the site beside it alive?"""
+"""Health check of the container: `python -m microblog.healthcheck` asks the site on PORT.
+
+Needs no Django: it runs every 15 seconds, and importing Django would take longer than the request.
+"""
 
 import os
 import sys
 from http.client import HTTPConnection, HTTPException
 
 
-def is_alive(port: int, seconds: float = 4) -> bool:
-    """Whether the site on that port answers /healthz with 200."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=seconds)
+def is_alive(port: int, timeout_seconds: float = 4) -> bool:
+    """Return whether the site on this port answers /healthz with 200."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=timeout_seconds)
     try:
         connection.request("GET", "/healthz")
         return connection.getresponse().status == 200

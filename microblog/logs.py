@@ -1,4 +1,4 @@
-"""How log lines look, what they never hold, and when an error is mailed to ADMINS."""
+"""Formats of log lines, redaction of secrets, access log, and mails about errors to ADMINS."""
 
 import json
 import logging
@@ -20,7 +20,7 @@ from . import request_ids
 
 access_logger = logging.getLogger("microblog.access")
 
-# What opens an account, a session or a service to whoever reads it: all but the words before it is replaced.
+# Values that give access to an account, a session or a service. Only the group is kept.
 SECRETS = re.compile(
     r"""(/password/reset/key/|/confirm-email/ |\bBearer\s | \bBasic\s
         |\b(?:sessionid|csrftoken|csrfmiddlewaretoken|messages)["']?\s?[=:]\s?["']?
@@ -29,16 +29,16 @@ SECRETS = re.compile(
         [^\s/"'&;,@?<>\\]+""",
     re.IGNORECASE | re.VERBOSE,
 )
-EXTRAS = ("method", "route", "status", "milliseconds")
+EXTRA_FIELDS = ("method", "route", "status", "milliseconds")
 
 
 def redact(text: str) -> str:
-    """`text` without links that open accounts, tokens, passwords and session ids."""
+    """Replace sign-in links, tokens, passwords and session ids with ***."""
     return SECRETS.sub(r"\1***", text)
 
 
 class RequestIdFilter(Filter):
-    """Gives each record the id that its thread works under, as `request_id`."""
+    """Request id of each record, as `request_id`."""
 
     def filter(self, record: LogRecord) -> bool:
         record.request_id = request_ids.current() or "-"
@@ -46,7 +46,7 @@ class RequestIdFilter(Filter):
 
 
 class PlainFormatter(Formatter):
-    """Lines for people."""
+    """Human-readable lines."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s [%(request_id)s]: %(message)s")
@@ -56,7 +56,7 @@ class PlainFormatter(Formatter):
 
 
 class JsonFormatter(Formatter):
-    """One JSON object a line; tracebacks are in it, under `exception`."""
+    """JSON lines: one object for each record, with the traceback under `exception`."""
 
     def format(self, record: LogRecord) -> str:
         line: dict[str, Any] = {
@@ -67,40 +67,38 @@ class JsonFormatter(Formatter):
             "request_id": getattr(record, "request_id", "-"),
             "pid": record.process,
         }
-        line |= {name: getattr(record, name) for name in EXTRAS if hasattr(record, name)}
+        line |= {name: getattr(record, name) for name in EXTRA_FIELDS if hasattr(record, name)}
         if record.exc_info:
             line["exception"] = redact(self.formatException(record.exc_info))
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
 class AccessLogMiddleware:
-    """One line a request, with its route instead of its path: paths can hold what opens an account."""
+    """Access log with routes instead of paths, because paths may hold secrets."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        began = time.monotonic()
+        started = time.monotonic()
         response = self.get_response(request)
-        took = round(1000 * (time.monotonic() - began))
-        route = f"/{request.resolver_match.route}" if request.resolver_match else "-"
-        facts = {
+        fields = {
             "method": request.method,
-            "route": route,
+            "route": f"/{request.resolver_match.route}" if request.resolver_match else "-",
             "status": response.status_code,
-            "milliseconds": took,
+            "milliseconds": round(1000 * (time.monotonic() - started)),
         }
         access_logger.info(
-            "%(method)s %(route)s %(status)d in %(milliseconds)d ms", facts, extra=facts
+            "%(method)s %(route)s %(status)d in %(milliseconds)d ms", fields, extra=fields
         )
         return response
 
 
 class AdminMailHandler(AdminEmailHandler):
-    """Mails errors to ADMINS: the same one at most once in ADMIN_MAIL_PAUSE seconds, ADMIN_MAIL_HOURLY in an hour.
+    """Mails about errors to ADMINS, without form data, cookies and local variables.
 
-    It is counted in the cache, by all processes together; while that is away, every error is mailed. The mail holds
-    the line and its traceback: no form, no cookie, no local variable.
+    The same error is mailed once in ADMIN_MAIL_PAUSE seconds, and ADMIN_MAIL_HOURLY errors an hour
+    in all. The cache counts for all processes; while it is unavailable, every error is mailed.
     """
 
     def emit(self, record: LogRecord) -> None:
@@ -108,33 +106,34 @@ class AdminMailHandler(AdminEmailHandler):
             return
         try:
             first_line, _, _ = redact(record.getMessage()).partition("\n")
-            self.send_mail(
-                self.format_subject(f"{record.levelname}: {first_line}"), self.format(record)
-            )
+            subject = self.format_subject(f"{record.levelname}: {first_line}")
+            self.send_mail(subject, self.format(record))
         except Exception:
             self.handleError(record)
 
 
 def is_due(record: LogRecord) -> bool:
-    """Whether this error may be mailed now, after those that were mailed before."""
+    """Count this error, and return whether the limits allow a mail about it."""
     if not cache.add(f"admin-mail:{fingerprint(record)}", True, settings.ADMIN_MAIL_PAUSE):
         return False
     hour = f"admin-mails:{int(time.time() // 3600)}"
     cache.add(hour, 0, 3600)
     try:
         return bool(cache.incr(hour) <= settings.ADMIN_MAIL_HOURLY)
-    except ValueError:  # evicted in this very moment
+    except ValueError:  # evicted between the two calls
         return True
 
 
 def fingerprint(record: LogRecord) -> str:
-    """The same for errors that have one cause: where an exception was raised or, without one, the words of the line
-    before anything was put into them."""
+    """Return a hash that is equal for errors with the same cause.
+
+    The cause is the line that raised the exception or, without one, the unformatted message.
+    """
     parts = [record.name, str(record.msg)]
     if record.exc_info and record.exc_info[0]:
-        where = extract_tb(record.exc_info[2])[-1:]
+        last_frame = extract_tb(record.exc_info[2])[-1:]
         parts = [
             record.exc_info[0].__qualname__,
-            *(f"{frame.filename}:{frame.lineno}" for frame in where),
+            *(f"{frame.filename}:{frame.lineno}" for frame in last_frame),
         ]
     return sha256("\n".join(parts).encode(errors="replace")).hexdigest()[:32]

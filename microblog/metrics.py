@@ -1,4 +1,7 @@
-"""What Prometheus reads at /metrics: requests as these processes count them, exports as the database has them."""
+"""The Prometheus endpoint: requests counted by this machine's processes, and metrics of the apps.
+
+Apps register collectors in `AppConfig.ready`: `metrics.registry.register(ExportCollector())`.
+"""
 
 import os
 import time
@@ -18,61 +21,63 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from exports.metrics import ExportCollector
+LABELLED_METHODS = ("GET", "HEAD", "POST")
 
-METHODS = ("GET", "HEAD", "POST")
-
-own_registry = CollectorRegistry()
+request_registry = CollectorRegistry()
 requests_total = Counter(
     "microblog_requests",
     "Requests by view and status.",
     ["view", "method", "status"],
-    registry=own_registry,
+    registry=request_registry,
 )
 request_seconds = Histogram(
     "microblog_request_seconds",
-    "Time to the answer, in seconds.",
+    "Response time in seconds.",
     ["view"],
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
-    registry=own_registry,
+    registry=request_registry,
 )
 
 
 class RequestMetricsMiddleware:
-    """Counts requests by the name of their view; what has none, such as static files, is "none"."""
+    """Count and duration of requests by view name; "none" without a view, as for static files."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        began = time.perf_counter()
+        started = time.perf_counter()
         response = self.get_response(request)
         view = (request.resolver_match and request.resolver_match.view_name) or "none"
-        method = request.method if request.method in METHODS else "other"
+        method = request.method if request.method in LABELLED_METHODS else "other"
         requests_total.labels(view, method, response.status_code).inc()
-        request_seconds.labels(view).observe(time.perf_counter() - began)
+        request_seconds.labels(view).observe(time.perf_counter() - started)
         return response
 
 
+class RequestCollector(Collector):
+    """Request metrics of all workers of this gunicorn.
+
+    The workers share them through files in the folder that `gunicorn.conf.py` creates.
+    """
+
+    def collect(self) -> Iterator[Metric]:
+        if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+            yield from request_registry.collect()
+        else:
+            yield from MultiProcessCollector(None).collect()  # type: ignore[no-untyped-call]
+
+
+registry = CollectorRegistry()
+registry.register(RequestCollector())
+
+
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Everything, for whoever has METRICS_TOKEN; 404 where there is none, 401 without it."""
+    """Answer 404 if METRICS_TOKEN is not set, and 401 to requests without it."""
     if not settings.METRICS_TOKEN:
         return HttpResponse(status=404)
     if not constant_time_compare(
         request.headers.get("Authorization", ""), f"Bearer {settings.METRICS_TOKEN}"
     ):
         return HttpResponse(status=401, headers={"WWW-Authenticate": "Bearer"})
-    registry = CollectorRegistry()
-    registry.register(RequestCollector())
-    registry.register(ExportCollector())
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
-
-
-class RequestCollector(Collector):
-    """Counts of all workers of this gunicorn, by way of the files that `gunicorn.conf.py` has a folder for."""
-
-    def collect(self) -> Iterator[Metric]:
-        if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-            yield from own_registry.collect()
-        else:
-            yield from MultiProcessCollector(None).collect()  # type: ignore[no-untyped-call]  # not annotated there

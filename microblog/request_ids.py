@@ -1,4 +1,4 @@
-"""One name for all that a request sets off: in the answer, every log line, the jobs and the mails."""
+"""Request ids: one id in the response, the log lines, the jobs and the mails of a request."""
 
 import re
 import uuid
@@ -9,48 +9,46 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 HEADER = "X-Request-ID"
-SOUND = re.compile(r"[A-Za-z0-9._-]{1,64}")
+VALID_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 _current: ContextVar[str] = ContextVar("request_id", default="")
 
 
 def current() -> str:
-    """The id that this thread works under; empty outside of requests, jobs and rounds of the sweeper."""
+    """Return the id of this thread, or "" outside requests, jobs and rounds of the sweeper."""
     return _current.get()
 
 
-def begin(request_id: object = None) -> str:
-    """Work under that id from now on, or under a new one where it is none that could stand in a header."""
-    sound = isinstance(request_id, str) and SOUND.fullmatch(request_id)
-    _current.set(str(request_id) if sound else uuid.uuid4().hex)
+def activate(request_id: object = None) -> str:
+    """Set the id of this thread; generate one unless the given id is valid in a header."""
+    is_valid = isinstance(request_id, str) and VALID_ID.fullmatch(request_id)
+    _current.set(str(request_id) if is_valid else uuid.uuid4().hex)
     return current()
 
 
-def end() -> None:
+def deactivate() -> None:
     _current.set("")
 
 
-def as_meta() -> dict[str, str]:
-    """What a job takes along."""
+def job_meta() -> dict[str, str]:
     return {"request_id": current()} if current() else {}
 
 
-def as_headers() -> dict[str, str]:
-    """What a mail takes along."""
+def mail_headers() -> dict[str, str]:
     return {HEADER: current()} if current() else {}
 
 
 class RequestIdMiddleware:
-    """Takes the id from the proxy, if there is one to trust, and hands it on in the answer.
+    """Id for each request, taken from the proxy if there is one, and returned in the response.
 
-    The id stays when the answer is returned: what is logged while it is being sent belongs to it too.
+    The id stays active after the response is returned, for log lines written while it is sent.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        request_id = begin(request.headers.get(HEADER) if settings.BEHIND_PROXY else None)
+        request_id = activate(request.headers.get(HEADER) if settings.BEHIND_PROXY else None)
         response = self.get_response(request)
         response.headers[HEADER] = request_id
         return response

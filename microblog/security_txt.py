@@ -1,4 +1,4 @@
-"""/.well-known/security.txt: to whom to report a hole, as RFC 9116 says it."""
+"""/.well-known/security.txt: where to report a vulnerability (RFC 9116)."""
 
 from datetime import timedelta
 
@@ -7,18 +7,18 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-EXPIRES_AFTER = timedelta(days=90)
+VALIDITY = timedelta(days=90)
 
 
 @require_safe
 def security_txt(request: HttpRequest) -> HttpResponse:
-    """404 where SECURITY_CONTACT is not set."""
-    if not settings.SECURITY_CONTACT:
-        raise Http404
+    """Answer 404 if SECURITY_CONTACT is not set."""
     contact = settings.SECURITY_CONTACT
+    if not contact:
+        raise Http404
     lines = [
         f"Contact: {f'mailto:{contact}' if '@' in contact and ':' not in contact else contact}",
-        f"Expires: {(timezone.now() + EXPIRES_AFTER).strftime('%Y-%m-%dT00:00:00Z')}",
+        f"Expires: {(timezone.now() + VALIDITY).strftime('%Y-%m-%dT00:00:00Z')}",
         f"Canonical: {settings.SITE_URL}/.well-known/security.txt",
         f"Preferred-Languages: {', '.join(code for code, _name in settings.LANGUAGES)}",
     ]

@@ -1,4 +1,4 @@
-"""Errors go to Sentry too, without what people typed and without who they are."""
+"""Error reports to Sentry, without users' input and identities."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from sentry_sdk._types import Event, Hint
 
 
-def start(dsn: str, environment: str, release: str) -> None:
-    """Report this process's errors from now on, and those of the processes that it forks.
+def init(dsn: str, environment: str, release: str) -> None:
+    """Report errors of this process and of the processes that it forks.
 
-    Who a person is, their cookies and their headers are left out by the SDK, as long as it is not told otherwise.
+    The SDK leaves out users, cookies and headers by default (`send_default_pii=False`).
     """
     sentry_sdk.init(
         dsn=dsn,
@@ -26,12 +26,12 @@ def start(dsn: str, environment: str, release: str) -> None:
         max_request_body_size="never",
         include_local_variables=False,  # they hold posts, addresses and keys
         max_breadcrumbs=0,  # they hold parameters of queries
-        before_send=without_secrets,
+        before_send=redact_event,
     )
 
 
-def without_secrets(event: "Event", hint: "Hint") -> "Event":
-    """The event with its request id, and with nothing in its words that opens an account."""
+def redact_event(event: "Event", hint: "Hint") -> "Event":
+    """Remove secrets from an event and tag it with the request id."""
     event.setdefault("tags", {})["request_id"] = request_ids.current() or "-"
     request = event.get("request", {})
     request.pop("query_string", None)
@@ -41,13 +41,13 @@ def without_secrets(event: "Event", hint: "Hint") -> "Event":
     for error in event.get("exception", {}).get("values", []):
         error["value"] = redact(str(error.get("value", "")))
     if "logentry" in event:
-        event["logentry"] = _redacted(event["logentry"])  # a line, and what was put into it
+        event["logentry"] = _redact_all(event["logentry"])  # the message and its parameters
     return event
 
 
-def _redacted(value: Any) -> Any:
+def _redact_all(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _redacted(part) for key, part in value.items()}
+        return {key: _redact_all(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_redacted(part) for part in value]
+        return [_redact_all(item) for item in value]
     return redact(str(value)) if value is not None else None

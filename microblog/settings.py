@@ -1,20 +1,21 @@
-"""All settings. What differs between places comes from the environment; docs/operations.md lists it."""
+"""Settings of the site. Variables of the environment set what differs between installations.
 
-import hashlib
+docs/operations.md lists the variables.
+"""
+
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import django_stubs_ext
 import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from .mail_providers import anymail_settings
+from .environment import anymail_settings, broker_socket, redis_url
 
-django_stubs_ext.monkeypatch()  # lets generic Django classes carry their types at run time
+django_stubs_ext.monkeypatch()  # makes generic Django classes subscriptable
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -40,10 +41,9 @@ ALLOWED_HOSTS = env.list(
 )
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
 
-# Where the embedded database, broker, mails and archives live.
+# Folder of the embedded database and broker, of mails and archives.
 VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var"))).resolve()
 VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
-
 
 # Applications
 
@@ -52,7 +52,7 @@ INSTALLED_APPS = [
     "tasks",
     "exports",
     "api",
-    "exports.staff.apps.DeskConfig",
+    "exports.staff.apps.StaffConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -71,7 +71,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "microblog.request_ids.RequestIdMiddleware",
-    "microblog.probes.ProbeMiddleware",
+    "microblog.health.ProbeMiddleware",
     "microblog.logs.AccessLogMiddleware",
     "microblog.metrics.RequestMetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -85,11 +85,11 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "api.middleware.ApiMiddleware",
     "blog.accounts.sessions.SessionLimitMiddleware",
-    "blog.middleware.PersonMiddleware",
+    "blog.middleware.UserMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "blog.middleware.WrongMethodMiddleware",
+    "blog.middleware.MethodNotAllowedMiddleware",
 ]
 
 ROOT_URLCONF = "microblog.urls"
@@ -110,15 +110,15 @@ TEMPLATES = [
     },
 ]
 
-
 # Database: SQLite unless told otherwise
 
 DATABASES: dict[str, dict[str, Any]] = {
     "default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR}/db.sqlite3")
 }
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-    # IMMEDIATE, because a DEFERRED transaction that reads and then writes fails with "database is locked"
-    # whatever the timeout; FULL, because the record that a mail went out must survive a power cut.
+    # A DEFERRED transaction that reads and then writes fails with "database is locked" whatever the
+    # timeout, so transactions are IMMEDIATE. The record that a mail was sent must survive a power
+    # cut, so `synchronous` is FULL.
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
@@ -130,31 +130,15 @@ else:
     DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-
 # Broker and cache: one Redis or Valkey, database 0 for the queue and 1 for the cache
 
-
-def _socket_dir() -> Path:
-    """The folder of the embedded broker's socket; a path over 100 bytes would not fit in sockaddr_un (108)."""
-    if len(os.fsencode(VAR_DIR / "valkey.sock")) <= 100:
-        return VAR_DIR
-    name = hashlib.sha256(os.fsencode(VAR_DIR)).hexdigest()[:12]
-    return Path(tempfile.gettempdir()) / f"microblog-{os.getuid()}-{name}"
-
-
-def _redis_url(url: str, **query: int) -> str:
-    """`url` with timeouts, which only the URL form carries to every connection that django-rq makes."""
-    added = urlencode({"socket_timeout": 2, "socket_connect_timeout": 1} | query)
-    return f"{url}{'&' if '?' in url else '?'}{added}"
-
-
-REDIS_URL = env.str("REDIS_URL", default=f"unix://{_socket_dir()}/valkey.sock")
+REDIS_URL = env.str("REDIS_URL", default=f"unix://{broker_socket(VAR_DIR)}")
 REDIS_CACHE_DB = env.int("REDIS_CACHE_DB", default=1)
 
 CACHES = {
     "default": {
         "BACKEND": "microblog.cache.FailOpenRedisCache",
-        "LOCATION": _redis_url(REDIS_URL, db=REDIS_CACHE_DB, socket_timeout=1),
+        "LOCATION": redis_url(REDIS_URL, db=REDIS_CACHE_DB, socket_timeout=1),
     }
 }
 
@@ -162,52 +146,46 @@ EXPORT_JOB_TIMEOUT = env.int("EXPORT_JOB_TIMEOUT", default=3600)
 
 RQ_QUEUES = {
     "default": {
-        "URL": _redis_url(REDIS_URL),
+        "URL": redis_url(REDIS_URL),
         "DEFAULT_TIMEOUT": EXPORT_JOB_TIMEOUT,
         "SERIALIZER": "rq.serializers.JSONSerializer",
     }
 }
+# COMMIT_MODE is "auto" because tasks.jobs enqueues after commit itself.
 RQ = {
     "WORKER_CLASS": "tasks.worker.Worker",
     "JOB_CLASS": "tasks.worker.Job",
-    "COMMIT_MODE": "auto",  # exports.jobs enqueues after commit itself, and logs a broker that is away
+    "COMMIT_MODE": "auto",
 }
 
-
-# Whether web and worker processes run on more than one machine, as they do on Heroku; `exports.checks` wants to know.
+# Whether web and worker processes run on several machines (always on Heroku), for `exports.checks`.
 SEVERAL_HOSTS = env.bool("SEVERAL_HOSTS", default="DYNO" in os.environ)
-
 
 # Exports
 
 EXPORT_LEASE_SECONDS = env.float("EXPORT_LEASE_SECONDS", default=20)
 EXPORT_TICK_SECONDS = env.float("EXPORT_TICK_SECONDS", default=5)
-EXPORT_MAX_RATE = env.int("EXPORT_MAX_RATE", default=0)  # rows a second; 0 is no limit
+EXPORT_MAX_RATE = env.int("EXPORT_MAX_RATE", default=0)  # rows per second; 0: unlimited
 EXPORT_MAIL_LIMIT = env.int("EXPORT_MAIL_LIMIT", default=10_000_000)  # bytes of the encoded mail
 EXPORT_KEEP_DAYS = env.float("EXPORT_KEEP_DAYS", default=7)
-EXPORT_COOLDOWN = env.float(
-    "EXPORT_COOLDOWN", default=600
-)  # seconds from one success to the next request
-EXPORT_MIN_FREE = env.int(
-    "EXPORT_MIN_FREE", default=200_000_000
-)  # bytes of disk below which no build begins
-EXPORT_ACCEL_PREFIX = env.str(
-    "EXPORT_ACCEL_PREFIX", default=""
-)  # nginx's internal location for the archives
+EXPORT_COOLDOWN = env.float("EXPORT_COOLDOWN", default=600)  # seconds from a success to a request
+# Bytes of free disk space below which no build starts.
+EXPORT_MIN_FREE = env.int("EXPORT_MIN_FREE", default=200_000_000)
+EXPORT_ACCEL_PREFIX = env.str("EXPORT_ACCEL_PREFIX", default="")  # internal location in nginx
 
-
-# People
+# Accounts
 
 AUTH_USER_MODEL = "blog.User"
 AUTHENTICATION_BACKENDS = ["blog.accounts.adapter.AccountBackend"]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 
-# A session ends with the browser and after hours of silence or, where the person wished to stay signed in, days later.
+# A session ends with the browser or after SESSION_IDLE_SECONDS without a request. With "Keep me
+# signed in" it ends SESSION_COOKIE_AGE seconds after the last request.
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_IDLE_SECONDS = 12 * 3600
-SESSION_COOKIE_AGE = 30 * 86_400  # since it was last used, with "Keep me signed in"
-SESSION_LONGEST_SECONDS = 90 * 86_400
+SESSION_COOKIE_AGE = 30 * 86_400
+MAX_SESSION_SECONDS = 90 * 86_400
 
 ACCOUNT_ADAPTER = "blog.accounts.adapter.AccountAdapter"
 ACCOUNT_FORMS = {
@@ -224,50 +202,37 @@ ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
 ACCOUNT_USERNAME_VALIDATORS = "blog.models.USERNAME_VALIDATORS"
 ACCOUNT_USERNAME_BLACKLIST = [
-    "admin",
-    "administrator",
-    "microblog",
-    "moderator",
-    "root",
-    "staff",
-    "support",
-    "system",
+    *("admin", "administrator", "microblog", "moderator", "root", "staff", "support", "system"),
 ]
 ACCOUNT_PRESERVE_USERNAME_CASING = True
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
-ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = (
-    True  # in the browser that signed up; elsewhere the password is asked for
-)
-ACCOUNT_CHANGE_EMAIL = True  # one address, and another in its place once that is confirmed
+ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True  # only in the browser that signed up
+ACCOUNT_CHANGE_EMAIL = True  # one address; a new one replaces it once it is confirmed
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Microblog] "
 ACCOUNT_EMAIL_CONFIRMATION_AUTHENTICATED_REDIRECT_URL = "account_email"
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_LOGOUT_REDIRECT_URL = "home"
 ACCOUNT_RATE_LIMITS = {
-    "login_failed": "10/15m/key",  # the key is an account and the address that the guess comes from
-    "account_guessed": "100/15m/key",  # the key is an account
+    "login_failed": "10/15m/key",  # key: account and IP address
+    "account_guessed": "100/15m/key",  # key: account
 }
 
-RATE_LIMITS = env.bool("RATE_LIMITS", default=True)  # blog.limits
+RATE_LIMITS = env.bool("RATE_LIMITS", default=True)  # of blog.rate_limits
 
-MFA_ADAPTER = "blog.accounts.adapter.SecondFactorAdapter"
+MFA_ADAPTER = "blog.accounts.adapter.MFAAdapter"
 MFA_FORMS = {
-    "authenticate": "blog.accounts.forms.CodeForm",
-    "reauthenticate": "blog.accounts.forms.CodeAgainForm",
-    "activate_totp": "blog.accounts.forms.FirstCodeForm",
+    "authenticate": "blog.accounts.forms.MFAForm",
+    "reauthenticate": "blog.accounts.forms.ReauthenticateMFAForm",
+    "activate_totp": "blog.accounts.forms.ActivateMFAForm",
 }
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Microblog"
-MFA_TOTP_TOLERANCE = (
-    1  # a code counts for a minute and a half: clocks of telephones are not all right
-)
-STAFF_SECOND_FACTOR = env.bool(
-    "STAFF_SECOND_FACTOR", default=not DEBUG
-)  # whether the admin opens to no others
+MFA_TOTP_TOLERANCE = 1  # periods of 30 s before and after, because clocks of phones are wrong
+STAFF_SECOND_FACTOR = env.bool("STAFF_SECOND_FACTOR", default=not DEBUG)  # MFA for the admin
 
 PASSWORD_HASHERS = [
-    "blog.accounts.hashers.Argon2idHasher",
+    "blog.accounts.passwords.Argon2idHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [
@@ -276,7 +241,6 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "blog.accounts.passwords.MaximumLengthValidator"},
     {"NAME": "blog.accounts.passwords.CommonPasswordValidator"},
 ]
-
 
 # Mail: EMAIL_URL for SMTP, or EMAIL_BACKEND and ANYMAIL_* for a provider's API
 
@@ -291,13 +255,12 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"Microblog <noreply@
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 ADMINS = [("", address) for address in env.list("ADMINS", default=[])]
 
-
-# Files: static ones are public, archives never are
+# Files: static files are public, archives are private
 
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-# Hashed and compressed by `collectstatic`, or served as they lie in the source.
+# Whether `collectstatic` hashes and compresses the files, or they are served from static/.
 STATIC_COLLECTED = env.bool("STATIC_COLLECTED", default=not DEBUG)
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = not STATIC_COLLECTED
@@ -309,7 +272,7 @@ STORAGES: dict[str, dict[str, Any]] = {
         "OPTIONS": {"location": VAR_DIR / "media"},
     },
     "staticfiles": {
-        "BACKEND": "microblog.storage.StaticFiles"
+        "BACKEND": "microblog.storage.HashedStaticFilesStorage"
         if STATIC_COLLECTED
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
@@ -317,7 +280,7 @@ STORAGES: dict[str, dict[str, Any]] = {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
         "OPTIONS": {
             "location": VAR_DIR / "archives",
-            # nginx, where it sends them, reads them as a member of our group.
+            # With X-Accel-Redirect nginx reads the files as a member of the site's group.
             "file_permissions_mode": 0o640 if EXPORT_ACCEL_PREFIX else 0o600,
             "directory_permissions_mode": 0o750 if EXPORT_ACCEL_PREFIX else 0o700,
         },
@@ -326,7 +289,7 @@ STORAGES: dict[str, dict[str, Any]] = {
 if EXPORT_BUCKET:
     from botocore.config import Config
 
-    # Keys, region and endpoint come from boto3's own variables.
+    # boto3 reads keys, region and endpoint from its own variables.
     STORAGES["archives"] = {
         "BACKEND": "storages.backends.s3.S3Storage",
         "OPTIONS": {
@@ -335,29 +298,26 @@ if EXPORT_BUCKET:
             "client_config": Config(
                 signature_version="s3v4",
                 s3={"addressing_style": env.str("EXPORT_BUCKET_STYLE", default="auto")},
-                connect_timeout=5,  # a store that hangs must not hold the sweeper up for long: boto3's own is 60
+                connect_timeout=5,  # boto3's default of 60 s would block the sweeper
                 read_timeout=15,
                 retries={"total_max_attempts": 2},
             ),
         },
     }
 
-
 # Languages
 
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", "English"), ("es", "Español"), ("zh-hans", "简体中文")]  # each in its own words
+LANGUAGES = [("en", "English"), ("es", "Español"), ("zh-hans", "简体中文")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_THOUSAND_SEPARATOR = True
 
+# Security
 
-# Safety
-
-SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = (
-    env.bool("HTTPS", default=not DEBUG)
-)
+SECURE_SSL_REDIRECT = env.bool("HTTPS", default=not DEBUG)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = SECURE_SSL_REDIRECT
 if SECURE_SSL_REDIRECT:
     SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=31_536_000)
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
@@ -369,11 +329,10 @@ SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = LANGUAGE_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
-SILENCED_SYSTEM_CHECKS = [
-    "security.W021",  # HSTS preload binds every subdomain for years: the domain's owner decides that, not we
-]
+# HSTS preload binds every subdomain for years, so it is left to the owner of the domain.
+SILENCED_SYSTEM_CHECKS = ["security.W021"]
 
-SECURITY_CONTACT = env.str("SECURITY_CONTACT", default="")  # an address or URL to report holes to
+SECURITY_CONTACT = env.str("SECURITY_CONTACT", default="")  # address or URL for security reports
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -390,16 +349,13 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-
-# Watching: log lines on standard error, errors to ADMINS by mail and to Sentry, /metrics for Prometheus
+# Monitoring: logs on standard error, errors to ADMINS by mail and to Sentry, metrics for Prometheus
 
 LOG_FORMAT = env.str("LOG_FORMAT", default="plain" if DEBUG else "json")
 if LOG_FORMAT not in ("json", "plain"):
-    raise ImproperlyConfigured("LOG_FORMAT is either json or plain.")
-ADMIN_MAIL_PAUSE = env.int(
-    "ADMIN_MAIL_PAUSE", default=600
-)  # seconds until the same error is mailed again
-ADMIN_MAIL_HOURLY = env.int("ADMIN_MAIL_HOURLY", default=20)  # mails about errors in an hour
+    raise ImproperlyConfigured("LOG_FORMAT must be json or plain.")
+ADMIN_MAIL_PAUSE = env.int("ADMIN_MAIL_PAUSE", default=600)  # seconds between mails of one error
+ADMIN_MAIL_HOURLY = env.int("ADMIN_MAIL_HOURLY", default=20)  # mails about errors per hour
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
 LOGGING = {
@@ -426,21 +382,21 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {
         "django": {"handlers": ["mail_admins"], "level": "INFO"},
-        # Scanners send any Host header that they please: nothing that an operator could mend.
+        # Scanners send arbitrary Host headers, and an operator cannot do anything about it.
         "django.security.DisallowedHost": {"handlers": ["console"], "propagate": False},
         **{name: {"handlers": ["mail_admins"]} for name in ("api", "blog", "exports", "microblog")},
         "rq.worker": {"handlers": ["mail_admins"]},  # a job's exception
-        # gunicorn gives its loggers handlers of their own, and lets nothing through to ours.
+        # gunicorn adds handlers to its loggers and turns their propagation off.
         "gunicorn.error": {"level": "INFO", "propagate": True},
-        "gunicorn.access": {"level": "WARNING"},  # ours has no secrets in it: `microblog.logs`
+        "gunicorn.access": {"level": "WARNING"},  # replaced by microblog.access, without secrets
     },
 }
 
 if SENTRY_DSN := env.str("SENTRY_DSN", default=""):
     from . import sentry
 
-    sentry.start(
-        SENTRY_DSN,
-        env.str("SENTRY_ENVIRONMENT", default="production"),
-        env.str("SENTRY_RELEASE", default=""),
+    sentry.init(
+        dsn=SENTRY_DSN,
+        environment=env.str("SENTRY_ENVIRONMENT", default="production"),
+        release=env.str("SENTRY_RELEASE", default=""),
     )

@@ -1,7 +1,7 @@
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
-class StaticFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
-    """Hashed and compressed; modules import each other under the hashed names, too."""
+class HashedStaticFilesStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
+    """Compressed static files with hashes in their names, also where modules import each other."""
 
     support_js_module_import_aggregation = True

@@ -12,9 +12,9 @@ urlpatterns = [
     path("settings/tokens/", include("api.token_urls")),
     path("settings/", include("blog.accounts.urls")),
     path("", include("blog.urls")),
-    path("api/", include("api.urls")),  # after those whose converter it uses
+    path("api/", include("api.urls")),  # needs the converter that blog.urls registers
 ]
 
 if settings.ANYMAIL.get("WEBHOOK_SECRET"):
-    # Without it anyone could tell us of mails that were refused.
+    # Without the secret anyone could report a mail as bounced, so the webhook does not exist.
     urlpatterns.insert(0, path("anymail/", include("anymail.urls")))

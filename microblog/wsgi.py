@@ -1,4 +1,4 @@
-"""The WSGI entry point: `gunicorn microblog.wsgi`."""
+"""WSGI entry point: `gunicorn microblog.wsgi`."""
 
 import os
 

@@ -57,7 +57,7 @@ def enqueue(
             job_id=job_id,
             at_front=at_front,
             failure_ttl=FAILED_JOB_TTL_SECONDS,
-            meta=request_ids.as_meta(),
+            meta=request_ids.job_meta(),
         )
     except RedisError as error:
         logger.warning("Job %s was not enqueued; the sweeper will retry: %s", job_id, error)
@@ -78,6 +78,10 @@ def remove_job(job_id: str) -> bool:
         logger.warning("Job %s was not removed from the queue: %s", job_id, error)
         return False
     return True
+
+
+def queue_length() -> int:
+    return int(_queue().count)
 
 
 def resume_workers() -> None:
@@ -160,34 +164,42 @@ class JobProgress:
             pipeline.execute()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class WorkerInfo:
     """One worker process."""
 
     name: str
     state: str
     job_id: str
-    seen_at: datetime | None
+    last_heartbeat_at: datetime | None
     successful_jobs: int
     failed_jobs: int
 
     @property
     def is_silent(self) -> bool:
-        return self.seen_at is None or timezone.now() - self.seen_at > WORKER_TIMEOUT
+        return (
+            self.last_heartbeat_at is None
+            or timezone.now() - self.last_heartbeat_at > WORKER_TIMEOUT
+        )
+
+    @property
+    def task_id(self) -> str:
+        """Id of the task that the worker runs, or an empty string."""
+        return parse_job_ids([self.job_id]).get(self.job_id, ("", 0))[0]
 
     @property
     def key(self) -> str:
         return f"rq:worker:{self.name}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class QueueState:
     """A snapshot of the queue. If the broker does not answer, only `error` is set."""
 
     error: str = ""
     positions: dict[str, int] = field(default_factory=dict)
     """Positions of queued jobs, from 1, by job id."""
-    started: frozenset[str] = frozenset()
+    started_job_ids: frozenset[str] = frozenset()
     workers: tuple[WorkerInfo, ...] = ()
     is_paused: bool = False
 
@@ -195,11 +207,8 @@ class QueueState:
     def is_unreachable(self) -> bool:
         return bool(self.error)
 
-    def worker_of(self, job_id: str) -> WorkerInfo | None:
+    def worker_for(self, job_id: str) -> WorkerInfo | None:
         return next((worker for worker in self.workers if worker.job_id == job_id), None)
-
-    def position(self, job_id: str) -> int | None:
-        return self.positions.get(job_id)
 
 
 def read_state() -> QueueState:
@@ -209,7 +218,7 @@ def read_state() -> QueueState:
         workers = sorted(map(_worker_info, Worker.all(queue=queue)), key=lambda info: info.name)
         return QueueState(
             positions={id_: position for position, id_ in enumerate(queue.get_job_ids(), start=1)},
-            started=frozenset(StartedJobRegistry(queue=queue).get_job_ids(cleanup=False)),
+            started_job_ids=frozenset(StartedJobRegistry(queue=queue).get_job_ids(cleanup=False)),
             workers=tuple(workers),
             is_paused=bool(is_suspended(queue.connection)),
         )
@@ -217,10 +226,10 @@ def read_state() -> QueueState:
         return QueueState(error=str(error) or type(error).__name__)
 
 
-def worker_count(seen_within: float = math.inf) -> int:
+def worker_count(heartbeat_within: float = math.inf) -> int:
     """Count the workers whose last heartbeat is at most that many seconds old."""
     workers = Worker.all(queue=_queue())
-    return sum(_seconds_since_heartbeat(worker) <= seen_within for worker in workers)
+    return sum(_seconds_since_heartbeat(worker) <= heartbeat_within for worker in workers)
 
 
 def _seconds_since_heartbeat(worker: BaseWorker) -> float:
@@ -230,19 +239,19 @@ def _seconds_since_heartbeat(worker: BaseWorker) -> float:
 
 
 def _worker_info(worker: BaseWorker) -> WorkerInfo:
-    seen_at = worker.last_heartbeat
+    last_heartbeat_at = worker.last_heartbeat
     return WorkerInfo(
         name=worker.name,
         state=str(worker.get_state()),
         job_id=worker.get_current_job_id() or "",
-        seen_at=seen_at and seen_at.replace(tzinfo=UTC),
+        last_heartbeat_at=last_heartbeat_at and last_heartbeat_at.replace(tzinfo=UTC),
         successful_jobs=worker.successful_job_count,
         failed_jobs=worker.failed_job_count,
     )
 
 
-def task_attempts(job_ids: Iterable[str]) -> dict[str, tuple[str, int]]:
-    """Map job ids of tasks to (task id, attempt); other jobs are left out."""
+def parse_job_ids(job_ids: Iterable[str]) -> dict[str, tuple[str, int]]:
+    """Map job ids of tasks to (task id, attempt); skip other jobs."""
     found = {}
     for job_id in job_ids:
         task_id, _, attempt = job_id.rpartition("-")

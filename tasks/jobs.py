@@ -81,6 +81,12 @@ def enqueue_mail(mail: Mail) -> bool:
     )
 
 
+def enqueue_or_send(mail: Mail) -> None:
+    """Enqueue a mail, or send it at once if the broker is down. Call it after commit."""
+    if not enqueue_mail(mail):
+        send_mail(mail._meta.label, str(mail.pk), mail.tries)
+
+
 def enqueue_next(task: Task) -> bool:
     """Enqueue what a crash or failure left to do: the new attempt, or the mail about the end.
 
@@ -211,7 +217,7 @@ def _compose(mail: Mail) -> EmailMultiAlternatives | None:
         mail.give_up(str(error))
     except TRANSIENT_ERRORS as error:
         logger.warning("Mail %s, try %d, was not composed: %r", mail.pk, mail.tries, error)
-        mail.defer(repr(error))
+        mail.retry_later(repr(error))
     except Exception as error:
         logger.exception("Mail %s could not be composed and is given up.", mail.pk)
         mail.give_up(repr(error))
@@ -228,7 +234,7 @@ def _record_failure(mail: Mail, error: Exception) -> None:
     if failure is MailFailure.TOO_LARGE and mail.drop_attachment():
         mail.retry_now(repr(error))
     elif failure is MailFailure.TRANSIENT:
-        mail.defer(repr(error))
+        mail.retry_later(repr(error))
     else:
         mail.give_up(repr(error))
 
@@ -271,13 +277,12 @@ def _sender_killed(mail: Mail) -> None:
 
 
 def _find_task(label: str, **lookup: Any) -> Task | None:
-    model = _model(label, task_models())
-    return model.objects.select_related("owner").filter(**lookup).first()
+    tasks = _model(label, task_models())._default_manager.select_related("owner")
+    return tasks.filter(**lookup).first()
 
 
 def _find_mail(label: str, **lookup: Any) -> Mail | None:
-    model = _model(label, mail_models())
-    return model.objects.filter(**lookup).first()
+    return _model(label, mail_models())._default_manager.filter(**lookup).first()
 
 
 def _model(label: str, models: Iterable[type[Row]]) -> type[Row]:

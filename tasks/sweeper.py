@@ -44,7 +44,7 @@ def register_prune_step(step: Step) -> None:
 
 def sweep() -> None:
     """Run every step once; a step that fails is logged and does not stop the others."""
-    request_ids.begin()  # log lines of this sweep, and of the jobs it enqueues, share one id
+    request_ids.activate()  # log lines of this sweep, and of the jobs it enqueues, share one id
     for step in (
         rescue_tasks,
         cancel_tasks_of_closed_accounts,
@@ -103,7 +103,7 @@ def enqueue_due_mails() -> None:
         due = model.objects.due().order_by("next_try_at")
         ids = {mail.job_id: mail.pk for mail in due.only("tries")}
         lost = due.filter(pk__in=_without_job(ids))
-        enqueued = [mail for mail in each_locked(lost) if mail.mark_enqueued()]
+        enqueued = [mail for mail in each_locked(lost) if mail.defer()]
         _each_while_true(jobs.enqueue_mail, enqueued)
 
 

@@ -109,11 +109,11 @@ class Worker(RQWorker):
         if foreign := getattr(job, "foreign", ""):
             self._refuse(job, queue, foreign)
             return
-        request_ids.begin(job.meta.get("request_id"))
+        request_ids.activate(job.meta.get("request_id"))
         try:
             super().execute_job(job, queue)
         finally:
-            request_ids.end()
+            request_ids.deactivate()
 
     def _refuse(self, job: RQJob, queue: Queue, reason: str) -> None:
         logger.error("Job %s was refused: %s.", job.id, reason)

@@ -1,4 +1,4 @@
-"""A program that has a token of alice's."""
+"""Clients that sign in with an API token."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,11 +10,11 @@ from blog.models import ApiToken, User
 
 
 @pytest.fixture
-def program() -> Callable[..., Client]:
-    """Make a client with a token of somebody's, and no session."""
+def make_api_client() -> Callable[..., Client]:
+    """Create a client with a token of the given user, and without a session."""
 
     def make(owner: User, is_read_only: bool = False, **more: Any) -> Client:
-        _, secret = ApiToken.objects.make(owner, "A program", is_read_only)
+        _, secret = ApiToken.objects.issue(owner, "A program", is_read_only)
         return Client(
             headers={"authorization": f"Bearer {secret}"}, enforce_csrf_checks=True, **more
         )
@@ -23,5 +23,5 @@ def program() -> Callable[..., Client]:
 
 
 @pytest.fixture
-def api(program: Callable[..., Client], alice: User) -> Client:
-    return program(alice)
+def api_client(make_api_client: Callable[..., Client], alice: User) -> Client:
+    return make_api_client(alice)

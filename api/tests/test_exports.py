@@ -3,10 +3,10 @@ from contextlib import closing
 
 import pytest
 
-from blog import rate_limits as limits
-from exports import jobs
+from blog import rate_limits
 from exports.models import ErrorCode, Event, ExportTask, Status
-from exports.models.clock import from_now
+from tasks import jobs
+from tasks.models.clock import from_now
 
 pytestmark = pytest.mark.django_db
 
@@ -14,72 +14,72 @@ EXPORTS = "/api/v1/exports/"
 
 
 @pytest.fixture
-def ask(api):
-    return lambda **fields: api.post(EXPORTS, fields, content_type="application/json")
+def create_export(api_client):
+    return lambda **fields: api_client.post(EXPORTS, fields, content_type="application/json")
 
 
 @pytest.fixture
 def task(alice):
-    return ExportTask.objects.request(alice.pk)[0]
+    return ExportTask.objects.request(alice)[0]
 
 
-def test_an_archive_is_asked_for_and_handed_out(
-    ask, alice, monkeypatch, django_capture_on_commit_callbacks
+def test_export_create_enqueues_task(
+    create_export, alice, monkeypatch, django_capture_on_commit_callbacks
 ):
-    handed_out: list[ExportTask] = []
-    monkeypatch.setattr(jobs, "enqueue_export", handed_out.append)
+    enqueued: list[ExportTask] = []
+    monkeypatch.setattr(jobs, "enqueue_export", enqueued.append)
     with django_capture_on_commit_callbacks(execute=True):
-        answer = ask(kind="posts")
+        response = create_export(kind="posts")
     task = alice.export_tasks.get()
-    assert handed_out == [task]
-    assert answer.status_code == 201
-    assert answer["Location"].endswith(f"{EXPORTS}{task.pk}/")
-    shown = answer.json()
-    assert (shown["id"], shown["status"], shown["percent"]) == (str(task.pk), "READY", 0)
-    assert shown["text"] == "Your archive is waiting for its turn"
-    assert (shown["archive"], shown["mail"], shown["error"]) == (None, None, None)
+    assert enqueued == [task]
+    assert response.status_code == 201
+    assert response["Location"].endswith(f"{EXPORTS}{task.pk}/")
+    data = response.json()
+    assert (data["id"], data["status"], data["percent"]) == (str(task.pk), "READY", 0)
+    assert data["text"] == "Your archive is waiting for its turn"
+    assert (data["archive"], data["mail"], data["error"]) == (None, None, None)
 
 
-def test_asking_again_gives_the_one_under_way(ask, alice, task):
-    answer = ask()
-    assert (answer.status_code, answer.json()["id"]) == (200, str(task.pk))
+def test_export_create_returns_unfinished_task(create_export, alice, task):
+    response = create_export()
+    assert (response.status_code, response.json()["id"]) == (200, str(task.pk))
     assert alice.export_tasks.count() == 1
 
 
-def test_the_pause_between_two_says_when_it_ends(ask, alice, task, settings):
+def test_export_create_rejects_during_cooldown(create_export, alice, task, settings):
     settings.EXPORT_COOLDOWN = 600
     ExportTask.objects.update(status=Status.SUCCESSFUL, finished_at=from_now(-60))
-    answer = ask()
-    assert answer.status_code == 429
-    assert 530 <= int(answer["Retry-After"]) <= 540
-    assert "You can ask for another at" in answer.json()["detail"]
+    response = create_export()
+    assert response.status_code == 429
+    assert 530 <= int(response["Retry-After"]) <= 540
+    assert "You can ask for another at" in response.json()["detail"]
 
 
-def test_a_nearly_full_disk_takes_no_requests(ask, alice, settings):
+def test_export_create_rejects_when_disk_is_full(create_export, alice, settings):
     settings.EXPORT_MIN_FREE = 2**60
-    answer = ask()
-    assert (answer.status_code, answer["Content-Type"]) == (503, "application/problem+json")
+    response = create_export()
+    assert (response.status_code, response["Content-Type"]) == (503, "application/problem+json")
     assert not alice.export_tasks.exists()
 
 
-def test_an_unknown_kind_is_refused(ask, alice):
-    assert ask(kind="everything").json()["errors"][0]["field"] == "kind"
+def test_export_create_rejects_unknown_kind(create_export, alice):
+    assert create_export(kind="everything").json()["errors"][0]["field"] == "kind"
     assert not alice.export_tasks.exists()
 
 
-def test_asking_without_end_is_refused(ask, settings, monkeypatch):
+def test_export_create_is_rate_limited(create_export, settings, monkeypatch):
     settings.RATE_LIMITS = True
-    monkeypatch.setitem(limits.RATES, "export", limits.Rate(1, 9, 3600))
-    assert [ask().status_code for _ in range(2)] == [201, 429]
+    monkeypatch.setitem(rate_limits.RATES, "export", rate_limits.Rate(1, 9, 3600))
+    assert [create_export().status_code for _ in range(2)] == [201, 429]
 
 
-def test_it_tells_how_far_it_is(api, task):
+def test_export_detail_shows_progress(api_client, task):
     task.rows_total = 200
     task.save()
     task.claim()
     task.renew(100)
-    shown = api.get(f"{EXPORTS}{task.pk}/").json()
-    assert (shown["status"], shown["percent"], shown["rows_done"], shown["rows_total"]) == (
+    data = api_client.get(f"{EXPORTS}{task.pk}/").json()
+    assert (data["status"], data["percent"], data["rows_done"], data["rows_total"]) == (
         "RUNNING",
         50,
         100,
@@ -87,59 +87,62 @@ def test_it_tells_how_far_it_is(api, task):
     )
 
 
-def test_it_tells_why_it_failed(api, task):
+def test_export_detail_shows_error(api_client, task):
     task.claim()
     task.fail(ErrorCode.TIMEOUT, "")
-    shown = api.get(f"{EXPORTS}{task.pk}/").json()
-    assert (shown["status"], shown["error"]) == (
+    data = api_client.get(f"{EXPORTS}{task.pk}/").json()
+    assert (data["status"], data["error"]) == (
         "FAILED",
         "It took longer than an export may take.",
     )
 
 
-def test_it_is_cancelled_once(api, task):
+def test_export_cancel_twice_conflicts(api_client, task):
     path = f"{EXPORTS}{task.pk}/cancel/"
-    answer = api.post(path)
-    assert (answer.status_code, answer.json()["status"]) == (200, "CANCELLED")
-    assert api.post(path).status_code == 409
+    response = api_client.post(path)
+    assert (response.status_code, response.json()["status"]) == (200, "CANCELLED")
+    assert api_client.post(path).status_code == 409
 
 
-def test_the_list_costs_the_same_however_long_it_is(api, alice, task, django_assert_num_queries):
-    api.get(EXPORTS)
+def test_export_list_has_constant_query_count(api_client, alice, task, django_assert_num_queries):
+    api_client.get(EXPORTS)
     with django_assert_num_queries(3):
-        assert [row["id"] for row in api.get(EXPORTS).json()["items"]] == [str(task.pk)]
+        assert [row["id"] for row in api_client.get(EXPORTS).json()["items"]] == [str(task.pk)]
     ExportTask.objects.bulk_create(
         [ExportTask(owner=alice, status=Status.CANCELLED) for _ in range(25)]
     )
     with django_assert_num_queries(3):
-        page = api.get(EXPORTS).json()
+        page = api_client.get(EXPORTS).json()
     assert len(page["items"]) == 20
-    assert len(api.get(page["older"]).json()["items"]) == 6
+    assert len(api_client.get(page["older"]).json()["items"]) == 6
 
 
-def test_a_strangers_export_does_not_exist(program, bob, task):
-    stranger = program(bob)
-    assert stranger.get(EXPORTS).json()["items"] == []
-    answers = [stranger.get(f"{EXPORTS}{task.pk}/"), stranger.get(f"{EXPORTS}{task.pk}/download/")]
-    answers.append(stranger.post(f"{EXPORTS}{task.pk}/cancel/"))
-    assert [answer.status_code for answer in answers] == [404, 404, 404]
+def test_export_of_other_user_is_not_found(make_api_client, bob, task):
+    other_client = make_api_client(bob)
+    assert other_client.get(EXPORTS).json()["items"] == []
+    responses = [
+        other_client.get(f"{EXPORTS}{task.pk}/"),
+        other_client.get(f"{EXPORTS}{task.pk}/download/"),
+    ]
+    responses.append(other_client.post(f"{EXPORTS}{task.pk}/cancel/"))
+    assert [response.status_code for response in responses] == [404, 404, 404]
     task.refresh_from_db()
     assert task.status == Status.READY
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_archive_is_downloaded(api, alice, task):
-    assert api.get(f"{EXPORTS}{task.pk}/download/").status_code == 404
-    jobs.run_export(str(task.pk), task.attempt)
-    shown = api.get(f"{EXPORTS}{task.pk}/").json()
-    answer = api.get(shown["archive"]["url"])
-    with closing(answer):
-        content = b"".join(answer.streaming_content)
-    assert hashlib.sha256(content).hexdigest() == shown["archive"]["sha256"]
-    assert len(content) == shown["archive"]["bytes"]
-    assert answer["Content-Disposition"] == 'attachment; filename="posts.json"'
-    assert answer["Cache-Control"] == "no-store"
+def test_export_download_returns_archive_until_expiry(api_client, alice, task):
+    assert api_client.get(f"{EXPORTS}{task.pk}/download/").status_code == 404
+    jobs.run_task("exports.ExportTask", str(task.pk), task.attempt)
+    data = api_client.get(f"{EXPORTS}{task.pk}/").json()
+    response = api_client.get(data["archive"]["url"])
+    with closing(response):
+        content = b"".join(response.streaming_content)
+    assert hashlib.sha256(content).hexdigest() == data["archive"]["sha256"]
+    assert len(content) == data["archive"]["bytes"]
+    assert response["Content-Disposition"] == 'attachment; filename="posts.json"'
+    assert response["Cache-Control"] == "no-store"
     assert task.events.filter(kind=Event.DOWNLOADED).count() == 1
     ExportTask.objects.update(archive_expires_at=from_now(-1))
-    assert api.get(f"{EXPORTS}{task.pk}/download/").status_code == 404
-    assert api.get(f"{EXPORTS}{task.pk}/").json()["archive"] is None
+    assert api_client.get(f"{EXPORTS}{task.pk}/download/").status_code == 404
+    assert api_client.get(f"{EXPORTS}{task.pk}/").json()["archive"] is None

@@ -1,4 +1,4 @@
-"""Whatever is sent, the API answers as its own document says."""
+"""Conformance of the API with its OpenAPI document, by property-based tests."""
 
 import json
 
@@ -37,8 +37,8 @@ schema.app = application
 
 
 @pytest.fixture
-def connected(db, settings):
-    """A site that keeps its connection between requests, and the test's transaction with it."""
+def persistent_connection(db, settings):
+    """Keep the database connection, and so the test's transaction, open between requests."""
     settings.ALLOWED_HOSTS, settings.RATE_LIMITS = ["localhost"], False
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
@@ -48,24 +48,24 @@ def connected(db, settings):
 
 
 @pytest.fixture
-def headers(connected, alice, bob):
-    return {"Authorization": f"Bearer {ApiToken.objects.make(alice, 'Try', False)[1]}"}
+def headers(persistent_connection, alice, bob):
+    return {"Authorization": f"Bearer {ApiToken.objects.issue(alice, 'Try', False)[1]}"}
 
 
 @schema.parametrize()
 @hypothesis.settings(max_examples=hypothesis.settings().max_examples // 10)
-def test_every_answer_is_as_described(case, headers, alice):
+def test_responses_conform_to_schema(case, headers, alice):
     case.call_and_validate(headers=headers, checks=CHECKS)
-    if "pk" in case.path_parameters:  # what nobody would guess
+    if "pk" in case.path_parameters:  # no generated key would exist
         is_export = "/exports/" in case.path
-        there = (
-            ExportTask.objects.request(alice.pk)[0] if is_export else baker.make(Post, author=alice)
+        instance = (
+            ExportTask.objects.request(alice)[0] if is_export else baker.make(Post, author=alice)
         )
-        case.path_parameters["pk"] = there.pk
+        case.path_parameters["pk"] = instance.pk
         case.call_and_validate(headers=headers, checks=CHECKS)
 
 
-def test_the_document_is_for_everyone_in_their_language(client, db, django_assert_num_queries):
+def test_openapi_document_is_public(client, db, django_assert_num_queries):
     with django_assert_num_queries(0):
         document = client.get(DOCUMENT)
     assert document["Content-Type"].startswith("application/json")
@@ -73,22 +73,22 @@ def test_the_document_is_for_everyone_in_their_language(client, db, django_asser
     assert client.post(DOCUMENT).status_code == 405
 
 
-def test_its_words_are_translated_each_time_anew(client, db, monkeypatch):
+def test_openapi_document_is_translated_per_request(client, db, monkeypatch):
     original = client.get(DOCUMENT).json()
     monkeypatch.setattr(v1, "gettext", str.upper)
-    shouted = client.get(DOCUMENT).json()
+    uppercase = client.get(DOCUMENT).json()
     monkeypatch.undo()
-    operation = shouted["paths"]["/api/v1/posts/"]["get"]
+    operation = uppercase["paths"]["/api/v1/posts/"]["get"]
     assert operation["summary"] == "YOUR POSTS, NEWEST FIRST"
     assert operation["parameters"][0]["description"].startswith("WHERE THE PAGE BEGINS")
     assert (
-        shouted["components"]["schemas"]["PostOut"]["properties"]["url"]["description"]
+        uppercase["components"]["schemas"]["PostOut"]["properties"]["url"]["description"]
         == "THE POST'S PAGE."
     )
     assert client.get(DOCUMENT).json() == original
 
 
-def test_it_names_every_operation_once_and_asks_each_for_a_token(client, db):
+def test_openapi_operations_are_unique_and_need_token(client, db):
     paths = json.loads(client.get(DOCUMENT).content)["paths"]
     operations = [operation for methods in paths.values() for operation in methods.values()]
     assert len({operation["operationId"] for operation in operations}) == len(operations) == 17

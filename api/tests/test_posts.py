@@ -2,7 +2,7 @@ import pytest
 from django.utils import timezone
 from model_bakery import baker
 
-from blog import rate_limits as limits
+from blog import rate_limits
 from blog.models import Block, Follow, Mute, Notification, Post, User
 
 pytestmark = pytest.mark.django_db
@@ -11,22 +11,22 @@ POSTS = "/api/v1/posts/"
 LISTS = [POSTS, "/api/v1/timeline/", "/api/v1/explore/"]
 
 
-def bodies(answer):
-    assert answer.status_code == 200
-    return [post["body"] for post in answer.json()["items"]]
+def bodies(response):
+    assert response.status_code == 200
+    return [post["body"] for post in response.json()["items"]]
 
 
 def send(client, method, path, data):
     return getattr(client, method)(path, data, content_type="application/json")
 
 
-def test_a_post_is_written(api, alice, bob, settings):
+def test_post_create_returns_post(api_client, alice, bob, settings):
     settings.SITE_URL = "https://microblog.example"
-    answer = send(api, "post", POSTS, {"body": " Hello, @bob!\r\n "})
+    response = send(api_client, "post", POSTS, {"body": " Hello, @bob!\r\n "})
     post = alice.posts.get()
-    assert answer.status_code == 201
-    assert answer["Location"] == f"https://microblog.example/api/v1/posts/{post.pk}/"
-    assert answer.json() == {
+    assert response.status_code == 201
+    assert response["Location"] == f"https://microblog.example/api/v1/posts/{post.pk}/"
+    assert response.json() == {
         "id": post.pk,
         "url": f"https://microblog.example/posts/{post.pk}/",
         "author": "alice",
@@ -40,7 +40,7 @@ def test_a_post_is_written(api, alice, bob, settings):
 
 
 @pytest.mark.parametrize(
-    ("body", "words"),
+    ("body", "message"),
     [
         ("", "Your post is empty. Write a few words first."),
         ("x" * 281, "Your post has 281 characters; 280 are allowed."),
@@ -50,47 +50,47 @@ def test_a_post_is_written(api, alice, bob, settings):
         (None, "This must be a text."),
     ],
 )
-def test_what_the_form_refuses_is_refused_in_its_words(api, alice, body, words):
-    answer = send(api, "post", POSTS, {"body": body})
-    assert answer.status_code == 422
-    assert answer.json()["errors"] == [{"field": "body", "detail": words}]
+def test_post_create_returns_form_errors(api_client, alice, body, message):
+    response = send(api_client, "post", POSTS, {"body": body})
+    assert response.status_code == 422
+    assert response.json()["errors"] == [{"field": "body", "detail": message}]
     assert not alice.posts.exists()
 
 
-def test_half_an_emoji_is_refused(api):
-    answer = api.post(POSTS, r'{"body": "\ud83e"}', content_type="application/json")
-    assert answer.json()["errors"] == [{"field": "body", "detail": "This is not valid."}]
+def test_post_create_rejects_lone_surrogate(api_client):
+    response = api_client.post(POSTS, r'{"body": "\ud83e"}', content_type="application/json")
+    assert response.json()["errors"] == [{"field": "body", "detail": "This is not valid."}]
 
 
-def test_a_post_is_changed(api, alice):
+def test_post_edit_changes_body(api_client, alice):
     post = baker.make(Post, author=alice, body="befor")
-    answer = send(api, "patch", f"{POSTS}{post.pk}/", {"body": "before"})
-    assert (answer.status_code, answer.json()["body"]) == (200, "before")
-    assert answer.json()["edited_at"]
-    assert send(api, "patch", f"{POSTS}{post.pk}/", {"body": ""}).status_code == 422
+    response = send(api_client, "patch", f"{POSTS}{post.pk}/", {"body": "before"})
+    assert (response.status_code, response.json()["body"]) == (200, "before")
+    assert response.json()["edited_at"]
+    assert send(api_client, "patch", f"{POSTS}{post.pk}/", {"body": ""}).status_code == 422
     assert alice.posts.get().body == "before"
 
 
-def test_a_post_is_deleted(api, alice):
+def test_post_delete_removes_post(api_client, alice):
     post = baker.make(Post, author=alice)
-    answer = api.delete(f"{POSTS}{post.pk}/")
-    assert (answer.status_code, answer.content) == (204, b"")
+    response = api_client.delete(f"{POSTS}{post.pk}/")
+    assert (response.status_code, response.content) == (204, b"")
     assert not alice.posts.exists()
 
 
-def test_what_is_somebody_elses_can_only_be_read(api, bob):
+def test_post_of_other_user_is_read_only(api_client, bob):
     path = f"{POSTS}{baker.make(Post, author=bob, body='by bob').pk}/"
-    assert api.get(path).json()["author"] == "bob"
-    assert send(api, "patch", path, {"body": "by alice"}).status_code == 404
-    assert api.delete(path).status_code == 404
+    assert api_client.get(path).json()["author"] == "bob"
+    assert send(api_client, "patch", path, {"body": "by alice"}).status_code == 404
+    assert api_client.delete(path).status_code == 404
     assert bob.posts.get().body == "by bob"
 
 
-def test_each_list_has_what_its_page_has(api, alice, bob, make_user):
+def test_post_lists_match_their_pages(api_client, alice, bob, make_user):
     for author in (alice, bob, make_user("carol")):
         baker.make(Post, author=author, body=f"by {author}")
     Follow.objects.create(follower=alice, followed=bob)
-    assert [bodies(api.get(path)) for path in LISTS] == [
+    assert [bodies(api_client.get(path)) for path in LISTS] == [
         ["by alice"],
         ["by bob", "by alice"],
         ["by carol", "by bob", "by alice"],
@@ -98,78 +98,79 @@ def test_each_list_has_what_its_page_has(api, alice, bob, make_user):
 
 
 @pytest.mark.parametrize("path", LISTS)
-def test_a_list_is_paged_to_its_end(api, alice, path, settings):
+def test_post_lists_are_paginated(api_client, alice, path, settings):
     settings.SITE_URL = "http://testserver"
     for number in range(45):
         baker.make(Post, author=alice, body=str(number))
     seen, address = [], path
     while address:
-        page = api.get(address)
+        page = api_client.get(address)
         seen += bodies(page)
         address = page.json()["older"]
     assert seen == [str(number) for number in range(44, -1, -1)]
 
 
 @pytest.mark.parametrize("path", LISTS)
-def test_a_page_that_cannot_be_is_not_found(api, path):
-    assert api.get(f"{path}?before=yesterday").status_code == 404
+def test_invalid_cursor_is_not_found(api_client, path):
+    assert api_client.get(f"{path}?before=yesterday").status_code == 404
 
 
-@pytest.mark.parametrize("apart", ["blocks", "blocked_by", "hidden", "closed"])
-def test_what_may_not_be_seen_is_nowhere(api, alice, bob, apart):
+@pytest.mark.parametrize("relation", ["blocks", "blocked_by", "hidden", "closed"])
+def test_invisible_posts_are_not_found(api_client, alice, bob, relation):
     Follow.objects.create(follower=alice, followed=bob)
     post = baker.make(Post, author=bob)
-    if apart == "hidden":
+    if relation == "hidden":
         Post.objects.update(hidden_at=timezone.now())
-    elif apart == "closed":
+    elif relation == "closed":
         User.objects.filter(pk=bob.pk).update(is_active=False)
     else:
-        Block.objects.put(*((alice, bob) if apart == "blocks" else (bob, alice)))
-    assert [bodies(api.get(path)) for path in LISTS] == [[], [], []]
-    assert api.get(f"{POSTS}{post.pk}/").status_code == 404
+        Block.objects.block(*((alice, bob) if relation == "blocks" else (bob, alice)))
+    assert [bodies(api_client.get(path)) for path in LISTS] == [[], [], []]
+    assert api_client.get(f"{POSTS}{post.pk}/").status_code == 404
 
 
-def test_who_is_muted_is_not_met(api, alice, bob):
+def test_muted_author_is_omitted_from_lists(api_client, alice, bob):
     Follow.objects.create(follower=alice, followed=bob)
     Mute.objects.create(muter=alice, muted=bob)
     post = baker.make(Post, author=bob)
-    assert [bodies(api.get(path)) for path in LISTS] == [[], [], []]
-    assert api.get(f"{POSTS}{post.pk}/").status_code == 200
+    assert [bodies(api_client.get(path)) for path in LISTS] == [[], [], []]
+    assert api_client.get(f"{POSTS}{post.pk}/").status_code == 200
 
 
-def test_the_author_is_told_why_staff_hid_a_post(api, alice):
+def test_author_sees_reason_of_hidden_post(api_client, alice):
     baker.make(Post, author=alice, hidden_at=timezone.now(), hidden_reason="Spam")
-    (post,) = api.get(POSTS).json()["items"]
+    (post,) = api_client.get(POSTS).json()["items"]
     assert (post["is_hidden"], post["hidden_reason"]) == (True, "Spam")
 
 
 @pytest.mark.parametrize("path", LISTS)
-def test_a_list_costs_the_same_however_long_it_is(api, alice, bob, path, django_assert_num_queries):
+def test_post_lists_have_constant_query_count(
+    api_client, alice, bob, path, django_assert_num_queries
+):
     Follow.objects.create(follower=alice, followed=bob)
-    api.get(path)  # which notes that the token was used
+    api_client.get(path)  # updates the token's last_used_at
     for number in (1, 30):
         baker.make(Post, author=alice, body="@bob", _quantity=number)
         baker.make(Post, author=bob, _quantity=number)
         with django_assert_num_queries(2):
-            api.get(path)
+            api_client.get(path)
 
 
-def test_what_one_post_costs(api, alice, django_assert_num_queries):
-    api.get(POSTS)
+def test_single_post_query_counts(api_client, alice, django_assert_num_queries):
+    api_client.get(POSTS)
     post = baker.make(Post, author=alice)
     with django_assert_num_queries(2):
-        api.get(f"{POSTS}{post.pk}/")
-    with django_assert_num_queries(
-        8
-    ):  # token, author, the same words lately, post; two transactions begin and end, as savepoints
-        send(api, "post", POSTS, {"body": "Hello"})
+        api_client.get(f"{POSTS}{post.pk}/")
+    # Token, author, duplicate check, insert, and a savepoint with its release.
+    with django_assert_num_queries(6):
+        send(api_client, "post", POSTS, {"body": "Hello"})
 
 
-def test_changes_count_as_writing(api, alice, monkeypatch):
-    monkeypatch.setitem(limits.RATES, "post", limits.Rate(1, 9, 3600))
+def test_post_edit_is_rate_limited(api_client, alice, monkeypatch):
+    monkeypatch.setitem(rate_limits.RATES, "post", rate_limits.Rate(1, 9, 3600))
     post = baker.make(Post, author=alice)
-    answers = [
-        send(api, "patch", f"{POSTS}{post.pk}/", {"body": body}).status_code
+    statuses = [
+        send(api_client, "patch", f"{POSTS}{post.pk}/", {"body": body}).status_code
         for body in ("One", "Two")
     ]
-    assert answers == [200, 429]
+    assert statuses == [200, 429]

@@ -1,10 +1,10 @@
-"""What the API answers when it does not do as it is told: always a problem, never a page."""
+"""Errors of the API: always problem details, never a page."""
 
 import pytest
 from django.contrib.sessions.models import Session
 
 from api.schemas import ProfileOut
-from blog import rate_limits as limits
+from blog import rate_limits
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
@@ -12,10 +12,10 @@ PROFILE = "/api/v1/profile/"
 POSTS = "/api/v1/posts/"
 
 
-def check(answer, status, **more):
-    assert answer.status_code == status
-    assert answer["Content-Type"] == "application/problem+json"
-    problem = answer.json()
+def assert_problem(response, status, **more):
+    assert response.status_code == status
+    assert response["Content-Type"] == "application/problem+json"
+    problem = response.json()
     assert problem["type"] == "about:blank"
     assert problem["status"] == status
     assert problem["title"]
@@ -37,30 +37,30 @@ def check(answer, status, **more):
         "mb_x",
     ],
 )
-def test_without_a_token_that_counts_nothing_is_told(client, authorization):
+def test_invalid_token_is_unauthorized(client, authorization):
     headers = {"authorization": authorization} if authorization is not None else {}
-    answer = client.get(PROFILE, headers=headers)
-    check(answer, 401, title="Not signed in")
-    assert answer["WWW-Authenticate"] == "Bearer"
-    assert answer["Cache-Control"] == "no-store"
+    response = client.get(PROFILE, headers=headers)
+    assert_problem(response, 401, title="Not signed in")
+    assert response["WWW-Authenticate"] == "Bearer"
+    assert response["Cache-Control"] == "no-store"
 
 
-def test_a_session_is_no_token(client, alice, django_assert_num_queries):
+def test_session_does_not_authenticate(client, alice, django_assert_num_queries):
     client.force_login(alice)
     with django_assert_num_queries(0):
-        check(client.get(PROFILE), 401)
+        assert_problem(client.get(PROFILE), 401)
 
 
-def test_a_token_needs_no_session_and_makes_none(api, alice):
-    answer = api.post(POSTS, {"body": "Hello"}, content_type="application/json")
-    assert answer.status_code == 201
-    assert not answer.cookies
-    assert "Cookie" not in answer["Vary"]
+def test_token_request_creates_no_session(api_client, alice):
+    response = api_client.post(POSTS, {"body": "Hello"}, content_type="application/json")
+    assert response.status_code == 201
+    assert not response.cookies
+    assert "Cookie" not in response["Vary"]
     assert not Session.objects.exists()
 
 
-def test_a_token_is_nothing_to_the_pages(api):
-    assert api.get("/settings/").url.startswith("/accounts/login/")
+def test_token_does_not_authenticate_pages(api_client):
+    assert api_client.get("/settings/").url.startswith("/accounts/login/")
 
 
 @pytest.mark.parametrize(
@@ -74,33 +74,33 @@ def test_a_token_is_nothing_to_the_pages(api):
         ("delete", POSTS + "1/"),
     ],
 )
-def test_a_token_that_may_only_read_changes_nothing(program, alice, bob, method, path):
-    reader = program(alice, is_read_only=True)
-    assert reader.get(PROFILE).status_code == 200
-    check(getattr(reader, method)(path), 403, detail="This token may only read.")
+def test_read_only_token_cannot_write(make_api_client, alice, bob, method, path):
+    read_only_client = make_api_client(alice, is_read_only=True)
+    assert read_only_client.get(PROFILE).status_code == 200
+    assert_problem(getattr(read_only_client, method)(path), 403, detail="This token may only read.")
 
 
 @pytest.mark.parametrize(
     "path", ["/api/v1/", "/api/v1/nothing/", "/api/v1/posts", "/api/v2/posts/", "/api/nothing"]
 )
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_an_unknown_address_is_a_problem_too(api, method, path):
-    check(getattr(api, method)(path), 404)
+def test_unknown_path_returns_problem(api_client, method, path):
+    assert_problem(getattr(api_client, method)(path), 404)
 
 
-def test_the_wrong_method_is_told_which_are_right(api):
-    answer = api.put(POSTS)
-    check(answer, 405)
-    assert set(answer["Allow"].split(", ")) == {"GET", "POST"}
+def test_wrong_method_lists_allowed_methods(api_client):
+    response = api_client.put(POSTS)
+    assert_problem(response, 405)
+    assert set(response["Allow"].split(", ")) == {"GET", "POST"}
 
 
 @pytest.mark.parametrize("body", ["{", b"\xff", '{"body": "a" "b"}', "[" * 100_000])
-def test_what_is_not_json_cannot_be_read(api, body):
-    check(api.post(POSTS, body, content_type="application/json"), 400)
+def test_malformed_json_is_rejected(api_client, body):
+    assert_problem(api_client.post(POSTS, body, content_type="application/json"), 400)
 
 
 @pytest.mark.parametrize(
-    ("body", "field", "words"),
+    ("body", "field", "message"),
     [
         ("{}", "body", "This is needed."),
         ('{"body": "a", "more": 1}', "more", "There is no such field."),
@@ -108,59 +108,61 @@ def test_what_is_not_json_cannot_be_read(api, body):
         ('{"body": "a", "\\ud83e": 1}', "", "This is not valid."),
     ],
 )
-def test_what_has_the_wrong_shape_is_told_field_by_field(api, body, field, words):
-    check(
-        api.post(POSTS, body, content_type="application/json"),
+def test_schema_errors_name_their_fields(api_client, body, field, message):
+    assert_problem(
+        api_client.post(POSTS, body, content_type="application/json"),
         422,
-        errors=[{"field": field, "detail": words}],
+        errors=[{"field": field, "detail": message}],
     )
 
 
-def test_too_often_says_when_to_go_on(api, alice, settings, monkeypatch):
+def test_rate_limit_sets_retry_after(api_client, alice, settings, monkeypatch):
     settings.RATE_LIMITS = True
-    monkeypatch.setitem(limits.RATES, "api", limits.Rate(2, 9, 3600))
-    assert [api.get(PROFILE).status_code for _ in range(2)] == [200, 200]
-    answer = api.get(PROFILE)
-    check(answer, 429, title="Too often")
-    assert 0 < int(answer["Retry-After"]) <= 3600
+    monkeypatch.setitem(rate_limits.RATES, "api", rate_limits.Rate(2, 9, 3600))
+    assert [api_client.get(PROFILE).status_code for _ in range(2)] == [200, 200]
+    response = api_client.get(PROFILE)
+    assert_problem(response, 429, title="Too often")
+    assert 0 < int(response["Retry-After"]) <= 3600
 
 
-def test_guesses_count_for_the_address(client, settings, monkeypatch):
+def test_invalid_tokens_are_rate_limited_by_address(client, settings, monkeypatch):
     settings.RATE_LIMITS = True
-    monkeypatch.setitem(limits.RATES, "api", limits.Rate(9, 2, 3600))
-    guesses = [
+    monkeypatch.setitem(rate_limits.RATES, "api", rate_limits.Rate(9, 2, 3600))
+    statuses = [
         client.get(PROFILE, headers={"authorization": f"Bearer mb_{n}"}).status_code
         for n in range(3)
     ]
-    assert guesses == [401, 401, 429]
+    assert statuses == [401, 401, 429]
 
 
-def test_posts_are_limited_as_on_the_pages(api, client, alice, settings, monkeypatch):
+def test_posts_share_rate_limit_with_pages(api_client, client, alice, settings, monkeypatch):
     settings.RATE_LIMITS = True
-    monkeypatch.setitem(limits.RATES, "post", limits.Rate(1, 9, 3600))
+    monkeypatch.setitem(rate_limits.RATES, "post", rate_limits.Rate(1, 9, 3600))
     client.force_login(alice)
     client.post("/posts/", {"body": "On the page"})
-    check(api.post(POSTS, {"body": "Hello"}, content_type="application/json"), 429)
+    assert_problem(api_client.post(POSTS, {"body": "Hello"}, content_type="application/json"), 429)
     assert alice.posts.count() == 1
 
 
 @pytest.mark.parametrize("debug", [True, False])
-def test_our_mistakes_are_told_without_details(program, alice, settings, monkeypatch, debug):
+def test_server_error_hides_details(make_api_client, alice, settings, monkeypatch, debug):
     settings.DEBUG = debug
-    monkeypatch.setattr(ProfileOut, "of_described", lambda person: 1 / 0)
-    client = program(alice, raise_request_exception=False)
-    answer = client.get(PROFILE)
-    check(answer, 500, detail="Something went wrong on our side. We have been told about it.")
-    assert "division" not in answer.content.decode()
+    monkeypatch.setattr(ProfileOut, "from_profile", lambda user: 1 / 0)
+    client = make_api_client(alice, raise_request_exception=False)
+    response = client.get(PROFILE)
+    assert_problem(
+        response, 500, detail="Something went wrong on our side. We have been told about it."
+    )
+    assert "division" not in response.content.decode()
 
 
-def test_problems_are_in_the_language_that_is_asked_for(api, alice):
+def test_problems_are_translated(api_client, alice):
     alice.language = "es"
     alice.save()
     data = {"body": "x" * 281}
-    for headers, words in [
+    for headers, message in [
         ({}, "Tu publicación tiene 281 caracteres; se permiten 280."),
         ({"accept-language": "en"}, "Your post has 281 characters; 280 are allowed."),
     ]:
-        answer = api.post(POSTS, data, content_type="application/json", headers=headers)
-        assert answer.json()["errors"][0]["detail"] == words
+        response = api_client.post(POSTS, data, content_type="application/json", headers=headers)
+        assert response.json()["errors"][0]["detail"] == message

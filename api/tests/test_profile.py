@@ -9,15 +9,15 @@ PROFILE = "/api/v1/profile/"
 
 
 @pytest.fixture
-def change(api):
-    return lambda **fields: api.patch(PROFILE, fields, content_type="application/json")
+def edit_profile(api_client):
+    return lambda **fields: api_client.patch(PROFILE, fields, content_type="application/json")
 
 
-def test_it_tells_of_oneself(api, alice, bob, settings):
+def test_profile_detail_returns_own_profile(api_client, alice, bob, settings):
     settings.SITE_URL = "https://microblog.example"
     baker.make(Post, author=alice, _quantity=2)
     Follow.objects.create(follower=alice, followed=bob)
-    assert api.get(PROFILE).json() == {
+    assert api_client.get(PROFILE).json() == {
         "username": "alice",
         "url": "https://microblog.example/@alice/",
         "about_me": "",
@@ -30,10 +30,10 @@ def test_it_tells_of_oneself(api, alice, bob, settings):
     }
 
 
-def test_what_is_left_out_stays_as_it_is(change, alice):
-    assert change(about_me="Walks", language="es").status_code == 200
-    answer = change(time_zone="Europe/Madrid")
-    assert (answer.json()["about_me"], answer.json()["language"]) == ("Walks", "es")
+def test_profile_edit_keeps_omitted_fields(edit_profile, alice):
+    assert edit_profile(about_me="Walks", language="es").status_code == 200
+    response = edit_profile(time_zone="Europe/Madrid")
+    assert (response.json()["about_me"], response.json()["language"]) == ("Walks", "es")
     alice.refresh_from_db()
     assert (alice.about_me, alice.language, alice.time_zone) == ("Walks", "es", "Europe/Madrid")
 
@@ -47,10 +47,10 @@ def test_what_is_left_out_stays_as_it_is(change, alice):
         {"about_me": "a\0b"},
     ],
 )
-def test_what_the_form_refuses_changes_nothing(change, alice, fields):
-    answer = change(**fields)
-    assert answer.status_code == 422
-    assert [flaw["field"] for flaw in answer.json()["errors"]] == list(fields)
+def test_profile_edit_rejects_invalid_values(edit_profile, alice, fields):
+    response = edit_profile(**fields)
+    assert response.status_code == 422
+    assert [error["field"] for error in response.json()["errors"]] == list(fields)
     assert User.objects.filter(pk=alice.pk).values("about_me", "language", "time_zone").get() == {
         "about_me": "",
         "language": "",
@@ -59,7 +59,7 @@ def test_what_the_form_refuses_changes_nothing(change, alice, fields):
 
 
 @pytest.mark.parametrize("field", ["username", "email", "is_staff", "password"])
-def test_nothing_else_can_be_changed(change, alice, field):
-    assert change(**{field: "x"}).json()["errors"] == [
+def test_profile_edit_rejects_other_fields(edit_profile, alice, field):
+    assert edit_profile(**{field: "x"}).json()["errors"] == [
         {"field": field, "detail": "There is no such field."}
     ]

@@ -1,4 +1,4 @@
-"""Tokens: made, shown once, told of by mail, and dead when they should be."""
+"""Creation, display, use and end of API tokens."""
 
 import re
 from datetime import timedelta
@@ -16,67 +16,67 @@ TOKENS = "/settings/tokens/"
 PROFILE = "/api/v1/profile/"
 
 
-def make(browser, **typed):
-    return browser.post(f"{TOKENS}new/", {"name": "Laptop"} | typed)
+def create_token(client, **data):
+    return client.post(f"{TOKENS}new/", {"name": "Laptop"} | data)
 
 
-def show(browser, **typed):
-    """The page that a new token is on."""
-    assert make(browser, **typed).url == f"{TOKENS}made/"
-    return browser.get(f"{TOKENS}made/")
+def create_and_show_token(client, **data):
+    assert create_token(client, **data).url == f"{TOKENS}made/"
+    return client.get(f"{TOKENS}made/")
 
 
 def secret_in(page):
     return re.findall(r"mb_[\w-]{43}", page.content.decode())[0]
 
 
-def test_a_token_is_made_and_works(careful, client, alice):
-    page = show(careful)
+def test_created_token_authenticates(reauthenticated_client, client, alice):
+    page = create_and_show_token(reauthenticated_client)
     assert "no-store" in page["Cache-Control"]
-    answer = type(client)().get(PROFILE, headers={"authorization": f"Bearer {secret_in(page)}"})
-    assert answer.json()["username"] == "alice"
+    response = type(client)().get(PROFILE, headers={"authorization": f"Bearer {secret_in(page)}"})
+    assert response.json()["username"] == "alice"
 
 
-def test_the_settings_lead_there(careful):
-    assert f'href="{TOKENS}"' in careful.get("/settings/").content.decode()
+def test_settings_link_to_tokens(reauthenticated_client):
+    assert f'href="{TOKENS}"' in reauthenticated_client.get("/settings/").content.decode()
 
 
-def test_it_is_shown_once_and_kept_as_a_digest(careful, alice):
-    secret = secret_in(show(careful))
-    listed = careful.get(TOKENS).content.decode()
-    assert "Laptop" in listed
-    assert secret not in listed
+def test_token_is_stored_as_digest(reauthenticated_client, alice):
+    secret = secret_in(create_and_show_token(reauthenticated_client))
+    page = reauthenticated_client.get(TOKENS).content.decode()
+    assert "Laptop" in page
+    assert secret not in page
     row = ApiToken.objects.filter(owner=alice).values().get()
     assert secret not in str(row)
     assert len(row["digest"]) == 64
 
 
-def test_a_page_that_is_loaded_again_makes_no_other_and_shows_it_no_more(careful, alice):
-    make(careful)
-    kept = str(dict(careful.session))
-    assert secret_in(careful.get(f"{TOKENS}made/")) not in kept  # nor does a copy of the database
-    assert careful.get(f"{TOKENS}made/").url == TOKENS
+def test_token_is_shown_only_once(reauthenticated_client, alice):
+    create_token(reauthenticated_client)
+    session_data = str(dict(reauthenticated_client.session))
+    secret = secret_in(reauthenticated_client.get(f"{TOKENS}made/"))
+    assert secret not in session_data  # it holds the secret encrypted
+    assert reauthenticated_client.get(f"{TOKENS}made/").url == TOKENS
     assert alice.api_tokens.count() == 1
 
 
-def test_a_token_that_was_revoked_meanwhile_is_not_shown(careful, alice):
-    make(careful)
+def test_revoked_token_is_not_shown(reauthenticated_client, alice):
+    create_token(reauthenticated_client)
     alice.api_tokens.all().delete()
-    assert careful.get(f"{TOKENS}made/").url == TOKENS
+    assert reauthenticated_client.get(f"{TOKENS}made/").url == TOKENS
 
 
 @pytest.mark.parametrize(
-    ("typed", "words"), [({"is_read_only": "on"}, "change nothing"), ({}, "in your name")]
+    ("data", "text"), [({"is_read_only": "on"}, "change nothing"), ({}, "in your name")]
 )
-def test_the_page_says_what_it_may(careful, typed, words):
-    assert f"can {words}" in show(careful, **typed).content.decode().replace(
-        "can read and write", "can"
-    )
+def test_token_page_describes_its_permissions(reauthenticated_client, data, text):
+    assert f"can {text}" in create_and_show_token(
+        reauthenticated_client, **data
+    ).content.decode().replace("can read and write", "can")
 
 
-def test_the_owner_is_told_by_mail(careful, alice, new_mails):
-    with new_mails() as mails:
-        secret = secret_in(show(careful, is_read_only="on"))
+def test_new_token_is_announced_by_mail(reauthenticated_client, alice, capture_mails):
+    with capture_mails() as mails:
+        secret = secret_in(create_and_show_token(reauthenticated_client, is_read_only="on"))
     (mail,) = mails
     assert mail.to == ["alice@microblog.example"]
     assert "A new API token" in mail.subject
@@ -85,7 +85,7 @@ def test_the_owner_is_told_by_mail(careful, alice, new_mails):
     assert secret not in mail.body
 
 
-def test_the_password_is_asked_for_again(client, alice):
+def test_token_creation_requires_reauthentication(client, alice):
     client.post("/accounts/login/", {"login": "alice", "password": PASSWORD})
     session = client.session
     session["account_authentication_methods"] = [
@@ -93,67 +93,71 @@ def test_the_password_is_asked_for_again(client, alice):
     ]
     session.save()
     assert client.get(f"{TOKENS}new/").url.startswith("/accounts/reauthenticate/")
-    assert make(client).url.startswith("/accounts/reauthenticate/")
+    assert create_token(client).url.startswith("/accounts/reauthenticate/")
     assert not ApiToken.objects.exists()
 
 
 @pytest.mark.parametrize("name", ["", "x" * 65, "a\0b"])
-def test_a_bad_name_is_refused(careful, name):
-    assert make(careful, name=name).status_code == 422
+def test_invalid_token_name_is_rejected(reauthenticated_client, name):
+    assert create_token(reauthenticated_client, name=name).status_code == 422
     assert not ApiToken.objects.exists()
 
 
-def test_there_are_only_so_many(careful, alice, monkeypatch):
-    monkeypatch.setattr(token, "MOST_TOKENS", 2)
-    assert [make(careful).status_code for _ in range(3)] == [302, 302, 422]
+def test_number_of_tokens_is_limited(reauthenticated_client, alice, monkeypatch):
+    monkeypatch.setattr(token, "MAX_TOKENS", 2)
+    assert [create_token(reauthenticated_client).status_code for _ in range(3)] == [302, 302, 422]
     assert alice.api_tokens.count() == 2
 
 
-def test_a_revoked_token_is_dead(careful, alice, api):
-    assert api.get(PROFILE).status_code == 200
-    assert careful.post(f"{TOKENS}{alice.api_tokens.get().pk}/revoke/").url == TOKENS
-    assert api.get(PROFILE).status_code == 401
+def test_revoked_token_is_rejected(reauthenticated_client, alice, api_client):
+    assert api_client.get(PROFILE).status_code == 200
+    assert reauthenticated_client.post(f"{TOKENS}{alice.api_tokens.get().pk}/revoke/").url == TOKENS
+    assert api_client.get(PROFILE).status_code == 401
 
 
-def test_nobody_revokes_what_is_not_theirs(careful, bob, program):
-    his = program(bob)
-    assert careful.post(f"{TOKENS}{bob.api_tokens.get().pk}/revoke/").status_code == 404
-    assert his.get(PROFILE).status_code == 200
+def test_token_of_other_user_cannot_be_revoked(reauthenticated_client, bob, make_api_client):
+    other_client = make_api_client(bob)
+    assert (
+        reauthenticated_client.post(f"{TOKENS}{bob.api_tokens.get().pk}/revoke/").status_code == 404
+    )
+    assert other_client.get(PROFILE).status_code == 200
 
 
-def test_a_new_password_ends_all_tokens(careful, alice, api, program):
+def test_new_password_invalidates_all_tokens(
+    reauthenticated_client, alice, api_client, make_api_client
+):
     alice.set_password("another walk")
     alice.save()
-    assert api.get(PROFILE).status_code == 401
-    assert program(alice).get(PROFILE).status_code == 200
-    assert alice.api_tokens.count() == 1  # the dead one has made room
+    assert api_client.get(PROFILE).status_code == 401
+    assert make_api_client(alice).get(PROFILE).status_code == 200
+    assert alice.api_tokens.count() == 1  # the invalid one was deleted
 
 
-def test_a_closed_account_has_no_tokens_that_count(alice, api):
+def test_closed_account_has_no_valid_tokens(alice, api_client):
     alice.is_active = False
     alice.save()
-    assert api.get(PROFILE).status_code == 401
+    assert api_client.get(PROFILE).status_code == 401
 
 
-def test_a_deleted_account_takes_its_tokens_along(alice, api):
+def test_account_deletion_deletes_tokens(alice, api_client):
     alice.delete()
-    assert api.get(PROFILE).status_code == 401
+    assert api_client.get(PROFILE).status_code == 401
 
 
-def test_its_use_is_noted_once_a_minute(alice, api, django_assert_num_queries):
+def test_last_use_is_recorded_once_a_minute(alice, api_client, django_assert_num_queries):
     with django_assert_num_queries(3):
-        api.get(PROFILE)
+        api_client.get(PROFILE)
     first = alice.api_tokens.get().last_used_at
     with django_assert_num_queries(2):
-        api.get(PROFILE)
+        api_client.get(PROFILE)
     assert alice.api_tokens.get().last_used_at == first
     alice.api_tokens.update(last_used_at=timezone.now() - timedelta(seconds=61))
-    api.get(PROFILE)
+    api_client.get(PROFILE)
     assert alice.api_tokens.get().last_used_at >= first
 
 
-def test_a_program_at_work_is_not_the_person_being_here(alice, api):
-    api.get(PROFILE)
+def test_api_request_does_not_update_last_seen(alice, api_client):
+    api_client.get(PROFILE)
     alice.refresh_from_db()
     assert alice.last_seen_at is None
 
@@ -161,15 +165,17 @@ def test_a_program_at_work_is_not_the_person_being_here(alice, api):
 @pytest.mark.parametrize(
     ("path", "wrong"), [("", "post"), ("new/", "put"), ("made/", "post"), ("1/revoke/", "get")]
 )
-def test_pages_refuse_the_wrong_method_and_visitors(client, careful, path, wrong):
-    assert getattr(careful, wrong)(TOKENS + path).status_code == 405
+def test_token_pages_reject_wrong_method_and_visitors(client, reauthenticated_client, path, wrong):
+    assert getattr(reauthenticated_client, wrong)(TOKENS + path).status_code == 405
     right = "post" if path.endswith("revoke/") else "get"
     assert getattr(type(client)(), right)(TOKENS + path).url.startswith("/accounts/login/")
 
 
-def test_the_list_costs_the_same_however_many_there_are(careful, alice, django_assert_num_queries):
-    careful.get(TOKENS)
+def test_token_list_has_constant_query_count(
+    reauthenticated_client, alice, django_assert_num_queries
+):
+    reauthenticated_client.get(TOKENS)
     for number in range(3):
         with django_assert_num_queries(5):
-            careful.get(TOKENS)
-        ApiToken.objects.make(alice, f"Number {number}", is_read_only=True)
+            reauthenticated_client.get(TOKENS)
+        ApiToken.objects.issue(alice, f"Number {number}", is_read_only=True)

@@ -11,16 +11,16 @@ from django.utils.translation import gettext_noop
 from ninja import Router
 from ninja.responses import Status
 
-from api.auth import count
-from api.problems import Refusal
-from api.schemas import Before, ExportIn, ExportOut, ExportPage, problems, site
-from blog.http import PersonRequest
+from api.auth import enforce_rate_limit
+from api.problems import ApiError
+from api.schemas import Before, ExportIn, ExportOut, ExportPage, absolute_url, problem_responses
+from blog.http import AuthenticatedRequest
 from blog.pagination import paginate
-from exports import jobs
-from exports import requests as asking
+from exports import requests
 from exports.archive.kinds import KINDS
 from exports.models import ExportTask
-from exports.views import download
+from exports.views import archive_response
+from tasks import broker
 
 router = Router(tags=[gettext_noop("Exports")])
 
@@ -28,10 +28,10 @@ router = Router(tags=[gettext_noop("Exports")])
 @router.get(
     "/exports/",
     summary=gettext_noop("Your exports, newest first"),
-    response={200: ExportPage, **problems(404)},
+    response={200: ExportPage, **problem_responses(404)},
 )
-def export_list(request: PersonRequest, before: Before = None) -> ExportPage:
-    return ExportPage.of(
+def export_list(request: AuthenticatedRequest, before: Before = None) -> ExportPage:
+    return ExportPage.from_page(
         request, paginate(request.user.export_tasks.prefetch_related("mails"), before)
     )
 
@@ -41,53 +41,51 @@ def export_list(request: PersonRequest, before: Before = None) -> ExportPage:
     summary=gettext_noop(
         "Ask for an archive, or for the one of that kind that is under way already"
     ),
-    response={200: ExportOut, 201: ExportOut, **problems(400, 403, 422, 503)},
+    response={200: ExportOut, 201: ExportOut, **problem_responses(400, 403, 422, 503)},
 )
 def export_create(
-    request: PersonRequest, data: ExportIn, response: HttpResponse
+    request: AuthenticatedRequest, data: ExportIn, response: HttpResponse
 ) -> Status[ExportOut]:
     if data.kind not in KINDS:
-        raise Refusal(422, errors=[("kind", _("There is no such kind of archive."))])
-    count(request, "export")
+        raise ApiError(422, errors=[("kind", _("There is no such kind of archive."))])
+    enforce_rate_limit(request, "export")
     try:
-        task, is_new = asking.ask(request.user, data.kind)
-    except asking.Cooling as refusal:
-        seconds = math.ceil((refusal.last.next_request_at - timezone.now()).total_seconds())
-        raise Refusal(
-            429, refusal.words, headers={"Retry-After": str(max(1, seconds))}
-        ) from refusal
-    except asking.NoRoom as refusal:
-        raise Refusal(503, refusal.words) from refusal
-    response["Location"] = site(reverse("api-1:export_detail", args=[task.pk]))
-    return Status(201 if is_new else 200, _shown(task))
+        task, is_new = requests.request_export(request.user, data.kind)
+    except requests.CooldownActive as error:
+        seconds = math.ceil((error.last_task.next_request_at - timezone.now()).total_seconds())
+        raise ApiError(429, error.message, headers={"Retry-After": str(max(1, seconds))}) from error
+    except requests.DiskFull as error:
+        raise ApiError(503, error.message) from error
+    response["Location"] = absolute_url(reverse("api-1:export_detail", args=[task.pk]))
+    return Status(201 if is_new else 200, _export_out(task))
 
 
 @router.get(
     "/exports/{uuid:pk}/",
     summary=gettext_noop("How an export stands"),
-    response={200: ExportOut, **problems(404)},
+    response={200: ExportOut, **problem_responses(404)},
 )
-def export_detail(request: PersonRequest, pk: UUID) -> ExportOut:
-    return _shown(get_object_or_404(request.user.export_tasks, pk=pk))
+def export_detail(request: AuthenticatedRequest, pk: UUID) -> ExportOut:
+    return _export_out(get_object_or_404(request.user.export_tasks, pk=pk))
 
 
 @router.post(
     "/exports/{uuid:pk}/cancel/",
     summary=gettext_noop("Cancel an export; 409 if it has ended already"),
-    response={200: ExportOut, **problems(403, 404, 409)},
+    response={200: ExportOut, **problem_responses(403, 404, 409)},
 )
-def export_cancel(request: PersonRequest, pk: UUID) -> ExportOut:
+def export_cancel(request: AuthenticatedRequest, pk: UUID) -> ExportOut:
     task = get_object_or_404(request.user.export_tasks, pk=pk)
     if not task.cancel():
-        raise Refusal(409, _("Too late to cancel: it has ended already."))
-    jobs.withdraw(task.job_id)
-    return _shown(task)
+        raise ApiError(409, _("Too late to cancel: it has ended already."))
+    broker.remove_job(task.job_id)
+    return _export_out(task)
 
 
 @router.get(
     "/exports/{uuid:pk}/download/",
     summary=gettext_noop("The archive itself, as long as it is kept"),
-    response={200: None, **problems(404)},
+    response={200: None, **problem_responses(404)},
     openapi_extra={
         "responses": {
             200: {
@@ -97,9 +95,10 @@ def export_cancel(request: PersonRequest, pk: UUID) -> ExportOut:
         }
     },
 )
-def export_download(request: PersonRequest, pk: UUID) -> HttpResponseBase:
-    return download(get_object_or_404(request.user.export_tasks.downloadable(), pk=pk))
+def export_download(request: AuthenticatedRequest, pk: UUID) -> HttpResponseBase:
+    return archive_response(get_object_or_404(request.user.export_tasks.downloadable(), pk=pk))
 
 
-def _shown(task: ExportTask) -> ExportOut:
-    return ExportOut.of(task, task.told() if task.is_unfinished else task.facts())
+def _export_out(task: ExportTask) -> ExportOut:
+    # The last payload sent also has the queue position.
+    return ExportOut.from_task(task, task.last_payload() if task.is_unfinished else task.payload())

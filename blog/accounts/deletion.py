@@ -1,4 +1,4 @@
-"""How an account, and all that belongs to it, goes."""
+"""Deletion of an account with all its data."""
 
 from collections.abc import Callable
 
@@ -12,22 +12,22 @@ _callbacks: list[Callable[[User], None]] = []
 
 
 def before_delete(callback: Callable[[User], None]) -> None:
-    """Have `callback` called with each person who is about to be deleted, in the transaction that does it.
+    """Register a function that is called with each user before deletion, in the same transaction.
 
-    What cannot be rolled back, such as removing files, it leaves to `transaction.on_commit`.
+    Work that cannot be rolled back, such as deleting files, belongs into `transaction.on_commit`.
     """
     _callbacks.append(callback)
 
 
 def delete_account(user: User, *, by_staff: bool = False) -> None:
-    """Delete a person, all their rows and sessions, and what others keep of them; tell them at their address."""
+    """Delete a user, their rows, sessions and conversations, and confirm it by mail."""
     address = user.confirmed_email
     with transaction.atomic():
         for callback in _callbacks:
             callback(user)
         if address:
-            facts = {"name": user.username, "by_staff": by_staff}
-            get_adapter().send_mail("account/email/account_deleted", address, facts)
+            context = {"name": user.username, "by_staff": by_staff}
+            get_adapter().send_mail("account/email/account_deleted", address, context)
         Conversation.objects.filter(participants__person=user).delete()
         for session in UserSession.objects.filter(user=user):
             session.end()

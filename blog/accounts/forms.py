@@ -1,4 +1,4 @@
-"""What people type about their accounts."""
+"""Forms of the account pages."""
 
 from typing import Any
 
@@ -15,8 +15,8 @@ from django.utils.translation import gettext_lazy as _
 
 from ..models import User
 
-# By the codes of Django's own errors, whose words address people formally in some languages.
-ERRORS = {
+# By error code. Replaces Django's messages, which address users formally in some languages.
+FIELD_ERROR_MESSAGES = {
     "required": _("Please fill this in."),
     "max_length": _("This has %(show_value)d characters; %(limit_value)d are allowed."),
     "min_length": _("This has %(show_value)d characters; at least %(limit_value)d are needed."),
@@ -24,21 +24,21 @@ ERRORS = {
         "This holds a NUL character, which cannot be stored. Please take it out."
     ),
 }
-EMAIL_ERRORS = {"invalid": _("This is not an e-mail address.")}
+EMAIL_ERROR_MESSAGES = {"invalid": _("This is not an e-mail address.")}
 
 
-class OurWords(forms.BaseForm):
-    """Says in the site's own words what is wrong with a field."""
+class CustomMessagesMixin(forms.BaseForm):
+    """Form mixin with this site's error messages instead of Django's and django-allauth's."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for field in self.fields.values():
-            field.error_messages |= ERRORS | (
-                EMAIL_ERRORS if isinstance(field, forms.EmailField) else {}
-            )
+            field.error_messages |= FIELD_ERROR_MESSAGES
+            if isinstance(field, forms.EmailField):
+                field.error_messages |= EMAIL_ERROR_MESSAGES
 
     def add_error(self, field: str | None, error: Any) -> None:
-        # The one text that allauth has in its forms: what adapters and validators say are exceptions.
+        # A plain string is allauth's own message. Errors of adapters and validators are exceptions.
         if field == "password2" and not isinstance(error, ValidationError):
             error = ValidationError(
                 _("The two passwords are not the same."), code="password_mismatch"
@@ -46,14 +46,13 @@ class OurWords(forms.BaseForm):
         super().add_error(field, error)
 
 
-class LoginForm(OurWords, allauth_forms.LoginForm):  # type: ignore[misc]
+class LoginForm(CustomMessagesMixin, allauth_forms.LoginForm):  # type: ignore[misc]
     pass
 
 
-class SignupForm(OurWords, allauth_forms.SignupForm):  # type: ignore[misc]
-    """Takes an address as its own unless an account has it: one that somebody merely wants to change to is free."""
-
+class SignupForm(CustomMessagesMixin, allauth_forms.SignupForm):  # type: ignore[misc]
     def validate_unique_email(self, value: str) -> str:
+        """Note whether an account uses the address; an unconfirmed change of address is no use."""
         confirmed = EmailAddress.objects.filter(email=value, verified=True)
         self.account_already_exists = (
             confirmed.exists() or User.objects.filter(email__lower=value).exists()
@@ -62,54 +61,69 @@ class SignupForm(OurWords, allauth_forms.SignupForm):  # type: ignore[misc]
 
     def try_save(self, request: HttpRequest) -> Any:
         if self.account_already_exists:
-            make_password(self.cleaned_data["password1"])  # as long as making an account takes
+            # Hash as for a new account: a faster response would allow enumeration by timing.
+            make_password(self.cleaned_data["password1"])
         return super().try_save(request)
 
 
-class AddEmailForm(OurWords, allauth_forms.AddEmailForm):  # type: ignore[misc]
+class AddEmailForm(CustomMessagesMixin, allauth_forms.AddEmailForm):  # type: ignore[misc]
     pass
 
 
-class ChangePasswordForm(OurWords, allauth_forms.ChangePasswordForm):  # type: ignore[misc]
+class ChangePasswordForm(
+    CustomMessagesMixin,
+    allauth_forms.ChangePasswordForm,  # type: ignore[misc]
+):
     pass
 
 
-class SetPasswordForm(OurWords, allauth_forms.SetPasswordForm):  # type: ignore[misc]
+class SetPasswordForm(CustomMessagesMixin, allauth_forms.SetPasswordForm):  # type: ignore[misc]
     pass
 
 
-class ResetPasswordForm(OurWords, allauth_forms.ResetPasswordForm):  # type: ignore[misc]
-    """Mails a link only to the address that the account has, not to one that it is to be changed to."""
-
+class ResetPasswordForm(
+    CustomMessagesMixin,
+    allauth_forms.ResetPasswordForm,  # type: ignore[misc]
+):
     users: list[User]
 
     def clean_email(self) -> str:
+        """Exclude users who have the address only as an unconfirmed change of address."""
         email: str = super().clean_email()
         self.users = [user for user in self.users if user.email.lower() == email.lower()]
         return email
 
 
-class ResetPasswordKeyForm(OurWords, allauth_forms.ResetPasswordKeyForm):  # type: ignore[misc]
+class ResetPasswordKeyForm(
+    CustomMessagesMixin,
+    allauth_forms.ResetPasswordKeyForm,  # type: ignore[misc]
+):
     pass
 
 
-class ReauthenticateForm(OurWords, allauth_forms.ReauthenticateForm):  # type: ignore[misc]
+class ReauthenticateForm(
+    CustomMessagesMixin,
+    allauth_forms.ReauthenticateForm,  # type: ignore[misc]
+):
     pass
 
 
-class CodeForm(OurWords, mfa_forms.AuthenticateForm):  # type: ignore[misc]
+class MFAForm(CustomMessagesMixin, mfa_forms.AuthenticateForm):  # type: ignore[misc]
     pass
 
 
-class CodeAgainForm(OurWords, mfa_forms.ReauthenticateForm):  # type: ignore[misc]
+class ReauthenticateMFAForm(
+    CustomMessagesMixin,
+    mfa_forms.ReauthenticateForm,  # type: ignore[misc]
+):
     pass
 
 
-class FirstCodeForm(OurWords, totp_forms.ActivateTOTPForm):  # type: ignore[misc]
+class ActivateMFAForm(CustomMessagesMixin, totp_forms.ActivateTOTPForm):  # type: ignore[misc]
     pass
 
 
-class DeleteAccountForm(OurWords, forms.Form):
+class DeleteAccountForm(CustomMessagesMixin, forms.Form):
     password = forms.CharField(
         label=_("Your password"),
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),

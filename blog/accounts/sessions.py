@@ -1,4 +1,4 @@
-"""How long somebody stays signed in."""
+"""Maximum age and idle time of sessions."""
 
 import time
 from collections.abc import Callable
@@ -14,67 +14,73 @@ from django.db.models import Exists, Model, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from ..middleware import IMPERSONAL, is_here
+from ..middleware import SESSIONLESS_PATHS, is_user_activity
 
-BEGUN = "begun_at"  # seconds since 1970, as is the next
-USED = "used_at"
-NOTED_EVERY = 600  # seconds: each note is a write
-BATCH = 500  # rows that are removed at once: on SQLite every other writer waits for it
+# Keys in the session; both values are seconds since 1970.
+SIGNED_IN_AT_KEY = "begun_at"
+LAST_USED_AT_KEY = "used_at"
+TOUCH_INTERVAL_SECONDS = 600
+BATCH_SIZE = 500  # rows per DELETE: on SQLite it blocks all other writers
 
 
-def begin(request: HttpRequest, **kwargs: Any) -> None:
-    """Note when somebody signed in; a receiver of `user_logged_in`, which every way in sends."""
-    request.session[BEGUN] = request.session[USED] = int(time.time())
+def record_sign_in(request: HttpRequest, **kwargs: Any) -> None:
+    """Record the time of a sign-in. Receiver of `user_logged_in`."""
+    request.session[SIGNED_IN_AT_KEY] = request.session[LAST_USED_AT_KEY] = int(time.time())
 
 
 class SessionLimitMiddleware:
-    """Ends sessions that have lasted or lain idle for too long. Django's own end with the cookie's age alone."""
+    """Middleware that ends sessions by age and idle time. Django only limits the cookie's age."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if IMPERSONAL.match(request.path_info):
+        if SESSIONLESS_PATHS.match(request.path_info):
             return self.get_response(request)
-        if request.user.is_authenticated and is_over(request.session):
+        if request.user.is_authenticated and is_expired(request.session):
             logout(request)
         response = self.get_response(request)
-        if is_here(request):
-            note_use(request)
+        if is_user_activity(request):
+            touch_session(request)
         return response
 
 
-def is_over(session: SessionBase) -> bool:
+def is_expired(session: SessionBase) -> bool:
     now = time.time()
-    idle = (
+    max_idle_seconds = (
         settings.SESSION_IDLE_SECONDS
         if session.get_expire_at_browser_close()
         else settings.SESSION_COOKIE_AGE
     )
-    is_idle: bool = now - session.get(USED, 0) > idle
-    is_old: bool = now - session.get(BEGUN, 0) > settings.SESSION_LONGEST_SECONDS
+    is_idle: bool = now - session.get(LAST_USED_AT_KEY, 0) > max_idle_seconds
+    is_old: bool = now - session.get(SIGNED_IN_AT_KEY, 0) > settings.MAX_SESSION_SECONDS
     return is_idle or is_old
 
 
-def note_use(request: HttpRequest) -> None:
-    """Move the session's end, and the cookie's with it; its owner finds in their archive when it was used last."""
+def touch_session(request: HttpRequest) -> None:
+    """Extend the session and its cookie, and update `last_seen_at`, which account archives contain.
+
+    Both are writes, so they happen at most once in TOUCH_INTERVAL_SECONDS.
+    """
     now = int(time.time())
-    if now - request.session.get(USED, 0) > NOTED_EVERY:
-        request.session[USED] = now
+    if now - request.session.get(LAST_USED_AT_KEY, 0) > TOUCH_INTERVAL_SECONDS:
+        request.session[LAST_USED_AT_KEY] = now
         UserSession.objects.filter(session_key=request.session.session_key).update(
             last_seen_at=timezone.now()
         )
 
 
-def remove_ended() -> None:
-    """Remove the rows of sessions that have run out, and what is noted of those that are gone."""
+def delete_expired() -> None:
+    """Delete expired sessions, and UserSession rows whose session is gone."""
     now = timezone.now()
-    _remove(Session.objects.filter(expire_date__lt=now))
-    is_there = Exists(Session.objects.filter(pk=OuterRef("session_key")))
-    # Whoever signs in just now may not have theirs yet.
-    _remove(UserSession.objects.filter(~is_there, created_at__lt=now - timedelta(hours=1)))
+    _delete_in_batches(Session.objects.filter(expire_date__lt=now))
+    has_session = Exists(Session.objects.filter(pk=OuterRef("session_key")))
+    # Race: allauth may insert the UserSession before Django saves the session, so spare new rows.
+    _delete_in_batches(
+        UserSession.objects.filter(~has_session, created_at__lt=now - timedelta(hours=1))
+    )
 
 
-def _remove(rows: QuerySet[Model]) -> None:
-    while keys := list(rows.values_list("pk", flat=True)[:BATCH]):
+def _delete_in_batches(rows: QuerySet[Model]) -> None:
+    while keys := list(rows.values_list("pk", flat=True)[:BATCH_SIZE]):
         rows.filter(pk__in=keys).delete()

@@ -1,4 +1,4 @@
-"""A person's settings. What concerns passwords, addresses and second factors is allauth's."""
+"""Settings pages. django-allauth has the views for passwords, addresses and MFA."""
 
 from allauth.mfa.utils import is_mfa_enabled
 from allauth.usersessions.models import UserSession
@@ -11,27 +11,26 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from ..forms import NotificationSettingsForm
-from ..http import PersonRequest
+from ..http import AuthenticatedRequest
 from .deletion import delete_account
 from .forms import DeleteAccountForm
 
 
 @require_safe
 @login_required
-def settings(request: PersonRequest) -> HttpResponse:
+def settings(request: AuthenticatedRequest) -> HttpResponse:
     return render(
-        request, "account/settings.html", {"has_second_factor": is_mfa_enabled(request.user)}
+        request, "account/settings.html", {"is_mfa_enabled": is_mfa_enabled(request.user)}
     )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-def notification_settings(request: PersonRequest) -> HttpResponse:
-    """Which news also come by mail."""
+def notification_settings(request: AuthenticatedRequest) -> HttpResponse:
     form = NotificationSettingsForm(
         request.POST if request.method == "POST" else None, instance=request.user
     )
-    if form.is_valid():  # always, if it was sent: a checkbox cannot be wrong
+    if form.is_valid():  # a bound form always is: it has only checkboxes
         form.save()
         messages.success(request, _("Your choice is kept."))
         return redirect("settings")
@@ -40,8 +39,8 @@ def notification_settings(request: PersonRequest) -> HttpResponse:
 
 @require_POST
 @login_required(redirect_field_name=None)
-def session_end(request: PersonRequest, pk: int) -> HttpResponse:
-    """Sign the person out somewhere else."""
+def session_end(request: AuthenticatedRequest, pk: int) -> HttpResponse:
+    """End another session of the user; for the current session, redirect to the sign-out page."""
     session = get_object_or_404(UserSession, pk=pk, user=request.user)
     if session.session_key == request.session.session_key:
         return redirect("account_logout")
@@ -52,7 +51,7 @@ def session_end(request: PersonRequest, pk: int) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-def account_delete(request: PersonRequest) -> HttpResponse:
+def account_delete(request: AuthenticatedRequest) -> HttpResponse:
     form = DeleteAccountForm(request.user, request.POST or None)
     if request.method == "POST" and form.is_valid():
         delete_account(request.user)

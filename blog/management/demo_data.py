@@ -1,53 +1,54 @@
-"""Demo people and what they write: the same for the same seed, mostly readable, every so often nasty on purpose."""
+"""Reproducible demo users, follows, conversations and posts.
+
+The same seed always gives the same posts. Some of them are edge cases for rendering and export.
+"""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import NamedTuple
 
-from blog.models import POST_LENGTH
+from blog.models import MAX_POST_LENGTH
 
-LATEST = datetime(
-    2026, 1, 1, tzinfo=UTC
-)  # fixed, so that a run today and one tomorrow make the same posts
-LONGEST_HISTORY = timedelta(days=8 * 365)
-LONGEST_PAUSE = timedelta(hours=7)  # between two posts of one person, on average
-NASTY_EVERY = 9
+END = datetime(2026, 1, 1, tzinfo=UTC)  # fixed, so that every run creates the same posts
+MAX_HISTORY = timedelta(days=8 * 365)
+MAX_MEAN_INTERVAL = timedelta(hours=7)  # between two posts of one user
+EDGE_CASE_INTERVAL = 9  # every ninth post is an edge case
 
 
-class Person(NamedTuple):
+class DemoUser(NamedTuple):
     username: str
     about_me: str = ""
     language: str = ""
     is_staff: bool = False
 
 
-class Text(NamedTuple):
+class DemoPost(NamedTuple):
     body: str
     created_at: datetime
 
 
-DEMO = Person("demo", "Writes a lot. Exports it all now and then.", "en")
-EMPTY = Person("empty", "Only here to read.", "en")
-STAFF = Person("staff", "Keeps the place tidy.", "en", is_staff=True)
+DEMO = DemoUser("demo", "Writes a lot. Exports it all now and then.", language="en")
+EMPTY = DemoUser("empty", "Only here to read.", language="en")
+STAFF = DemoUser("staff", "Keeps the place tidy.", language="en", is_staff=True)
 
 OTHERS = [
-    Person("ada.lindqvist", "Birds, bread and boats.", "en"),
-    Person("Lucia_Ferrer", "Traductora. Café, montañas y trenes de noche.", "es"),
-    Person("wei-zhang", "写代码,也写诗。", "zh-hans"),
-    Person("O.Brien", "It's O'Brien, the site just has no apostrophe.", "en"),
-    Person("noor", "أحب الكتب والقطط."),
-    Person("K", "One letter is enough."),
-    Person("kofi2004", "Football, physics <b>and</b> footnotes."),
-    Person("Tomasz-W", "Zażółć gęślą jaźń."),
-    Person("__mika__", "🎹 🌧️ 👩🏽‍🚀"),
-    Person("paul.van.der.berg-de-jong-and-other-names-that-never-seem-to-end"),
-    Person("1000lakes", "Hyvää päivää!"),
-    Person("rosa.m", "Profesora de historia en Valparaíso.", "es"),
+    DemoUser("ada.lindqvist", "Birds, bread and boats.", language="en"),
+    DemoUser("Lucia_Ferrer", "Traductora. Café, montañas y trenes de noche.", language="es"),
+    DemoUser("wei-zhang", "写代码,也写诗。", language="zh-hans"),
+    DemoUser("O.Brien", "It's O'Brien, the site just has no apostrophe.", language="en"),
+    DemoUser("noor", "أحب الكتب والقطط."),
+    DemoUser("K", "One letter is enough."),
+    DemoUser("kofi2004", "Football, physics <b>and</b> footnotes."),
+    DemoUser("Tomasz-W", "Zażółć gęślą jaźń."),
+    DemoUser("__mika__", "🎹 🌧️ 👩🏽‍🚀"),
+    DemoUser("paul.van.der.berg-de-jong-and-other-names-that-never-seem-to-end"),
+    DemoUser("1000lakes", "Hyvää päivää!"),
+    DemoUser("rosa.m", "Profesora de historia en Valparaíso.", language="es"),
 ]
 
-# With whom `demo` talks: whether `demo` says it, and what, oldest first.
-TALKS: dict[str, list[tuple[bool, str]]] = {
+# Conversations of `demo` by username: whether `demo` is the sender, and the text; oldest first.
+CONVERSATIONS: dict[str, list[tuple[bool, str]]] = {
     "ada.lindqvist": [
         (True, "Are you coming to the market on Saturday?"),
         (False, "If it does not rain. I need rye flour, and somebody to carry it."),
@@ -71,18 +72,20 @@ OPENINGS = [
 SUBJECTS = [
     "the neighbour's cat", "my sourdough", "the night train", "our old dishwasher", "the library",
     "this garden", "the first draft", "the choir", "my bicycle", "that tiny café by the river",
-    "the school band", "the moon", "a stranger on the bus", "the new lens", "grandmother's recipe", "the map",
+    "the school band", "the moon", "a stranger on the bus", "the new lens", "grandmother's recipe",
+    "the map",
 ]  # fmt: skip
 VERBS = [
-    "finally works", "taught me something about patience", "smells of rain", "is smaller than I remembered",
-    "came back after two weeks", "deserves a longer story", "was worth the walk",
-    "sounds better with the window open", "made everybody laugh", "has a will of its own",
-    "looks like a painting this morning", "survived the winter", "turned out to be the best part of the day",
-    "needs more salt",
+    "finally works", "taught me something about patience", "smells of rain",
+    "is smaller than I remembered", "came back after two weeks", "deserves a longer story",
+    "was worth the walk", "sounds better with the window open", "made everybody laugh",
+    "has a will of its own", "looks like a painting this morning", "survived the winter",
+    "turned out to be the best part of the day", "needs more salt",
 ]  # fmt: skip
 ENDINGS = [
-    ".", ".", ".", "!", "…", "?", ", and nobody told me.", ". Tomorrow the same again.", ". Pictures follow.",
-    " – who would have thought.", ". #slowliving", ". 🌱", ". ☕️", ". 1 of 3, more tonight.", " (again).",
+    ".", ".", ".", "!", "…", "?", ", and nobody told me.", ". Tomorrow the same again.",
+    ". Pictures follow.", " – who would have thought.", ". #slowliving", ". 🌱", ". ☕️",
+    ". 1 of 3, more tonight.", " (again).",
 ]  # fmt: skip
 SPANISH = [
     "Hoy el mar estaba tan quieto que parecía un espejo.",
@@ -99,7 +102,7 @@ CHINESE = [
     "下雨天最适合听老唱片。",
 ]
 
-NASTY = [
+EDGE_CASES = [
     "She said: \"Never trust a quote,\" and closed it with 'another'.",
     "C:\\new\\table\\u0041 \\ \\\\ and a slash / at the end \\",
     "Line one\nline two\r\nline three\n\n\tand a tab",
@@ -121,8 +124,8 @@ NASTY = [
     "zero\u200bwidth\u200cand\u200djoiners\ufeffand\u00a0no-break\u00adsoft",
     "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft" * 3,
     "https://example.com/" + "a-very-long-path/" * 12 + "?q=1&r=%20#end",
-    "W" * POST_LENGTH,
-    "😀" * POST_LENGTH,
+    "W" * MAX_POST_LENGTH,
+    "😀" * MAX_POST_LENGTH,
     '{"posts": [{"body": "not really", "timestamp": null}]}',
     "null",
     "0",
@@ -132,63 +135,59 @@ NASTY = [
 ]
 
 
-def people(count: int) -> list[Person]:
-    """The first `count` people who write; the first of them is `demo`."""
+def authors(count: int) -> list[DemoUser]:
+    """Return `count` users who write posts, `demo` first."""
     named = [DEMO, *OTHERS][:count]
-    return named + [Person(f"reader{number}") for number in range(len(named) + 1, count + 1)]
+    return named + [DemoUser(f"reader{number}") for number in range(len(named) + 1, count + 1)]
 
 
-def follows(people: list[Person]) -> Iterator[tuple[Person, Person]]:
-    """Who follows whom: `demo` the ones with a name, and everyone the few that come after them."""
-    yield from ((DEMO, other) for other in people[1 : len(OTHERS) + 1])
-    for place, person in enumerate(people[1:], 1):
-        following = (people[(place + step) % len(people)] for step in range(1, 6))
-        yield from ((person, other) for other in dict.fromkeys(following) if other != person)
+def follow_pairs(authors: list[DemoUser]) -> Iterator[tuple[DemoUser, DemoUser]]:
+    """Yield (follower, followed): `demo` follows the named users, everyone else the next five."""
+    yield from ((DEMO, other) for other in authors[1 : len(OTHERS) + 1])
+    for index, author in enumerate(authors[1:], 1):
+        following = (authors[(index + step) % len(authors)] for step in range(1, 6))
+        yield from ((author, other) for other in dict.fromkeys(following) if other != author)
 
 
-def shares(people: int, posts: int) -> list[int]:
-    """How many of the posts each writes: half are by the first, the others divide the rest, each less than the last."""
-    if people == 1:
+def post_counts(authors: int, posts: int) -> list[int]:
+    """Divide `posts` among the authors: half for the first, the rest in decreasing shares."""
+    if authors == 1:
         return [posts]
     rest = posts // 2
-    weights = [1 / place for place in range(1, people)]
+    weights = [1 / rank for rank in range(1, authors)]
     counts = [int(rest * weight / sum(weights)) for weight in weights]
     counts[0] += rest - sum(counts)
     return [posts - rest, *counts]
 
 
-def texts(username: str, count: int, seed: int) -> Iterator[Text]:
-    """`count` posts of one person, oldest first, all before `LATEST`; some share their moment with the one before."""
-    random = Random(f"{seed}/{username}")  # noqa: S311 - nothing here is secret
-    pause = min(LONGEST_PAUSE, LONGEST_HISTORY / max(count, 1))
-    written_at = first = LATEST - pause * count
+def generate_posts(username: str, count: int, seed: int) -> Iterator[DemoPost]:
+    """Generate a user's posts, oldest first, all before END. Some share a timestamp."""
+    random = Random(f"{seed}/{username}")  # noqa: S311 - not used for security
+    interval = min(MAX_MEAN_INTERVAL, MAX_HISTORY / max(count, 1))
+    created_at = start = END - interval * count
     for number in range(count):
         if number % 50 != 49:
-            written_at = _moment(random, first + pause * (number + random.random()))
-        yield Text(_body(random, number), written_at)
+            created_at = _truncated(random, start + interval * (number + random.random()))
+        yield DemoPost(_body(random, number), created_at)
 
 
-def _moment(random: Random, at: datetime) -> datetime:
-    """`at`, at times without a fraction of a second, or with one that ends in zeros."""
-    precision = random.choice((1, 1, 1, 1, 1000, 1_000_000))
-    return at.replace(microsecond=at.microsecond // precision * precision)
+def _truncated(random: Random, at: datetime) -> datetime:
+    """Truncate a time to microseconds, milliseconds or seconds."""
+    microseconds = random.choice((1, 1, 1, 1, 1000, 1_000_000))
+    return at.replace(microsecond=at.microsecond // microseconds * microseconds)
 
 
 def _body(random: Random, number: int) -> str:
-    if number % NASTY_EVERY == NASTY_EVERY - 2:
-        return NASTY[number // NASTY_EVERY % len(NASTY)]
+    if number % EDGE_CASE_INTERVAL == EDGE_CASE_INTERVAL - 2:
+        return EDGE_CASES[number // EDGE_CASE_INTERVAL % len(EDGE_CASES)]
     if random.random() < 0.1:
         return random.choice(SPANISH + CHINESE)
     sentences = [_sentence(random) for _ in range(random.choice((1, 1, 1, 2, 3)))]
-    return " ".join(sentences)[:POST_LENGTH]
+    return " ".join(sentences)[:MAX_POST_LENGTH]
 
 
 def _sentence(random: Random) -> str:
-    text = (
-        random.choice(OPENINGS)
-        + random.choice(SUBJECTS)
-        + " "
-        + random.choice(VERBS)
-        + random.choice(ENDINGS)
-    )
+    opening, subject = random.choice(OPENINGS), random.choice(SUBJECTS)
+    verb, ending = random.choice(VERBS), random.choice(ENDINGS)
+    text = f"{opening}{subject} {verb}{ending}"
     return text[0].upper() + text[1:]

@@ -1,4 +1,4 @@
-"""How far a command is, for whoever waits at a terminal or reads its log."""
+"""Progress bar for management commands."""
 
 from time import monotonic
 from types import TracebackType
@@ -7,18 +7,20 @@ from typing import Self
 from django.core.management.base import OutputWrapper
 
 WIDTH = 30
+TERMINAL_INTERVAL_SECONDS = 0.1
+LOG_INTERVAL_SECONDS = 10
 
 
 class ProgressBar:
-    """A bar that fills in place on a terminal; elsewhere a line every ten seconds, and one at the end.
+    """Progress bar on a terminal, or one line every ten seconds if the output is not a terminal.
 
-    The last state is written on leaving the `with` block, whatever ends it.
+    The final state is always written at the end of the `with` block, even after an exception.
     """
 
     def __init__(self, out: OutputWrapper, unit: str, total: int = 0) -> None:
         self.out, self.unit, self.total = out, unit, total
         self.done = 0
-        self.in_place = out.isatty()
+        self.is_terminal = out.isatty()
         self.started_at = self.shown_at = monotonic()
 
     def __enter__(self) -> Self:
@@ -32,23 +34,24 @@ class ProgressBar:
     ) -> None:
         self._show("\n")
 
-    def advance(self, done: int) -> None:
-        """Note that `done` are done, and show it when it is time to."""
+    def set_done(self, done: int) -> None:
+        """Set the number of units done so far, and redraw if the interval has passed."""
         self.done = done
-        if monotonic() - self.shown_at >= (0.1 if self.in_place else 10):
-            self._show("" if self.in_place else "\n")
+        interval = TERMINAL_INTERVAL_SECONDS if self.is_terminal else LOG_INTERVAL_SECONDS
+        if monotonic() - self.shown_at >= interval:
+            self._show("" if self.is_terminal else "\n")
 
     def _show(self, end: str) -> None:
         self.shown_at = monotonic()
         total = max(self.done, self.total)  # the total may be an estimate
         text = f"{self.done:,} of {total:,} {self.unit}, {self.rate:,.0f} a second"
-        if self.in_place:
+        if self.is_terminal:
             filled = WIDTH * self.done // total if total else WIDTH
             text = f"\r[{'#' * filled}{'.' * (WIDTH - filled)}] {text}\x1b[K"
-        self.out.write(text + end, style_func=str, ending="")  # not in the red of errors
+        self.out.write(text + end, style_func=str, ending="")  # without the red of stderr
         self.out.flush()
 
     @property
     def rate(self) -> float:
-        """So many a second since the beginning."""
+        """Units per second since the start."""
         return self.done / max(monotonic() - self.started_at, 0.001)

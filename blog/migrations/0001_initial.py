@@ -43,7 +43,7 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'people',
             },
             managers=[
-                ('objects', blog.models.PersonManager()),
+                ('objects', blog.models.UserManager()),
             ],
         ),
         migrations.CreateModel(

@@ -1,39 +1,33 @@
-"""People, what they write, whom they read, and what the site has to tell them."""
+"""Users, posts, messages, notifications and moderation."""
 
-from .account_mail import MAIL_LEASE, AccountMail, a_lease_from_now
-from .api_token import MOST_TOKENS, TOKEN_NAME_LENGTH, ApiToken, TooManyTokens
+from .account_mail import AccountMail
+from .api_token import MAX_TOKEN_NAME_LENGTH, MAX_TOKENS, ApiToken, TooManyTokens
 from .block import Block, Mute, unblocked, unmuted
-from .compiled_query import Prepared
+from .compiled_query import PK_PLACEHOLDER, TEXT_PLACEHOLDER, TIME_PLACEHOLDER, CompiledQuery
 from .follow import Follow
-from .message import MESSAGE_LENGTH, Conversation, Message, Participant
+from .message import MAX_MESSAGE_LENGTH, Conversation, Message, Participant
 from .notification import Notification
-from .post import HIDDEN_REASON_LENGTH, POST_LENGTH, Post
-from .report import COMMENT_LENGTH, Outcome, Reason, Report
-from .user import (
-    NOBODY,
-    SIGN_UP_KEPT,
-    USERNAME_VALIDATORS,
-    PersonManager,
-    User,
-    confirmed_emails,
-    time_zones,
-    validate_time_zone,
-)
+from .post import MAX_HIDDEN_REASON_LENGTH, MAX_POST_LENGTH, Post
+from .profiles import SIGN_UP_RETENTION, UserManager
+from .report import MAX_COMMENT_LENGTH, Outcome, Reason, Report
+from .user import USERNAME_VALIDATORS, User, confirmed_emails, time_zones, validate_time_zone
 
 __all__ = [
-    "COMMENT_LENGTH",
-    "HIDDEN_REASON_LENGTH",
-    "MAIL_LEASE",
-    "MESSAGE_LENGTH",
-    "MOST_TOKENS",
-    "NOBODY",
-    "POST_LENGTH",
-    "SIGN_UP_KEPT",
-    "TOKEN_NAME_LENGTH",
+    "MAX_COMMENT_LENGTH",
+    "MAX_HIDDEN_REASON_LENGTH",
+    "MAX_MESSAGE_LENGTH",
+    "MAX_POST_LENGTH",
+    "MAX_TOKENS",
+    "MAX_TOKEN_NAME_LENGTH",
+    "PK_PLACEHOLDER",
+    "SIGN_UP_RETENTION",
+    "TEXT_PLACEHOLDER",
+    "TIME_PLACEHOLDER",
     "USERNAME_VALIDATORS",
     "AccountMail",
     "ApiToken",
     "Block",
+    "CompiledQuery",
     "Conversation",
     "Follow",
     "Message",
@@ -41,14 +35,12 @@ __all__ = [
     "Notification",
     "Outcome",
     "Participant",
-    "PersonManager",
     "Post",
-    "Prepared",
     "Reason",
     "Report",
     "TooManyTokens",
     "User",
-    "a_lease_from_now",
+    "UserManager",
     "confirmed_emails",
     "time_zones",
     "unblocked",

@@ -1,96 +1,80 @@
-"""Mails about accounts that are owed."""
+"""Outbox of e-mails about accounts."""
 
 from __future__ import annotations
 
-import uuid
-from datetime import datetime, timedelta
-from typing import Any
-
 from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
 from django.db import models
-from django.utils import timezone
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from microblog import request_ids
+from tasks.models import UNSENT_STATUSES, Mail, MailQuerySet, NotNeeded
+from tasks.models.clock import from_now
 
 from .message import Message
-from .user import User
 
-MAIL_LEASE = timedelta(minutes=1)  # longer than a mail server is waited for
-MAIL_LONGEST_PAUSE = timedelta(hours=1)
-MAIL_KEPT = timedelta(days=1)
-
-
-def a_lease_from_now() -> datetime:
-    return timezone.now() + MAIL_LEASE
+# Time in which the recipient may read a private message before a mail announces it.
+MESSAGE_MAIL_DELAY_SECONDS = 60
+SETTLED_RETENTION_DAYS = 30
 
 
-class AccountMailQuerySet(models.QuerySet["AccountMail"]):
-    def due(self) -> AccountMailQuerySet:
-        """Those that somebody should have sent by now."""
-        return self.filter(next_try_at__lte=timezone.now())
+class AccountMailQuerySet(MailQuerySet["AccountMail"]):
+    def overdue(self) -> AccountMailQuerySet:
+        """Pending, without those that wait because their message may still be read."""
+        return self.pending().exclude(tries=0, next_try_at__gt=Now())
 
-    def waiting(self) -> AccountMailQuerySet:
-        """Those that are owed by now; not those about a message that may yet be read before the mail is due."""
-        return self.exclude(about__isnull=False, created_at__gt=timezone.now() - 2 * MAIL_LEASE)
-
-    def stale(self) -> AccountMailQuerySet:
-        """Those that nobody waits for any more."""
-        return self.filter(created_at__lt=timezone.now() - MAIL_KEPT)
+    def prunable(self) -> AccountMailQuerySet:
+        old = from_now(-SETTLED_RETENTION_DAYS * 86400)
+        return self.exclude(status__in=UNSENT_STATUSES).filter(created_at__lt=old)
 
 
-class AccountMail(models.Model):
-    """A mail about somebody's account, already put into words. The row is gone as soon as the mail is.
+class AccountMail(Mail):
+    """Rendered e-mail about an account.
 
-    It holds links that open an account, so that the queue, which staff can look into, does not.
+    Its text can hold links that open an account, and staff can look into the queue and at rows:
+    so the queue holds the id alone, and the row is emptied once the mail is sent or given up.
     """
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    user = models.ForeignKey(User, models.CASCADE, related_name="account_mails", null=True)
-    # What it tells of, where that is a private message: read meanwhile, it needs no mail.
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="account_mails", null=True
+    )
+    # The private message that the mail announces, if any. Once it is read, no mail is needed.
     about = models.ForeignKey(Message, models.CASCADE, related_name="+", null=True)
-    to = models.EmailField()
-    subject = models.CharField(max_length=255)
-    text = models.TextField()
-    html = models.TextField()
-    tries = models.PositiveIntegerField(default=0)
-    next_try_at = models.DateTimeField(default=a_lease_from_now)
-    created_at = models.DateTimeField(default=timezone.now)
+    to = models.EmailField(_("to"))
+    subject = models.CharField(max_length=255, blank=True)
+    text = models.TextField(blank=True)
+    html = models.TextField(blank=True)
 
     objects = AccountMailQuerySet.as_manager()
 
-    class Meta:
-        # The sweeper: mails that did not go out.
-        indexes = [models.Index(fields=["next_try_at"], name="blog_accountmail_due")]
-
-    def __str__(self) -> str:
-        return str(self.pk)
+    class Meta(Mail.Meta):
+        verbose_name = _("account e-mail")
+        verbose_name_plural = _("account e-mails")
 
     @property
-    def job_id(self) -> str:
-        return f"account-mail-{self.pk}-{self.tries}"
-
-    @property
-    def message_id(self) -> str:
-        """The same for every try, so that a mailbox can tell a repetition."""
-        return f"<{self.pk}@{settings.SITE_HOST}>"
-
-    @property
-    def is_pointless(self) -> bool:
-        """Whether the person has read the message meanwhile, and all that came after it."""
+    def is_already_read(self) -> bool:
+        """Whether the recipient has read the announced message and all later ones."""
         if self.about is None:
             return False
-        said = Message.objects.filter(
+        received = Message.objects.filter(
             conversation=self.about.conversation_id, recipient=self.about.recipient_id
         )
-        return not said.unread().exists()
+        return not received.unread().exists()
 
-    def claim(self) -> bool:
-        """Take the next try, and leave the one after it to the sweeper; False if somebody else has taken it."""
-        pause = min(MAIL_LEASE * 2**self.tries, MAIL_LONGEST_PAUSE)
-        return self._move(tries=self.tries + 1, next_try_at=timezone.now() + pause)
+    def compose(self) -> EmailMultiAlternatives:
+        if self.is_already_read:
+            raise NotNeeded
+        message = EmailMultiAlternatives(
+            self.subject,
+            self.text,
+            to=[self.to],
+            headers={"Message-ID": self.message_id, "Auto-Submitted": "auto-generated"}
+            | request_ids.mail_headers(),
+        )
+        message.attach_alternative(self.html, "text/html")
+        return message
 
-    def put_off(self) -> bool:
-        """Let the sweeper leave a mail alone that it has just put on the queue."""
-        return self._move(next_try_at=a_lease_from_now())
-
-    def _move(self, **changes: Any) -> bool:
-        """Change the row as long as no other try has begun."""
-        return type(self).objects.filter(pk=self.pk, tries=self.tries).update(**changes) == 1
+    def on_change(self, event: str) -> None:
+        if self.status not in UNSENT_STATUSES:
+            type(self).objects.filter(pk=self.pk).update(subject="", text="", html="")

@@ -1,4 +1,4 @@
-"""Tokens, with which programs act for people."""
+"""API tokens."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import secrets
 from datetime import timedelta
 
+from django.conf import settings
 from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -14,68 +15,67 @@ from django.utils.translation import gettext_lazy as _
 
 from .user import User
 
-PREFIX = "mb_"  # by which a secret is recognised where it should not be, as in a repository
+PREFIX = "mb_"  # lets secret scanners recognise a leaked token
 SECRET_BYTES = 32
-TOKEN_NAME_LENGTH = 64
-MOST_TOKENS = 20
-USED_EVERY = timedelta(minutes=1)
+MAX_TOKEN_NAME_LENGTH = 64
+MAX_TOKENS = 20
+LAST_USED_INTERVAL = timedelta(minutes=1)
 
 
 class TooManyTokens(Exception):
-    """The owner has MOST_TOKENS already."""
+    """Error of an owner who already has MAX_TOKENS tokens."""
 
 
-def digest_of(secret: str) -> str:
-    """A fast hash will do: nobody guesses 256 random bits."""
+def hash_secret(secret: str) -> str:
+    # A fast hash is enough: 256 random bits cannot be guessed.
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
-    def alive(self, owner: User) -> ApiTokenQuerySet:
-        """Those of the owner that were made under their present password."""
+    def valid_for(self, owner: User) -> ApiTokenQuerySet:
         return self.filter(owner=owner, auth_hash=owner.get_session_auth_hash())
 
-    def make(self, owner: User, name: str, is_read_only: bool) -> tuple[ApiToken, str]:
-        """A new token and its secret, which nobody can read again; TooManyTokens if there is no room for it."""
+    def issue(self, owner: User, name: str, is_read_only: bool) -> tuple[ApiToken, str]:
+        """Create a token and return it with its secret, which is not stored.
+
+        Raise TooManyTokens if the owner has MAX_TOKENS already.
+        """
         secret = PREFIX + secrets.token_urlsafe(SECRET_BYTES)
         with transaction.atomic():
-            User.objects.select_for_update(no_key=True).get(pk=owner.pk)  # one after the other
-            alive = self.alive(owner)
-            self.filter(owner=owner).exclude(pk__in=alive).delete()
-            if alive.count() >= MOST_TOKENS:
+            # Lock the owner, so that two concurrent requests cannot both take the last place.
+            User.objects.select_for_update(no_key=True).get(pk=owner.pk)
+            valid = self.valid_for(owner)
+            self.filter(owner=owner).exclude(pk__in=valid).delete()
+            if valid.count() >= MAX_TOKENS:
                 raise TooManyTokens
-            auth_hash = owner.get_session_auth_hash()
-            digest = digest_of(secret)
-            return self.create(
+            token = self.create(
                 owner=owner,
                 name=name,
                 is_read_only=is_read_only,
-                digest=digest,
-                auth_hash=auth_hash,
-            ), secret
+                digest=hash_secret(secret),
+                auth_hash=owner.get_session_auth_hash(),
+            )
+        return token, secret
 
-    def find(self, secret: str) -> ApiToken | None:
-        """The token of that secret, with its owner, if it still counts."""
+    def find_valid(self, secret: str) -> ApiToken | None:
         if not secret.startswith(PREFIX):
             return None
-        token = (
-            self.select_related("owner")
-            .filter(digest=digest_of(secret), owner__is_active=True)
-            .first()
-        )
-        return token if token and token.is_alive else None
+        tokens = self.select_related("owner").filter(owner__is_active=True)
+        token = tokens.filter(digest=hash_secret(secret)).first()
+        return token if token and token.is_valid else None
 
 
 class ApiToken(models.Model):
-    """Lets whoever has its secret act for its owner, until it is revoked or the owner's password changes."""
+    """Token that lets a program act for its owner, until revoked or the password changes."""
 
-    owner = models.ForeignKey(User, models.CASCADE, related_name="api_tokens", db_index=False)
-    name = models.CharField(_("name"), max_length=TOKEN_NAME_LENGTH)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="api_tokens", db_index=False
+    )
+    name = models.CharField(_("name"), max_length=MAX_TOKEN_NAME_LENGTH)
     is_read_only = models.BooleanField(_("may only read"))
-    digest = models.CharField(max_length=64, unique=True)
-    """SHA-256 of the secret, in hex."""
+    digest = models.CharField(max_length=64, unique=True)  # SHA-256 of the secret, in hex
+    # The owner's session hash: a new password invalidates tokens as it ends sessions.
     auth_hash = models.CharField(max_length=64)
-    """What Django's sessions keep of the password too: a new one ends them all."""
     created_at = models.DateTimeField(_("made at"), default=timezone.now)
     last_used_at = models.DateTimeField(_("last used at"), null=True)
 
@@ -85,7 +85,7 @@ class ApiToken(models.Model):
         verbose_name = _("API token")
         verbose_name_plural = _("API tokens")
         indexes = [
-            # The tokens of one person, newest first.
+            # The tokens of an owner, newest first.
             models.Index(fields=["owner", "-created_at"], name="blog_apitoken_owner")
         ]
 
@@ -93,15 +93,14 @@ class ApiToken(models.Model):
         return self.name
 
     @property
-    def is_alive(self) -> bool:
-        """Whether the owner's password is the one that it was made under."""
+    def is_valid(self) -> bool:
         return constant_time_compare(self.auth_hash, self.owner.get_session_auth_hash())
 
-    def note_used(self) -> None:
-        """Write `last_used_at`, at most once a minute. Looked at in Python first: even an idle UPDATE locks SQLite."""
+    def touch_last_used(self) -> None:
         now = timezone.now()
-        stale = now - USED_EVERY
+        stale = now - LAST_USED_INTERVAL
+        # On SQLite even an UPDATE of no rows takes the write lock, so look in Python first.
         if self.last_used_at and self.last_used_at > stale:
             return
-        not_lately = Q(last_used_at=None) | Q(last_used_at__lte=stale)
-        ApiToken.objects.filter(not_lately, pk=self.pk).update(last_used_at=now)
+        is_stale = Q(last_used_at=None) | Q(last_used_at__lte=stale)
+        ApiToken.objects.filter(is_stale, pk=self.pk).update(last_used_at=now)

@@ -1,62 +1,66 @@
-"""Whom people keep away from, and whom they would rather not hear of."""
+"""Blocks and mutes between users."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db import models, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from .follow import Follow
-from .user import User
-
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
 
+    from .user import User
 
-def unblocked(viewer: User | AnonymousUser, person: str) -> Q:
-    """The condition that neither the viewer nor whom the field `person` leads to has blocked the other."""
+
+def unblocked(viewer: User | AnonymousUser, field: str) -> Q:
+    """Return the condition that no block exists between the viewer and the user in `field`."""
     if viewer.pk is None:
         return Q()
-    by_viewer = Block.objects.filter(blocker=viewer.pk, blocked=OuterRef(person))
-    by_person = Block.objects.filter(blocker=OuterRef(person), blocked=viewer.pk)
-    return Q(~Exists(by_viewer)) & Q(~Exists(by_person))
+    by_viewer = Block.objects.filter(blocker=viewer.pk, blocked=OuterRef(field))
+    of_viewer = Block.objects.filter(blocker=OuterRef(field), blocked=viewer.pk)
+    return Q(~Exists(by_viewer)) & Q(~Exists(of_viewer))
 
 
-def unmuted(viewer: User | AnonymousUser, person: str) -> Q:
-    """The condition that the viewer has not muted whom the field `person` leads to."""
+def unmuted(viewer: User | AnonymousUser, field: str) -> Q:
+    """Return the condition that the viewer has not muted the user in `field`."""
     if viewer.pk is None:
         return Q()
-    return Q(~Exists(Mute.objects.filter(muter=viewer.pk, muted=OuterRef(person))))
+    return Q(~Exists(Mute.objects.filter(muter=viewer.pk, muted=OuterRef(field))))
 
 
 class BlockQuerySet(models.QuerySet["Block"]):
-    def between(self, one: User, other: User) -> BlockQuerySet:
-        """Those of either by the other."""
-        return self.filter(Q(blocker=one, blocked=other) | Q(blocker=other, blocked=one))
+    def between(self, user: User, other: User) -> BlockQuerySet:
+        return self.filter(Q(blocker=user, blocked=other) | Q(blocker=other, blocked=user))
 
-    def put(self, blocker: User, blocked: User) -> None:
-        """Let neither see the other from now on; neither follows the other any more."""
+    def block(self, blocker: User, blocked: User) -> None:
+        """Block a user and end following in both directions."""
         with transaction.atomic():
-            people = User.objects.filter(pk__in=[blocker.pk, blocked.pk]).order_by("pk")
-            list(
-                people.select_for_update(no_key=True)
-            )  # whoever follows one of them meanwhile waits
+            # Lock both users, so that a concurrent follow waits and then finds the block. Lock in
+            # primary-key order, so that two concurrent blocks cannot deadlock.
+            users = get_user_model().objects.filter(pk__in=[blocker.pk, blocked.pk])
+            list(users.order_by("pk").select_for_update(no_key=True))
             self.get_or_create(blocker=blocker, blocked=blocked)
-            between = Q(follower=blocker, followed=blocked) | Q(follower=blocked, followed=blocker)
-            Follow.objects.filter(between).delete()
+            blocker.following.filter(followed=blocked).delete()
+            blocker.followers.filter(follower=blocked).delete()
 
 
 class Block(models.Model):
-    """Neither of two people sees the other; one of them wanted it so."""
+    """Block of one user by another. Neither sees the other."""
 
     blocker = models.ForeignKey(
-        User, models.CASCADE, related_name="blocks", db_index=False, verbose_name=_("by")
+        settings.AUTH_USER_MODEL,
+        models.CASCADE,
+        related_name="blocks",
+        db_index=False,
+        verbose_name=_("by"),
     )
     blocked = models.ForeignKey(
-        User,
+        settings.AUTH_USER_MODEL,
         models.CASCADE,
         related_name="blocked_by",
         db_index=False,
@@ -76,9 +80,9 @@ class Block(models.Model):
             ),
         ]
         indexes = [
-            # Whether somebody has blocked the reader: asked for every row of a list.
+            # unblocked(): checked for each row of a list.
             models.Index(fields=["blocked", "blocker"], name="blog_block_reverse"),
-            # Whom somebody has blocked, newest first.
+            # The block list of a user, newest first.
             models.Index(fields=["blocker", "created_at", "id"], name="blog_block_list"),
         ]
 
@@ -87,13 +91,20 @@ class Block(models.Model):
 
 
 class Mute(models.Model):
-    """One person comes across another no more, who is not told."""
+    """Mute of one user by another, who is not notified."""
 
     muter = models.ForeignKey(
-        User, models.CASCADE, related_name="mutes", db_index=False, verbose_name=_("by")
+        settings.AUTH_USER_MODEL,
+        models.CASCADE,
+        related_name="mutes",
+        db_index=False,
+        verbose_name=_("by"),
     )
     muted = models.ForeignKey(
-        User, models.CASCADE, related_name="muted_by", verbose_name=_("muted person")
+        settings.AUTH_USER_MODEL,
+        models.CASCADE,
+        related_name="muted_by",
+        verbose_name=_("muted person"),
     )
     created_at = models.DateTimeField(_("since"), default=timezone.now, editable=False)
 
@@ -107,7 +118,7 @@ class Mute(models.Model):
             ),
         ]
         indexes = [
-            # Whom somebody has muted, newest first.
+            # The mute list of a user, newest first.
             models.Index(fields=["muter", "created_at", "id"], name="blog_mute_list")
         ]
 

@@ -1,9 +1,10 @@
-"""Statements of pages that are asked for all the time, put together once a process."""
+"""Frequent queries, compiled to SQL once per process."""
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
@@ -11,31 +12,40 @@ from django.db import connection
 from django.db.models import Model, QuerySet
 from django.db.models.query import RawQuerySet
 
+# Random, so that no other parameter of a query can be equal to one of them.
+PK_PLACEHOLDER = -secrets.randbelow(2**62) - 2**62
+TEXT_PLACEHOLDER = secrets.token_hex()
+TIME_PLACEHOLDER = datetime(9999, 12, 31, 23, 59, 59, secrets.randbelow(10**6), tzinfo=UTC)
+
 Row = TypeVar("Row", bound=Model)
 
 
-class Prepared(Generic[Row]):
-    """What `rows(*stand_ins)` selects, to be called with the values that belong in the stand-ins' places.
+class CompiledQuery(Generic[Row]):
+    """Query compiled with placeholders and executed with values in their places.
 
-    Django takes many times as long to put such a statement together as the database takes to answer it. A stand-in is
-    a value that no other parameter has, such as NOBODY. Annotations come as the database tells them: SQLite's truth
-    is 1, its time a text.
+    Compiling a query of many subqueries takes Django many times longer than the database needs to
+    answer it. Annotations come as the database returns them: on SQLite a boolean is 0 or 1 and a
+    time is text in UTC.
     """
 
-    def __init__(self, rows: Callable[..., QuerySet[Row]], *stand_ins: Any) -> None:
-        self._rows, self._stand_ins = rows, stand_ins
+    def __init__(self, build: Callable[..., QuerySet[Row]], *placeholders: Any) -> None:
+        self._build, self._placeholders = build, placeholders
 
     def __call__(self, *values: Any) -> RawQuerySet[Row]:
-        model, sql, params = self._statement
-        own = dict(zip(map(_adapted, self._stand_ins), map(_adapted, values), strict=True))
-        return model._default_manager.raw(sql, [own.get(param, param) for param in params])
+        model, sql, params = self._compiled
+        replacements = dict(zip(map(_adapt, self._placeholders), map(_adapt, values), strict=True))
+        params = tuple(replacements.get(param, param) for param in params)
+        return model._default_manager.raw(sql, params)
 
     @cached_property
-    def _statement(self) -> tuple[type[Row], str, tuple[Any, ...]]:
-        rows = self._rows(*self._stand_ins)
-        sql, params = rows.query.get_compiler(connection=connection).as_sql()
-        return rows.model, sql, tuple(params)
+    def _compiled(self) -> tuple[type[Row], str, tuple[Any, ...]]:
+        queryset = self._build(*self._placeholders)
+        sql, params = queryset.query.get_compiler(connection=connection).as_sql()
+        for placeholder in self._placeholders:
+            if _adapt(placeholder) not in params:
+                raise ValueError(f"Placeholder {placeholder!r} is not a parameter of the query.")
+        return queryset.model, sql, tuple(params)
 
 
-def _adapted(value: Any) -> Any:
+def _adapt(value: Any) -> Any:
     return connection.ops.adapt_datetimefield_value(value) if isinstance(value, datetime) else value

@@ -1,24 +1,34 @@
-"""What the site has to tell a person."""
+"""Notifications of a user, one row for each name."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db import models
 from django.db.models.functions import Now
+from django.db.models.sql.compiler import SQLCompiler
 
 from .block import unblocked, unmuted
-from .clock import Moment
-from .compiled_query import Prepared
+from .compiled_query import PK_PLACEHOLDER, TIME_PLACEHOLDER, CompiledQuery
 from .post import Post
-from .user import NOBODY, User
 
-NEVER = datetime.max.replace(tzinfo=UTC)
+if TYPE_CHECKING:
+    from .user import User
+
+
+class SortableNow(Now):
+    """Database clock in the format of Django's times. SQLite compares times as text."""
+
+    def as_sqlite(self, compiler: SQLCompiler, connection: Any, **context: Any) -> Any:
+        template = "STRFTIME('%%%%Y-%%%%m-%%%%d %%%%H:%%%%M:%%%%f000', 'NOW')"
+        return self.as_sql(compiler, connection, template=template, **context)
 
 
 class NotificationQuerySet(models.QuerySet["Notification"]):
-    def put(
+    def upsert(
         self,
         user_id: int,
         name: str,
@@ -26,26 +36,26 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
         *,
         actor: User | None = None,
         post: Post | None = None,
-        is_news: bool = True,
+        is_listed: bool = True,
     ) -> None:
-        """Tell the person; what they were told before under the same name is replaced, and unread again."""
-        told = Notification(
+        """Create the user's notification of this name, or replace it and mark it unread."""
+        notification = Notification(
             user_id=user_id,
             name=name,
             payload=payload,
             actor=actor,
             post=post,
-            is_news=is_news,
-            updated_at=Moment(),
+            is_listed=is_listed,
+            updated_at=SortableNow(),
         )
         self.bulk_create(
-            [told],
+            [notification],
             update_conflicts=True,
             unique_fields=["user", "name"],
-            update_fields=["payload", "actor", "post", "is_news", "updated_at", "read_at"],
+            update_fields=["payload", "actor", "post", "is_listed", "updated_at", "read_at"],
         )
 
-    def put_once(
+    def create_once(
         self,
         user_id: int,
         name: str,
@@ -54,34 +64,31 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
         actor: User | None = None,
         post: Post | None = None,
     ) -> bool:
-        """Tell the person, unless they were told under the same name before: then False."""
-        told = {"payload": payload, "actor": actor, "post": post, "updated_at": Moment()}
-        return self.get_or_create(user_id=user_id, name=name, defaults=told)[1]
+        """Create the notification and return True; return False if the name exists already."""
+        defaults = {"payload": payload, "actor": actor, "post": post, "updated_at": SortableNow()}
+        return self.get_or_create(user_id=user_id, name=name, defaults=defaults)[1]
 
-    def visible_to(self, reader: User) -> NotificationQuerySet:
-        """Without what blocked, muted or closed accounts did, and without posts of others that staff hid."""
-        nobody = models.Q(actor=None)
-        somebody = (
-            models.Q(actor__is_active=True) & unblocked(reader, "actor") & unmuted(reader, "actor")
+    def visible_to(self, user: User) -> NotificationQuerySet:
+        actor_is_visible = (
+            models.Q(actor__is_active=True) & unblocked(user, "actor") & unmuted(user, "actor")
         )
-        shown = models.Q(post__hidden_at=None) | models.Q(post__author=reader.pk)
-        return self.filter(nobody | somebody, shown)
+        post_is_visible = models.Q(post__hidden_at=None) | models.Q(post__author=user.pk)
+        return self.filter(models.Q(actor=None) | actor_is_visible, post_is_visible)
 
-    def news(self) -> NotificationQuerySet:
-        """Without progress, which moves a bar and is nothing to read."""
-        return self.filter(is_news=True)
+    def listed(self) -> NotificationQuerySet:
+        """Exclude progress, which only moves a bar."""
+        return self.filter(is_listed=True)
 
-    def told(self, reader: User, since: datetime) -> list[Notification]:
-        """What the reader was told since then and may see, oldest first. Every open page asks all the time."""
-        return list(_told(reader.pk, since))
+    def changed_since(self, user: User, since: datetime) -> list[Notification]:
+        return list(_changed_since(user.pk, since))
 
-    def announced_to(self, reader: User) -> NotificationQuerySet:
-        """The unread news; not that there are messages, which have a number of their own."""
+    def unread_for(self, user: User) -> NotificationQuerySet:
+        """Filter the user's unread notifications, except new messages, which are counted apart."""
         return (
-            self.filter(user=reader.pk)
-            .news()
+            self.filter(user=user.pk)
+            .listed()
             .unread()
-            .visible_to(reader)
+            .visible_to(user)
             .exclude(name__startswith="message:")
         )
 
@@ -89,21 +96,23 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
         return self.filter(read_at=None)
 
     def mark_read(self) -> None:
-        # Looked for first: on SQLite even an UPDATE of nothing waits for every other writer.
+        # On SQLite even an UPDATE of no rows takes the write lock, so look first.
         if self.unread().exists():
             self.unread().update(read_at=Now())
 
 
 class Notification(models.Model):
-    """What the site last told a person under one name, such as `export:<id>`; `blog.notifications` has the words."""
+    """Last notification under a name such as `export:<id>`. `blog.notifications` renders it."""
 
-    user = models.ForeignKey(User, models.CASCADE, related_name="notifications", db_index=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="notifications", db_index=False
+    )
     name = models.CharField(max_length=64)
     payload = models.JSONField(default=dict)
-    actor = models.ForeignKey(User, models.CASCADE, related_name="+", null=True)
-    """Whose doing it tells of, where it is a person's."""
+    # The user whose action caused the notification, if any.
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", null=True)
     post = models.ForeignKey(Post, models.CASCADE, related_name="+", null=True)
-    is_news = models.BooleanField(default=True, db_default=True)
+    is_listed = models.BooleanField(default=True, db_default=True)
     updated_at = models.DateTimeField(db_default=Now())
     read_at = models.DateTimeField(null=True)
 
@@ -114,12 +123,12 @@ class Notification(models.Model):
             models.UniqueConstraint(fields=["user", "name"], name="blog_notification_name")
         ]
         indexes = [
-            # What changed for this person since they last asked, and the pages of all of it.
+            # The changes since a browser's last poll, and the pages of the notification list.
             models.Index(fields=["user", "updated_at", "id"], name="blog_notification_recent"),
-            # The number of unread ones, on every page.
+            # The unread count on every page.
             models.Index(
                 fields=["user"],
-                condition=models.Q(read_at=None, is_news=True),
+                condition=models.Q(read_at=None, is_listed=True),
                 name="blog_notification_unread",
             ),
         ]
@@ -128,12 +137,10 @@ class Notification(models.Model):
         return self.name
 
 
-def _told_to(pk: int, since: datetime) -> NotificationQuerySet:
-    return (
-        Notification.objects.filter(user=pk, updated_at__gte=since)
-        .visible_to(User(pk=pk))
-        .order_by("updated_at")
-    )
+def _changed_since_query(user_pk: int, since: datetime) -> NotificationQuerySet:
+    user = get_user_model()(pk=user_pk)
+    changed = Notification.objects.filter(user=user_pk, updated_at__gte=since)
+    return changed.visible_to(user).order_by("updated_at")
 
 
-_told = Prepared(_told_to, NOBODY, NEVER)
+_changed_since = CompiledQuery(_changed_since_query, PK_PLACEHOLDER, TIME_PLACEHOLDER)

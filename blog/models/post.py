@@ -1,4 +1,4 @@
-"""Posts, and who may see which."""
+"""Posts and their visibility."""
 
 from __future__ import annotations
 
@@ -6,73 +6,77 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.core.validators import ProhibitNullCharactersValidator
 from django.db import models
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from ..pagination import PAGE_SIZE, read_cursor
+from ..pagination import PAGE_SIZE, parse_cursor
 from ..paths import path_to
 from . import timeline
 from .block import Mute, unblocked, unmuted
-from .user import User
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
 
-POST_LENGTH = 280  # characters as Python counts them: Unicode code points
-HIDDEN_REASON_LENGTH = 280
+    from .user import User
+
+MAX_POST_LENGTH = 280  # Unicode code points, as Python counts
+MAX_HIDDEN_REASON_LENGTH = 280
 
 
 class PostQuerySet(models.QuerySet["Post"]):
     def published(self) -> PostQuerySet:
-        """What anybody may see: not hidden by staff, and of an open account."""
         return self.filter(hidden_at=None, author__is_active=True)
 
     def visible_to(self, viewer: User | AnonymousUser) -> PostQuerySet:
-        """What the viewer may go and see: no blocked person's posts; their own also where staff hid them."""
-        seen = models.Q(hidden_at=None) | models.Q(author=viewer.pk)
-        return self.filter(seen, unblocked(viewer, "author"), author__is_active=True)
+        """Filter the posts that the viewer may open, including their own hidden ones."""
+        is_visible = models.Q(hidden_at=None) | models.Q(author=viewer.pk)
+        return self.filter(is_visible, unblocked(viewer, "author"), author__is_active=True)
 
-    def offered_to(self, viewer: User | AnonymousUser) -> PostQuerySet:
-        """What the viewer comes across without going there: nothing of those whom they muted, either."""
+    def suggested_to(self, viewer: User | AnonymousUser) -> PostQuerySet:
+        """Filter the posts to show the viewer unasked: none of blocked or muted authors."""
         return self.published().filter(unblocked(viewer, "author"), unmuted(viewer, "author"))
 
-    def described(self, viewer: User | AnonymousUser) -> PostQuerySet:
-        """With their authors, and `is_author_muted`: whether the viewer did that."""
+    def with_author(self, viewer: User | AnonymousUser) -> PostQuerySet:
         muted = models.Exists(Mute.objects.filter(muter=viewer.pk, muted=models.OuterRef("author")))
         return self.select_related("author").annotate(is_author_muted=muted)
 
-    def followed_by(self, reader: User, before: str | None, size: int = PAGE_SIZE) -> PostQuerySet:
-        """A page, and one more, of what the reader and whom they follow have written, newest first after the cursor."""
-        sql, parameters = timeline.query(reader.pk, read_cursor(before, Post), size + 1)
-        return self.filter(pk__in=RawSQL(sql, parameters)).newest_first()  # noqa: S611 - parameters are bound
+    def timeline_of(self, user: User, before: str | None, size: int = PAGE_SIZE) -> PostQuerySet:
+        """Return a page of the home timeline, newest first, and one post more.
+
+        The posts are those of the user and of the users they follow.
+        """
+        sql, params = timeline.build_query(user.pk, parse_cursor(before, Post), size + 1)
+        return self.filter(pk__in=RawSQL(sql, params)).newest_first()  # noqa: S611 - bound params
 
     def newest_first(self) -> PostQuerySet:
         return self.order_by("-created_at", "-id")
 
     def oldest_first(self) -> PostQuerySet:
-        """The order of an archive."""
         return self.order_by("created_at", "id")
 
 
 class Post(models.Model):
-    """A short text by one person."""
-
     author = models.ForeignKey(
-        User, models.CASCADE, related_name="posts", db_index=False, verbose_name=_("author")
+        settings.AUTH_USER_MODEL,
+        models.CASCADE,
+        related_name="posts",
+        db_index=False,
+        verbose_name=_("author"),
     )
     body = models.CharField(
-        _("text"), max_length=POST_LENGTH, validators=[ProhibitNullCharactersValidator()]
+        _("text"), max_length=MAX_POST_LENGTH, validators=[ProhibitNullCharactersValidator()]
     )
-    # Python's clock, because SQLite's own has milliseconds only.
+    # SQLite's clock has only milliseconds, so use Python's.
     created_at = models.DateTimeField(_("written at"), default=timezone.now, editable=False)
     edited_at = models.DateTimeField(_("edited at"), null=True, blank=True, editable=False)
 
     hidden_at = models.DateTimeField(_("hidden at"), null=True, blank=True, editable=False)
     hidden_by = models.ForeignKey(
-        User,
+        settings.AUTH_USER_MODEL,
         models.SET_NULL,
         related_name="+",
         null=True,
@@ -81,11 +85,11 @@ class Post(models.Model):
         verbose_name=_("hidden by"),
     )
     hidden_reason = models.CharField(
-        _("reason for hiding"), max_length=HIDDEN_REASON_LENGTH, blank=True, db_default=""
+        _("reason for hiding"), max_length=MAX_HIDDEN_REASON_LENGTH, blank=True, db_default=""
     )
 
+    # Usernames that the body mentions, by their lower case. `blog.linkify` fills it.
     mentions: Mapping[str, str] = MappingProxyType({})
-    """Names that the text may mention and that exist, once `mentions.attach` has looked."""
 
     objects = PostQuerySet.as_manager()
 
@@ -93,12 +97,12 @@ class Post(models.Model):
         verbose_name = _("post")
         verbose_name_plural = _("posts")
         indexes = [
-            # One author's posts: the archive reads it forwards, the profile and the timeline backwards. With
-            # `hidden_at`, the timeline and the count on a profile read nothing else.
+            # The posts of one author: the archive reads it forwards, the profile and the timeline
+            # backwards. `hidden_at` makes it covering for the timeline and the count on a profile.
             models.Index(
                 fields=["author", "created_at", "id", "hidden_at"], name="blog_post_author"
             ),
-            # Everyone's newest posts: the explore page.
+            # The explore page: the newest posts of all authors.
             models.Index(fields=["-created_at", "-id"], name="blog_post_newest"),
         ]
 
@@ -109,13 +113,9 @@ class Post(models.Model):
         return path_to("post-detail", self.pk)
 
     def hide(self, staff: User, reason: str) -> None:
-        """Keep the post from everyone but its author, who reads the reason."""
         self.hidden_at, self.hidden_by, self.hidden_reason = timezone.now(), staff, reason
-        self._save_hidden()
+        self.save(update_fields=["hidden_at", "hidden_by", "hidden_reason"])
 
     def unhide(self) -> None:
         self.hidden_at, self.hidden_by, self.hidden_reason = None, None, ""
-        self._save_hidden()
-
-    def _save_hidden(self) -> None:
         self.save(update_fields=["hidden_at", "hidden_by", "hidden_reason"])

@@ -1,18 +1,21 @@
-"""What people report to staff."""
+"""Reports of posts and users to the staff."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.db import models, transaction
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from .post import POST_LENGTH, Post
-from .user import User
+from .post import MAX_POST_LENGTH, Post
 
-COMMENT_LENGTH = 500
+if TYPE_CHECKING:
+    from .user import User
+
+MAX_COMMENT_LENGTH = 500
 
 
 class Reason(models.TextChoices):
@@ -23,8 +26,6 @@ class Reason(models.TextChoices):
 
 
 class Outcome(models.TextChoices):
-    """What came of a report."""
-
     DISMISSED = "DISMISSED", _("Nothing wrong")
     HIDDEN = "HIDDEN", _("Post hidden")
     DEACTIVATED = "DEACTIVATED", _("Account deactivated")
@@ -34,22 +35,22 @@ class ReportQuerySet(models.QuerySet["Report"]):
     def open(self) -> ReportQuerySet:
         return self.filter(handled_at=None)
 
-    def like(self, report: Report) -> ReportQuerySet:
-        """Those about the same post; where there is none, about the same person and text."""
+    def same_subject_as(self, report: Report) -> ReportQuerySet:
         if report.post_id:
             return self.filter(post=report.post_id)
         return self.filter(person=report.person_id, post=None, excerpt=report.excerpt)
 
-    def put(
-        self, reporter: User, person: User, post: Post | None, reason: str, comment: str
+    def get_or_create_open(
+        self, reporter: User, reported: User, post: Post | None, reason: str, comment: str
     ) -> tuple[Report, bool]:
-        """The reporter's open report about the post, or else the person, and whether it is new."""
-        target: dict[str, Any] = {"post": post} if post else {"excerpt": ""}
-        said = {"reason": reason, "comment": comment, "excerpt": post.body if post else ""}
-        return self.open().get_or_create(reporter=reporter, person=person, **target, defaults=said)
+        subject: dict[str, Any] = {"post": post} if post else {"excerpt": ""}
+        defaults = {"reason": reason, "comment": comment, "excerpt": post.body if post else ""}
+        return self.open().get_or_create(
+            reporter=reporter, person=reported, **subject, defaults=defaults
+        )
 
     def handle(self, staff: User, outcome: Outcome) -> list[Report]:
-        """Close those that are open; they are given back, each to one caller alone."""
+        """Close the open reports and return them, each to one concurrent caller only."""
         with transaction.atomic():
             reports = list(self.open().order_by("pk").select_for_update())
             keys = [report.pk for report in reports]
@@ -60,13 +61,19 @@ class ReportQuerySet(models.QuerySet["Report"]):
 
 
 class Report(models.Model):
-    """What one person holds against another, or against one of their posts."""
+    """Report of a user, or of one of their posts, by another user."""
 
     reporter = models.ForeignKey(
-        User, models.CASCADE, related_name="reports", verbose_name=_("reporter")
+        settings.AUTH_USER_MODEL,
+        models.CASCADE,
+        related_name="reports",
+        verbose_name=_("reporter"),
     )
     person = models.ForeignKey(
-        User, models.CASCADE, related_name="reports_about", verbose_name=_("reported person")
+        settings.AUTH_USER_MODEL,
+        models.CASCADE,
+        related_name="reports_about",
+        verbose_name=_("reported person"),
     )
     post = models.ForeignKey(
         Post,
@@ -76,14 +83,14 @@ class Report(models.Model):
         blank=True,
         verbose_name=_("reported post"),
     )
-    # As it was: its author may change or delete the post.
-    excerpt = models.CharField(_("text of the post"), max_length=POST_LENGTH, blank=True)
+    # The post's text when reported: its author may edit or delete the post.
+    excerpt = models.CharField(_("text of the post"), max_length=MAX_POST_LENGTH, blank=True)
     reason = models.CharField(_("reason"), max_length=16, choices=Reason.choices)
-    comment = models.CharField(_("comment"), max_length=COMMENT_LENGTH, blank=True)
+    comment = models.CharField(_("comment"), max_length=MAX_COMMENT_LENGTH, blank=True)
     created_at = models.DateTimeField(_("reported at"), default=timezone.now, editable=False)
     handled_at = models.DateTimeField(_("handled at"), null=True, blank=True, editable=False)
     handled_by = models.ForeignKey(
-        User,
+        settings.AUTH_USER_MODEL,
         models.SET_NULL,
         related_name="+",
         null=True,
@@ -113,7 +120,7 @@ class Report(models.Model):
             ),
         ]
         indexes = [
-            # The queue of staff: what waits longest first.
+            # The queue of the staff: oldest open report first.
             models.Index(
                 fields=["created_at", "id"],
                 condition=models.Q(handled_at=None),

@@ -1,4 +1,4 @@
-"""Fields of the account pages, and where a session is from."""
+"""Template tags and filters of the account pages."""
 
 import re
 from typing import Any
@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 register = template.Library()
 
-# The first that a browser's own description names: each also names those below it.
+# Ordered: the user agent of a browser also names the browsers below it in this list.
 BROWSERS = {
     "Edg": "Edge",
     "OPR": "Opera",
@@ -29,7 +29,6 @@ SYSTEMS = {
 
 @register.inclusion_tag("account/_field.html")
 def field(bound: BoundField, label: str = "", hint: str = "") -> dict[str, Any]:
-    """A form's field with label, hint and errors."""
     bound.help_text = hint or bound.help_text
     attrs = bound.field.widget.attrs
     attrs.pop("placeholder", None)
@@ -40,18 +39,17 @@ def field(bound: BoundField, label: str = "", hint: str = "") -> dict[str, Any]:
 
 @register.filter
 def device(user_agent: str) -> str:
-    """ "Firefox on Linux", as far as the browser says so."""
-    browser = _first(BROWSERS, user_agent) or _("Unknown browser")
-    if system := _first(SYSTEMS, user_agent):
+    """Return "Firefox on Linux", or as much of it as the user agent tells."""
+    browser = _first_match(BROWSERS, user_agent) or _("Unknown browser")
+    if system := _first_match(SYSTEMS, user_agent):
         return _("%(browser)s on %(system)s") % {"browser": browser, "system": system}
     return browser
 
 
 @register.filter
-def grouped(secret: str) -> str:
-    """In fours, so that it can be typed."""
+def in_groups_of_four(secret: str) -> str:
     return " ".join(re.findall(".{1,4}", secret))
 
 
-def _first(names: dict[str, str], text: str) -> str:
+def _first_match(names: dict[str, str], text: str) -> str:
     return next((name for pattern, name in names.items() if re.search(pattern, text)), "")

@@ -1,4 +1,4 @@
-"""Our own scripts and style sheets, each with the hash that browsers hold it against."""
+"""Template tags for scripts and style sheets, with hashes (Subresource Integrity)."""
 
 import base64
 import hashlib
@@ -24,67 +24,73 @@ IMPORT = re.compile(r"""^import\b.*["']\./([\w.-]+)["'];$""", re.MULTILINE)
 class Asset(NamedTuple):
     integrity: str
     imports: list[str]
-    """The names of the modules that it imports, all of which lie beside it."""
+    """Names of the imported modules, in the same folder."""
 
 
 @register.simple_tag
 def style(name: str) -> SafeString:
-    return _tag(_style, name)
+    return _asset_tag(_style_tag, name)
 
 
 @register.simple_tag
 def script(name: str) -> SafeString:
-    """A module, after those that it imports: an `import` has no place for a hash, and an import map would be inline."""
-    return _tag(_script, name)
+    """Render a module script, and preloads of the modules that it imports.
+
+    An `import` statement cannot carry a hash, and the CSP forbids an inline import map.
+    """
+    return _asset_tag(_script_tag, name)
 
 
-def _tag(make: Callable[[str], SafeString], name: str) -> SafeString:
-    """Made once of each collected file: the hash in its URL says what is in it."""
-    return _made_once(make, name, static(name)) if settings.STATIC_COLLECTED else make(name)
+def _asset_tag(build: Callable[[str], SafeString], name: str) -> SafeString:
+    if settings.STATIC_COLLECTED:
+        # The URL of a collected file changes with its content, so its tag can be cached.
+        return _cached_tag(build, name, static(name))
+    return build(name)
 
 
 @lru_cache
-def _made_once(make: Callable[[str], SafeString], name: str, _url: str) -> SafeString:
-    return make(name)
+def _cached_tag(build: Callable[[str], SafeString], name: str, _url: str) -> SafeString:
+    return build(name)
 
 
-def _style(name: str) -> SafeString:
-    return format_html(
-        '<link rel="stylesheet" href="{}" integrity="{}">',
-        static(name),
-        asset(served(name)).integrity,
-    )
+def _style_tag(name: str) -> SafeString:
+    integrity = read_asset(asset_path(name)).integrity
+    return format_html('<link rel="stylesheet" href="{}" integrity="{}">', static(name), integrity)
 
 
-def _script(name: str) -> SafeString:
-    url, path = static(name), served(name)
-    integrity, imports = asset(path)
+def _script_tag(name: str) -> SafeString:
+    url, path = static(name), asset_path(name)
+    integrity, imports = read_asset(path)
     folder = url.rpartition("/")[0]
-    preload = '<link rel="modulepreload" href="{}/{}" integrity="{}">'
     preloads = format_html_join(
-        "", preload, ((folder, part, asset(path.with_name(part)).integrity) for part in imports)
+        "",
+        '<link rel="modulepreload" href="{}/{}" integrity="{}">',
+        ((folder, module, read_asset(path.with_name(module)).integrity) for module in imports),
     )
     return preloads + format_html(
         '<script type="module" src="{}" integrity="{}"></script>', url, integrity
     )
 
 
-def served(name: str) -> Path:
-    """The file that browsers are sent: one of those that `collectstatic` made, or as it lies in the source."""
+def asset_path(name: str) -> Path:
+    """Return the file that browsers get: collected by `collectstatic`, or the source file.
+
+    Raises ValueError if there is no such file.
+    """
     if settings.STATIC_COLLECTED:
         return Path(staticfiles_storage.path(static(name).removeprefix(settings.STATIC_URL)))
     found = finders.find(name)
     if found is None:
-        raise ValueError(f"There is no static file {name}.")
+        raise ValueError(f"No static file {name}.")
     return Path(found)
 
 
-def asset(path: Path) -> Asset:
-    return _read(path, path.stat().st_mtime_ns)
+def read_asset(path: Path) -> Asset:
+    return _cached_asset(path, path.stat().st_mtime_ns)
 
 
 @lru_cache
-def _read(path: Path, changed_at: int) -> Asset:
+def _cached_asset(path: Path, _modified_at: int) -> Asset:
     content = path.read_bytes()
     integrity = f"sha384-{base64.b64encode(hashlib.sha384(content).digest()).decode()}"
     return Asset(integrity, IMPORT.findall(content.decode()) if path.suffix == ".js" else [])

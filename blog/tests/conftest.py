@@ -1,4 +1,4 @@
-"""A site in a browser."""
+"""Fixtures of the blog's tests."""
 
 import pytest
 
@@ -6,8 +6,15 @@ from conftest import PASSWORD
 
 
 @pytest.fixture
+def as_alice(client, alice):
+    """Return a client with alice signed in."""
+    client.force_login(alice)
+    return client
+
+
+@pytest.fixture
 def site(page, live_server, alice):
-    """The address of the site, with alice signed in."""
+    """Return the site's URL, with alice signed in to the browser."""
     page.goto(f"{live_server.url}/accounts/login/")
     page.get_by_label("Name or e-mail address").fill("alice")
     page.get_by_label("Password").fill(PASSWORD)
@@ -18,7 +25,7 @@ def site(page, live_server, alice):
 
 
 def without_scripts(page):
-    """Another page with the same sessions, in which no script runs."""
+    """Return another page with the same sessions and JavaScript disabled."""
     browser, state = page.context.browser, page.context.storage_state()
     size = {"width": 360, "height": 740}
     return browser.new_context(

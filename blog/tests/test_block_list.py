@@ -7,14 +7,14 @@ pytestmark = pytest.mark.django_db
 URL = "/settings/blocks/"
 
 
-def people(start, count):
+def make_users(prefix, count):
     return baker.make(
-        User, username=iter(f"{start}{n}" for n in range(count)), email="", _quantity=count
+        User, username=iter(f"{prefix}{n}" for n in range(count)), email="", _quantity=count
     )
 
 
-def test_it_lists_both_with_the_way_back(client, alice, bob, make_user):
-    Block.objects.put(alice, bob)
+def test_block_list_shows_blocked_and_muted_users(client, alice, bob, make_user):
+    Block.objects.block(alice, bob)
     Mute.objects.create(muter=alice, muted=make_user("carol"))
     client.force_login(alice)
     page = client.get(URL).content.decode()
@@ -24,27 +24,28 @@ def test_it_lists_both_with_the_way_back(client, alice, bob, make_user):
     assert f'href="{URL}"' in client.get("/settings/").content.decode()
 
 
-def test_others_lists_and_closed_accounts_are_left_out(client, alice, bob, make_user):
-    Block.objects.put(bob, alice)
-    Mute.objects.create(muter=alice, muted=bob)  # who has blocked alice meanwhile
-    Block.objects.put(alice, make_user("gone", is_active=False))
+def test_block_list_excludes_blocks_by_others_and_inactive(client, alice, bob, make_user):
+    Block.objects.block(bob, alice)
+    Mute.objects.create(muter=alice, muted=bob)  # bob has blocked alice
+    Block.objects.block(alice, make_user("inactive", is_active=False))
     client.force_login(alice)
     response = client.get(URL)
     assert response.context["blocks"].items == response.context["mutes"].items == []
     assert response.content.decode().count("Nobody.") == 2
 
 
-def test_both_are_paged_and_cost_the_same_for_many(client, alice, django_assert_num_queries):
+def test_block_list_is_paginated_in_constant_queries(client, alice, django_assert_num_queries):
     client.force_login(alice)
     client.get("/")
-    for start, count in (("few", 1), ("more", 21)):
+    for prefix, count in (("few", 1), ("more", 21)):
         Block.objects.bulk_create(
-            Block(blocker=alice, blocked=person) for person in people(f"b{start}", count)
+            Block(blocker=alice, blocked=person) for person in make_users(f"b{prefix}", count)
         )
         Mute.objects.bulk_create(
-            Mute(muter=alice, muted=person) for person in people(f"m{start}", count)
+            Mute(muter=alice, muted=person) for person in make_users(f"m{prefix}", count)
         )
-        with django_assert_num_queries(6):  # session, reader, blocks, mutes, news, bars
+        # Session, user, blocks, mutes, latest exports, progress bars.
+        with django_assert_num_queries(6):
             first = client.get(URL)
     older = client.get(URL, {"blocked": first.context["blocks"].older})
     assert len(older.context["blocks"].items) == 2
@@ -53,15 +54,15 @@ def test_both_are_paged_and_cost_the_same_for_many(client, alice, django_assert_
 
 
 @pytest.mark.parametrize("query", [{"blocked": "nonsense"}, {"muted": "nonsense"}])
-def test_a_bad_cursor_is_not_found(client, alice, query):
+def test_block_list_rejects_bad_cursor(client, alice, query):
     client.force_login(alice)
     assert client.get(URL, query).status_code == 404
 
 
-def test_a_visitor_is_led_to_sign_in(client):
+def test_anonymous_block_list_redirects_to_login(client):
     assert client.get(URL).url == f"/accounts/login/?next={URL}"
 
 
-def test_it_cannot_be_posted_to(client, alice):
+def test_block_list_rejects_post(client, alice):
     client.force_login(alice)
     assert client.post(URL).status_code == 405

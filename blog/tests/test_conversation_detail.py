@@ -5,22 +5,21 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from blog import rate_limits as limits
+from blog import rate_limits
 from blog.accounts.deletion import delete_account
-from blog.models import MESSAGE_LENGTH, Block, Conversation, Message, Notification, User
-from blog.pagination import PAGE_SIZE, cursor_of, rows_after
+from blog.models import MAX_MESSAGE_LENGTH, Block, Conversation, Message, Notification, User
+from blog.pagination import PAGE_SIZE, format_cursor, older_rows
 from blog.rate_limits import Rate
 from conftest import PASSWORD
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("bob")]
 URL = "/messages/@bob/"
 
 
 @pytest.fixture
-def as_alice(client, alice, bob):
-    client.force_login(alice)
-    client.get("/")  # which notes that she is here
-    return client
+def as_alice(as_alice):
+    as_alice.get("/")  # touches last_seen_at, so that the query counts below stay equal
+    return as_alice
 
 
 @pytest.fixture
@@ -29,10 +28,10 @@ def write(as_alice):
 
 
 def shown(response):
-    return [message.body for message in response.context["said"]]
+    return [message.body for message in response.context["message_list"]]
 
 
-def test_the_first_message_begins_the_conversation(write, alice, bob):
+def test_first_message_creates_conversation(write, alice, bob):
     response = write("  Hello, <b>bob</b>!\r\n\r\nHow are you?  ")
     assert response.url == "/messages/@bob/#newest"
     message = Message.objects.get()
@@ -46,13 +45,13 @@ def test_the_first_message_begins_the_conversation(write, alice, bob):
     }
 
 
-def test_looking_begins_none(as_alice):
+def test_viewing_creates_no_conversation(as_alice):
     assert "Nothing here yet." in as_alice.get(URL).content.decode()
     assert not Conversation.objects.exists()
 
 
-def test_both_read_it_with_its_links(client, alice, bob, say):
-    say(alice, bob, "see https://microblog.example/ and @alice, <i>please</i>")
+def test_both_participants_see_message_with_links(client, alice, bob, send_message):
+    send_message(alice, bob, "see https://microblog.example/ and @alice, <i>please</i>")
     for reader, url in ((alice, URL), (bob, "/messages/@alice/")):
         client.force_login(reader)
         page = client.get(url).content.decode()
@@ -61,15 +60,15 @@ def test_both_read_it_with_its_links(client, alice, bob, say):
         assert "&lt;i&gt;please" in page
 
 
-def test_an_answer_is_in_the_same_conversation(write, client, alice, bob, say):
-    say(bob, alice)
+def test_reply_uses_same_conversation(write, client, alice, bob, send_message):
+    send_message(bob, alice)
     write("And you?")
     assert Conversation.objects.count() == 1
 
 
-def test_pages_lead_to_the_oldest_each_in_the_order_of_talk(as_alice, alice, bob, say):
+def test_conversation_pages_reach_the_oldest_in_order(as_alice, alice, bob, send_message):
     for number in range(PAGE_SIZE + 5):
-        say(*((alice, bob) if number % 2 else (bob, alice)), f"number {number}")
+        send_message(*((alice, bob) if number % 2 else (bob, alice)), f"number {number}")
     newest = as_alice.get(URL)
     older = as_alice.get(URL, {"before": newest.context["page"].older})
     assert shown(older) + shown(newest) == [f"number {number}" for number in range(PAGE_SIZE + 5)]
@@ -78,18 +77,18 @@ def test_pages_lead_to_the_oldest_each_in_the_order_of_talk(as_alice, alice, bob
     assert "<textarea" not in older.content.decode()
 
 
-def test_messages_never_share_a_moment_and_never_go_back(alice, bob, say, monkeypatch):
+def test_message_times_strictly_increase(alice, bob, send_message, monkeypatch):
     now = timezone.now()
     monkeypatch.setattr("blog.models.message.timezone.now", lambda: now)
-    first, second = say(alice, bob), say(bob, alice)
+    first, second = send_message(alice, bob), send_message(bob, alice)
     monkeypatch.setattr("blog.models.message.timezone.now", lambda: now - timedelta(hours=1))
-    third = say(alice, bob)
+    third = send_message(alice, bob)
     assert first.created_at == now
     assert first.created_at < second.created_at < third.created_at
 
 
 @pytest.mark.parametrize(
-    ("body", "words"),
+    ("body", "error"),
     [
         ("", "Your message is empty."),
         (" \r\n\t ", "Your message is empty."),
@@ -98,24 +97,24 @@ def test_messages_never_share_a_moment_and_never_go_back(alice, bob, say, monkey
         ("x" * 2001, "Your message has 2001 characters; 2000 are allowed."),
     ],
 )
-def test_a_refused_message_says_why(write, body, words):
+def test_invalid_message_is_rejected_with_reason(write, body, error):
     response = write(body)
     assert response.status_code == 422
-    assert words in response.content.decode()
+    assert error in response.content.decode()
     assert not Message.objects.exists()
 
 
-def test_the_longest_has_2000_code_points(write):
-    assert write("🌊" * MESSAGE_LENGTH).status_code == 302
-    assert write("<b>" + "🌊" * MESSAGE_LENGTH).status_code == 422
-    assert Message.objects.get().body == "🌊" * MESSAGE_LENGTH
+def test_message_length_limit_counts_code_points(write):
+    assert write("🌊" * MAX_MESSAGE_LENGTH).status_code == 302
+    assert write("<b>" + "🌊" * MAX_MESSAGE_LENGTH).status_code == 422
+    assert Message.objects.get().body == "🌊" * MAX_MESSAGE_LENGTH
 
 
-def test_a_refused_text_is_kept(write):
+def test_rejected_message_text_is_kept(write):
     assert "&lt;b&gt;xxx" in write("<b>" + "x" * 2000).content.decode()
 
 
-def test_what_was_typed_survives_an_expired_session(client, alice, bob):
+def test_draft_message_survives_expired_session(client, alice, bob):
     text = "long & careful words " * 90
     response = client.post(URL, {"body": text})
     assert response.url == "/accounts/login/?next=/messages/%40bob/"
@@ -124,9 +123,9 @@ def test_what_was_typed_survives_an_expired_session(client, alice, bob):
     assert not Message.objects.exists()
 
 
-def test_a_text_that_came_too_often_is_kept(write, settings, monkeypatch):
+def test_rate_limited_message_text_is_kept(write, settings, monkeypatch):
     settings.RATE_LIMITS = True
-    monkeypatch.setitem(limits.RATES, "message", Rate(2, 9, 3600))
+    monkeypatch.setitem(rate_limits.RATES, "message", Rate(2, 9, 3600))
     assert [write(f"number {number}").status_code for number in range(2)] == [302, 302]
     response = write("one more")
     assert response.status_code == 429
@@ -135,55 +134,55 @@ def test_a_text_that_came_too_often_is_kept(write, settings, monkeypatch):
     assert Message.objects.count() == 2
 
 
-def test_what_is_sent_twice_is_said_once(as_alice, write):
-    for said in ("hello", "hello again"):
-        after = as_alice.get(URL).context["newest"]
-        assert [write(said, after=after).status_code for _ in range(2)] == [302, 302]
+def test_repeated_submission_creates_one_message(as_alice, write):
+    for body in ("hello", "hello again"):
+        after = as_alice.get(URL).context["newest_cursor"]
+        assert [write(body, after=after).status_code for _ in range(2)] == [302, 302]
     assert list(Message.objects.values_list("body", flat=True)) == ["hello", "hello again"]
 
 
-def test_who_says_the_same_again_is_heard_again(as_alice, write):
+def test_same_text_may_be_sent_again_later(as_alice, write):
     for _ in range(2):
-        write("ha", after=as_alice.get(URL).context["newest"])
+        write("ha", after=as_alice.get(URL).context["newest_cursor"])
     assert Message.objects.count() == 2
 
 
-def test_it_is_no_repetition_if_the_other_said_it(as_alice, write, alice, bob, say):
-    after = as_alice.get(URL).context["newest"]
-    say(bob, alice, "snap")
+def test_same_text_by_other_is_no_repetition(as_alice, write, alice, bob, send_message):
+    after = as_alice.get(URL).context["newest_cursor"]
+    send_message(bob, alice, "snap")
     write("snap", after=after)
     assert Message.objects.count() == 2
 
 
 @pytest.mark.parametrize("after", ["nonsense", "", "9" * 40 + "-1"])
-def test_a_forged_place_is_not_found(write, after):
+def test_message_with_bad_cursor_is_not_found(write, after):
     assert write("hello", after=after).status_code == 404
     assert not Message.objects.exists()
 
 
-def test_the_recipient_is_told_but_not_what_it_says(write, alice, bob):
+def test_message_notification_does_not_contain_text(write, alice, bob):
     write("our secret")
-    told = bob.notifications.get()
-    assert told.name == f"message:{Conversation.objects.get().pk}"
-    assert told.actor == alice
-    assert told.payload == {"name": "alice"}
+    notification = bob.notifications.get()
+    assert notification.name == f"message:{Conversation.objects.get().pk}"
+    assert notification.actor == alice
+    assert notification.payload == {"name": "alice"}
     assert not alice.notifications.exists()
 
 
-def test_a_message_and_word_of_it_come_together_or_not_at_all(as_alice, monkeypatch):
+def test_message_is_rolled_back_when_notification_fails(as_alice, monkeypatch):
     def fail(*args, **kwargs):
         raise RuntimeError
 
-    monkeypatch.setattr(type(Notification.objects.all()), "put", fail)
+    monkeypatch.setattr(type(Notification.objects.all()), "upsert", fail)
     with pytest.raises(RuntimeError):
         as_alice.post(URL, {"body": "hello"})
     assert not Message.objects.exists()
 
 
-def test_answering_has_read_what_the_page_showed_and_no_more(as_alice, write, alice, bob, say):
-    seen = say(bob, alice, "seen")
-    after = as_alice.get(URL).context["newest"]
-    unseen = say(bob, alice, "unseen")
+def test_reply_marks_only_shown_messages_read(as_alice, write, alice, bob, send_message):
+    seen = send_message(bob, alice, "seen")
+    after = as_alice.get(URL).context["newest_cursor"]
+    unseen = send_message(bob, alice, "unseen")
     write("answer", after=after)
     seen.refresh_from_db()
     unseen.refresh_from_db()
@@ -193,23 +192,23 @@ def test_answering_has_read_what_the_page_showed_and_no_more(as_alice, write, al
 
 
 @pytest.mark.parametrize("method", ["get", "head"])
-def test_opening_it_changes_nothing(as_alice, alice, bob, say, method):
-    say(bob, alice)
+def test_opening_conversation_marks_nothing_read(as_alice, alice, bob, send_message, method):
+    send_message(bob, alice)
     getattr(as_alice, method)(URL)
     assert Message.objects.unread().exists()
 
 
-def test_without_scripts_a_button_marks_what_is_unread(as_alice, alice, bob, say):
-    form = r'action="/messages/@bob/read/" data-read hidden'
-    say(bob, alice)
+def test_mark_read_button_appears_when_unread(as_alice, alice, bob, send_message):
+    form = r'action="/messages/@bob/read/" data-mark-read hidden'
+    send_message(bob, alice)
     assert not re.search(form, as_alice.get(URL).content.decode())
     Message.objects.update(read_at=timezone.now())
     assert re.search(form, as_alice.get(URL).content.decode())
 
 
-def test_the_sender_sees_which_was_read_last(as_alice, alice, bob, say):
-    _first, second, third = (say(alice, bob, body) for body in ("one", "two", "three"))
-    say(bob, alice, "four")
+def test_sender_sees_last_read_message(as_alice, alice, bob, send_message):
+    _first, second, third = (send_message(alice, bob, body) for body in ("one", "two", "three"))
+    send_message(bob, alice, "four")
     assert "data-seen=" not in as_alice.get(URL).content.decode()
     Message.objects.exclude(pk=third.pk).update(read_at=timezone.now())
     page = as_alice.get(URL).content.decode()
@@ -218,11 +217,11 @@ def test_the_sender_sees_which_was_read_last(as_alice, alice, bob, say):
 
 
 @pytest.mark.parametrize("blocker", ["alice", "bob"])
-def test_a_block_hides_what_was_said_and_keeps_the_text_that_comes_too_late(
-    as_alice, write, alice, bob, say, blocker
+def test_block_hides_messages_and_keeps_rejected_text(
+    as_alice, write, alice, bob, send_message, blocker
 ):
-    say(bob, alice, "Bob was here")
-    Block.objects.put(*((alice, bob) if blocker == "alice" else (bob, alice)))
+    send_message(bob, alice, "Bob was here")
+    Block.objects.block(*((alice, bob) if blocker == "alice" else (bob, alice)))
     response = as_alice.get(URL)
     assert response.status_code == 403
     assert "You and bob cannot write to each other any more." in response.content.decode()
@@ -234,8 +233,8 @@ def test_a_block_hides_what_was_said_and_keeps_the_text_that_comes_too_late(
     assert Message.objects.count() == 1
 
 
-def test_nobody_reads_messages_of_a_closed_account_any_more(as_alice, write, alice, bob, say):
-    say(bob, alice, "Bob was here")
+def test_inactive_user_receives_no_messages(as_alice, write, alice, bob, send_message):
+    send_message(bob, alice, "Bob was here")
     User.objects.filter(pk=bob.pk).update(is_active=False)
     response = as_alice.get(URL)
     assert response.status_code == 200
@@ -248,86 +247,83 @@ def test_nobody_reads_messages_of_a_closed_account_any_more(as_alice, write, ali
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
-@pytest.mark.parametrize("name", ["alice", "ALICE", "nobody", "closed", "blocked"])
-def test_there_must_be_somebody_else_of_that_name(as_alice, alice, make_user, name, method):
-    make_user("closed", is_active=False)
-    Block.objects.put(make_user("blocked"), alice)
+@pytest.mark.parametrize("name", ["alice", "ALICE", "nobody", "inactive", "blocked"])
+def test_conversation_with_invalid_recipient_is_not_found(as_alice, alice, make_user, name, method):
+    make_user("inactive", is_active=False)
+    Block.objects.block(make_user("blocked"), alice)
     assert getattr(as_alice, method)(f"/messages/@{name}/", {"body": "hello"}).status_code == 404
     assert not Conversation.objects.exists()
 
 
-def test_a_name_in_another_case_leads_to_the_one_address(as_alice):
+def test_username_case_redirects_to_canonical_url(as_alice):
     assert as_alice.get("/messages/@BOB/").url == URL
 
 
-def test_a_stranger_reads_and_writes_in_no_conversation_but_their_own(
-    client, alice, bob, make_user, say
-):
-    say(alice, bob, "Between us")
+def test_stranger_cannot_read_or_join_conversation(client, alice, bob, make_user, send_message):
+    send_message(alice, bob, "Between us")
     client.force_login(make_user("carol"))
     assert "Between us" not in client.get(URL).content.decode()
     client.post(URL, {"body": "hello"})
     assert Conversation.objects.count() == 2
 
 
-def test_a_visitor_is_sent_to_sign_in(client, bob):
+def test_anonymous_conversation_redirects_to_login(client, bob):
     assert client.get(URL).url == "/accounts/login/?next=/messages/%40bob/"
 
 
-def test_it_goes_for_both_with_either_account(alice, bob, say):
-    say(alice, bob)
+def test_conversation_is_deleted_with_either_account(alice, bob, send_message):
+    send_message(alice, bob)
     delete_account(bob)
     assert not Conversation.objects.exists()
     assert not alice.conversations.exists()
 
 
-def test_the_account_page_says_so(as_alice):
+def test_delete_page_warns_about_conversations(as_alice):
     assert (
         "Your conversations go for both sides" in as_alice.get("/settings/delete/").content.decode()
     )
 
 
-def test_a_script_gets_what_is_new_alone(as_alice, alice, bob, say):
-    after = cursor_of(say(alice, bob, "old"))
-    say(bob, alice, "meanwhile")
+def test_message_by_script_returns_only_new_messages(as_alice, alice, bob, send_message):
+    after = format_cursor(send_message(alice, bob, "old"))
+    send_message(bob, alice, "meanwhile")
     response = as_alice.post(URL, {"body": "new", "after": after}, headers={"x-fragment": "true"})
     assert response.status_code == 201
     assert shown(response) == ["meanwhile", "new"]
     assert "<html" not in response.content.decode()
 
 
-def test_it_takes_as_many_queries_for_many_as_for_one(
-    as_alice, alice, bob, say, django_assert_num_queries
+def test_conversation_makes_constant_queries(
+    as_alice, alice, bob, send_message, django_assert_num_queries
 ):
-    say(bob, alice)
-    with django_assert_num_queries(
-        7
-    ) as queries:  # session, person, conversation, block, messages, news, bars
+    send_message(bob, alice)
+    # Session, user, conversation, block, messages, latest exports, progress bars.
+    with django_assert_num_queries(7) as queries:
         as_alice.get(URL)
     for _ in range(PAGE_SIZE):
-        say(bob, alice)
-        say(alice, bob)
+        send_message(bob, alice)
+        send_message(alice, bob)
     with django_assert_num_queries(7):
         as_alice.get(URL)
     assert all(query["sql"].startswith("SELECT") for query in queries.captured_queries)
 
 
 @pytest.mark.parametrize("is_first", [True, False], ids=["newest page", "older page"])
-def test_a_page_is_read_from_its_index(alice, bob, say, is_first):
-    said = [say(alice, bob) for _ in range(3)]
+def test_conversation_page_uses_index(alice, bob, send_message, is_first):
+    messages = [send_message(alice, bob) for _ in range(3)]
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
-    before = None if is_first else cursor_of(said[-1])
-    rows = Message.objects.filter(conversation=said[0].conversation)
-    plan = rows_after(rows, before)[: PAGE_SIZE + 1].explain()
+    before = None if is_first else format_cursor(messages[-1])
+    rows = Message.objects.filter(conversation=messages[0].conversation)
+    plan = older_rows(rows, before)[: PAGE_SIZE + 1].explain()
     assert "blog_message_pages" in plan
     assert "Sort" not in plan
     assert "TEMP B-TREE" not in plan
 
 
 @pytest.mark.parametrize("page", ["/@bob/", "/@bob/card/"])
-def test_a_profile_and_a_card_lead_there(as_alice, client, page):
+def test_profile_and_card_link_to_conversation(as_alice, client, page):
     link = 'href="/messages/@bob/#newest"'
     assert link in as_alice.get(page).content.decode()
     assert "/messages/@alice/" not in as_alice.get("/@alice/").content.decode()

@@ -11,49 +11,48 @@ URL = "/messages/"
 
 
 @pytest.fixture
-def as_alice(client, alice):
-    client.force_login(alice)
-    client.get("/")  # which notes that she is here
-    return client
+def as_alice(as_alice):
+    as_alice.get("/")  # touches last_seen_at, so that the query counts below stay equal
+    return as_alice
 
 
 @pytest.fixture
-def people(make_user):
+def make_users(make_user):
     return lambda count: [make_user(f"p{number:02}") for number in range(count)]
 
 
 def names(response):
-    return [place.other.username for place, _last in response.context["conversations"]]
+    return [row.other.username for row, _last in response.context["conversations"]]
 
 
-def test_the_liveliest_comes_first(as_alice, alice, people, say):
-    one, two, three = people(3)
+def test_conversation_with_latest_message_comes_first(as_alice, alice, make_users, send_message):
+    one, two, three = make_users(3)
     for person in (one, two, three):
-        say(person, alice)
-    say(alice, one)
+        send_message(person, alice)
+    send_message(alice, one)
     assert names(as_alice.get(URL)) == ["p00", "p02", "p01"]
 
 
-def test_each_has_its_last_message_and_how_many_are_unread(as_alice, alice, bob, say):
+def test_conversation_shows_last_message_and_unread_count(as_alice, alice, bob, send_message):
     for number in range(3):
-        say(bob, alice, f"Number {number}")
+        send_message(bob, alice, f"Number {number}")
     page = as_alice.get(URL).content.decode()
     assert "Number 2" in page
     assert "Number 1" not in page
     assert re.search(r'class="badge">3<span class="visually-hidden"> unread', page)
-    say(alice, bob, "<b>" + "long " * 50)
+    send_message(alice, bob, "<b>" + "long " * 50)
     page = as_alice.get(URL).content.decode()
     assert re.search(r"You:</span> &lt;b&gt;long [long ]+…</p>", page)
 
 
-def test_what_others_write_to_each_other_is_not_there(as_alice, bob, make_user, say):
-    say(bob, make_user("carol"), "Between us")
+def test_conversation_list_excludes_conversations_of_others(as_alice, bob, make_user, send_message):
+    send_message(bob, make_user("carol"), "Between us")
     assert "Between us" not in as_alice.get(URL).content.decode()
 
 
-def test_pages_lead_to_the_oldest(as_alice, alice, people, say):
-    for person in people(PAGE_SIZE + 5):
-        say(person, alice)
+def test_conversation_list_pages_reach_the_oldest(as_alice, alice, make_users, send_message):
+    for person in make_users(PAGE_SIZE + 5):
+        send_message(person, alice)
     response = as_alice.get(URL)
     older = as_alice.get(URL, {"before": response.context["page"].older})
     assert names(response) + names(older) == [
@@ -63,81 +62,79 @@ def test_pages_lead_to_the_oldest(as_alice, alice, people, say):
 
 
 @pytest.mark.parametrize("blocker", ["alice", "bob"])
-def test_a_conversation_is_hidden_while_a_block_stands(as_alice, alice, bob, say, blocker):
-    say(bob, alice)
-    Block.objects.put(*((alice, bob) if blocker == "alice" else (bob, alice)))
+def test_conversation_is_hidden_during_block(as_alice, alice, bob, send_message, blocker):
+    send_message(bob, alice)
+    Block.objects.block(*((alice, bob) if blocker == "alice" else (bob, alice)))
     assert names(as_alice.get(URL)) == []
     Block.objects.all().delete()
     assert names(as_alice.get(URL)) == ["bob"]
 
 
-@pytest.mark.parametrize("silence", ["mute", "closed account"])
-def test_it_stays_through_a_mute_and_the_closing_of_the_other_account(
-    as_alice, alice, bob, say, silence
+@pytest.mark.parametrize("reason", ["mute", "inactive"])
+def test_conversation_stays_listed_after_mute_or_deactivation(
+    as_alice, alice, bob, send_message, reason
 ):
-    say(bob, alice)
-    if silence == "mute":
+    send_message(bob, alice)
+    if reason == "mute":
         Mute.objects.create(muter=alice, muted=bob)
     else:
         User.objects.filter(pk=bob.pk).update(is_active=False)
     assert names(as_alice.get(URL)) == ["bob"]
 
 
-def test_one_that_was_never_begun_is_not_there(as_alice, alice, bob):
-    Conversation.objects.between(alice, bob)
+def test_empty_conversation_is_not_listed(as_alice, alice, bob):
+    Conversation.objects.get_or_create_between(alice, bob)
     assert names(as_alice.get(URL)) == []
     assert "No messages yet." in as_alice.get(URL).content.decode()
 
 
-def test_it_takes_as_many_queries_for_many_as_for_one(
-    as_alice, alice, people, say, django_assert_num_queries
+def test_conversation_list_makes_constant_queries(
+    as_alice, alice, make_users, send_message, django_assert_num_queries
 ):
-    first, *others = people(PAGE_SIZE)
-    say(first, alice)
-    with django_assert_num_queries(
-        6
-    ) as queries:  # session, person, conversations, last messages, news, bars
+    first, *others = make_users(PAGE_SIZE)
+    send_message(first, alice)
+    # Session, user, conversations, last messages, latest exports, progress bars.
+    with django_assert_num_queries(6) as queries:
         as_alice.get(URL)
     for person in others:
         for _ in range(3):
-            say(person, alice)
+            send_message(person, alice)
     with django_assert_num_queries(6):
         as_alice.get(URL)
     assert all(query["sql"].startswith("SELECT") for query in queries.captured_queries)
 
 
-def test_no_table_is_read_as_a_whole(alice, people, say):
-    for person in people(5):
-        say(person, alice)
+def test_conversation_list_uses_indexes(alice, make_users, send_message):
+    for person in make_users(5):
+        send_message(person, alice)
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            # Few people write here: without this, reading it all is as good as any plan.
-            cursor.execute(
-                "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off"
-            )
-    places = alice.conversations.listed_for(alice).select_related("other")
-    page = paginate(places, None, by="last_message_at")
-    plan = places.order_by("-last_message_at", "-pk")[: PAGE_SIZE + 1].explain()
+            # The tables are small, so PostgreSQL would prefer to read them whole.
+            for plan in ("seqscan", "bitmapscan", "sort"):
+                cursor.execute(f"SET LOCAL enable_{plan} = off")
+    participants = alice.conversations.listed_for(alice).select_related("other")
+    page = paginate(participants, None, order_by="last_message_at")
+    plan = participants.order_by("-last_message_at", "-pk")[: PAGE_SIZE + 1].explain()
     assert "blog_participant_list" in plan
     assert "blog_message_unread" in plan
     assert "Seq Scan" not in plan
     assert "SORT" not in plan.upper().replace("SORT KEY", "")
-    wanted = {place.conversation_id: place.last_message_at for place in page.items}
-    last = Message.objects.filter(conversation__in=wanted, created_at__in=wanted.values())
+    times = {row.conversation_id: row.last_message_at for row in page.items}
+    last = Message.objects.filter(conversation__in=times, created_at__in=times.values())
     assert "blog_message_pages" in last.explain()
 
 
-def test_a_visitor_is_sent_to_sign_in(client):
+def test_anonymous_conversation_list_redirects_to_login(client):
     assert client.get(URL).url == "/accounts/login/?next=/messages/"
 
 
-def test_no_browser_keeps_it(as_alice):
+def test_conversation_list_is_not_stored(as_alice):
     assert "no-store" in as_alice.get(URL)["Cache-Control"]
 
 
-def test_a_bad_cursor_is_not_found(as_alice):
+def test_conversation_list_rejects_bad_cursor(as_alice):
     assert as_alice.get(URL, {"before": "nonsense"}).status_code == 404
 
 
-def test_it_cannot_be_posted_to(as_alice):
+def test_conversation_list_rejects_post(as_alice):
     assert as_alice.post(URL).status_code == 405

@@ -6,20 +6,20 @@ from django.views.defaults import permission_denied, server_error
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 
-def test_what_is_not_there_is_said_in_the_sites_own_words(client, alice):
+def test_404_page_explains_missing_page(client, alice):
     client.force_login(alice)
     response = client.get("/nowhere/")
     assert response.status_code == 404
     assert "There is nothing here" in response.content.decode()
 
 
-def test_a_form_without_its_token_is_explained():
+def test_csrf_failure_is_explained():
     response = Client(enforce_csrf_checks=True).post("/language/", {"language": "es"})
     assert response.status_code == 403
     assert "That form was too old" in response.content.decode()
 
 
-def test_a_page_that_is_not_ones_own_is_refused(rf, alice):
+def test_403_page_explains_missing_permission(rf, alice):
     request = rf.get("/")
     request.user = alice
     response = permission_denied(request, PermissionDenied())
@@ -30,7 +30,7 @@ def test_a_page_that_is_not_ones_own_is_refused(rf, alice):
 @pytest.mark.parametrize(
     "url", ["/language/", "/posts/", "/@bob/follow/", "/settings/sessions/1/end/"]
 )
-def test_what_only_a_form_may_ask_for_is_explained(client, alice, url):
+def test_405_page_explains_post_only_url(client, alice, url):
     client.force_login(alice)
     response = client.get(url)
     assert response.status_code == 405
@@ -40,13 +40,13 @@ def test_what_only_a_form_may_ask_for_is_explained(client, alice, url):
     assert 'href="/"' in page
 
 
-def test_a_program_gets_the_bare_refusal(client):
+def test_405_for_programs_has_no_page(client):
     assert client.get("/language/", headers={"accept": "application/json"}).content == b""
     assert client.post("/avatars/alice.svg").content == b""
     assert client.delete("/api/v1/me/")["Content-Type"] == "application/problem+json"
 
 
-def test_when_all_else_fails_a_page_still_comes(rf, django_assert_num_queries):
+def test_500_page_needs_no_query(rf, django_assert_num_queries):
     with django_assert_num_queries(0):
         response = server_error(rf.get("/"))
     assert response.status_code == 500

@@ -8,14 +8,14 @@ pytestmark = pytest.mark.django_db
 URL = "/explore/"
 
 
-def test_it_shows_what_everyone_writes(client, alice, bob):
+def test_explore_shows_posts_of_everyone(client, alice, bob):
     baker.make(Post, author=bob, body="by a stranger")
     client.force_login(alice)
     assert "by a stranger" in client.get(URL).content.decode()
     assert "by a stranger" not in client.get("/").content.decode()
 
 
-def test_a_visitor_costs_one_query_and_one_for_names(client, alice, django_assert_num_queries):
+def test_explore_query_count_for_visitors(client, alice, django_assert_num_queries):
     baker.make(Post, body="hello", _quantity=25)
     with django_assert_num_queries(1):
         client.get(URL)
@@ -24,7 +24,7 @@ def test_a_visitor_costs_one_query_and_one_for_names(client, alice, django_asser
         client.get(URL)
 
 
-def test_it_puts_as_many_paths_together_for_many_posts_as_for_one(client, alice, monkeypatch):
+def test_explore_reversals_do_not_grow_with_posts(client, alice, monkeypatch):
     client.force_login(alice)
     paths = []
     monkeypatch.setattr(
@@ -39,13 +39,13 @@ def test_it_puts_as_many_paths_together_for_many_posts_as_for_one(client, alice,
     assert 0 < for_one == len(paths) - for_one
 
 
-def test_nothing_is_a_page_too(client):
+def test_explore_without_posts_says_so(client):
     assert "Nobody has written anything yet." in client.get(URL).content.decode()
 
 
-def test_a_bad_cursor_is_not_found(client):
+def test_explore_with_invalid_cursor_is_404(client):
     assert client.get(URL, {"before": "nonsense"}).status_code == 404
 
 
-def test_it_cannot_be_posted_to(client):
+def test_explore_rejects_post(client):
     assert client.post(URL).status_code == 405

@@ -1,4 +1,4 @@
-"""The Atom feeds, read as a feed reader does."""
+"""Atom feeds, parsed as a feed reader does."""
 
 from datetime import UTC, datetime
 from xml.etree import ElementTree
@@ -15,14 +15,14 @@ ATOM = "{http://www.w3.org/2005/Atom}"
 FEEDS = ["/explore/feed/", "/@bob/feed/"]
 
 
-def read(response):
+def parse_feed(response):
     assert response.status_code == 200
     assert response["Content-Type"] == "application/atom+xml; charset=utf-8"
-    return ElementTree.fromstring(response.content)  # noqa: S314 - our own answer
+    return ElementTree.fromstring(response.content)  # noqa: S314 - the site's own response
 
 
-def texts(response):
-    return [entry.findtext(f"{ATOM}content") for entry in read(response).iter(f"{ATOM}entry")]
+def entry_texts(response):
+    return [entry.findtext(f"{ATOM}content") for entry in parse_feed(response).iter(f"{ATOM}entry")]
 
 
 @pytest.fixture(params=FEEDS)
@@ -30,12 +30,12 @@ def feed(request, client, bob):
     return lambda **headers: client.get(request.param, headers=headers)
 
 
-def test_an_entry_has_all_that_a_reader_needs(client, alice, bob, settings):
+def test_feed_entry_is_complete(client, alice, bob, settings):
     settings.SITE_URL, settings.SITE_HOST = "https://microblog.example", "microblog.example"
     written, edited = datetime(2026, 3, 1, 12, tzinfo=UTC), datetime(2026, 3, 2, 12, tzinfo=UTC)
     body = 'Look, @alice:\n<https://example.com/?a=1&b=2> & "more"'
     post = baker.make(Post, author=bob, body=body, created_at=written, edited_at=edited)
-    root = read(client.get("/@bob/feed/"))
+    root = parse_feed(client.get("/@bob/feed/"))
     assert root.findtext(f"{ATOM}title") == "bob · Microblog"
     assert [link.get("href") for link in root.findall(f"{ATOM}link")] == [
         "https://microblog.example/@bob/",
@@ -54,12 +54,13 @@ def test_an_entry_has_all_that_a_reader_needs(client, alice, bob, settings):
     assert content.get("type") == "html"
     assert content.text == (
         'Look, <a href="https://microblog.example/@alice/">@alice</a>:<br>&lt;<a '
-        'href="https://example.com/?a=1&amp;b=2" rel="nofollow ugc noopener">https://example.com/?a=1&amp;b=2</a>&gt; '
+        'href="https://example.com/?a=1&amp;b=2" rel="nofollow ugc noopener">'
+        "https://example.com/?a=1&amp;b=2</a>&gt; "
         "&amp; &quot;more&quot;"
     )
 
 
-def test_the_newest_twenty_come_newest_first(feed, bob):
+def test_feed_has_newest_twenty_posts(feed, bob):
     for number in range(22):
         baker.make(
             Post,
@@ -67,36 +68,36 @@ def test_the_newest_twenty_come_newest_first(feed, bob):
             body=f"Number {number}",
             created_at=datetime(2026, 1, 1, 0, number, tzinfo=UTC),
         )
-    assert texts(feed()) == [f"Number {number}" for number in range(21, 1, -1)]
+    assert entry_texts(feed()) == [f"Number {number}" for number in range(21, 1, -1)]
 
 
-def test_one_persons_feed_has_their_posts_alone(client, alice, bob):
+def test_profile_feed_has_own_posts_only(client, alice, bob):
     baker.make(Post, author=alice, body="by alice")
-    assert texts(client.get("/@bob/feed/")) == []
-    assert texts(client.get("/explore/feed/")) == ["by alice"]
+    assert entry_texts(client.get("/@bob/feed/")) == []
+    assert entry_texts(client.get("/explore/feed/")) == ["by alice"]
 
 
 @pytest.mark.parametrize(
     "body", ["\x01\x0b\x1f", "\ufffe\uffff", "]]>", "</content>", "🦉\u2028", "<script>"]
 )
-def test_a_nasty_post_leaves_the_feed_well_formed(feed, bob, body):
+def test_hostile_post_leaves_feed_well_formed(feed, bob, body):
     baker.make(Post, author=bob, body=f"a{body}b")
-    (text,) = texts(feed())
+    (text,) = entry_texts(feed())
     assert (text[0], text[-1]) == ("a", "b")
     assert "<" not in text
 
 
-def test_what_is_hidden_or_of_a_closed_account_is_in_no_feed(client, bob, feed):
+def test_feed_excludes_hidden_posts_and_closed_accounts(client, bob, feed):
     baker.make(Post, author=bob, body="hidden", hidden_at=timezone.now())
-    assert texts(feed()) == []
+    assert entry_texts(feed()) == []
     baker.make(Post, author=bob, body="shown")
-    assert texts(feed()) == ["shown"]
+    assert entry_texts(feed()) == ["shown"]
     User.objects.filter(pk=bob.pk).update(is_active=False)
     assert client.get("/@bob/feed/").status_code == 404
-    assert texts(client.get("/explore/feed/")) == []
+    assert entry_texts(client.get("/explore/feed/")) == []
 
 
-def test_a_reader_that_has_it_already_is_sent_nothing(feed, bob):
+def test_unchanged_feed_is_not_modified(feed, bob):
     post = baker.make(Post, author=bob)
     first = feed()
     assert first["Cache-Control"] == "no-cache"
@@ -106,37 +107,37 @@ def test_a_reader_that_has_it_already_is_sent_nothing(feed, bob):
     assert feed(**{"if-none-match": first["ETag"]}).status_code == 200
 
 
-def test_an_empty_feed_does_not_change_by_being_read(feed):
+def test_empty_feed_keeps_its_etag(feed):
     assert feed()["ETag"] == feed()["ETag"]
 
 
-def test_it_is_the_same_for_everyone_at_a_fixed_number_of_queries(
+def test_feed_ignores_session_and_query_count_is_fixed(
     client, alice, bob, django_assert_num_queries
 ):
     for author in (alice, bob):
         baker.make(Post, author=author, body="for @alice", _quantity=5)
-    as_visitor = client.get("/explore/feed/")
-    Block.objects.put(bob, alice)
+    visitors_feed = client.get("/explore/feed/")
+    Block.objects.block(bob, alice)
     client.force_login(alice)
     with django_assert_num_queries(2):
-        assert client.get("/explore/feed/").content == as_visitor.content
+        assert client.get("/explore/feed/").content == visitors_feed.content
     with django_assert_num_queries(3):
         assert "Cookie" not in client.get("/@bob/feed/").get("Vary", "")
 
 
-def test_a_name_is_found_however_it_is_written(client, bob):
+def test_profile_feed_redirects_other_case(client, bob):
     assert client.get("/@BOB/feed/").url == "/@bob/feed/"
     assert client.get("/@nobody/feed/").status_code == 404
 
 
-def test_it_can_only_be_read(client, feed, bob):
+def test_feed_rejects_post(client, feed, bob):
     assert {client.post(path).status_code for path in FEEDS} == {405}
 
 
 @pytest.mark.parametrize(
     ("page", "address"), [("/explore/", "/explore/feed/"), ("/@bob/", "/@bob/feed/")]
 )
-def test_a_page_names_its_feed_to_readers_and_people(client, bob, page, address):
+def test_page_links_to_its_feed(client, bob, page, address):
     text = client.get(page).content.decode()
     assert '<link rel="alternate" type="application/atom+xml"' in text
     assert text.count(f'href="{address}"') == 2

@@ -7,17 +7,11 @@ from blog.models import Follow
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def as_alice(client, alice):
-    client.force_login(alice)
-    return client
-
-
 def is_followed(alice, bob):
     return Follow.objects.filter(follower=alice, followed=bob).exists()
 
 
-def test_following_leads_to_the_profile(as_alice, alice, bob):
+def test_follow_redirects_to_profile(as_alice, alice, bob):
     response = as_alice.post("/@bob/follow/")
     assert response.url == "/@bob/"
     assert is_followed(alice, bob)
@@ -25,7 +19,7 @@ def test_following_leads_to_the_profile(as_alice, alice, bob):
     assert "Unfollow" in as_alice.get("/@bob/").content.decode()
 
 
-def test_and_so_does_the_end_of_it(as_alice, alice, bob):
+def test_unfollow_redirects_to_profile(as_alice, alice, bob):
     baker.make(Follow, follower=alice, followed=bob)
     assert as_alice.post("/@BOB/unfollow/").url == "/@bob/"
     assert not is_followed(alice, bob)
@@ -33,13 +27,13 @@ def test_and_so_does_the_end_of_it(as_alice, alice, bob):
 
 
 @pytest.mark.parametrize("verb", ["follow", "unfollow"])
-def test_twice_is_as_good_as_once(as_alice, alice, bob, verb):
+def test_repeated_follow_or_unfollow_changes_nothing(as_alice, alice, bob, verb):
     for _ in range(2):
         assert as_alice.post(f"/@bob/{verb}/").status_code == 302
     assert is_followed(alice, bob) is (verb == "follow")
 
 
-def test_ones_others_are_left_alone(as_alice, alice, bob, staff):
+def test_unfollow_keeps_other_follows(as_alice, alice, bob, staff):
     baker.make(Follow, follower=alice, followed=staff)
     baker.make(Follow, follower=staff, followed=bob)
     as_alice.post("/@bob/unfollow/")
@@ -47,18 +41,18 @@ def test_ones_others_are_left_alone(as_alice, alice, bob, staff):
 
 
 @pytest.mark.parametrize("verb", ["follow", "unfollow"])
-def test_a_list_is_where_its_button_leads(as_alice, bob, verb):
+def test_follow_redirects_back_to_list(as_alice, bob, verb):
     assert as_alice.post(f"/@bob/{verb}/", {"next": "/@bob/followers/"}).url == "/@bob/followers/"
 
 
 @pytest.mark.parametrize(
-    "elsewhere", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:x"]
+    "url", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:x"]
 )
-def test_it_leads_to_no_other_site(as_alice, bob, elsewhere):
-    assert as_alice.post("/@bob/follow/", {"next": elsewhere}).url == "/@bob/"
+def test_follow_does_not_redirect_to_other_site(as_alice, bob, url):
+    assert as_alice.post("/@bob/follow/", {"next": url}).url == "/@bob/"
 
 
-def test_a_script_gets_the_new_state_alone(as_alice, bob):
+def test_follow_by_script_returns_only_button(as_alice, bob):
     page = as_alice.post("/@bob/follow/", headers={"x-fragment": "true"}).content.decode()
     assert "/@bob/unfollow/" in page
     assert "<b>1</b> follower" in page
@@ -67,23 +61,23 @@ def test_a_script_gets_the_new_state_alone(as_alice, bob):
 
 @pytest.mark.parametrize("name", ["alice", "ALICE", "nobody", "no%20body"])
 @pytest.mark.parametrize("verb", ["follow", "unfollow"])
-def test_there_must_be_somebody_else_of_that_name(as_alice, name, verb):
+def test_following_oneself_or_unknown_user_is_not_found(as_alice, name, verb):
     assert as_alice.post(f"/@{name}/{verb}/").status_code == 404
     assert not Follow.objects.exists()
 
 
 @pytest.mark.parametrize("verb", ["follow", "unfollow"])
-def test_a_visitor_signs_in_and_comes_back_to_the_person(client, bob, verb):
+def test_anonymous_follow_redirects_to_login(client, bob, verb):
     assert client.post(f"/@bob/{verb}/").url == "/accounts/login/?next=/%40bob/"
     assert not Follow.objects.exists()
 
 
 @pytest.mark.parametrize("verb", ["follow", "unfollow"])
-def test_it_is_for_posting_only(as_alice, bob, verb):
+def test_follow_rejects_get(as_alice, bob, verb):
     assert as_alice.get(f"/@bob/{verb}/").status_code == 405
 
 
-def test_the_database_refuses_what_cannot_be(alice, bob):
+def test_database_refuses_duplicate_and_self_follow(alice, bob):
     baker.make(Follow, follower=alice, followed=bob)
     for followed in (alice, bob):
         with pytest.raises(IntegrityError), transaction.atomic():
@@ -91,6 +85,6 @@ def test_the_database_refuses_what_cannot_be(alice, bob):
 
 
 @pytest.mark.parametrize("side", ["follower", "followed"])
-def test_it_goes_with_either_person(alice, bob, side):
+def test_follow_is_deleted_with_either_user(alice, bob, side):
     getattr(baker.make(Follow, follower=alice, followed=bob), side).delete()
     assert not Follow.objects.exists()

@@ -6,46 +6,44 @@ from blog.models import Follow, Post, User
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 
-def test_anyone_reads_the_newest_posts(client):
+def test_home_shows_newest_posts_to_visitors(client):
     baker.make(Post, body="first")
     baker.make(Post, body="second")
     page = client.get("/").content.decode()
     assert page.index("second") < page.index("first")
 
 
-def test_a_visitor_is_asked_to_sign_in_and_cannot_write(client):
+def test_home_offers_visitors_sign_in_but_no_composer(client):
     page = client.get("/").content.decode()
     assert 'href="/accounts/login/"' in page
     assert "<textarea" not in page
 
 
-def test_whoever_is_signed_in_can_write(client, alice):
+def test_home_offers_composer_to_signed_in_users(client, alice):
     client.force_login(alice)
     page = client.get("/").content.decode()
     assert "<textarea" in page
-    # Browsers count UTF-16 units: they would stop a person before the server does.
+    # Browsers count UTF-16 units, so `maxlength` would reject texts that the server accepts.
     assert "maxlength" not in page
 
 
-def test_what_people_write_is_escaped(client):
+def test_home_escapes_posts(client):
     baker.make(Post, body="<script>alert(1)</script>")
     assert "<script>alert" not in client.get("/").content.decode()
 
 
-def test_it_takes_as_many_queries_for_many_posts_as_for_one(
-    client, alice, django_assert_num_queries
-):
+def test_home_query_count_for_many_posts(client, alice, django_assert_num_queries):
     client.force_login(alice)
     client.get("/")
     baker.make(Post)
-    with django_assert_num_queries(5):  # session, person, news, bars, posts
+    with django_assert_num_queries(5):  # session, user, unread counts, progress bars, posts
         client.get("/")
     baker.make(Post, _quantity=20)
     with django_assert_num_queries(5):
         client.get("/")
 
 
-def test_it_takes_as_many_for_many_followed(client, alice, django_assert_num_queries):
+def test_home_query_count_for_many_followed_users(client, alice, django_assert_num_queries):
     client.force_login(alice)
     client.get("/")
     for number in range(3):
@@ -60,19 +58,19 @@ def test_it_takes_as_many_for_many_followed(client, alice, django_assert_num_que
     assert all(query["sql"].startswith("SELECT") for query in queries.captured_queries)
 
 
-def test_whoever_follows_nobody_is_told_what_to_do(client, alice):
+def test_home_without_follows_suggests_explore(client, alice):
     client.force_login(alice)
     page = client.get("/").content.decode()
     assert "Nothing here yet." in page
     assert 'href="/explore/">Find people' in page
 
 
-def test_a_visitor_costs_one_query(client, django_assert_num_queries):
+def test_home_takes_one_query_for_visitors(client, django_assert_num_queries):
     with django_assert_num_queries(1):
         client.get("/")
 
 
-def test_older_posts_are_a_link_away(client):
+def test_home_links_to_older_posts(client):
     baker.make(Post, _quantity=21)
     response = client.get("/")
     cursor = response.context["page"].older
@@ -82,15 +80,15 @@ def test_older_posts_are_a_link_away(client):
     assert "Back to the newest" in older.content.decode()
 
 
-def test_a_bad_cursor_is_not_found(client):
+def test_home_with_invalid_cursor_is_404(client):
     assert client.get("/", {"before": "nonsense"}).status_code == 404
 
 
-def test_it_cannot_be_posted_to(client):
+def test_home_rejects_post(client):
     assert client.post("/").status_code == 405
 
 
-def test_a_visitor_is_welcomed_and_shown_both_ways_in(client, alice):
+def test_home_welcomes_visitors_with_sign_up_links(client, alice):
     page = client.get("/").content.decode()
     main = page[page.index("<main") : page.index("</main>")]
     assert "Welcome!" in main

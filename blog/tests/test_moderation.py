@@ -1,4 +1,4 @@
-"""What staff decide, what follows from it, and who is told."""
+"""Decisions of the staff and their consequences."""
 
 from importlib import import_module
 
@@ -28,7 +28,7 @@ def report(alice, post):
 
 @pytest.fixture
 def others(make_user, post, bob):
-    """Open reports by others: of the same post, of another of its author's, and of the author."""
+    """Create open reports by others: of the same post, another post and the author."""
     carol, dora = make_user("carol"), make_user("dora")
     same = baker.make(Report, reporter=carol, person=bob, post=post, excerpt=post.body)
     other = baker.make(
@@ -41,14 +41,12 @@ def outcomes(*reports):
     return [Report.objects.get(pk=report.pk).outcome for report in reports]
 
 
-def toasts(client, person):
-    client.force_login(person)
+def toasts(client, user):
+    client.force_login(user)
     return [item["data"]["toast"] for item in client.get("/notifications/").json()["notifications"]]
 
 
-def test_a_dismissal_closes_all_reports_of_the_same_post(
-    report, others, staff, post, client, alice
-):
+def test_dismiss_closes_all_reports_of_post(report, others, staff, post, client, alice):
     moderation.dismiss(report, staff)
     assert outcomes(report, *others) == [Outcome.DISMISSED, Outcome.DISMISSED, "", ""]
     report.refresh_from_db()
@@ -61,12 +59,10 @@ def test_a_dismissal_closes_all_reports_of_the_same_post(
     assert client.get(f"/posts/{post.pk}/").status_code == 200
 
 
-def test_reports_of_a_person_are_dismissed_together_but_not_those_of_posts(
-    report, others, staff, alice, bob
-):
-    more = baker.make(Report, reporter=alice, person=bob, excerpt="")
-    moderation.dismiss(more, staff)
-    assert outcomes(more, others[2], report, others[1]) == [
+def test_dismiss_user_report_keeps_reports_of_posts(report, others, staff, alice, bob):
+    user_report = baker.make(Report, reporter=alice, person=bob, excerpt="")
+    moderation.dismiss(user_report, staff)
+    assert outcomes(user_report, others[2], report, others[1]) == [
         Outcome.DISMISSED,
         Outcome.DISMISSED,
         "",
@@ -74,14 +70,14 @@ def test_reports_of_a_person_are_dismissed_together_but_not_those_of_posts(
     ]
 
 
-def test_a_report_of_a_deleted_post_can_be_dismissed(report, others, staff, post):
+def test_dismiss_works_after_post_is_deleted(report, others, staff, post):
     post.delete()
     report.refresh_from_db()
     moderation.dismiss(report, staff)
     assert outcomes(report, *others) == [Outcome.DISMISSED, Outcome.DISMISSED, "", ""]
 
 
-def test_a_hidden_post_is_its_authors_alone_who_reads_why(
+def test_hidden_post_is_visible_to_author_with_reason(
     client, report, others, staff, alice, bob, post
 ):
     moderation.hide(post, staff, "Advertising <b>")
@@ -102,7 +98,7 @@ def test_a_hidden_post_is_its_authors_alone_who_reads_why(
         assert "Reason: Advertising &lt;b&gt;" in shown
 
 
-def test_an_edit_does_not_bring_it_back_but_it_can_be_deleted(client, staff, bob, post):
+def test_author_can_edit_and_delete_hidden_post(client, staff, bob, post):
     moderation.hide(post, staff, "Advertising")
     client.force_login(bob)
     assert client.post(f"/posts/{post.pk}/edit/", {"body": "Nothing for sale"}).status_code == 302
@@ -117,7 +113,7 @@ def test_an_edit_does_not_bring_it_back_but_it_can_be_deleted(client, staff, bob
     assert toasts(client, bob) == []
 
 
-def test_a_post_that_is_shown_again_is_everyones(client, staff, alice, bob, post):
+def test_unhide_makes_post_visible_again(client, staff, alice, bob, post):
     moderation.hide(post, staff, "Advertising")
     moderation.unhide(post, staff)
     assert (post.hidden_by, post.hidden_reason) == (None, "")
@@ -127,9 +123,7 @@ def test_a_post_that_is_shown_again_is_everyones(client, staff, alice, bob, post
     assert client.get(f"/posts/{post.pk}/").status_code == 200
 
 
-def test_a_deactivation_ends_sessions_and_closes_every_report_of_the_person(
-    client, report, others, staff, bob
-):
+def test_deactivate_ends_sessions_and_closes_reports(client, report, others, staff, bob):
     client.post("/accounts/login/", {"login": "bob", "password": PASSWORD})
     assert client.get("/settings/").status_code == 200
     assert UserSession.objects.filter(user=bob).exists()
@@ -143,7 +137,7 @@ def test_a_deactivation_ends_sessions_and_closes_every_report_of_the_person(
     assert LogEntry.objects.get(content_type__model="user").change_message == "Deactivated."
 
 
-def test_a_reactivated_person_signs_in_again(client, staff, bob):
+def test_reactivated_user_can_sign_in(client, staff, bob):
     moderation.deactivate(bob, staff)
     moderation.reactivate(bob, staff)
     assert client.get("/@bob/").status_code == 200
@@ -152,22 +146,24 @@ def test_a_reactivated_person_signs_in_again(client, staff, bob):
     assert LogEntry.objects.latest("pk").change_message == "Reactivated."
 
 
-def test_what_is_closed_stays_as_it_was_closed(report, staff, post):
+def test_closed_report_keeps_its_outcome(report, staff, post):
     moderation.dismiss(report, staff)
     moderation.hide(post, staff, "After all")
     assert outcomes(report) == [Outcome.DISMISSED]
 
 
-def test_nobody_closes_their_own_account_or_a_more_powerful_one(make_user, staff, bob):
+def test_staff_cannot_deactivate_themselves_or_superuser(make_user, staff, bob):
     moderator = make_user("moderator", is_staff=True)
     root = make_user("root2", is_staff=True, is_superuser=True)
-    assert moderation.may_close(bob, moderator)
-    assert moderation.may_close(root, staff)
-    assert not moderation.may_close(root, moderator)
-    assert not moderation.may_close(staff, staff)
+    assert moderation.can_deactivate(bob, moderator)
+    assert moderation.can_deactivate(root, staff)
+    assert not moderation.can_deactivate(root, moderator)
+    assert not moderation.can_deactivate(staff, staff)
 
 
-def test_there_is_a_group_for_moderators():
+def test_moderators_group_has_permissions():
     import_module("blog.migrations.0012_moderators").make(apps, None)
-    rights = Group.objects.get(name="Moderators").permissions.values_list("codename", flat=True)
-    assert set(rights) == {"view_report", "change_report", "view_post", "view_user"}
+    permissions = Group.objects.get(name="Moderators").permissions.values_list(
+        "codename", flat=True
+    )
+    assert set(permissions) == {"view_report", "change_report", "view_post", "view_user"}

@@ -6,13 +6,7 @@ from blog.models import Mute, Post
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def as_alice(client, alice):
-    client.force_login(alice)
-    return client
-
-
-def test_muting_leads_back_and_can_be_repeated(as_alice, alice, bob):
+def test_mute_twice_redirects_back(as_alice, alice, bob):
     for _ in range(2):
         response = as_alice.post("/@BOB/mute/", {"next": "/explore/"})
         assert response.url == "/explore/"
@@ -20,7 +14,7 @@ def test_muting_leads_back_and_can_be_repeated(as_alice, alice, bob):
     assert "You will not come across bob any more." in as_alice.get("/explore/").content.decode()
 
 
-def test_and_so_does_the_end_of_it(as_alice, alice, bob, make_user):
+def test_unmute_twice_removes_only_that_mute(as_alice, alice, bob, make_user):
     Mute.objects.create(muter=alice, muted=bob)
     Mute.objects.create(muter=bob, muted=alice)
     Mute.objects.create(muter=alice, muted=make_user("carol"))
@@ -34,7 +28,7 @@ def test_and_so_does_the_end_of_it(as_alice, alice, bob, make_user):
     }
 
 
-def test_the_menu_knows_who_is_muted(as_alice, alice, bob):
+def test_menu_offers_unmute_for_muted_author(as_alice, alice, bob):
     post = baker.make(Post, author=bob)
     Mute.objects.create(muter=alice, muted=bob)
     for path in ("/@bob/", "/@bob/card/", f"/posts/{post.pk}/"):
@@ -44,12 +38,12 @@ def test_the_menu_knows_who_is_muted(as_alice, alice, bob):
 
 
 @pytest.mark.parametrize("name", ["alice", "nobody"])
-def test_oneself_and_nobody_cannot_be_muted(as_alice, name):
+def test_muting_oneself_or_unknown_user_is_not_found(as_alice, name):
     assert as_alice.post(f"/@{name}/mute/").status_code == 404
 
 
 @pytest.mark.parametrize("verb", ["mute", "unmute"])
-def test_it_is_a_post_by_somebody_signed_in(client, as_alice, bob, verb):
+def test_mute_requires_post_and_login(client, as_alice, bob, verb):
     assert as_alice.get(f"/@bob/{verb}/").status_code == 405
     client.logout()
     assert client.post(f"/@bob/{verb}/").url == "/accounts/login/"

@@ -4,7 +4,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 URL = "/settings/notifications/"
 
 
-def test_each_kind_of_mail_is_chosen(client, alice):
+def test_notification_settings_are_saved(client, alice):
     client.force_login(alice)
     assert "mentions me in a post" in client.get(URL).content.decode()
     assert client.post(URL, {"has_follow_mail": "on"}).status_code == 302
@@ -19,11 +19,11 @@ def test_each_kind_of_mail_is_chosen(client, alice):
     assert not alice.has_follow_mail
 
 
-def test_it_says_when_there_is_no_address_to_mail_to(client, alice):
+def test_notification_settings_warn_without_confirmed_address(client, alice):
     client.force_login(alice)
     alice.emailaddress_set.update(verified=False)
     assert "until you have confirmed" in client.get(URL).content.decode()
 
 
-def test_strangers_sign_in_first(client, db):
+def test_anonymous_notification_settings_redirect_to_login(client, db):
     assert client.get(URL).url.startswith("/accounts/login/")

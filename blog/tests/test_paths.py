@@ -4,14 +4,14 @@ from django.urls import NoReverseMatch, get_script_prefix, reverse, set_script_p
 from blog.paths import path_to
 
 
-def test_a_path_is_what_reverse_says_again_and_again():
+def test_path_equals_reverse():
     for _ in range(2):
         assert path_to("profile", "ada") == reverse("profile", args=["ada"]) == "/@ada/"
         assert path_to("profile", "bob") == "/@bob/"
         assert path_to("post-detail", 7) == "/posts/7/"
 
 
-def test_a_site_below_another_path_has_other_paths():
+def test_path_follows_script_prefix():
     before, prefix = path_to("profile", "ada"), get_script_prefix()
     set_script_prefix("/below/")
     try:
@@ -21,6 +21,6 @@ def test_a_site_below_another_path_has_other_paths():
     assert path_to("profile", "ada") == before
 
 
-def test_a_path_that_there_is_not_is_said():
+def test_unknown_path_raises_no_reverse_match():
     with pytest.raises(NoReverseMatch):
         path_to("profile", "not a name")

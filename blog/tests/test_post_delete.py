@@ -11,7 +11,7 @@ def url(alice):
     return f"/posts/{baker.make(Post, author=alice, body='gone soon').pk}/delete/"
 
 
-def test_it_asks_once_and_changes_nothing_by_asking(client, alice, url):
+def test_delete_confirmation_changes_nothing(client, alice, url):
     client.force_login(alice)
     page = client.get(url).content.decode()
     assert "Delete this post?" in page
@@ -19,7 +19,7 @@ def test_it_asks_once_and_changes_nothing_by_asking(client, alice, url):
     assert Post.objects.exists()
 
 
-def test_the_answer_deletes_it(client, alice, url):
+def test_confirmed_delete_removes_the_post(client, alice, url):
     baker.make(Post, author=alice, body="stays")
     client.force_login(alice)
     assert client.post(url).url == "/@alice/"
@@ -28,18 +28,18 @@ def test_the_answer_deletes_it(client, alice, url):
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_a_stranger_finds_nothing(client, bob, url, method):
+def test_stranger_cannot_delete_post(client, bob, url, method):
     client.force_login(bob)
     assert getattr(client, method)(url).status_code == 404
     assert Post.objects.exists()
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_a_visitor_signs_in(client, url, method):
+def test_visitors_delete_redirects_to_sign_in(client, url, method):
     assert getattr(client, method)(url).url == f"/accounts/login/?next={url}"
     assert Post.objects.exists()
 
 
-def test_no_other_method_is_known(client, alice, url):
+def test_post_delete_rejects_other_methods(client, alice, url):
     client.force_login(alice)
     assert client.delete(url).status_code == 405

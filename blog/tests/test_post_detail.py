@@ -6,7 +6,7 @@ from blog.models import Post
 pytestmark = pytest.mark.django_db
 
 
-def test_anyone_reads_a_post(client, alice):
+def test_visitor_can_read_post(client, alice):
     post = baker.make(Post, author=alice, body="<b> for @alice")
     page = client.get(f"/posts/{post.pk}/").content.decode()
     assert "&lt;b&gt; for" in page
@@ -15,7 +15,7 @@ def test_anyone_reads_a_post(client, alice):
 
 
 @pytest.mark.parametrize(("name", "count"), [("alice", 1), ("bob", 0)])
-def test_only_its_author_is_offered_to_change_it(client, alice, bob, name, count):
+def test_edit_and_delete_are_shown_to_author_only(client, alice, bob, name, count):
     post = baker.make(Post, author=alice)
     client.force_login({"alice": alice, "bob": bob}[name])
     page = client.get(f"/posts/{post.pk}/").content.decode()
@@ -23,9 +23,9 @@ def test_only_its_author_is_offered_to_change_it(client, alice, bob, name, count
 
 
 @pytest.mark.parametrize("pk", ["0", "9" * 30])
-def test_a_post_that_is_not_there_is_not_found(client, pk):
+def test_missing_post_is_404(client, pk):
     assert client.get(f"/posts/{pk}/").status_code == 404
 
 
-def test_it_cannot_be_posted_to(client):
+def test_post_detail_rejects_post(client):
     assert client.post(f"/posts/{baker.make(Post).pk}/").status_code == 405

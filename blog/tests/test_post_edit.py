@@ -17,17 +17,11 @@ def url(post):
     return f"/posts/{post.pk}/edit/"
 
 
-@pytest.fixture
-def as_alice(client, alice):
-    client.force_login(alice)
-    return client
-
-
-def test_the_form_holds_the_post(as_alice, url):
+def test_edit_form_shows_post(as_alice, url):
     assert "first\nwords</textarea>" in as_alice.get(url).content.decode()
 
 
-def test_a_change_is_stored_and_marked(as_alice, url, post):
+def test_edited_post_is_stored_and_marked(as_alice, url, post):
     assert as_alice.post(url, {"body": "other words"}).url == f"/posts/{post.pk}/"
     changed = Post.objects.get()
     assert changed.body == "other words"
@@ -36,12 +30,12 @@ def test_a_change_is_stored_and_marked(as_alice, url, post):
     assert "edited</span>" in as_alice.get("/").content.decode()
 
 
-def test_the_same_words_are_no_change(as_alice, url):
+def test_unchanged_text_is_not_marked_edited(as_alice, url):
     as_alice.post(url, {"body": "first\r\nwords "})
     assert Post.objects.get().edited_at is None
 
 
-def test_a_change_leaves_what_staff_decide_meanwhile(alice, staff, post):
+def test_edit_keeps_concurrent_decision_of_staff(alice, staff, post):
     form = PostEditForm({"body": "other words"}, instance=Post.objects.get())
     post.hide(staff, "Advertising")
     form.is_valid()
@@ -51,7 +45,7 @@ def test_a_change_leaves_what_staff_decide_meanwhile(alice, staff, post):
 
 
 @pytest.mark.parametrize("data", [{}, {"body": " "}, {"body": "x" * 281}, {"body": "a\0b"}])
-def test_a_bad_text_changes_nothing(as_alice, url, data):
+def test_invalid_edit_changes_nothing(as_alice, url, data):
     response = as_alice.post(url, data)
     assert response.status_code == 422
     assert 'id="post-error"' in response.content.decode()
@@ -59,18 +53,18 @@ def test_a_bad_text_changes_nothing(as_alice, url, data):
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_a_stranger_finds_nothing(client, bob, url, method):
+def test_stranger_cannot_edit_post(client, bob, url, method):
     client.force_login(bob)
     assert getattr(client, method)(url, {"body": "mine now"}).status_code == 404
     assert Post.objects.get().body == "first\nwords"
 
 
 @pytest.mark.parametrize("pk", ["0", "9" * 30])
-def test_a_post_that_is_not_there_is_not_found(as_alice, pk):
+def test_edit_of_missing_post_is_404(as_alice, pk):
     assert as_alice.get(f"/posts/{pk}/edit/").status_code == 404
 
 
-def test_what_was_typed_survives_an_expired_session(client, alice, url, post):
+def test_edit_survives_expired_session(client, alice, url, post):
     sign_in = client.post(url, {"body": "long and careful words"}).url
     assert sign_in == f"/accounts/login/?next={url}"
     assert "What you wrote is kept." in client.get(sign_in).content.decode()
@@ -82,9 +76,9 @@ def test_what_was_typed_survives_an_expired_session(client, alice, url, post):
     assert Post.objects.get().body == "first\nwords"
 
 
-def test_a_visitor_signs_in(client, url):
+def test_visitors_edit_redirects_to_sign_in(client, url):
     assert client.get(url).url == f"/accounts/login/?next={url}"
 
 
-def test_no_other_method_is_known(as_alice, url):
+def test_post_edit_rejects_other_methods(as_alice, url):
     assert as_alice.put(url).status_code == 405

@@ -7,13 +7,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 URL = "/settings/profile/"
 
 
-@pytest.fixture
-def as_alice(client, alice):
-    client.force_login(alice)
-    return client
-
-
-def test_what_was_entered_is_stored(as_alice, alice):
+def test_profile_changes_are_saved(as_alice, alice):
     data = {
         "about_me": " Trains\r\n& soup ",
         "language": "es",
@@ -26,7 +20,7 @@ def test_what_was_entered_is_stored(as_alice, alice):
     assert alice.time_zone == "America/Argentina/Buenos_Aires"
 
 
-def test_everything_may_be_empty(as_alice, alice):
+def test_profile_fields_may_be_empty(as_alice, alice):
     alice.about_me = "old"
     alice.save()
     assert as_alice.post(URL, {"about_me": "", "language": "", "time_zone": ""}).status_code == 302
@@ -45,7 +39,7 @@ def test_everything_may_be_empty(as_alice, alice):
         {"time_zone": "a\0b"},
     ],
 )
-def test_bad_input_is_refused_and_kept(as_alice, alice, data):
+def test_invalid_profile_input_is_rejected(as_alice, alice, data):
     response = as_alice.post(URL, data)
     assert response.status_code == 422
     assert "field-error" in response.content.decode()
@@ -53,7 +47,7 @@ def test_bad_input_is_refused_and_kept(as_alice, alice, data):
     assert (alice.about_me, alice.language, alice.time_zone) == ("", "", "")
 
 
-def test_nothing_else_can_be_set(as_alice, alice):
+def test_profile_form_sets_no_other_fields(as_alice, alice):
     as_alice.post(URL, {"username": "root", "is_staff": "on", "email": "x@microblog.example"})
     alice.refresh_from_db()
     assert (alice.username, alice.is_staff, alice.email) == (
@@ -63,7 +57,7 @@ def test_nothing_else_can_be_set(as_alice, alice):
     )
 
 
-def test_an_account_that_is_closed_meanwhile_stays_closed(alice):
+def test_profile_form_keeps_concurrently_closed_account(alice):
     form = ProfileForm({"about_me": "Trains"}, instance=User.objects.get(pk=alice.pk))
     User.objects.update(is_active=False)
     assert form.is_valid()
@@ -72,7 +66,7 @@ def test_an_account_that_is_closed_meanwhile_stays_closed(alice):
     assert (alice.about_me, alice.is_active) == ("Trains", False)
 
 
-def test_the_form_shows_what_is_stored(as_alice, alice):
+def test_profile_form_shows_saved_values(as_alice, alice):
     alice.about_me, alice.time_zone = "<b>", "Europe/Vienna"
     alice.save()
     page = as_alice.get(URL).content.decode()
@@ -80,16 +74,16 @@ def test_the_form_shows_what_is_stored(as_alice, alice):
     assert '<option value="Europe/Vienna" selected>Vienna</option>' in page
 
 
-def test_a_visitor_signs_in(client):
+def test_visitors_profile_edit_redirects_to_sign_in(client):
     assert client.get(URL).url == f"/accounts/login/?next={URL}"
     assert client.post(URL).url == f"/accounts/login/?next={URL}"
 
 
-def test_no_other_method_is_known(as_alice):
+def test_profile_edit_rejects_other_methods(as_alice):
     assert as_alice.delete(URL).status_code == 405
 
 
-def test_what_was_typed_survives_an_expired_session(client, alice):
+def test_profile_edit_survives_expired_session(client, alice):
     typed = {"about_me": "Trains & soup", "language": "es", "time_zone": "Europe/Madrid"}
     assert client.post(URL, typed).url == f"/accounts/login/?next={URL}"
     client.force_login(alice)
@@ -99,7 +93,7 @@ def test_what_was_typed_survives_an_expired_session(client, alice):
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
-def test_each_language_is_named_in_itself(as_alice, alice, language):
+def test_profile_form_names_languages_in_themselves(as_alice, alice, language):
     alice.language = language
     alice.save()
     page = as_alice.get(URL).content.decode()

@@ -4,7 +4,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from model_bakery import baker
 
-from blog import rate_limits as limits
+from blog import rate_limits
 from blog.models import Block, Outcome, Post, Reason, Report
 from blog.rate_limits import Rate
 
@@ -16,18 +16,12 @@ def post(bob):
     return baker.make(Post, author=bob, body="Buy my boats")
 
 
-@pytest.fixture
-def as_alice(client, alice):
-    client.force_login(alice)
-    return client
-
-
 @pytest.fixture(params=["person", "post"])
 def url(request, bob, post):
     return "/@bob/report/" if request.param == "person" else f"/posts/{post.pk}/report/"
 
 
-def test_a_report_of_a_post_keeps_its_text(as_alice, alice, bob, post):
+def test_post_report_keeps_text_of_post(as_alice, alice, bob, post):
     response = as_alice.post(
         f"/posts/{post.pk}/report/", {"reason": "SPAM", "comment": "The same\r\nevery day"}
     )
@@ -46,13 +40,13 @@ def test_a_report_of_a_post_keeps_its_text(as_alice, alice, bob, post):
     )
 
 
-def test_a_person_is_reported_without_a_post(as_alice, bob):
+def test_user_report_has_no_post(as_alice, bob):
     assert as_alice.post("/@BOB/report/", {"reason": "ABUSE"}).status_code == 302
     report = Report.objects.get()
     assert (report.person, report.post, report.excerpt, report.comment) == (bob, None, "", "")
 
 
-def test_the_second_of_the_same_says_so(as_alice, url, bob):
+def test_repeated_report_is_not_saved_again(as_alice, url, bob):
     baker.make(Post, author=bob)
     for _ in range(2):
         response = as_alice.post(url, {"reason": "SPAM"}, follow=True)
@@ -60,28 +54,28 @@ def test_the_second_of_the_same_says_so(as_alice, url, bob):
     assert Report.objects.count() == 1
 
 
-def test_person_post_and_another_post_are_three(as_alice, bob, post):
+def test_user_and_each_post_are_reported_separately(as_alice, bob, post):
     other = baker.make(Post, author=bob)
     for url in ("/@bob/report/", f"/posts/{post.pk}/report/", f"/posts/{other.pk}/report/"):
         as_alice.post(url, {"reason": "SPAM"})
     assert Report.objects.count() == 3
 
 
-def test_a_report_of_a_deleted_post_does_not_stand_for_one_of_the_person(as_alice, post):
+def test_user_can_be_reported_after_deleted_post(as_alice, post):
     as_alice.post(f"/posts/{post.pk}/report/", {"reason": "SPAM"})
     post.delete()
     as_alice.post("/@bob/report/", {"reason": "SPAM"})
     assert Report.objects.filter(post=None).count() == 2
 
 
-def test_after_one_was_closed_there_can_be_another(as_alice, url, staff):
+def test_subject_can_be_reported_again_after_closing(as_alice, url, staff):
     as_alice.post(url, {"reason": "SPAM"})
     Report.objects.all().handle(staff, Outcome.DISMISSED)
     as_alice.post(url, {"reason": "SPAM"})
     assert Report.objects.count() == 2
 
 
-def test_the_database_refuses_two_open_ones(alice, bob):
+def test_database_refuses_duplicate_open_report(alice, bob):
     baker.make(Report, reporter=alice, person=bob, excerpt="")
     with pytest.raises(IntegrityError), transaction.atomic():
         baker.make(Report, reporter=alice, person=bob, excerpt="")
@@ -96,7 +90,7 @@ def test_the_database_refuses_two_open_ones(alice, bob):
         ({"reason": "SPAM", "comment": "a\0b"}, "NUL character"),
     ],
 )
-def test_bad_input_is_refused_and_kept(as_alice, url, fields, message):
+def test_invalid_report_is_rejected_and_text_kept(as_alice, url, fields, message):
     response = as_alice.post(url, {"comment": "what I typed"} | fields)
     assert response.status_code == 422
     page = response.content.decode()
@@ -105,12 +99,12 @@ def test_bad_input_is_refused_and_kept(as_alice, url, fields, message):
     assert not Report.objects.exists()
 
 
-def test_an_emoji_is_one_character(as_alice, url):
+def test_report_comment_counts_emoji_as_one(as_alice, url):
     assert as_alice.post(url, {"reason": "SPAM", "comment": "😀" * 500}).status_code == 302
 
 
-def test_too_often_is_said_beside_what_was_typed(as_alice, url, monkeypatch):
-    monkeypatch.setitem(limits.RATES, "report", Rate(0, 9, 3600))
+def test_rate_limited_report_keeps_text(as_alice, url, monkeypatch):
+    monkeypatch.setitem(rate_limits.RATES, "report", Rate(0, 9, 3600))
     response = as_alice.post(url, {"reason": "SPAM", "comment": "what I typed"})
     assert response.status_code == 429
     assert int(response["Retry-After"]) > 0
@@ -120,12 +114,12 @@ def test_too_often_is_said_beside_what_was_typed(as_alice, url, monkeypatch):
     assert not Report.objects.exists()
 
 
-def test_the_form_shows_the_post(as_alice, post):
+def test_report_form_shows_post(as_alice, post):
     assert "Buy my boats" in as_alice.get(f"/posts/{post.pk}/report/").content.decode()
     assert "Buy my boats" not in as_alice.get("/@bob/report/").content.decode()
 
 
-def test_what_cannot_be_seen_cannot_be_reported(as_alice, alice, post):
+def test_invisible_subject_cannot_be_reported(as_alice, alice, post):
     own = baker.make(Post, author=alice)
     hidden = baker.make(Post, author=post.author, hidden_at=timezone.now())
     for url in (
@@ -138,8 +132,8 @@ def test_what_cannot_be_seen_cannot_be_reported(as_alice, alice, post):
         assert as_alice.post(url, {"reason": "SPAM"}).status_code == 404
 
 
-def test_whom_one_has_blocked_one_can_still_report(as_alice, client, alice, bob):
-    Block.objects.put(alice, bob)
+def test_blocker_can_report_blocked_user(as_alice, client, alice, bob):
+    Block.objects.block(alice, bob)
     assert 'href="/@bob/report/"' in as_alice.get("/@bob/").content.decode()
     report = as_alice.post("/@bob/report/", {"reason": "ABUSE"}, follow=True)
     assert "Your report is with staff." in report.content.decode()
@@ -148,24 +142,25 @@ def test_whom_one_has_blocked_one_can_still_report(as_alice, client, alice, bob)
     assert client.get("/@alice/report/").status_code == 404
 
 
-def test_a_visitor_is_led_to_sign_in(client, url):
+def test_anonymous_report_redirects_to_login(client, url):
     assert client.get(url).url.startswith("/accounts/login/?next=")
     assert client.post(url, {"reason": "SPAM"}).status_code == 302
     assert not Report.objects.exists()
 
 
-def test_it_cannot_be_put(as_alice, url):
+def test_report_rejects_put(as_alice, url):
     assert as_alice.put(url).status_code == 405
 
 
-def test_the_form_costs_what_a_page_costs(as_alice, post, django_assert_num_queries):
+def test_report_form_makes_five_queries(as_alice, post, django_assert_num_queries):
     as_alice.get("/")
     for url in ("/@bob/report/", f"/posts/{post.pk}/report/"):
-        with django_assert_num_queries(5):  # session, reader, person or post, news, bars
+        # Session, viewer, subject, latest exports, progress bars.
+        with django_assert_num_queries(5):
             as_alice.get(url)
 
 
-def test_what_was_typed_survives_an_expired_session(client, alice, url):
+def test_draft_report_survives_expired_session(client, alice, url):
     typed = {"reason": "SPAM", "comment": "Every day"}
     assert client.post(url, typed).url == redirect_to_login(url).url
     client.force_login(alice)

@@ -13,13 +13,7 @@ def report(alice, bob):
     return baker.make(Report, reporter=alice, person=bob, reason="SPAM", comment="Every day")
 
 
-@pytest.fixture
-def as_alice(client, alice):
-    client.force_login(alice)
-    return client
-
-
-def test_it_thanks_and_offers_to_keep_away(as_alice, report):
+def test_report_page_offers_mute_and_block(as_alice, report):
     page = as_alice.get(report.get_absolute_url()).content.decode()
     assert "Your report is with staff." in page
     assert "Every day" in page
@@ -27,48 +21,49 @@ def test_it_thanks_and_offers_to_keep_away(as_alice, report):
     assert 'href="/@bob/block/"' in page
 
 
-def test_no_browser_keeps_it(as_alice, report):
+def test_report_page_is_not_stored(as_alice, report):
     assert "no-store" in as_alice.get(report.get_absolute_url())["Cache-Control"]
 
 
 @pytest.mark.parametrize(
-    ("outcome", "words"),
+    ("outcome", "text"),
     [
         (Outcome.DISMISSED, "found nothing against the rules"),
         (Outcome.HIDDEN, "did something about it"),
         (Outcome.DEACTIVATED, "did something about it"),
     ],
 )
-def test_it_says_what_came_of_it_in_a_general_way(as_alice, report, staff, outcome, words):
+def test_report_page_gives_general_outcome(as_alice, report, staff, outcome, text):
     Report.objects.all().handle(staff, outcome)
     page = as_alice.get(report.get_absolute_url()).content.decode()
-    assert words in page
+    assert text in page
     assert "staff</" not in page
 
 
-def test_who_is_muted_can_be_unmuted(as_alice, report, alice, bob):
+def test_report_page_offers_unmute(as_alice, report, alice, bob):
     Mute.objects.create(muter=alice, muted=bob)
     assert 'action="/@bob/unmute/"' in as_alice.get(report.get_absolute_url()).content.decode()
 
 
-def test_after_a_block_the_name_is_gone(as_alice, report, alice, bob):
-    Block.objects.put(bob, alice)
+def test_report_page_hides_name_after_block(as_alice, report, alice, bob):
+    Block.objects.block(bob, alice)
     assert not re.search(r"\bbob\b", as_alice.get(report.get_absolute_url()).content.decode())
 
 
-def test_it_is_for_the_reporter_alone(client, report, bob, staff):
-    for person in (bob, staff):
-        client.force_login(person)
+def test_report_page_is_for_reporter_only(client, report, bob, staff):
+    for user in (bob, staff):
+        client.force_login(user)
         assert client.get(report.get_absolute_url()).status_code == 404
     client.logout()
     assert client.get(report.get_absolute_url()).status_code == 302
 
 
-def test_it_cannot_be_posted_to(as_alice, report):
+def test_report_page_rejects_post(as_alice, report):
     assert as_alice.post(report.get_absolute_url()).status_code == 405
 
 
-def test_it_costs_six_queries(as_alice, report, django_assert_num_queries):
+def test_report_page_makes_six_queries(as_alice, report, django_assert_num_queries):
     as_alice.get("/")
-    with django_assert_num_queries(6):  # session, reader, report, person, news, bars
+    # Session, viewer, report, user, latest exports, progress bars.
+    with django_assert_num_queries(6):
         as_alice.get(report.get_absolute_url())

@@ -1,25 +1,26 @@
-"""Searching posts and people, on whichever database the tests run."""
+"""Search for posts and users, on the database that the tests run on."""
 
 import pytest
 from django.db import connection
 from django.utils import timezone
 
-from blog import rate_limits as limits
+from blog import rate_limits
 from blog.models import Block, Mute, Post, User
 from blog.search import index as search_index
-from blog.search.query import Question, fold, tokens
+from blog.search.query import SearchQuery
+from blog.search.text import normalize, tokenize
 
 pytestmark = pytest.mark.django_db
 URL = "/search/"
 
 
 @pytest.fixture
-def write(bob):
+def create_posts(bob):
     return lambda *bodies: [Post.objects.create(author=bob, body=body) for body in bodies]
 
 
-def found(text):
-    keys = Question(text).posts(Post.objects.all()).keys
+def search_posts(text):
+    keys = SearchQuery(text).posts(Post.objects.all()).keys
     bodies = Post.objects.in_bulk(keys)
     return [bodies[key].body for key in keys]
 
@@ -47,9 +48,9 @@ def found(text):
         ("“quoted”", 'a "quoted" word'),
     ],
 )
-def test_it_finds(write, text, body):
-    write(body, "something else")
-    assert found(text) == [body]
+def test_search_finds_matching_post(create_posts, text, body):
+    create_posts(body, "something else")
+    assert search_posts(text) == [body]
 
 
 @pytest.mark.parametrize(
@@ -61,9 +62,9 @@ def test_it_finds(write, text, body):
         ("night boat", "night train"),
     ],
 )
-def test_it_does_not_find(write, text, body):
-    write(body)
-    assert found(text) == []
+def test_search_ignores_other_posts(create_posts, text, body):
+    create_posts(body)
+    assert search_posts(text) == []
 
 
 @pytest.mark.parametrize(
@@ -87,23 +88,23 @@ def test_it_does_not_find(write, text, body):
         "OR",
     ],
 )
-def test_no_question_is_an_error(client, write, text):
-    write("plain")
+def test_odd_queries_are_no_error(client, create_posts, text):
+    create_posts("plain")
     assert client.get(URL, {"q": text}).status_code == 200
-    assert found(text) == []
+    assert search_posts(text) == []
 
 
-def test_the_index_follows_what_happens_to_a_post(write):
-    (post,) = write("first words")
+def test_index_follows_changes_of_posts(create_posts):
+    (post,) = create_posts("first words")
     Post.objects.filter(pk=post.pk).update(body="第二 words")
-    assert (found("first"), found("第二")) == ([], ["第二 words"])
+    assert (search_posts("first"), search_posts("第二")) == ([], ["第二 words"])
     Post.objects.filter(pk=post.pk).update(edited_at=timezone.now())
-    assert found("words") == ["第二 words"]
+    assert search_posts("words") == ["第二 words"]
     post.delete()
-    assert found("words") == []
+    assert search_posts("words") == []
 
 
-def test_people_are_found_by_name_and_by_what_they_say(client, alice, make_user):
+def test_users_are_found_by_name_and_description(client, alice, make_user):
     make_user("ada.lindqvist", about_me="Birds and bread")
     for text in ("ada", "lind", "bread", "birds ada"):
         page = client.get(URL, {"q": text, "in": "people"}).content.decode()
@@ -111,28 +112,28 @@ def test_people_are_found_by_name_and_by_what_they_say(client, alice, make_user)
         assert 'href="/@alice/"' not in page
 
 
-@pytest.mark.parametrize("why", ["blocks", "blocked by", "closed"])
-def test_nobody_is_found_who_is_not_to_be_seen(client, alice, bob, why):
+@pytest.mark.parametrize("cause", ["blocks", "blocked by", "closed"])
+def test_invisible_users_are_not_found(client, alice, bob, cause):
     client.force_login(alice)
-    question = {"q": "bob", "in": "people"}
-    assert 'href="/@bob/"' in client.get(URL, question).content.decode()
-    if why == "closed":
+    query = {"q": "bob", "in": "people"}
+    assert 'href="/@bob/"' in client.get(URL, query).content.decode()
+    if cause == "closed":
         User.objects.filter(pk=bob.pk).update(is_active=False)
     else:
-        Block.objects.put(*((alice, bob) if why == "blocks" else (bob, alice)))
-    page = client.get(URL, question).content.decode()
+        Block.objects.block(*((alice, bob) if cause == "blocks" else (bob, alice)))
+    page = client.get(URL, query).content.decode()
     assert 'href="/@bob/"' not in page
     assert "Nobody is called" in page
 
 
-def test_people_without_a_match_are_said_to_be_missing(client):
+def test_empty_user_search_says_so(client):
     assert (
         "Nobody is called “zzz”" in client.get(URL, {"q": "zzz", "in": "people"}).content.decode()
     )
 
 
-def test_what_is_found_is_marked_and_escaped(client, write):
-    write("<b>Café</b> au lait, @bob and 晚霞 https://example.com/cafe")
+def test_matches_are_highlighted_and_escaped(client, create_posts):
+    create_posts("<b>Café</b> au lait, @bob and 晚霞 https://example.com/cafe")
     page = client.get(URL, {"q": "cafe 晚霞"}).content.decode()
     assert "&lt;b&gt;<mark>Café</mark>&lt;/b&gt; au lait" in page
     assert "<mark>晚霞</mark>" in page
@@ -140,43 +141,43 @@ def test_what_is_found_is_marked_and_escaped(client, write):
     assert "example.com/<mark>cafe</mark></a>" in page
 
 
-def test_the_best_come_first_and_the_newest_of_equals(write):
-    write("train and much else in a long sentence", "train train train", "a train", "a train")
-    ranked = Question("train").posts(Post.objects.all()).keys
+def test_results_are_ordered_by_rank_then_date(create_posts):
+    create_posts(
+        "train and much else in a long sentence", "train train train", "a train", "a train"
+    )
+    ranked = SearchQuery("train").posts(Post.objects.all()).keys
     bodies = [Post.objects.get(pk=key).body for key in ranked]
     assert bodies[0] == "train train train"
     twins = [key for key in ranked if Post.objects.get(pk=key).body == "a train"]
     assert twins == sorted(twins, reverse=True)
 
 
-def test_there_are_two_hundred_in_pages_and_it_says_that_there_were_more(
-    client, bob, django_assert_num_queries
-):
+def test_search_pages_show_first_200_of_more(client, bob, django_assert_num_queries):
     Post.objects.bulk_create([Post(author=bob, body=f"train {number}") for number in range(205)])
     seen = set()
     for start in range(0, 200, 20):
-        with django_assert_num_queries(3):  # the best keys, those to be seen, the posts
+        with django_assert_num_queries(3):  # candidates, visible candidates, posts
             response = client.get(URL, {"q": "train", "from": start})
         seen |= {post.pk for post in response.context["posts"]}
-    assert (len(seen), response.context["following"]) == (200, None)
+    assert (len(seen), response.context["next_start"]) == (200, None)
     assert "the best 200 of many" in response.content.decode()
 
 
-def test_one_that_is_all_is_not_called_the_best_of_many(client, write):
-    write("train")
+def test_single_result_is_not_called_best(client, create_posts):
+    create_posts("train")
     assert "1 found." in client.get(URL, {"q": "train"}).content.decode()
 
 
-@pytest.mark.parametrize("why", ["blocked", "muted", "hidden", "closed"])
-def test_nothing_is_found_that_is_not_to_be_seen(client, alice, bob, write, why):
-    write("train")
+@pytest.mark.parametrize("cause", ["blocked", "muted", "hidden", "closed"])
+def test_invisible_posts_are_not_found(client, alice, bob, create_posts, cause):
+    create_posts("train")
     client.force_login(alice)
     assert "<mark>train</mark>" in client.get(URL, {"q": "train"}).content.decode()
-    if why == "blocked":
-        Block.objects.put(bob, alice)
-    elif why == "muted":
+    if cause == "blocked":
+        Block.objects.block(bob, alice)
+    elif cause == "muted":
         Mute.objects.create(muter=alice, muted=bob)
-    elif why == "hidden":
+    elif cause == "hidden":
         Post.objects.update(hidden_at=timezone.now())
     else:
         User.objects.filter(pk=bob.pk).update(is_active=False)
@@ -184,12 +185,12 @@ def test_nothing_is_found_that_is_not_to_be_seen(client, alice, bob, write, why)
 
 
 @pytest.mark.parametrize("start", ["x", "-1", "²", "99999", ""])
-def test_a_bad_place_is_a_404(client, start):
+def test_invalid_search_offset_is_404(client, start):
     assert client.get(URL, {"q": "a", "from": start}).status_code == 404
 
 
-def test_too_many_questions_keep_the_words(client, monkeypatch, settings):
-    monkeypatch.setitem(limits.RATES, "search", limits.Rate(1, 1, 300))
+def test_limited_search_keeps_query(client, monkeypatch, settings):
+    monkeypatch.setitem(rate_limits.RATES, "search", rate_limits.Rate(1, 1, 300))
     client.get(URL, {"q": "train"})
     response = client.get(URL, {"q": "train"})
     assert response.status_code == 429
@@ -197,32 +198,31 @@ def test_too_many_questions_keep_the_words(client, monkeypatch, settings):
     assert 'value="train"' in response.content.decode()
 
 
-def test_it_is_not_a_place_to_send_things_to(client):
+def test_search_rejects_post(client):
     assert client.post(URL, {"q": "train"}).status_code == 405
 
 
-def test_folding_keeps_every_place():
+def test_normalize_keeps_text_length():
     text = "İstanbul ÉÑ ﬁ ß 晚 é 😀"
-    assert len(fold(text)) == len(text)
-    assert tokens(fold("Café-晚霞 3.14")) == ["cafe", "晚", "霞", "3", "14"]
+    assert len(normalize(text)) == len(text)
+    assert tokenize(normalize("Café-晚霞 3.14")) == ["cafe", "晚", "霞", "3", "14"]
 
 
 @pytest.mark.postgres
-def test_the_index_can_answer():
+def test_search_query_uses_index():
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SET LOCAL enable_seqscan = off"
-        )  # on a table as small as this one it is as good
+        # On a table as small as this one, a sequential scan is as cheap.
+        cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute("EXPLAIN SELECT id FROM blog_post_words WHERE words @@ 'rare'::tsquery")
         assert "blog_post_words_search" in str(cursor.fetchall())
 
 
 @pytest.mark.django_db(transaction=True)
-def test_triggers_that_a_rebuilt_table_has_lost_come_back(bob):
+def test_install_restores_lost_triggers(bob):
     Post.objects.create(author=bob, body="before")
     with connection.cursor() as cursor:
         on = " ON blog_post" if connection.vendor == "postgresql" else ""
         cursor.execute(f"DROP TRIGGER blog_post_words_changed{on}")
     search_index.install(sender=None, using="default")
     Post.objects.update(body="after")
-    assert (found("before"), found("after")) == ([], ["after"])
+    assert (search_posts("before"), search_posts("after")) == ([], ["after"])

@@ -5,7 +5,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from blog.management import demo_data as demo
-from blog.models import POST_LENGTH, Follow, Message, Post, User
+from blog.models import MAX_POST_LENGTH, Follow, Message, Post, User
 
 pytestmark = pytest.mark.django_db
 
@@ -16,11 +16,11 @@ def seed(**options: Any) -> str:
     return out.getvalue()
 
 
-def written() -> list[tuple[Any, ...]]:
+def all_posts() -> list[tuple[Any, ...]]:
     return list(Post.objects.oldest_first().values_list("author__username", "body", "created_at"))
 
 
-def test_it_makes_the_people_who_sign_in() -> None:
+def test_seed_creates_users_with_known_password() -> None:
     output = seed(users=3, posts=20)
     assert "demo   microblog-demo" in output
     assert User.objects.count() == 5
@@ -32,73 +32,73 @@ def test_it_makes_the_people_who_sign_in() -> None:
     ]
 
 
-def test_one_user_writes_every_post() -> None:
+def test_single_user_gets_all_posts() -> None:
     seed(users=1, posts=31)
     assert User.objects.get(username="demo").posts.count() == Post.objects.count() == 31
 
 
-@pytest.mark.parametrize(("people", "posts"), [(2, 7), (5, 1000), (40, 3), (1, 0)])
-def test_shares_add_up_and_demo_has_half(people: int, posts: int) -> None:
-    shares = demo.shares(people, posts)
-    assert len(shares) == people
-    assert sum(shares) == posts
-    assert shares[0] == (posts - posts // 2 if people > 1 else posts)
-    assert shares[1:] == sorted(shares[1:], reverse=True)
-    assert min(shares) >= 0
+@pytest.mark.parametrize(("authors", "posts"), [(2, 7), (5, 1000), (40, 3), (1, 0)])
+def test_post_counts_add_up_and_demo_has_half(authors: int, posts: int) -> None:
+    counts = demo.post_counts(authors, posts)
+    assert len(counts) == authors
+    assert sum(counts) == posts
+    assert counts[0] == (posts - posts // 2 if authors > 1 else posts)
+    assert counts[1:] == sorted(counts[1:], reverse=True)
+    assert min(counts) >= 0
 
 
-def test_many_users_have_different_valid_names() -> None:
+def test_many_users_have_unique_valid_names() -> None:
     seed(users=40, posts=0)
     assert User.objects.count() == 42
     for user in User.objects.all():
         user.full_clean()
 
 
-def test_a_second_run_changes_nothing_and_says_so() -> None:
+def test_second_run_changes_nothing() -> None:
     seed(users=2, posts=30)
-    before = written(), *(list(model.objects.values()) for model in (User, Follow, Message))
+    before = all_posts(), *(list(model.objects.values()) for model in (User, Follow, Message))
     assert "Nothing to add" in seed(users=2, posts=30)
     assert (
-        written(),
+        all_posts(),
         *(list(model.objects.values()) for model in (User, Follow, Message)),
     ) == before
 
 
-def test_people_follow_each_other() -> None:
+def test_seed_creates_follows() -> None:
     seed(users=20, posts=0)
     demo_user = User.objects.get(username="demo")
     assert demo_user.following.count() == len(demo.OTHERS)
     assert User.objects.get(username="reader20").following.count() == 5
 
 
-def test_demo_talks_with_people_and_has_not_read_it_all() -> None:
+def test_seed_creates_conversations_with_unread_messages() -> None:
     seed(users=4, posts=0)
     demo_user = User.objects.get(username="demo")
-    assert demo_user.conversations.count() == len(demo.TALKS)
+    assert demo_user.conversations.count() == len(demo.CONVERSATIONS)
     assert demo_user.received_messages.unread().count() == 2
     assert demo_user.sent_messages.unread().count() == 1
 
 
-def test_the_same_seed_makes_the_same_posts() -> None:
+def test_same_seed_creates_same_posts() -> None:
     seed(users=2, posts=120)
-    first = written()
+    first = all_posts()
     Post.objects.all().delete()
     seed(users=2, posts=120)
-    assert written() == first
+    assert all_posts() == first
     Post.objects.all().delete()
     seed(users=2, posts=120, seed=2)
-    assert written() != first
+    assert all_posts() != first
 
 
-def test_a_run_that_was_cut_short_goes_on_where_it_stopped() -> None:
+def test_interrupted_run_is_completed() -> None:
     seed(users=1, posts=60)
-    whole = written()
+    expected = all_posts()
     Post.objects.filter(pk__in=Post.objects.newest_first()[:25]).delete()
     seed(users=1, posts=60)
-    assert written() == whole
+    assert all_posts() == expected
 
 
-def test_an_account_that_exists_keeps_its_password() -> None:
+def test_existing_account_keeps_its_password() -> None:
     User.objects.create_user("Demo", "demo@example.com", "my own password")
     assert "demo   microblog-demo" not in seed(users=1, posts=1)
     user = User.objects.get(username__lower="demo")
@@ -106,28 +106,30 @@ def test_an_account_that_exists_keeps_its_password() -> None:
     assert user.posts.count() == 1
 
 
-def test_texts_fit_and_hold_every_nasty_one() -> None:
-    texts = list(demo.texts("demo", demo.NASTY_EVERY * len(demo.NASTY), seed=1))
-    assert {text.body for text in texts} >= set(demo.NASTY)
-    assert all(0 < len(text.body) <= POST_LENGTH and "\0" not in text.body for text in texts)
+def test_generated_posts_are_valid_and_include_edge_cases() -> None:
+    posts = list(
+        demo.generate_posts("demo", demo.EDGE_CASE_INTERVAL * len(demo.EDGE_CASES), seed=1)
+    )
+    assert {post.body for post in posts} >= set(demo.EDGE_CASES)
+    assert all(0 < len(post.body) <= MAX_POST_LENGTH and "\0" not in post.body for post in posts)
 
 
-def test_times_are_in_order_and_of_every_precision() -> None:
-    times = [text.created_at for text in demo.texts("demo", 500, seed=1)]
+def test_generated_timestamps_are_ordered_with_mixed_precision() -> None:
+    times = [post.created_at for post in demo.generate_posts("demo", 500, seed=1)]
     assert times == sorted(times)
-    assert times[-1] < demo.LATEST
+    assert times[-1] < demo.END
     assert any(at.microsecond == 0 for at in times)
     assert any(at.microsecond % 1000 for at in times)
     assert len(set(times)) < len(times)
 
 
-def test_production_is_left_alone() -> None:
+def test_seed_refuses_to_run_without_debug() -> None:
     with pytest.raises(CommandError, match="--force"):
         call_command("seed_demo")
     assert not User.objects.exists()
 
 
 @pytest.mark.parametrize("argument", ["--users=0", "--posts=-1", "--posts=many"])
-def test_numbers_out_of_range_are_refused(argument: str) -> None:
+def test_invalid_numbers_are_rejected(argument: str) -> None:
     with pytest.raises(CommandError, match="is not a number"):
         call_command("seed_demo", "--force", argument)

@@ -5,7 +5,7 @@ URL = "/theme/"
 
 
 @pytest.mark.parametrize("theme", ["system", "light", "dark"])
-def test_the_choice_is_kept_in_a_cookie_and_read_by_every_page(client, theme):
+def test_chosen_theme_applies_to_every_page(client, theme):
     assert client.post(URL, {"theme": theme, "next": "/explore/"}).url == "/explore/"
     for path in ("/", "/accounts/login/", "/nowhere/"):
         page = client.get(path).content.decode()
@@ -13,13 +13,13 @@ def test_the_choice_is_kept_in_a_cookie_and_read_by_every_page(client, theme):
         assert f'value="{theme}" aria-current="true"' in page
 
 
-def test_the_systems_wish_counts_until_then(client):
+def test_system_theme_is_default(client):
     page = client.get("/").content.decode()
     assert 'data-theme="system"' in page
     assert '<meta name="color-scheme" content="light dark">' in page
 
 
-def test_the_cookie_is_for_the_server_alone_and_lasts_a_year(client):
+def test_theme_cookie_is_http_only_for_a_year(client):
     cookie = client.post(URL, {"theme": "dark"}).cookies["theme"]
     assert (cookie["httponly"], cookie["samesite"], cookie["max-age"]) == (
         True,
@@ -29,20 +29,20 @@ def test_the_cookie_is_for_the_server_alone_and_lasts_a_year(client):
 
 
 @pytest.mark.parametrize("theme", ["", "pink", "dark\0"])
-def test_an_unknown_theme_changes_nothing(client, theme):
+def test_unknown_theme_changes_nothing(client, theme):
     response = client.post(URL, {"theme": theme})
     assert response.url == "/"
     assert not response.cookies
 
 
-def test_a_forged_cookie_stays_inside_its_attribute(client):
+def test_forged_theme_cookie_is_escaped(client):
     client.cookies["theme"] = "x'><script>"
     assert "<script>" not in client.get("/").content.decode()
 
 
-def test_it_leads_to_no_other_site(client):
+def test_theme_choice_never_redirects_to_other_site(client):
     assert client.post(URL, {"theme": "dark", "next": "https://evil.example/"}).url == "/"
 
 
-def test_it_is_for_posting_only(client):
+def test_theme_choice_rejects_get(client):
     assert client.get(URL).status_code == 405

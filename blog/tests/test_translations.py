@@ -10,12 +10,12 @@ PROFILE = {"es": "Exportar tus publicaciones", "zh-hans": "导出你的帖子"}
 
 
 @pytest.mark.parametrize(("accepted", "words"), HOME.items())
-def test_a_visitor_reads_the_browsers_language(client, accepted, words):
+def test_visitor_gets_browsers_language(client, accepted, words):
     assert words in client.get("/", headers={"accept-language": accepted}).content.decode()
 
 
 @pytest.mark.parametrize(("chosen", "words"), PROFILE.items())
-def test_a_persons_choice_wins_over_the_browsers(client, make_user, chosen, words):
+def test_users_language_wins_over_browsers(client, make_user, chosen, words):
     client.force_login(make_user("carol", language=chosen))
     page = client.get("/@carol/", headers={"accept-language": "en"}).content.decode()
     assert f'<html lang="{chosen}"' in page
@@ -23,13 +23,13 @@ def test_a_persons_choice_wins_over_the_browsers(client, make_user, chosen, word
     assert "Export your posts" not in page
 
 
-def test_a_refused_post_is_told_why_in_the_persons_language(client, make_user):
+def test_form_errors_are_translated(client, make_user):
     client.force_login(make_user("carol", language="es"))
     page = client.post("/posts/", {"body": "x" * 281}).content.decode()
     assert "Tu publicación tiene 281 caracteres; se permiten 280." in page
 
 
-def test_dates_are_written_as_the_language_writes_them(client, make_user):
+def test_dates_follow_the_language(client, make_user):
     carol = make_user("carol", language="es")
     baker.make(Post, author=carol, created_at="2024-03-01T12:00:00Z")
     client.force_login(carol)

@@ -1,4 +1,4 @@
-"""Reading and writing posts."""
+"""Pages that show, create, edit and delete posts."""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -8,59 +8,56 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from .. import deeds, drafts
-from .. import linkify as mentions
-from .. import rate_limits as limits
+from .. import drafts, rate_limits
 from ..forms import PostEditForm, PostForm
-from ..http import PersonRequest, wants_fragment
+from ..http import AuthenticatedRequest, is_fragment_request
+from ..linkify import attach_mentions
 from ..models import Post
 from ..models.post import PostQuerySet
-from ..pagination import Page, first_page, paginate
+from ..pagination import Page, build_page, paginate
 
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """What oneself and the followed have written; to a visitor, what everyone has."""
-    return _home(request, PostForm(initial=drafts.take(request, reverse("post-create"))))
+    return _render_home(request, PostForm(initial=drafts.pop(request, reverse("post-create"))))
 
 
-def _home(request: HttpRequest, form: PostForm, status: int = 200) -> HttpResponse:
+def _render_home(request: HttpRequest, form: PostForm, status: int = 200) -> HttpResponse:
     before = request.GET.get("before")
     if request.user.is_authenticated:
-        posts = Post.objects.followed_by(request.user, before).select_related("author")
-        page = first_page(posts, before)
-        mentions.attach(page.items, request.user)
+        posts = Post.objects.timeline_of(request.user, before).select_related("author")
+        page = build_page(posts, before)
+        attach_mentions(page.items, request.user)
     else:
-        page = page_of(request, Post.objects.published())
+        page = paginate_posts(request, Post.objects.published())
     return render(request, "blog/home.html", {"page": page, "form": form}, status=status)
 
 
-def page_of(request: HttpRequest, posts: PostQuerySet) -> Page[Post]:
-    """The page of posts that is asked for, with what `blog/_post.html` shows of them."""
-    page = paginate(posts.described(request.user), request.GET.get("before"))
-    mentions.attach(page.items, request.user)
+def paginate_posts(request: HttpRequest, posts: PostQuerySet) -> Page[Post]:
+    """Return the requested page of posts, with all that `blog/_post.html` shows."""
+    page = paginate(posts.with_author(request.user), request.GET.get("before"))
+    attach_mentions(page.items, request.user)
     return page
 
 
 @require_safe
 def explore(request: HttpRequest) -> HttpResponse:
-    """What everyone has written."""
-    page = page_of(request, Post.objects.offered_to(request.user))
+    page = paginate_posts(request, Post.objects.suggested_to(request.user))
     return render(request, "blog/explore.html", {"page": page})
 
 
 @require_POST
-@drafts.keeps_draft("body", leads_back=False)
-def post_create(request: PersonRequest) -> HttpResponse:
+@drafts.login_required_with_draft("body", redirect_back=False)
+def post_create(request: AuthenticatedRequest) -> HttpResponse:
     form = PostForm(request.POST, instance=Post(author=request.user))
     if not form.is_valid():
-        return _home(request, form, status=422)
-    if seconds := limits.wait(request, "post"):
-        form.add_error("body", limits.message(seconds))
-        return limits.with_retry(_home(request, form, status=429), seconds)
-    post = deeds.publish(form)
-    if wants_fragment(request):
-        mentions.attach([post], request.user)
+        return _render_home(request, form, status=422)
+    if seconds := rate_limits.consume(request, "post"):
+        form.add_error("body", rate_limits.error_message(seconds))
+        return rate_limits.with_retry_after(_render_home(request, form, status=429), seconds)
+    post = form.save()
+    if is_fragment_request(request):
+        attach_mentions([post], request.user)
         return render(request, "blog/_post.html", {"post": post}, status=201)
     messages.success(request, _("Your post is out."))
     return redirect("home")
@@ -68,42 +65,44 @@ def post_create(request: PersonRequest) -> HttpResponse:
 
 @require_safe
 def post_detail(request: HttpRequest, pk: int) -> HttpResponse:
-    post = get_object_or_404(Post.objects.visible_to(request.user).described(request.user), pk=pk)
-    mentions.attach([post], request.user)
+    post = get_object_or_404(Post.objects.visible_to(request.user).with_author(request.user), pk=pk)
+    attach_mentions([post], request.user)
     return render(request, "blog/post_detail.html", {"post": post})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@drafts.keeps_draft("body", leads_back=True)
-def post_edit(request: PersonRequest, pk: int) -> HttpResponse:
+@drafts.login_required_with_draft("body", redirect_back=True)
+def post_edit(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     post = get_object_or_404(request.user.posts, pk=pk)
     if request.method != "POST":
-        return _edit(
-            request, post, PostEditForm(instance=post, initial=drafts.take(request, request.path))
-        )
+        form = PostEditForm(instance=post, initial=drafts.pop(request, request.path))
+        return _render_edit_form(request, post, form)
     form = PostEditForm(request.POST, instance=post)
     if not form.is_valid():
-        return _edit(request, post, form, status=422)
-    if seconds := limits.wait(request, "post"):  # each change can call other people
-        form.add_error("body", limits.message(seconds))
-        return limits.with_retry(_edit(request, post, form, status=429), seconds)
-    deeds.publish(form)
+        return _render_edit_form(request, post, form, status=422)
+    # Limited like a new post, because each edit can notify mentioned users.
+    if seconds := rate_limits.consume(request, "post"):
+        form.add_error("body", rate_limits.error_message(seconds))
+        response = _render_edit_form(request, post, form, status=429)
+        return rate_limits.with_retry_after(response, seconds)
+    form.save()
     messages.success(request, _("Your post is changed."))
     return redirect(post)
 
 
-def _edit(request: HttpRequest, post: Post, form: PostEditForm, status: int = 200) -> HttpResponse:
+def _render_edit_form(
+    request: HttpRequest, post: Post, form: PostEditForm, status: int = 200
+) -> HttpResponse:
     return render(request, "blog/post_edit.html", {"post": post, "form": form}, status=status)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-def post_delete(request: PersonRequest, pk: int) -> HttpResponse:
-    """Asks once; the answer is a POST."""
+def post_delete(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     post = get_object_or_404(request.user.posts.select_related("author"), pk=pk)
     if request.method == "POST":
         post.delete()
         messages.success(request, _("Your post is deleted."))
         return redirect(request.user)
-    mentions.attach([post], request.user)
+    attach_mentions([post], request.user)
     return render(request, "blog/post_delete.html", {"post": post})

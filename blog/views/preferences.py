@@ -1,4 +1,4 @@
-"""Language and theme, which visitors choose as well."""
+"""Choice of language and theme, for visitors too."""
 
 from datetime import timedelta
 
@@ -9,30 +9,36 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 from django.views.i18n import set_language
 
-from ..http import next_url
+from ..http import safe_next_url
 
 THEMES = ("system", "light", "dark")
-YEAR = timedelta(days=365)
+THEME_COOKIE_AGE = timedelta(days=365)
 
 
 @require_POST
-def language(request: HttpRequest) -> HttpResponse:
-    """Django's own `set_language`, which also remembers the choice of whoever is signed in."""
+def language_set(request: HttpRequest) -> HttpResponse:
     code = request.POST.get("language")
     if request.user.is_authenticated and code in dict(settings.LANGUAGES):
         request.user.language = code
         request.user.save(update_fields=["language"])
-    return set_language(request)
+    return set_language(request)  # sets the cookie, and checks `next`
 
 
 @require_POST
-def theme(request: HttpRequest) -> HttpResponse:
-    """Keep the choice in a cookie, out of which `base.html` takes it: no script, and no flash of the other one."""
-    response = redirect(next_url(request, reverse("home")))
-    chosen = request.POST.get("theme", "")
-    if chosen in THEMES:
-        secure = settings.LANGUAGE_COOKIE_SECURE
+def theme_set(request: HttpRequest) -> HttpResponse:
+    """Set the theme cookie.
+
+    `base.html` reads it on the server, so no script is needed and the other theme never flashes.
+    """
+    response = redirect(safe_next_url(request, reverse("home")))
+    theme = request.POST.get("theme", "")
+    if theme in THEMES:
         response.set_cookie(
-            "theme", chosen, max_age=YEAR, secure=secure, httponly=True, samesite="Lax"
+            "theme",
+            theme,
+            max_age=THEME_COOKIE_AGE,
+            secure=settings.LANGUAGE_COOKIE_SECURE,
+            httponly=True,
+            samesite="Lax",
         )
     return response

@@ -1,7 +1,8 @@
-"""Fault injection: `make chaos` breaks everything an export needs, and shows that no request is lost or stuck.
+"""Fault injection: `make chaos` breaks every component of an export and checks each outcome.
 
-The product's processes run with `dev.chaos.settings`, which adds hooks that only exist here (`hooks`). `world` starts
-them under a restarting `supervisor`, `accounts` keep asking for exports, `faults` break things at seeded moments,
-`watch` measures how long each export goes without a sign of life, and at the end the `oracle` compares what was asked
-for, what the database says and what the mail server (`smtp`) took.
+The product's processes run with `dev.chaos.settings`, which installs `hooks`. `harness` starts the
+processes under a restarting `supervisor`. `accounts` generates load by requesting exports. `faults`
+are injected at random moments of a seeded generator. `watcher` measures how long each export makes
+no progress. At the end the `oracle` compares the accepted requests, the database, and the mails
+that the mail server (`smtp`) accepted.
 """

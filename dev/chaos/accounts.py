@@ -1,4 +1,4 @@
-"""Many people who keep asking for their posts, over HTTP."""
+"""User accounts for the suite, and a load generator that requests their exports over HTTP."""
 
 import random
 import threading
@@ -14,141 +14,152 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from blog.accounts import sessions
 from blog.management import demo_data as demo
 from blog.models import Conversation, Follow, Post, User
-from dev.person import TASK_URL, TOKEN, Person, Refused
+from dev.site_client import CSRF_TOKEN, TASK_URL, SiteClient, UnexpectedResponse
 from exports.models import ExportTask
 
-from .databases import patient
-from .hooks import POISON
+from .databases import retry_query
+from .hooks import POISON_PREFIX
 
-KINDS = ("posts", "posts", "account")  # a third asks for the whole account
-AT_A_TIME = 7  # unfinished exports that the crowd keeps going
+EXPORT_KINDS = ("posts", "posts", "account")  # one in three exports the whole account
+MAX_UNFINISHED_EXPORTS = 7
+LOAD_THREADS = 2
 
 
 class Account:
-    """Somebody who is signed in already."""
+    """User together with an HTTP client that is signed in as that user."""
 
     def __init__(self, user: User, site_url: str) -> None:
         self.user = user
-        self.person = Person(site_url)
-        self.person.session.cookies.set(settings.SESSION_COOKIE_NAME, _sign_in(user))
+        self.client = SiteClient(site_url)
+        self.client.session.cookies.set(settings.SESSION_COOKIE_NAME, _create_session(user))
+
+    @property
+    def cookie(self) -> str:
+        """The session cookie as a `Cookie` header."""
+        name = settings.SESSION_COOKIE_NAME
+        return f"{name}={self.client.session.cookies[name]}"
 
     def request_export(self, kind: str = "posts") -> str:
-        """Ask for an export, as the button on the profile does; the id in the redirect that accepts it.
+        """Request an export as the button on the profile does, and return the task's id.
 
-        Raises requests.RequestException or Refused where it was not accepted.
+        The id comes from the redirect, which is not followed. Raises requests.RequestException or
+        UnexpectedResponse if the site did not accept the request.
         """
-        page = self.person.get(f"/@{self.user.username}/")
-        token = TOKEN.search(page.text)
+        page = self.client.get(f"/@{self.user.username}/")
+        token = CSRF_TOKEN.search(page.text)
         if token is None:
-            raise Refused("The profile has no form.")
-        answer = self.person.session.post(
-            f"{self.person.site_url}/exports/",
+            raise UnexpectedResponse("No form on the profile.")
+        response = self.client.session.post(
+            f"{self.client.site_url}/exports/",
             data={"csrfmiddlewaretoken": token[1], "kind": kind},
             timeout=30,
             allow_redirects=False,
         )
-        accepted = TASK_URL.search(answer.headers.get("Location", ""))
-        if accepted is None:
-            raise Refused(f"Asking for an export was answered with {answer.status_code}.")
-        return accepted[1]
+        task = TASK_URL.search(response.headers.get("Location", ""))
+        if task is None:
+            raise UnexpectedResponse(f"Export request: {response.status_code}")
+        return task[1]
 
 
-def _sign_in(user: User) -> str:
+def _create_session(user: User) -> str:
     session = import_module(settings.SESSION_ENGINE).SessionStore()
     session[SESSION_KEY] = str(user.pk)
     session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
     session[HASH_SESSION_KEY] = user.get_session_auth_hash()
-    session[sessions.BEGUN] = session[sessions.USED] = int(time.time())
+    session[sessions.SIGNED_IN_AT_KEY] = session[sessions.LAST_USED_AT_KEY] = int(time.time())
     session.create()
     return str(session.session_key)
 
 
-def make(
-    names: Iterable[str], site_url: str, rng: random.Random, posts: tuple[int, int] = (150, 450)
+def create_accounts(
+    names: Iterable[str],
+    site_url: str,
+    rng: random.Random,
+    post_range: tuple[int, int] = (150, 450),
 ) -> list[Account]:
-    """People with confirmed addresses, and as many posts each as lies in that range."""
+    """Create users with confirmed addresses; each has a random number of posts in `post_range`.
+
+    Each user follows the previous one and has written messages to them.
+    """
     accounts = []
     for name in names:
         user = User.objects.create_user(name, f"{name.lower()}@microblog.example")
         user.confirm_email()
-        texts = demo.texts(name, rng.randint(*posts), seed=rng.randrange(1_000_000))
+        texts = demo.generate_posts(name, rng.randint(*post_range), seed=rng.randrange(1_000_000))
         Post.objects.bulk_create(
             Post(author=user, body=text.body, created_at=text.created_at) for text in texts
         )
         accounts.append(Account(user, site_url))
-    _acquaint([account.user for account in accounts])
+    _connect_users([account.user for account in accounts])
     return accounts
 
 
-def _acquaint(people: list[User]) -> None:
-    """Let each follow the one before, and write to them."""
-    for other, one in pairwise(people):
-        Follow.objects.create(follower=one, followed=other)
-        conversation = Conversation.objects.between(one, other)
+def _connect_users(users: list[User]) -> None:
+    for previous, user in pairwise(users):
+        Follow.objects.create(follower=user, followed=previous)
+        conversation = Conversation.objects.get_or_create_between(user, previous)
         for number in range(5):
-            conversation.say(one, other, f"{number} from {one}")
+            conversation.add_message(user, previous, f"{number} from {user}")
 
 
-class Crowd:
-    """Asks for exports all the time, from threads; remembers what the site accepted."""
+class LoadGenerator:
+    """Threads that keep requesting exports; `accepted` holds the ids that the site returned."""
 
     def __init__(self, accounts: list[Account], seed: int) -> None:
-        self.ordinary = [
-            account for account in accounts if not account.user.username.startswith(POISON)
-        ]
-        self.poisoned = [
-            account for account in accounts if account.user.username.startswith(POISON)
-        ]
+        self.accounts: list[Account] = []
+        self.poison_accounts: list[Account] = []
+        for account in accounts:
+            is_poison = account.user.username.startswith(POISON_PREFIX)
+            (self.poison_accounts if is_poison else self.accounts).append(account)
         self.accepted: set[str] = set()
-        self.refused = 0
-        self.unfinished = 0
         self._rng = random.Random(seed)  # noqa: S311
-        self._asking: set[int] = set()
+        self._requesting: set[int] = set()
         self._lock = threading.Lock()
-        self._ending = threading.Event()
-        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(2)]
+        self._stopping = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._run, daemon=True) for _ in range(LOAD_THREADS)
+        ]
 
     def start(self) -> None:
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        self._ending.set()
+        self._stopping.set()
         for thread in self._threads:
             thread.join()
 
-    def ask(self, account: Account, kind: str = "posts") -> str | None:
-        """The task's id; None where the site did not accept the request."""
+    def request_export(self, account: Account, kind: str = "posts") -> str | None:
+        """Return the task's id, or None if the site did not accept the request."""
         try:
             task = account.request_export(kind)
-        except (requests.RequestException, Refused):
-            self.refused += 1
+        except (requests.RequestException, UnexpectedResponse):
             return None
         self.accepted.add(task)
         return task
 
     def _run(self) -> None:
-        while not self._ending.wait(0.05):
-            account = self._next()
+        while not self._stopping.wait(0.05):
+            account = self._next_account()
             if account is None:
                 continue
             try:
-                if self.ask(account, self._rng.choice(KINDS)) is None:
+                if self.request_export(account, self._rng.choice(EXPORT_KINDS)) is None:
                     time.sleep(0.2)
             finally:
-                self._asking.discard(account.user.pk)
+                self._requesting.discard(account.user.pk)
 
-    def _next(self) -> Account | None:
-        """Somebody whose last export is over."""
-        busy = set(
-            patient(
-                lambda: list(ExportTask.objects.unfinished().values_list("owner_id", flat=True))
-            )
-        )  # type: ignore[call-overload]
+    def _next_account(self) -> Account | None:
+        """Return an account without an unfinished export, or None at the limit of such exports."""
+        busy = retry_query(_owners_of_unfinished_exports)
         with self._lock:
-            busy |= self._asking
-            if len(busy) >= AT_A_TIME:
+            busy |= self._requesting
+            if len(busy) >= MAX_UNFINISHED_EXPORTS:
                 return None
-            account = self._rng.choice([one for one in self.ordinary if one.user.pk not in busy])
-            self._asking.add(account.user.pk)
+            account = self._rng.choice([one for one in self.accounts if one.user.pk not in busy])
+            self._requesting.add(account.user.pk)
         return account
+
+
+def _owners_of_unfinished_exports() -> set[int]:
+    return set(ExportTask.objects.unfinished().values_list("owner_id", flat=True))

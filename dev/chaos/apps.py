@@ -1,7 +1,7 @@
 from django.apps import AppConfig
 
 
-class Chaos(AppConfig):
+class ChaosConfig(AppConfig):
     name = "dev.chaos"
 
     def ready(self) -> None:

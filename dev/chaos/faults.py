@@ -1,6 +1,7 @@
-"""The kinds of fault. Each is a function that breaks something, waits, and puts it back.
+"""The faults: functions that break something, wait, and repair it.
 
-It returns whom it hit in the middle of work; LookupError says that there was nobody, and that nothing was done.
+Each returns the claims whose processes it hit in the middle of work. It raises LookupError if there
+was nothing to hit; then nothing was broken.
 """
 
 import json
@@ -8,58 +9,80 @@ import random
 import shutil
 import signal
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from exports.models import MailStatus, Status
 
-from .accounts import Crowd
-from .databases import Postgres, patient
-from .supervisor import Service, members, send
-from .world import WORKERS, Holder, World
+from .accounts import LoadGenerator
+from .databases import Postgres, retry_query
+from .harness import WORKERS, Claim, Harness
+from .supervisor import Service, process_ids, send_signal
 
-CLOCK = Path(__file__).parent / "clock"
+CLOCK_DIR = Path(__file__).parent / "clock"
+CLOCK_SKEW_SECONDS = 60
 
 
 @dataclass(frozen=True)
-class Scene:
-    """What a fault has to work with."""
+class FaultContext:
+    """Everything that a fault can use."""
 
-    world: World
-    crowd: Crowd
+    harness: Harness
+    load: LoadGenerator
     rng: random.Random
 
-    def pause(self, leases: float, at_most: float | None = None) -> float:
-        """A random time in seconds, up to that many leases."""
-        return self.rng.uniform(0.3 * leases, at_most or leases) * self.world.lease
+    def pause_seconds(self, max_leases: float) -> float:
+        """Return a random duration of up to that many leases."""
+        return self.rng.uniform(0.3 * max_leases, max_leases) * self.harness.lease
+
+    def pause(self, max_leases: float) -> None:
+        time.sleep(self.pause_seconds(max_leases))
 
 
-Inject = Callable[[Scene], list[Holder]]
+Inject = Callable[[FaultContext], list[Claim]]
 
 
 @dataclass(frozen=True)
-class Kind:
-    """Faults of one lane follow one another; lanes overlap. `is_kill` says that it is aimed at a process at work."""
+class FaultKind:
+    """Declaration of a fault.
+
+    Faults of one lane run one after another; lanes run in parallel. `is_kill` marks a fault aimed
+    at a process at work. `weight` is its relative frequency.
+    """
 
     title: str
     inject: Inject
     lane: str
     is_kill: bool = False
     postgres_only: bool = False
-    share: float = 1
+    weight: float = 1
 
 
-KINDS: dict[str, Kind] = {}
+FAULT_KINDS: dict[str, FaultKind] = {}
 
 
-def kind(
-    title: str, lane: str, *, is_kill: bool = False, postgres_only: bool = False, share: float = 1
+def fault(
+    *,
+    title: str,
+    lane: str,
+    is_kill: bool = False,
+    postgres_only: bool = False,
+    weight: float = 1,
 ) -> Callable[[Inject], Inject]:
+    """Register a function as a fault under its own name."""
+
     def register(inject: Inject) -> Inject:
-        KINDS[inject.__name__] = Kind(title, inject, lane, is_kill, postgres_only, share)
+        FAULT_KINDS[inject.__name__] = FaultKind(
+            title=title,
+            inject=inject,
+            lane=lane,
+            is_kill=is_kill,
+            postgres_only=postgres_only,
+            weight=weight,
+        )
         return inject
 
     return register
@@ -68,248 +91,267 @@ def kind(
 # Workers
 
 
-@kind("kill -9 of the work-horse", "kills", is_kill=True)
-def kill_work_horse(scene: Scene) -> list[Holder]:
-    target = scene.world.aim(scene.rng)
-    send(signal.SIGKILL, target.pid)
+@fault(title="kill -9 of the work-horse", lane="kills", is_kill=True)
+def kill_work_horse(context: FaultContext) -> list[Claim]:
+    target = context.harness.wait_for_claim(context.rng)
+    send_signal(signal.SIGKILL, target.pid)
     return [target]
 
 
-@kind("kill -9 of the worker; its service is cleaned up", "kills", is_kill=True)
-def kill_worker(scene: Scene) -> list[Holder]:
-    target = scene.world.aim(scene.rng)
-    send(signal.SIGKILL, scene.world.service_of(target).pid)
+@fault(title="kill -9 of the worker, then of its service's group", lane="kills", is_kill=True)
+def kill_worker(context: FaultContext) -> list[Claim]:
+    target = context.harness.wait_for_claim(context.rng)
+    send_signal(signal.SIGKILL, context.harness.service_of(target).pid)
     return [target]
 
 
-@kind("kill -9 of worker and work-horse at once", "kills", is_kill=True)
-def kill_both(scene: Scene) -> list[Holder]:
-    target = scene.world.aim(scene.rng)
-    worker = scene.world.service_of(target).pid
-    send(signal.SIGSTOP, worker)  # or it might still see its work-horse die
-    send(signal.SIGKILL, target.pid, worker)
+@fault(title="kill -9 of worker and work-horse at once", lane="kills", is_kill=True)
+def kill_worker_and_work_horse(context: FaultContext) -> list[Claim]:
+    target = context.harness.wait_for_claim(context.rng)
+    worker = context.harness.service_of(target).pid
+    send_signal(signal.SIGSTOP, worker)  # so that it cannot see its work-horse die
+    send_signal(signal.SIGKILL, target.pid, worker)
     return [target]
 
 
-@kind("kill -9 of the worker's parent; the work-horse goes on", "kills", is_kill=True)
-def kill_parent_only(scene: Scene) -> list[Holder]:
-    target = scene.world.aim(scene.rng)
-    service = scene.world.service_of(target)
-    service.keeps_orphans = True
-    send(signal.SIGKILL, service.pid)
+@fault(title="kill -9 of the worker; the work-horse continues", lane="kills", is_kill=True)
+def orphan_work_horse(context: FaultContext) -> list[Claim]:
+    target = context.harness.wait_for_claim(context.rng)
+    service = context.harness.service_of(target)
+    service.keep_orphans = True
+    send_signal(signal.SIGKILL, service.pid)
     return [target]
 
 
-@kind("SIGTERM to the whole group", "kills", is_kill=True)
-def terminate_group(scene: Scene) -> list[Holder]:
-    target = scene.world.aim(scene.rng)
-    send(signal.SIGTERM, *members(scene.world.service_of(target)))
+@fault(title="SIGTERM to the worker's whole group", lane="kills", is_kill=True)
+def terminate_worker_group(context: FaultContext) -> list[Claim]:
+    target = context.harness.wait_for_claim(context.rng)
+    send_signal(signal.SIGTERM, *process_ids(context.harness.service_of(target)))
     return [target]
 
 
-@kind("SIGSTOP past the lease while building, SIGCONT", "zombies", is_kill=True)
-def freeze_building(scene: Scene) -> list[Holder]:
-    return freeze(scene, Status.RUNNING)
+@fault(title="SIGSTOP during a build, SIGCONT after the lease", lane="zombies", is_kill=True)
+def freeze_build(context: FaultContext) -> list[Claim]:
+    return _freeze(context, Status.RUNNING)
 
 
-@kind("SIGSTOP past the lease while mailing, SIGCONT", "zombies", is_kill=True)
-def freeze_mailing(scene: Scene) -> list[Holder]:
-    return freeze(scene, MailStatus.SENDING)
+@fault(title="SIGSTOP during delivery, SIGCONT after the lease", lane="zombies", is_kill=True)
+def freeze_delivery(context: FaultContext) -> list[Claim]:
+    return _freeze(context, MailStatus.SENDING)
 
 
-def freeze(scene: Scene, state: str) -> list[Holder]:
-    """Stop a work-horse, or its worker with it, until another has taken over, and wake it while that one works."""
-    target, pids = _stop_between_writes(scene, state)
-    lease = scene.world.lease
-    scene.world.frozen.add(target.worker)
+def _freeze(context: FaultContext, state: str) -> list[Claim]:
+    """Stop a work-horse, or its whole worker, until another has claimed the row; then wake it."""
+    target, pids = _stop_between_writes(context, state)
+    lease = context.harness.lease
+    context.harness.frozen_workers.add(target.worker)
     try:
-        began = time.monotonic()
+        started = time.monotonic()
         time.sleep(1.1 * lease)
-        while time.monotonic() < began + 3 * lease and not _successor_works(target):
+        while time.monotonic() < started + 3 * lease and not _is_claimed_again(target):
             time.sleep(0.02)
-        time.sleep(scene.rng.uniform(0, 0.2))
+        time.sleep(context.rng.uniform(0, 0.2))
     finally:
-        send(signal.SIGCONT, *pids)
-        scene.world.frozen.discard(target.worker)
+        send_signal(signal.SIGCONT, *pids)
+        context.harness.frozen_workers.discard(target.worker)
     return [target]
 
 
-def _stop_between_writes(scene: Scene, state: str) -> tuple[Holder, list[int]]:
-    """A process that is stopped in the middle of a write keeps everybody out until it wakes: docs/reliability.md."""
+def _stop_between_writes(context: FaultContext, state: str) -> tuple[Claim, list[int]]:
+    """Stop a claim's process outside of any transaction.
+
+    A process stopped inside of one would keep its database locks until it wakes; see
+    docs/reliability.md.
+    """
     for _ in range(20):
-        target = scene.world.aim(scene.rng, state)
-        pids = members(scene.world.service_of(target)) if scene.rng.random() < 0.5 else [target.pid]
-        send(signal.SIGSTOP, *pids)
-        if patient(lambda t=target: t.is_current and scene.world.is_free(t.row)):  # type: ignore[misc]
+        target = context.harness.wait_for_claim(context.rng, state)
+        if context.rng.random() < 0.5:
+            pids = process_ids(context.harness.service_of(target))
+        else:
+            pids = [target.pid]
+        send_signal(signal.SIGSTOP, *pids)
+        if retry_query(
+            lambda claim=target: claim.is_current and context.harness.is_unlocked(claim.row)  # type: ignore[misc]
+        ):
             return target, pids
-        send(signal.SIGCONT, *pids)
-    raise LookupError(f"Nobody in the middle of {state} could be stopped between two writes.")
+        send_signal(signal.SIGCONT, *pids)
+    raise LookupError(f"No process in state {state} could be stopped between two writes.")
 
 
-def _successor_works(target: Holder) -> bool:
-    row: Any = patient(lambda: target.row)
+def _is_claimed_again(target: Claim) -> bool:
+    row: Any = retry_query(lambda: target.row)
     token = row.attempt if target.state == Status.RUNNING else row.tries
     return bool(token > target.token and row.status == target.state)
 
 
-@kind("an account whose build always kills its process", "zombies", share=0.4)
-def poison(scene: Scene) -> list[Holder]:
-    account = scene.rng.choice(scene.crowd.poisoned)
+@fault(title="account whose build always kills its process", lane="zombies", weight=0.4)
+def poison(context: FaultContext) -> list[Claim]:
+    account = context.rng.choice(context.load.poison_accounts)
     for _ in range(50):
-        if scene.crowd.ask(account):
+        if context.load.request_export(account):
             return []
         time.sleep(0.2)
-    raise LookupError("The site did not take the request.")
+    raise LookupError("The site did not accept the request.")
 
 
-# The broker
+# Broker
 
 
-@kind("Valkey restarted empty", "ground", share=0.7)
-def empty_broker(scene: Scene) -> list[Holder]:
-    service = scene.world.supervisor["broker"]
-    with scene.world.outage("broker"), _held_down(scene.world, service):
-        shutil.rmtree(scene.world.var / "appendonlydir", ignore_errors=True)
-    scene.world.supervisor.wait_up("broker")
+@fault(title="Valkey restarted without data", lane="infrastructure", weight=0.7)
+def empty_broker(context: FaultContext) -> list[Claim]:
+    harness = context.harness
+    with harness.outage("broker"), _kept_down(harness, harness.supervisor["broker"]):
+        shutil.rmtree(harness.var / "appendonlydir", ignore_errors=True)
+    harness.supervisor.wait_until_up("broker")
     return []
 
 
-@kind("Valkey gone for one and a half leases", "ground", share=0.5)
-def lose_broker(scene: Scene) -> list[Holder]:
-    with scene.world.outage("broker"), _held_down(scene.world, scene.world.supervisor["broker"]):
-        time.sleep(1.5 * scene.world.lease)
-    scene.world.supervisor.wait_up("broker")
+@fault(title="Valkey stopped for one and a half leases", lane="infrastructure", weight=0.5)
+def stop_broker(context: FaultContext) -> list[Claim]:
+    harness = context.harness
+    with harness.outage("broker"), _kept_down(harness, harness.supervisor["broker"]):
+        time.sleep(1.5 * harness.lease)
+    harness.supervisor.wait_until_up("broker")
     return []
 
 
-@kind("Valkey hung", "ground", share=0.6)
-def hang_broker(scene: Scene) -> list[Holder]:
-    pid = scene.world.supervisor["broker"].pid
-    with scene.world.outage("broker"):
-        send(signal.SIGSTOP, pid)
+@fault(title="Valkey frozen", lane="infrastructure", weight=0.6)
+def freeze_broker(context: FaultContext) -> list[Claim]:
+    pid = context.harness.supervisor["broker"].pid
+    with context.harness.outage("broker"):
+        send_signal(signal.SIGSTOP, pid)
         try:
-            time.sleep(scene.pause(1.5))
+            context.pause(1.5)
         finally:
-            send(signal.SIGCONT, pid)
+            send_signal(signal.SIGCONT, pid)
     return []
 
 
-class _held_down:
-    """Keeps a service from being started; it is killed before, and starts again after."""
-
-    def __init__(self, world: World, service: Service) -> None:
-        self.world, self.service = world, service
-
-    def __enter__(self) -> None:
-        self.service.wanted = False
-        send(signal.SIGKILL, self.service.pid)
-        self.world.supervisor.wait_down(self.service.name)
-
-    def __exit__(self, *error: object) -> None:
-        self.service.wanted = True
-
-
-# The site
-
-
-@kind("site killed between commit and enqueue", "kills")
-def kill_site_before_enqueue(scene: Scene) -> list[Holder]:
-    asked, hit = (
-        scene.world.hooks / name for name in ("die-before-enqueue", "died-before-enqueue")
-    )
-    hit.unlink(missing_ok=True)
-    asked.touch()
-    deadline = time.monotonic() + 20
-    while not hit.exists():
-        if time.monotonic() > deadline:
-            asked.unlink(missing_ok=True)
-            raise LookupError("Nobody asked for an export.")
-        time.sleep(0.02)
-    return [Holder(0, "site", Status.READY, json.loads(hit.read_text()), 1)]
-
-
-# The database
-
-
-@kind("database connections cut (SQLite: locked by another process)", "ground")
-def cut_connections(scene: Scene) -> list[Holder]:
-    with scene.world.outage("database"):
-        patient(lambda: scene.world.database.cut(lambda: time.sleep(scene.pause(1.2))))
-    return []
-
-
-@kind("PostgreSQL restarted, -m immediate", "ground", postgres_only=True, share=0.8)
-def restart_database(scene: Scene) -> list[Holder]:
-    assert isinstance(scene.world.database, Postgres)
-    with scene.world.outage("database"):
-        scene.world.database.restart()
-    return []
-
-
-# The mail server
-
-
-def misbehave(scene: Scene, mode: str) -> list[Holder]:
-    """Keep to that mode until a mail has met it, and a while longer."""
-    before = len(scene.world.ledger("mishaps"))
-    scene.world.behave(mode)
+@contextmanager
+def _kept_down(harness: Harness, service: Service) -> Iterator[None]:
+    """Kill a service and keep the supervisor from starting it again inside the block."""
+    service.is_wanted = False
+    send_signal(signal.SIGKILL, service.pid)
+    harness.supervisor.wait_until_down(service.name)
     try:
-        deadline = time.monotonic() + 3 * scene.world.lease
-        if mode != "refuse":
-            while len(scene.world.ledger("mishaps")) == before and time.monotonic() < deadline:
-                time.sleep(0.05)
-        time.sleep(scene.pause(0.7))
+        yield
     finally:
-        scene.world.behave("well")
-    if mode != "refuse" and len(scene.world.ledger("mishaps")) == before:
-        raise LookupError("No mail came.")
+        service.is_wanted = True
+
+
+# Site
+
+
+@fault(title="site killed between commit and enqueue", lane="kills")
+def kill_site_before_enqueue(context: FaultContext) -> list[Claim]:
+    """Kill the site during the next request; see `hooks.kill_before_enqueue`."""
+    trigger = context.harness.hook_dir / "kill-before-enqueue"
+    killed = context.harness.hook_dir / "killed-before-enqueue"
+    killed.unlink(missing_ok=True)
+    trigger.touch()
+    deadline = time.monotonic() + 20
+    while not killed.exists():
+        if time.monotonic() > deadline:
+            trigger.unlink(missing_ok=True)
+            raise LookupError("No export was requested.")
+        time.sleep(0.02)
+    task = json.loads(killed.read_text())
+    return [Claim(pid=0, worker="site", state=Status.READY, id=task, token=1)]
+
+
+# Database
+
+
+@fault(title="database connections cut (SQLite: locked exclusively)", lane="infrastructure")
+def disrupt_database(context: FaultContext) -> list[Claim]:
+    database = context.harness.database
+    with context.harness.outage("database"):
+        retry_query(lambda: database.disrupt(lambda: context.pause(1.2)))
     return []
 
 
-@kind("SMTP refusing connections", "mail")
-def smtp_refuses(scene: Scene) -> list[Holder]:
-    return misbehave(scene, "refuse")
+@fault(
+    title="PostgreSQL restarted, -m immediate",
+    lane="infrastructure",
+    postgres_only=True,
+    weight=0.8,
+)
+def restart_database(context: FaultContext) -> list[Claim]:
+    assert isinstance(context.harness.database, Postgres)
+    with context.harness.outage("database"):
+        context.harness.database.restart()
+    return []
 
 
-@kind("SMTP answering 4xx", "mail")
-def smtp_4xx(scene: Scene) -> list[Holder]:
-    return misbehave(scene, "4xx")
+# Mail server
 
 
-@kind("SMTP answering 5xx", "mail")
-def smtp_5xx(scene: Scene) -> list[Holder]:
-    return misbehave(scene, "5xx")
+def _break_mail_server(context: FaultContext, mode: str) -> list[Claim]:
+    """Keep the mail server in `mode` until a mail was affected, and a while longer."""
+    harness = context.harness
+    faults_before = len(harness.mail_log("faults"))
+
+    def has_affected_a_mail() -> bool:
+        # A server that refuses connections sees no mail at all.
+        return mode == "refuse" or len(harness.mail_log("faults")) > faults_before
+
+    harness.set_mail_mode(mode)
+    try:
+        deadline = time.monotonic() + 3 * harness.lease
+        while not has_affected_a_mail() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        context.pause(0.7)
+    finally:
+        harness.set_mail_mode("normal")
+    if not has_affected_a_mail():
+        raise LookupError("No mail was sent.")
+    return []
 
 
-@kind("SMTP hanging", "mail")
-def smtp_hangs(scene: Scene) -> list[Holder]:
-    return misbehave(scene, "hang")
+@fault(title="SMTP refusing connections", lane="mail")
+def smtp_refuses(context: FaultContext) -> list[Claim]:
+    return _break_mail_server(context, "refuse")
 
 
-@kind("SMTP closing after DATA, message not taken", "mail")
-def smtp_drops(scene: Scene) -> list[Holder]:
-    return misbehave(scene, "drop")
+@fault(title="SMTP answering 4xx", lane="mail")
+def smtp_4xx(context: FaultContext) -> list[Claim]:
+    return _break_mail_server(context, "4xx")
 
 
-@kind("SMTP closing after DATA, message taken", "mail")
-def smtp_swallows(scene: Scene) -> list[Holder]:
-    return misbehave(scene, "swallow")
+@fault(title="SMTP answering 5xx", lane="mail")
+def smtp_5xx(context: FaultContext) -> list[Claim]:
+    return _break_mail_server(context, "5xx")
 
 
-# The disk
+@fault(title="SMTP hanging", lane="mail")
+def smtp_hangs(context: FaultContext) -> list[Claim]:
+    return _break_mail_server(context, "hang")
 
 
-@kind("disk full in the archives' folder", "ground", share=0.4)
-def fill_disk(scene: Scene) -> list[Holder]:
-    """A small disk is filled to the brim; where none may be mounted, builds are told that it is full (ENOSPC)."""
-    filler = (
-        scene.world.disk / "filler" if scene.world.is_mounted else scene.world.hooks / "disk-full"
-    )
+@fault(title="SMTP disconnecting after DATA, message not accepted", lane="mail")
+def smtp_drops(context: FaultContext) -> list[Claim]:
+    return _break_mail_server(context, "drop")
+
+
+@fault(title="SMTP disconnecting after DATA, message accepted", lane="mail")
+def smtp_swallows(context: FaultContext) -> list[Claim]:
+    return _break_mail_server(context, "swallow")
+
+
+# Disk
+
+
+@fault(title="disk full in the archives' folder", lane="infrastructure", weight=0.4)
+def fill_disk(context: FaultContext) -> list[Claim]:
+    """Fill the small disk, or simulate ENOSPC in builds where none could be mounted."""
+    harness = context.harness
+    mounted, simulated = harness.disk_dir / "filler", harness.hook_dir / "disk-full"
+    filler = mounted if harness.is_mounted else simulated
     try:
         with suppress(OSError), filler.open("wb", buffering=0) as file:
-            while scene.world.is_mounted:
+            while harness.is_mounted:
                 file.write(bytes(1 << 16))
-        time.sleep(scene.pause(0.8))
+        context.pause(0.8)
     finally:
         filler.unlink()
     return []
@@ -318,50 +360,53 @@ def fill_disk(scene: Scene) -> list[Holder]:
 # Sweepers and clocks
 
 
-@kind("sweeper killed", "kills")
-def kill_sweeper(scene: Scene) -> list[Holder]:
-    send(signal.SIGKILL, scene.world.supervisor["sweeper"].pid)
+@fault(title="sweeper killed", lane="kills")
+def kill_sweeper(context: FaultContext) -> list[Claim]:
+    send_signal(signal.SIGKILL, context.harness.supervisor["sweeper"].pid)
     return []
 
 
-@kind("two sweepers", "zombies")
-def two_sweepers(scene: Scene) -> list[Holder]:
-    second = scene.world.supervisor["sweeper2"]
-    second.wanted = True
+@fault(title="two sweepers", lane="zombies")
+def run_two_sweepers(context: FaultContext) -> list[Claim]:
+    second = context.harness.supervisor["sweeper2"]
+    second.is_wanted = True
     try:
-        scene.world.supervisor.wait_up("sweeper2")
-        time.sleep(scene.pause(2))
+        context.harness.supervisor.wait_until_up("sweeper2")
+        context.pause(2)
     finally:
-        second.wanted = False
-        send(signal.SIGTERM, second.pid)
+        second.is_wanted = False
+        send_signal(signal.SIGTERM, second.pid)
     return []
 
 
-@kind("one process's clock a minute ahead", "zombies", postgres_only=True)
-def clock_ahead(scene: Scene) -> list[Holder]:
-    service = scene.world.supervisor[scene.rng.choice([*WORKERS, "sweeper", "site"])]
-    service.more_env = {"PYTHONPATH": str(CLOCK), "CHAOS_CLOCK": "60"}
+@fault(title="clock of one process a minute ahead", lane="zombies", postgres_only=True)
+def skew_clock(context: FaultContext) -> list[Claim]:
+    name = context.rng.choice([*WORKERS, "sweeper", "site"])
+    service = context.harness.supervisor[name]
+    service.extra_env = {"PYTHONPATH": str(CLOCK_DIR), "CHAOS_CLOCK": str(CLOCK_SKEW_SECONDS)}
     try:
-        _restart(scene.world, service)
-        time.sleep(scene.pause(2))
+        _restart(context.harness, service)
+        context.pause(2)
     finally:
-        service.more_env = {}
-        send(signal.SIGTERM, service.pid)
+        service.extra_env = {}
+        send_signal(signal.SIGTERM, service.pid)
     return []
 
 
-def _restart(world: World, service: Service) -> None:
+def _restart(harness: Harness, service: Service) -> None:
     old = service.child
-    send(signal.SIGTERM, service.pid)
+    send_signal(signal.SIGTERM, service.pid)
     deadline = time.monotonic() + 30
     while service.child is old and time.monotonic() < deadline:
         time.sleep(0.02)
-    world.supervisor.wait_up(service.name)
+    harness.supervisor.wait_until_up(service.name)
 
 
-def chosen(database: str, names: list[str] | None = None) -> list[str]:
-    """The kinds that the database knows, or those of `names`."""
-    known = [
-        name for name, what in KINDS.items() if database == Postgres.name or not what.postgres_only
+def select_kinds(database: str, names: list[str] | None = None) -> list[str]:
+    """Return the faults that `database` supports, limited to `names` if given."""
+    return [
+        name
+        for name, kind in FAULT_KINDS.items()
+        if (database == Postgres.name or not kind.postgres_only)
+        and (names is None or name in names)
     ]
-    return [name for name in known if names is None or name in names]

@@ -1,7 +1,8 @@
-"""What the fault injection changes inside the product's processes; only `dev.chaos.settings` brings it in.
+"""Changes to the product's own processes, installed by `dev.chaos.settings` only.
 
-They tell the suite through files under VAR_DIR/chaos: which process holds which row (`holders/<pid>`), and each write
-that changed a row although its fencing token had moved on (`zombies/`).
+The hooks report to the suite through files under VAR_DIR/chaos: `claims/<pid>` holds the row that a
+process has claimed, and `zombies/` has a file for each write that changed a row although its
+fencing token had moved on.
 """
 
 import errno
@@ -21,80 +22,97 @@ from django.db import transaction
 from django.db.models import Model
 
 from blog.models import User
-from exports import jobs
 from exports.archive.kinds import KINDS
-from exports.models import ExportMail, ExportTask, mail, task
+from tasks import jobs
+from tasks.models import (
+    Mail,
+    MailQuerySet,
+    Task,
+    TaskQuerySet,
+    mail,
+    mail_models,
+    task_models,
+)
 
 Chunks = Callable[[User, int], Generator[tuple[int, bytes]]]
 
-FOLDER = Path(settings.VAR_DIR) / "chaos"
-POISON = "poison"  # how the names of accounts begin whose build kills its process
+HOOK_DIR = Path(settings.VAR_DIR) / "chaos"
+POISON_PREFIX = "poison"  # of the usernames whose builds kill their process
 POISONED_CHUNK = 2
 
-TASK_VERBS = ("renew", "note", "finish", "fail", "crash", "rescue", "requeue")
-MAIL_VERBS = ("renew", "mark_sent", "give_up", "postpone", "put_off")
+TASK_VERBS = ("renew", "finish", "fail", "crash", "rescue", "requeue", "release")
+MAIL_VERBS = ("renew", "mark_sent", "give_up", "retry_later", "defer")
 
 
 def install() -> None:
-    mail.LONGEST_PAUSE_SECONDS = round(2 * settings.EXPORT_LEASE_SECONDS)
-    sabotage(os.environ.get("CHAOS_WITHOUT", ""))
-    for model, token, verbs in (
-        (ExportTask, "attempt", TASK_VERBS),
-        (ExportMail, "tries", MAIL_VERBS),
+    mail.MAX_PAUSE_SECONDS = round(2 * settings.EXPORT_LEASE_SECONDS)
+    disable_protection(os.environ.get("CHAOS_WITHOUT", ""))
+    for models, token, verbs in (
+        (task_models(), "attempt", TASK_VERBS),
+        (mail_models(), "tries", MAIL_VERBS),
     ):
-        note_claims(model, token)
-        for verb in verbs:
-            note_zombies(model, token, verb)
+        for model in models:
+            report_claims(model, token)
+            for verb in verbs:
+                report_zombie_writes(model, token, getattr(model, verb))
     poison_builds()
     if os.environ.get("CHAOS_PROCESS") == "site":
-        die_before_enqueue()
+        kill_before_enqueue()
 
 
-def sabotage(without: str) -> None:
-    """Take one of the product's protections away, to see that the suite notices."""
-    if without == "lease":
-        for rows in (task.ExportTaskQuerySet, mail.ExportMailQuerySet):
-            rows.lapsed = lambda self: self.none()  # type: ignore[method-assign]
-    if without == "fence":
-        for model in (ExportTask, ExportMail):
-            model._held = _held_by_anyone  # type: ignore[method-assign]
+def disable_protection(name: str) -> None:
+    """Disable one of the product's protections, to prove that the suite notices."""
+    if name == "lease":
+        for queryset in (TaskQuerySet, MailQuerySet):
+            queryset.lease_expired = _no_rows  # type: ignore[method-assign]
+    if name == "fence":
+        for model in (Task, Mail):
+            model._fenced = _without_fencing  # type: ignore[method-assign]
 
 
-def _held_by_anyone(self: Any, status: str) -> Any:
+def _no_rows(self: Any) -> Any:
+    return self.none()
+
+
+def _without_fencing(self: Any, status: str) -> Any:
     return type(self).objects.filter(pk=self.pk, status=status)
 
 
-def note_claims(model: Any, token: str) -> None:
-    """Tell the suite whom to hit: which process builds or mails what."""
+def report_claims(model: Any, token: str) -> None:
+    """Tell the suite which process builds or mails which row."""
     claim = model.claim
 
     @wraps(claim)
-    def noted(self: Any) -> bool:
+    def reported_claim(self: Any) -> bool:
         claimed: bool = claim(self)
         if claimed:
-            state = {"state": self.status, "id": str(self.pk), "token": getattr(self, token)}
-            _write(FOLDER / "holders" / str(os.getpid()), state)
+            fields = {"state": self.status, "id": str(self.pk), "token": getattr(self, token)}
+            _write_json(HOOK_DIR / "claims" / str(os.getpid()), fields)
         return claimed
 
-    model.claim = noted
+    model.claim = reported_claim
 
 
-def note_zombies(model: Any, token: str, verb: str) -> None:
-    """Tell the suite of every write that counted although the row had been handed to somebody else."""
-    original = getattr(model, verb)
+def report_zombie_writes(model: Any, token: str, verb: Callable[..., object]) -> None:
+    """Tell the suite about each write that succeeds with an outdated fencing token."""
 
-    @wraps(original)
-    def watched(self: Any, *args: Any, **kwargs: Any) -> bool:
-        mine = getattr(self, token)
+    @wraps(verb)
+    def reported_verb(self: Any, *args: Any, **kwargs: Any) -> object:
+        own_token = getattr(self, token)
         with transaction.atomic():
-            now = _locked(self).values_list(token, flat=True).first()
-            changed: bool = original(self, *args, **kwargs)
-        if changed and now != mine:
-            facts = {"row": str(self.pk), "verb": verb, "written by": mine, "belongs to": now}
-            _write(FOLDER / "zombies" / f"{time.time_ns()}-{os.getpid()}", facts)
+            current_token = _locked(self).values_list(token, flat=True).first()
+            changed = verb(self, *args, **kwargs)
+        if changed and current_token != own_token:
+            fields = {
+                "row": str(self.pk),
+                "verb": verb.__name__,
+                "token of the writer": own_token,
+                "token of the row": current_token,
+            }
+            _write_json(HOOK_DIR / "zombies" / f"{time.time_ns()}-{os.getpid()}", fields)
         return changed
 
-    setattr(model, verb, watched)
+    setattr(model, verb.__name__, reported_verb)
 
 
 def _locked(row: Model) -> Any:
@@ -102,38 +120,41 @@ def _locked(row: Model) -> Any:
 
 
 def poison_builds() -> None:
-    """Let the builds of some accounts kill their process, and all of them fail while the disk is said to be full."""
+    """Make builds of poison accounts kill their process, and all builds fail on a full disk."""
     for name, kind in KINDS.items():
-        KINDS[name] = replace(kind, chunks=partial(_poisoned, kind.chunks))
+        KINDS[name] = replace(kind, iter_chunks=partial(_poisoned_chunks, kind.iter_chunks))
 
 
-def _poisoned(chunks: Chunks, owner: User, rows: int) -> Generator[tuple[int, bytes]]:
+def _poisoned_chunks(chunks: Chunks, owner: User, rows: int) -> Generator[tuple[int, bytes]]:
     for number, chunk in enumerate(chunks(owner, rows)):
-        if owner.username.startswith(POISON) and number == POISONED_CHUNK:
+        if owner.username.startswith(POISON_PREFIX) and number == POISONED_CHUNK:
             os.kill(os.getpid(), signal.SIGKILL)
-        if (FOLDER / "disk-full").exists():
+        if (HOOK_DIR / "disk-full").exists():
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         yield chunk
 
 
-def die_before_enqueue() -> None:
-    """Kill the site, all of it, between the commit of a request and its way to the queue, once the suite says so."""
-    original: Callable[..., bool] = jobs.enqueue_export
-    asked, hit = FOLDER / "die-before-enqueue", FOLDER / "died-before-enqueue"
+def kill_before_enqueue() -> None:
+    """Make the site kill itself between a commit and its enqueue when the suite asks for it.
+
+    The suite creates `kill-before-enqueue`; `killed-before-enqueue` then holds the task's id.
+    """
+    original: Callable[..., bool] = jobs.enqueue_task
+    trigger, killed = HOOK_DIR / "kill-before-enqueue", HOOK_DIR / "killed-before-enqueue"
 
     @wraps(original)
-    def enqueue(task: ExportTask, **kwargs: Any) -> bool:
+    def enqueue(task: Task, **kwargs: Any) -> bool:
         with suppress(FileNotFoundError):
-            asked.unlink()
-            _write(hit, str(task.pk))
+            trigger.unlink()
+            _write_json(killed, str(task.pk))
             os.kill(os.getppid(), signal.SIGKILL)
             os.kill(os.getpid(), signal.SIGKILL)
         return original(task, **kwargs)
 
-    jobs.enqueue_export = enqueue
+    jobs.enqueue_task = enqueue
 
 
-def _write(path: Path, facts: Any) -> None:
+def _write_json(path: Path, content: Any) -> None:
     part = path.with_suffix(".part")
-    part.write_text(json.dumps(facts))
+    part.write_text(json.dumps(content))
     part.replace(path)

@@ -1,4 +1,4 @@
-"""Compares what was asked for, what the database says, and what the mail server took."""
+"""Comparison of the accepted requests, the database, and the mails that the server accepted."""
 
 import hashlib
 import io
@@ -16,111 +16,120 @@ from blog.management.progress_bar import ProgressBar
 from blog.models import Message, User
 from dev.mailbox import Mail, Mailbox
 from exports.archive.kinds import KINDS as ARCHIVES
-from exports.archive.sections import as_time
+from exports.archive.sections import isoformat_utc
 from exports.archive.verification import Verification
 from exports.models import ErrorCode, Event, ExportMail, ExportTask, MailStatus, Purpose, Status
-from exports.models.task import MAX_CRASHES
+from tasks.models import MAX_CRASHES
 
-from .faults import KINDS
-from .watch import Watcher
-from .world import Holder, World
+from .faults import FAULT_KINDS
+from .harness import Claim, Harness
+from .watcher import Watcher
 
-DEADLY = ("kill_work_horse", "kill_worker", "kill_both", "terminate_group")
-GROUND = ("empty_broker", "lose_broker", "hang_broker", "cut_connections", "restart_database")
+WORKER_KILLS = (
+    "kill_work_horse",
+    "kill_worker",
+    "kill_worker_and_work_horse",
+    "terminate_worker_group",
+)
+# A worker that loses its broker exits, and its service's processes are killed.
+INFRASTRUCTURE_FAULTS = (
+    "empty_broker",
+    "stop_broker",
+    "freeze_broker",
+    "disrupt_database",
+    "restart_database",
+)
 
 
 @dataclass(frozen=True)
 class Injection:
-    """A fault that happened, with its beginning and end in seconds since 1970, and whom it hit at work."""
+    """Fault that happened, with the claims that it hit; times are seconds since 1970."""
 
     kind: str
-    began: float
+    started: float
     ended: float
-    hits: list[Holder]
+    hits: list[Claim]
 
-    def overlaps(self, begin: float, end: float) -> bool:
-        return self.began <= end and begin <= self.ended
+    def overlaps(self, start: float, end: float) -> bool:
+        return self.started <= end and start <= self.ended
 
 
 @dataclass
 class Verdict:
-    """What happened to every request. Each list but the first four has to be empty."""
+    """Outcome of every request; the lists of `violations` must be empty."""
 
     requests: int = 0
-    accounts: int = 0
+    account_requests: int = 0
     delivered: list[str] = field(default_factory=list)
     gave_up: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     duplicates: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     stuck: list[str] = field(default_factory=list)
-    unexplained: list[str] = field(default_factory=list)
-    wrong: list[str] = field(default_factory=list)
-    zombies: list[str] = field(default_factory=list)
-    leftovers: list[str] = field(default_factory=list)
+    unexplained_mails: list[str] = field(default_factory=list)
+    wrong_archives: list[str] = field(default_factory=list)
+    zombie_writes: list[str] = field(default_factory=list)
+    leftover_files: list[str] = field(default_factory=list)
 
     @property
-    def forbidden(self) -> dict[str, list[str]]:
-        """What may not be, by name."""
+    def violations(self) -> dict[str, list[str]]:
+        """Lists that must be empty, by title."""
         return {
             "lost": self.lost,
             "stuck": self.stuck,
-            "duplicates that nothing explains": self.unexplained,
-            "wrong or short archives": self.wrong,
-            "writes by zombies": self.zombies,
-            "files left behind": self.leftovers,
+            "unexplained mails": self.unexplained_mails,
+            "wrong or incomplete archives": self.wrong_archives,
+            "zombie writes": self.zombie_writes,
+            "leftover files": self.leftover_files,
         }
 
 
 class Oracle:
     def __init__(
-        self, world: World, accepted: Iterable[str], injections: list[Injection], watcher: Watcher
+        self,
+        harness: Harness,
+        accepted: Iterable[str],
+        injections: list[Injection],
+        watcher: Watcher,
     ) -> None:
-        self.world = world
+        self.harness = harness
         self.accepted = set(accepted)
         self.injections = injections
         self.watcher = watcher
-        self.lease = world.lease
-        self.ledger = {str(line["file"]): line for line in world.ledger()}
-        self.taken: dict[str, list[Mail]] = defaultdict(
-            list
-        )  # by the part of the Message-ID that names the row
-        for mail in Mailbox(world.mail_dir).mails(""):
-            self.taken[_name_of(mail)].append(mail)
+        self.lease = harness.lease
+        self.mail_log = {str(line["file"]): line for line in harness.mail_log()}
+        self.received: dict[str, list[Mail]] = defaultdict(list)
+        for mail in Mailbox(harness.mail_dir).mails(""):
+            self.received[_row_id(mail)].append(mail)
 
     def judge(self, only: Iterable[str] | None = None) -> Verdict:
-        """All exports, or `only` some."""
-        chosen = None if only is None else set(only)
+        """Judge all exports, or those with the ids in `only`."""
+        ids = None if only is None else set(only)
         verdict = Verdict()
         tasks = list(ExportTask.objects.select_related("owner").order_by("created_at"))
-        verdict.requests, verdict.accounts = (
-            len(tasks),
-            sum(task.kind == "account" for task in tasks),
-        )
-        verdict.lost += [
-            f"{pk}: accepted, but no row has it"
-            for pk in self.accepted - {str(task.pk) for task in tasks}
-        ]
+        verdict.requests = len(tasks)
+        verdict.account_requests = sum(task.kind == "account" for task in tasks)
+        missing = self.accepted - {str(task.pk) for task in tasks}
+        verdict.lost += [f"{pk}: accepted, but not in the database" for pk in missing]
         for task in tasks:
-            if chosen is not None and str(task.pk) not in chosen:
-                continue
-            self._judge_end(task, verdict)
-            verdict.zombies += self._timeline(task)
+            if ids is None or str(task.pk) in ids:
+                self._judge_task(task, verdict)
+                verdict.zombie_writes += self._timeline_violations(task)
         verdict.stuck += [
-            f"{one.row}: {one.where}, silent for {one.seconds:.1f} s"
-            for one in self.watcher.stuck.values()
+            f"{stuck.row}: {stuck.state}, no progress for {stuck.seconds:.1f} s"
+            for stuck in self.watcher.stuck.values()
         ]
-        verdict.zombies += [
-            path.read_text() for path in sorted((self.world.hooks / "zombies").iterdir())
+        verdict.zombie_writes += [
+            path.read_text() for path in sorted((self.harness.hook_dir / "zombies").iterdir())
         ]
         known = {str(pk) for pk in ExportMail.objects.values_list("pk", flat=True)}
-        verdict.unexplained += [
-            f"{name} is no mail that was owed" for name in self.taken.keys() - known
+        verdict.unexplained_mails += [
+            f"{name}: no such mail in the database" for name in self.received.keys() - known
         ]
-        verdict.leftovers += self._leftovers()
+        verdict.leftover_files += self._leftover_files()
         return verdict
 
-    def _judge_end(self, task: ExportTask, verdict: Verdict) -> None:
+    def _judge_task(self, task: ExportTask, verdict: Verdict) -> None:
         if task.is_unfinished:
             verdict.stuck.append(f"{task.pk}: still {task.status}")
             return
@@ -128,152 +137,155 @@ class Oracle:
             Status(task.status)
         )
         mails = list(task.mails.all())
-        if purpose is None or [mail.purpose for mail in mails] != [purpose]:
-            verdict.lost.append(
-                f"{task.pk}: {task.status}, and owes {[mail.purpose for mail in mails]}"
-            )
+        purposes = [mail.purpose for mail in mails]
+        if purpose is None or purposes != [purpose]:
+            verdict.lost.append(f"{task.pk}: {task.status} with mails {purposes}")
             return
         [mail] = mails
         self._judge_mail(task, mail, verdict)
         if task.status == Status.FAILED:
-            verdict.failed.append(
-                f"{task.pk} of {task.owner.username}: {self._cause(task, verdict)}"
-            )
+            cause = self._failure_cause(task, verdict)
+            verdict.failed.append(f"{task.pk} of {task.owner.username}: {cause}")
 
     def _judge_mail(self, task: ExportTask, mail: ExportMail, verdict: Verdict) -> None:
-        copies = sorted(self.taken.get(str(mail.pk), []), key=lambda copy: copy.path.name)
+        copies = sorted(self.received.get(str(mail.pk), []), key=lambda copy: copy.path.name)
         if mail.status == MailStatus.GAVE_UP and mail.error:
             verdict.gave_up.append(f"{task.pk}: {mail.error}")
         elif mail.status != MailStatus.SENT:
             verdict.stuck.append(f"{task.pk}: its mail is still {mail.status}")
         elif not copies:
-            verdict.lost.append(
-                f"{task.pk}: its mail counts as sent, and the mail server never took it"
-            )
-        wrong = [
-            f"{task.pk}: {copy.path.name} {flaw}"
+            verdict.lost.append(f"{task.pk}: its mail is SENT, but the server never accepted it")
+        problems = [
+            f"{task.pk}: {copy.path.name} {problem}"
             for copy in copies
-            if (flaw := self._flaw(task, copy))
+            if (problem := self._mail_problem(task, copy))
         ]
-        verdict.wrong += wrong
-        if copies and not wrong and mail.purpose == Purpose.ARCHIVE:
+        verdict.wrong_archives += problems
+        if copies and not problems and mail.purpose == Purpose.ARCHIVE:
             verdict.delivered.append(str(task.pk))
         if len({str(copy.message["message-id"]) for copy in copies}) > 1:
-            verdict.unexplained.append(f"{mail.pk} went out under several Message-IDs")
+            verdict.unexplained_mails.append(f"{mail.pk} was sent with several Message-IDs")
         for copy in copies[:-1]:
-            reason = self._reason(mail, copy)
-            text = f"{mail.pk} {reason or 'for no reason that is known'}"
-            (verdict.duplicates if reason else verdict.unexplained).append(text)
+            if cause := self._duplicate_cause(mail, copy):
+                verdict.duplicates.append(f"{mail.pk} {cause}")
+            else:
+                verdict.unexplained_mails.append(f"{mail.pk} was sent again without a known cause")
 
-    def _flaw(self, task: ExportTask, copy: Mail) -> str:
-        """What is wrong with a mail that was taken; empty where nothing is."""
+    def _mail_problem(self, task: ExportTask, copy: Mail) -> str:
+        """Return the problem of a received mail, or an empty string."""
         if task.owner.email not in str(copy.message["to"]):
-            return "went to somebody else"
+            return "has the wrong recipient"
         part = copy.attachment(ARCHIVES[task.kind].file_name)
         if task.status == Status.FAILED:
-            return "has an archive, of a failed export" if part else ""
+            return "has an archive of a failed export" if part else ""
         if part is None:
             return "has no archive"
         content = part.get_content()
         if hashlib.sha256(content).hexdigest() != task.archive_sha256:
-            return "has another checksum than the row"
-        return CONTENTS[task.kind](content, task.owner)
+            return "has a checksum that differs from the database"
+        return ARCHIVE_CHECKS[task.kind](content, task.owner)
 
-    def _cause(self, task: ExportTask, verdict: Verdict) -> str:
-        """Why an export may have failed; only three crashes will do here, where nothing is broken for good."""
+    def _failure_cause(self, task: ExportTask, verdict: Verdict) -> str:
+        """Return the cause of a failed export.
+
+        Only the maximum number of crashes is legitimate, since every fault is repaired.
+        """
         if task.error_code == ErrorCode.CRASHED and task.crashes == MAX_CRASHES:
-            last = task.traceback.strip().splitlines()[-1:] or ["killed"]
-            return f"{task.crashes} crashes ({last[0][:100]})"
+            last_line = task.traceback.strip().splitlines()[-1:] or ["killed"]
+            return f"{task.crashes} crashes ({last_line[0][:100]})"
         verdict.lost.append(
             f"{task.pk}: failed as {task.error_code} after {task.crashes} crashes\n{task.traceback}"
         )
         return task.error_code
 
-    def _reason(self, mail: ExportMail, copy: Mail) -> str:
-        """Why a mail that the server had taken was sent again; empty where nothing explains it."""
-        line = self.ledger.get(copy.path.name)
+    def _duplicate_cause(self, mail: ExportMail, copy: Mail) -> str:
+        """Return the fault that explains why a received mail was sent again, or an empty string."""
+        line = self.mail_log.get(copy.path.name)
         if line is None:
             return ""
         if line["mode"] == "swallow":
-            return f"taken, and never answered: {KINDS['smtp_swallows'].title}"
+            return f"accepted without an answer: {FAULT_KINDS['smtp_swallows'].title}"
         at = float(str(line["at"]))
-        around = [one for one in self.injections if one.overlaps(at - 1, at + self.lease)]
-        for one in around:
-            if one.kind != "kill_parent_only" and any(hit.id == str(mail.pk) for hit in one.hits):
-                return f"taken, and its sender was hit: {KINDS[one.kind].title}"
-        for one in around:
-            if one.kind in DEADLY and any(hit.id == str(mail.task_id) for hit in one.hits):
-                return f"taken, and its sender was hit, which had just finished building: {KINDS[one.kind].title}"
-        for one in around:
-            if (
-                one.kind in GROUND
-            ):  # a worker that loses its broker ends, and its service is cleaned up
-                return f"taken, and the sender lost broker or database: {KINDS[one.kind].title}"
+        nearby = [one for one in self.injections if one.overlaps(at - 1, at + self.lease)]
+
+        def is_hit(injection: Injection, row_id: Any) -> bool:
+            return any(claim.id == str(row_id) for claim in injection.hits)
+
+        for injection in nearby:
+            if injection.kind != "orphan_work_horse" and is_hit(injection, mail.pk):
+                return f"accepted, then its sender was hit: {FAULT_KINDS[injection.kind].title}"
+        for injection in nearby:
+            if injection.kind in WORKER_KILLS and is_hit(injection, mail.task_id):
+                title = FAULT_KINDS[injection.kind].title
+                return f"accepted, then its sender was hit right after the build: {title}"
+        for injection in nearby:
+            if injection.kind in INFRASTRUCTURE_FAULTS:
+                title = FAULT_KINDS[injection.kind].title
+                return f"accepted, then its sender lost the broker or database: {title}"
         return ""
 
-    def _timeline(self, task: ExportTask) -> Iterator[str]:
-        """What in its history only a zombie can have written."""
+    def _timeline_violations(self, task: ExportTask) -> Iterator[str]:
+        """Yield what only a zombie can have written to the timeline or the archive."""
         events: list[Any] = list(task.events.order_by("pk").values_list("kind", "attempt"))
         attempts = [attempt for _, attempt in events]
         if attempts != sorted(attempts):
             yield f"{task.pk}: an older attempt after a newer one: {events}"
-        built = [attempt for kind, attempt in events if kind == Event.BUILT]
+        built = [attempt for kind, attempt in events if kind == Event.FINISHED]
         expected = [task.attempt] if task.status == Status.SUCCESSFUL else []
         if built != expected:
-            yield f"{task.pk}: built by {built}, the row has attempt {task.attempt} and is {task.status}"
+            yield f"{task.pk}: built by attempts {built}; {task.status} with {task.attempt}"
         if task.archive.name and Path(task.archive.name).stem != task.job_id:
-            yield f"{task.pk}: {task.archive.name} is not of attempt {task.attempt}"
+            yield f"{task.pk}: {task.archive.name} is not from attempt {task.attempt}"
 
-    def _leftovers(self) -> Iterator[str]:
-        """Files that belong to no export, after one round of pruning."""
-        yield from (f"part file {path.name}" for path in (self.world.disk / "parts").iterdir())
+    def _leftover_files(self) -> Iterator[str]:
+        """Yield files without an export, and archives without a file, after a round of pruning."""
+        disk = self.harness.disk_dir
+        yield from (f"part file {path.name}" for path in (disk / "parts").iterdir())
         known = set(ExportTask.objects.exclude(archive="").values_list("archive", flat=True))
-        there = {
-            f"{path.parent.name}/{path.name}" for path in (self.world.disk / "archives").glob("*/*")
-        }
-        yield from (f"archive {name} of no export" for name in there - known)
-        yield from (f"no archive {name}, which a row has" for name in known - there)
+        found = {f"{path.parent.name}/{path.name}" for path in (disk / "archives").glob("*/*")}
+        yield from (f"archive {name} without an export" for name in found - known)
+        yield from (f"archive {name} has no file" for name in known - found)
 
 
-def _flaw_of_posts(content: bytes, owner: User) -> str:
+def _posts_problem(content: bytes, owner: User) -> str:
     expected = [
-        {"body": post.body, "timestamp": as_time(post.created_at)}
+        {"body": post.body, "timestamp": isoformat_utc(post.created_at)}
         for post in owner.posts.oldest_first()
     ]
     found = [
         {key: post[key] for key in ("body", "timestamp")} for post in json.loads(content)["posts"]
     ]
-    return "" if found == expected else "holds other posts than the database"
+    return "" if found == expected else "has posts that differ from the database"
 
 
-def _flaw_of_account(content: bytes, owner: User) -> str:
+def _account_problem(content: bytes, owner: User) -> str:
     bar = ProgressBar(OutputWrapper(io.StringIO()), "rows")
     if problem := next(Verification(content, bar).problems(), ""):
-        return f"is not sound: {problem}"
-    with zipfile.ZipFile(io.BytesIO(content)) as packed:
-        files = {name: packed.read(name) for name in packed.namelist()}
-    said = [
+        return f"is not valid: {problem}"
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    found = [
         (message["from"], message["body"], message["timestamp"])
         for conversation in json.loads(files["messages.json"])["messages"]
         for message in conversation["messages"]
     ]
-    messages = Message.objects.filter(conversation__participants__person=owner).select_related(
-        "sender"
-    )
-    if sorted(said) != sorted(
-        (one.sender.username, one.body, as_time(one.created_at)) for one in messages
-    ):
-        return "holds other messages than the database"
-    followed = [row["name"] for row in json.loads(files["following.json"])["following"]]
-    if followed != list(
-        owner.following.order_by("created_at").values_list("followed__username", flat=True)
-    ):
-        return "says that they follow others than the database"
-    return _flaw_of_posts(files["posts.json"], owner)
+    messages = Message.objects.filter(conversation__participants__person=owner)
+    expected = [
+        (message.sender.username, message.body, isoformat_utc(message.created_at))
+        for message in messages.select_related("sender")
+    ]
+    if sorted(found) != sorted(expected):
+        return "has messages that differ from the database"
+    following = [row["name"] for row in json.loads(files["following.json"])["following"]]
+    followed = owner.following.order_by("created_at").values_list("followed__username", flat=True)
+    if following != list(followed):
+        return "has followed users that differ from the database"
+    return _posts_problem(files["posts.json"], owner)
 
 
-CONTENTS = {"posts": _flaw_of_posts, "account": _flaw_of_account}
+ARCHIVE_CHECKS = {"posts": _posts_problem, "account": _account_problem}
 
 
-def _name_of(mail: Mail) -> str:
+def _row_id(mail: Mail) -> str:
+    """Return the id of the ExportMail row, which the Message-ID begins with."""
     return str(mail.message["message-id"]).strip("<>").partition("@")[0]

@@ -1,82 +1,82 @@
-"""The table at the end."""
+"""The table at the end of a run, and the reasons why the run failed."""
 
 from collections import Counter
 from collections.abc import Iterator
 
 from exports.models import MailStatus, Status
 
-from .faults import KINDS
+from .faults import FAULT_KINDS
+from .harness import Harness
 from .oracle import Injection, Verdict
-from .watch import Watcher
-from .world import World
+from .watcher import Watcher
 
-LEAST_DELIVERED = 0.95
-LEAST_BUILDING, LEAST_MAILING = 1 / 3, 1 / 10
-ENOUGH = 20  # fewer kills, or requests, say nothing about shares
+MIN_DELIVERED_SHARE = 0.95
+MIN_BUILD_SHARE, MIN_MAIL_SHARE = 1 / 3, 1 / 10
+# With fewer kills or requests the shares say nothing.
+MIN_KILLS = 20
+MIN_REQUESTS = 200
 
 
-def lines(
-    world: World, injections: list[Injection], verdict: Verdict, watcher: Watcher
+def table_lines(
+    harness: Harness, injections: list[Injection], verdict: Verdict, watcher: Watcher
 ) -> Iterator[str]:
-    counts = Counter(one.kind for one in injections)
+    counts = Counter(injection.kind for injection in injections)
     yield f"{'fault':<62}{'count':>6}"
-    for name, kind in KINDS.items():
-        if name in counts or world.database.name == "postgres" or not kind.postgres_only:
-            yield f"{_title(world, name):<62}{counts[name]:>6}"
-    yield f"{'in all':<62}{len(injections):>6}"
-    building, mailing, kills = aims(injections)
+    for name, kind in FAULT_KINDS.items():
+        if name in counts or harness.database.name == "postgres" or not kind.postgres_only:
+            is_simulated = name == "fill_disk" and not harness.is_mounted
+            title = f"{kind.title} (simulated)" if is_simulated else kind.title
+            yield f"{title:<62}{counts[name]:>6}"
+    yield f"{'total':<62}{len(injections):>6}"
     yield ""
-    yield f"{'kills, of which hit a build / a mail':<50}{f'{kills}: {building} / {mailing}':>18}"
-    made = f"{verdict.requests}: {verdict.accounts}"
-    yield f"{'requests made, of which for a whole account':<50}{made:>18}"
-    share = len(verdict.delivered) / max(1, verdict.requests)
-    yield f"{'archives delivered':<50}{f'{len(verdict.delivered)} ({share:.1%})':>18}"
-    yield f"{'mails given up, and said so':<50}{len(verdict.gave_up):>18}"
-    yield f"{'failed, and told':<50}{len(verdict.failed):>18}"
-    yield f"{'duplicate mails, explained, same Message-ID':<50}{len(verdict.duplicates):>18}"
-    for what, found in verdict.forbidden.items():
-        name = f"stuck (longer than {watcher.limit:g} s)" if what == "stuck" else what
-        yield f"{name:<50}{len(found):>18}"
-    yield f"{'longest rescue':<50}{f'{watcher.longest_rescue:.1f} s':>18}"
+    builds, mails, kills = kill_counts(injections)
+    delivered = len(verdict.delivered)
+    rows = [
+        ("kills (during a build / a delivery)", f"{kills} ({builds} / {mails})"),
+        ("requests (for the whole account)", f"{verdict.requests} ({verdict.account_requests})"),
+        ("archives delivered", f"{delivered} ({delivered / max(1, verdict.requests):.1%})"),
+        ("mails given up and reported", len(verdict.gave_up)),
+        ("exports failed and reported", len(verdict.failed)),
+        ("duplicate mails, explained, same Message-ID", len(verdict.duplicates)),
+    ]
+    for title, found in verdict.violations.items():
+        label = f"stuck (longer than {watcher.limit:g} s)" if title == "stuck" else title
+        rows.append((label, len(found)))
+    rows.append(("longest rescue time", f"{watcher.longest_rescue:.1f} s"))
+    yield from (f"{label:<50}{value:>18}" for label, value in rows)
 
 
-def details(verdict: Verdict) -> Iterator[str]:
-    reasons = Counter(one.partition(" ")[2] for one in verdict.duplicates)
-    duplicates = [f"{count:>3} {reason}" for reason, count in reasons.most_common()]
+def detail_lines(verdict: Verdict) -> Iterator[str]:
+    causes = Counter(text.partition(" ")[2] for text in verdict.duplicates)
+    duplicates = [f"{count:>3} {cause}" for cause, count in causes.most_common()]
     for title, found in (
-        ("Failed", verdict.failed),
-        ("Duplicates", duplicates),
-        *verdict.forbidden.items(),
+        ("failed", verdict.failed),
+        ("duplicates", duplicates),
+        *verdict.violations.items(),
     ):
         if found:
             yield f"\n{title.capitalize()}:"
-            yield from (f"  {one}" for one in found)
+            yield from (f"  {text}" for text in found)
 
 
-def faults_of_the_run(
-    injections: list[Injection], verdict: Verdict, expected: set[str]
+def failure_reasons(
+    injections: list[Injection], verdict: Verdict, planned: set[str]
 ) -> Iterator[str]:
-    """Why the run as a whole does not count as passed."""
-    for what, found in verdict.forbidden.items():
+    for title, found in verdict.violations.items():
         if found:
-            yield f"{len(found)} {what}"
-    for name in sorted(expected - {one.kind for one in injections}):
-        yield f"never happened: {KINDS[name].title}"
-    poor = len(verdict.delivered) < LEAST_DELIVERED * verdict.requests
-    if verdict.requests >= 10 * ENOUGH and poor:
-        yield f"only {len(verdict.delivered)} of {verdict.requests} archives were delivered"
-    building, mailing, kills = aims(injections)
-    if kills >= ENOUGH and (building < LEAST_BUILDING * kills or mailing < LEAST_MAILING * kills):
-        yield f"of {kills} kills only {building} hit a build and {mailing} a mail"
+            yield f"{len(found)} {title}"
+    for name in sorted(planned - {injection.kind for injection in injections}):
+        yield f"never happened: {FAULT_KINDS[name].title}"
+    delivered = len(verdict.delivered)
+    if verdict.requests >= MIN_REQUESTS and delivered < MIN_DELIVERED_SHARE * verdict.requests:
+        yield f"only {delivered} of {verdict.requests} archives were delivered"
+    builds, mails, kills = kill_counts(injections)
+    if kills >= MIN_KILLS and (builds < MIN_BUILD_SHARE * kills or mails < MIN_MAIL_SHARE * kills):
+        yield f"of {kills} kills only {builds} hit a build and {mails} a delivery"
 
 
-def aims(injections: list[Injection]) -> tuple[int, int, int]:
-    """How many kills hit a build, how many a mail, and how many there were."""
-    kills = [one for one in injections if KINDS[one.kind].is_kill]
-    states = Counter(hit.state for one in kills for hit in one.hits)
+def kill_counts(injections: list[Injection]) -> tuple[int, int, int]:
+    """Return how many kills hit a build, how many a delivery, and the number of kills."""
+    kills = [injection for injection in injections if FAULT_KINDS[injection.kind].is_kill]
+    states = Counter(claim.state for injection in kills for claim in injection.hits)
     return states[Status.RUNNING], states[MailStatus.SENDING], len(kills)
-
-
-def _title(world: World, name: str) -> str:
-    title = KINDS[name].title
-    return f"{title} (simulated)" if name == "fill_disk" and not world.is_mounted else title

@@ -1,4 +1,4 @@
-"""One run: faults at seeded moments, in lanes that overlap, until as many as were asked for have happened."""
+"""One run: parallel lanes of faults at random moments, under load, then the verdict."""
 
 import logging
 import random
@@ -10,130 +10,135 @@ from traceback import format_exc
 
 from exports.models import ExportMail, ExportTask
 
-from .accounts import Crowd, make
-from .databases import patient
-from .faults import KINDS, Scene
-from .hooks import POISON
+from .accounts import LoadGenerator, create_accounts
+from .databases import retry_query
+from .faults import FAULT_KINDS, FaultContext
+from .harness import Harness
+from .hooks import POISON_PREFIX
 from .oracle import Injection, Oracle, Verdict
-from .watch import Watcher
-from .world import World
+from .watcher import Watcher
 
-POISONED = 6
-BREATHS = {
+POISON_ACCOUNTS = 6
+# Minimum and maximum pause in seconds before each fault of a lane.
+LANE_PAUSES = {
     "kills": (3, 9),
     "zombies": (1, 4),
-    "ground": (4, 8),
+    "infrastructure": (4, 8),
     "mail": (1, 4),
-}  # seconds before each fault of a lane
-TRIES = 5  # to find somebody in the middle of work
+}
+MAX_TRIES = 5  # to find a process in the middle of work
+PROGRESS_INTERVAL = 20  # faults
 
 logger = logging.getLogger(__name__)
 
 
-def plan(number: int, kinds: list[str], rng: random.Random) -> dict[str, list[str]]:
-    """`number` faults, each kind at least once where that is possible, by lane, in random order."""
-    weights = [KINDS[name].share for name in kinds]
+def plan_lanes(number: int, kinds: list[str], rng: random.Random) -> dict[str, list[str]]:
+    """Return `number` faults by lane in random order, each kind at least once if possible."""
+    weights = [FAULT_KINDS[name].weight for name in kinds]
     names = rng.sample(kinds, min(number, len(kinds)))
     names += rng.choices(kinds, weights, k=number - len(names))
     rng.shuffle(names)
     lanes: dict[str, list[str]] = {}
     for name in names:
-        lanes.setdefault(KINDS[name].lane, []).append(name)
+        lanes.setdefault(FAULT_KINDS[name].lane, []).append(name)
     return lanes
 
 
 @dataclass
 class Run:
-    world: World
+    harness: Harness
     seed: int
-    say: Callable[[str], None] = print
+    print_line: Callable[[str], None] = print
     injections: list[Injection] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)  # noqa: S311
-        self.watcher = Watcher(self.world, self.say)
+        self.watcher = Watcher(self.harness, self.print_line)
         self.planned: set[str] = set()
-        self._ending = threading.Event()
+        self._stopping = threading.Event()
 
-    def go(self, number: int, kinds: list[str], accounts: int) -> Verdict:
-        lanes = plan(number, kinds, self.rng)
+    def execute(self, number: int, kinds: list[str], accounts: int) -> Verdict:
+        """Inject `number` faults of these kinds while `accounts` users export."""
+        lanes = plan_lanes(number, kinds, self.rng)
         self.planned = {name for names in lanes.values() for name in names}
-        names = [f"chaos{n:02}" for n in range(accounts)] + [
-            f"{POISON}{n}" for n in range(POISONED)
-        ]
-        self.crowd = Crowd(make(names, self.world.env["SITE_URL"], self.rng), self.seed)
+        usernames = [f"chaos{n:02}" for n in range(accounts)]
+        usernames += [f"{POISON_PREFIX}{n}" for n in range(POISON_ACCOUNTS)]
+        self.load = LoadGenerator(
+            create_accounts(usernames, self.harness.env["SITE_URL"], self.rng), self.seed
+        )
         threads = [
-            threading.Thread(target=self._lane, args=lane, daemon=True) for lane in lanes.items()
+            threading.Thread(target=self._run_lane, args=lane, daemon=True)
+            for lane in lanes.items()
         ]
         self.watcher.start()
-        self.crowd.start()
+        self.load.start()
         try:
             for thread in threads:
                 thread.start()
-            self._await(threads, number)
-            self.crowd.stop()
-            self._settle()
+            self._wait_for_lanes(threads, number)
+            self.load.stop()
+            self._wait_for_exports()
         finally:
-            self._ending.set()
+            self._stopping.set()
             self.watcher.stop()
-        return self.judge()
+        return self._judge()
 
-    def judge(self) -> Verdict:
-        patient(lambda: self.world.stack.run("sweeper", "--once"))
-        return Oracle(self.world, self.crowd.accepted, self.injections, self.watcher).judge()
+    def _judge(self) -> Verdict:
+        retry_query(lambda: self.harness.stack.run("sweeper", "--once"))
+        return Oracle(self.harness, self.load.accepted, self.injections, self.watcher).judge()
 
-    def _await(self, threads: list[threading.Thread], number: int) -> None:
-        told = 0
+    def _wait_for_lanes(self, threads: list[threading.Thread], number: int) -> None:
+        reported = 0
         while any(thread.is_alive() for thread in threads):
             time.sleep(0.2)
             if self.errors:
                 raise RuntimeError(self.errors[0])
-            if len(self.injections) >= told + 20:
-                told = len(self.injections)
-                accepted = len(self.crowd.accepted)
-                self.say(
-                    f"  {told} of {number} faults, {accepted} requests accepted, {len(self.watcher.stuck)} stuck"
+            if len(self.injections) >= reported + PROGRESS_INTERVAL:
+                reported = len(self.injections)
+                self.print_line(
+                    f"  {reported} of {number} faults, {len(self.load.accepted)} requests "
+                    f"accepted, {len(self.watcher.stuck)} stuck"
                 )
 
-    def _lane(self, lane: str, names: list[str]) -> None:
+    def _run_lane(self, lane: str, names: list[str]) -> None:
         rng = random.Random(f"{self.seed} {lane}")  # noqa: S311
-        scene = Scene(self.world, self.crowd, rng)
+        context = FaultContext(self.harness, self.load, rng)
         for name in names:
-            if self._ending.wait(rng.uniform(*BREATHS[lane])):
+            if self._stopping.wait(rng.uniform(*LANE_PAUSES[lane])):
                 return
             try:
-                self._inject(name, scene)
+                self._inject(name, context)
             except Exception:
                 self.errors.append(f"{name}:\n{format_exc()}")
                 return
 
-    def _inject(self, name: str, scene: Scene) -> None:
-        for attempt in range(TRIES):
-            began = time.time()
+    def _inject(self, name: str, context: FaultContext) -> None:
+        for attempt in range(MAX_TRIES):
+            started = time.time()
             try:
-                hits = KINDS[name].inject(scene)
+                hits = FAULT_KINDS[name].inject(context)
             except LookupError as error:
                 logger.warning("%s, try %d: %s", name, attempt + 1, error)
-                if self._ending.wait(1):
+                if self._stopping.wait(1):
                     return
             else:
-                self.injections.append(Injection(name, began, time.time(), hits))
+                self.injections.append(Injection(name, started, time.time(), hits))
                 return
 
-    def _settle(self) -> None:
-        """Wait until every export is over and every mail out, or until those that are not are stuck."""
-        deadline = time.monotonic() + 20 + 8 * self.world.lease
+    def _wait_for_exports(self) -> None:
+        """Wait until all exports and mails are finished or stuck."""
+        deadline = time.monotonic() + 20 + 8 * self.harness.lease
         while time.monotonic() < deadline:
-            open_rows = patient(unfinished_rows)
-            if open_rows <= self.watcher.stuck.keys():  # type: ignore[operator]
+            if retry_query(unfinished_rows) <= self.watcher.stuck.keys():
                 return
             time.sleep(0.2)
 
 
 def unfinished_rows() -> set[str]:
+    """Return the ids of unfinished exports and of pending mails."""
     return {
         str(pk)
-        for rows in (ExportTask.objects.unfinished(), ExportMail.objects.unsettled())
+        for rows in (ExportTask.objects.unfinished(), ExportMail.objects.pending())
         for pk in rows.values_list("pk", flat=True)
     }

@@ -1,7 +1,8 @@
-"""The product's own settings, with the hooks of the fault injection and a wait that shrinks with the lease."""
+"""The product's settings plus the fault injection hooks."""
 
-from microblog.settings import *  # noqa: F403 - whatever they are, now and later
+from microblog.settings import *  # noqa: F403 - take every setting, also later ones
 from microblog.settings import EXPORT_LEASE_SECONDS, INSTALLED_APPS
 
-INSTALLED_APPS = [*INSTALLED_APPS, "dev.chaos.apps.Chaos"]
-EMAIL_TIMEOUT = max(2.0, EXPORT_LEASE_SECONDS / 2)  # the product's 10 seconds, at its lease of 20
+INSTALLED_APPS = [*INSTALLED_APPS, "dev.chaos.apps.ChaosConfig"]
+# Shrinks with the lease: the product waits 10 seconds with a lease of 20.
+EMAIL_TIMEOUT = max(2.0, EXPORT_LEASE_SECONDS / 2)

@@ -1,8 +1,8 @@
-"""A mail server that misbehaves when told to: `python -m dev.chaos.smtp --port 2525 --dir FOLDER`.
+"""Mail server with faults on demand: `python -m dev.chaos.smtp --port 2525 --dir FOLDER`.
 
-FOLDER/mode holds how (`MODES`). Every message that it really took is in FOLDER as `<nanoseconds>-<count>.eml`, and a
-line of FOLDER/ledger says when, and in which mode. FOLDER/mishaps has a line for each
-conversation that went wrong as ordered.
+FOLDER/mode holds one of MODES. Each accepted message is FOLDER/<nanoseconds>-<count>.eml, and a
+line of FOLDER/accepted has its time and mode. FOLDER/faults has a line for each SMTP session that
+met a fault.
 """
 
 import argparse
@@ -18,93 +18,96 @@ from typing import Any
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 MODES = {
-    "well": "takes each message and answers, a little slowly",
-    "refuse": "nobody listens",
+    "normal": "accepts each message and answers after --delay seconds",
+    "refuse": "does not listen",
     "4xx": "answers DATA with 451",
     "5xx": "answers DATA with 554",
-    "hang": "does not answer DATA at all",
-    "drop": "closes after DATA without a reply, and has not taken the message",
-    "swallow": "closes after DATA without a reply, and has taken the message",
+    "hang": "does not answer DATA",
+    "drop": "disconnects after DATA, has not accepted the message",
+    "swallow": "disconnects after DATA, has accepted the message",
 }
-SIZE_LIMIT = 50_000_000  # bytes
+MAX_MESSAGE_BYTES = 50_000_000
 
 
-class Moody:
-    def __init__(self, folder: Path, slowness: float) -> None:
+class FaultyHandler:
+    def __init__(self, folder: Path, delay: float) -> None:
         self.folder = folder
-        self.slowness = slowness
+        self.delay = delay
         self.count = 0
 
     @property
     def mode(self) -> str:
         try:
-            return (self.folder / "mode").read_text().strip() or "well"
+            return (self.folder / "mode").read_text().strip() or "normal"
         except FileNotFoundError:
-            return "well"
+            return "normal"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         mode = self.mode
         if mode in ("4xx", "5xx", "hang", "drop"):
-            self._note("mishaps", mode=mode)
+            self._log("faults", mode=mode)
         if mode == "4xx":
             return "451 Try again later"
         if mode == "5xx":
             return "554 No"
         if mode == "hang":
-            while self.mode == "hang" and _is_there(server):
+            while self.mode == "hang" and _is_connected(server):
                 await asyncio.sleep(0.05)
-            return "451 Where was I?"
+            return "451 Timed out"
         if mode == "drop":
-            _hang_up(server)
-            return "451 Gone"
-        return await self._take(server, envelope, mode)
+            _disconnect(server)
+            return "451 Disconnected"
+        return await self._accept(server, envelope, mode)
 
-    async def _take(self, server: SMTP, envelope: Envelope, mode: str) -> str:
+    async def _accept(self, server: SMTP, envelope: Envelope, mode: str) -> str:
         content = envelope.content
-        assert isinstance(content, bytes)  # the SMTP class is told not to decode
+        assert isinstance(content, bytes)  # SMTP(decode_data=False)
         self.count += 1
         path, at = self.folder / f"{time.time_ns()}-{self.count:06}.eml", time.time()
         path.write_bytes(content)
         try:
             if mode == "swallow":
-                self._note("mishaps", mode=mode)
-                _hang_up(server)
+                self._log("faults", mode=mode)
+                _disconnect(server)
             else:
-                await asyncio.sleep(self.slowness)  # cancelled when the sender goes
+                await asyncio.sleep(self.delay)  # cancelled when the client disconnects
         finally:
-            self._note("ledger", file=path.name, at=at, mode=mode)
+            self._log("accepted", file=path.name, at=at, mode=mode)
         return "250 Message accepted"
 
-    def _note(self, name: str, **facts: Any) -> None:
+    def _log(self, name: str, **fields: Any) -> None:
         with (self.folder / name).open("a") as file:
-            file.write(json.dumps({"at": time.time()} | facts) + "\n")
+            file.write(json.dumps({"at": time.time()} | fields) + "\n")
 
 
-def _is_there(server: SMTP) -> bool:
+def _is_connected(server: SMTP) -> bool:
     return server.transport is not None and not server.transport.is_closing()
 
 
-def _hang_up(server: SMTP) -> None:
+def _disconnect(server: SMTP) -> None:
     if isinstance(server.transport, asyncio.WriteTransport):
         server.transport.abort()
 
 
-async def serve(port: int, handler: Moody) -> None:
-    """Listen on 127.0.0.1, unless told to refuse, until SIGTERM or SIGINT."""
+async def serve(port: int, handler: FaultyHandler) -> None:
+    """Listen on 127.0.0.1 until SIGTERM or SIGINT, except in the mode `refuse`."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop.set)
+
+    def create_session() -> SMTP:
+        return SMTP(
+            handler,
+            hostname="localhost",
+            data_size_limit=MAX_MESSAGE_BYTES,
+            enable_SMTPUTF8=True,
+        )
+
     listener = None
     while not stop.is_set():
         if listener is None and handler.mode != "refuse":
-            listener = await loop.create_server(
-                lambda: SMTP(
-                    handler, hostname="localhost", data_size_limit=SIZE_LIMIT, enable_SMTPUTF8=True
-                ),
-                "127.0.0.1",
-                port,
-            )
+            listener = await loop.create_server(create_session, "127.0.0.1", port)
             print(f"Mail server on 127.0.0.1:{port}", flush=True)
         elif listener is not None and handler.mode == "refuse":
             listener.close()
@@ -113,15 +116,15 @@ async def serve(port: int, handler: Moody) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    parser = argparse.ArgumentParser(description="Take mail over SMTP, or misbehave.")
+    parser = argparse.ArgumentParser(description="Accept mail over SMTP, with faults on demand.")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--dir", type=Path, required=True)
     parser.add_argument(
-        "--slowness", type=float, default=0.3, help="seconds before a message is answered"
+        "--delay", type=float, default=0.3, help="seconds before a message is answered"
     )
     options = parser.parse_args(arguments)
     options.dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    asyncio.run(serve(options.port, Moody(options.dir, options.slowness)))
+    asyncio.run(serve(options.port, FaultyHandler(options.dir, options.delay)))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Starts again what has died, as systemd does with `Restart=always`."""
+"""Supervisor that restarts exited processes, as systemd does with `Restart=always`."""
 
 import os
 import signal
@@ -19,36 +19,40 @@ POLL_SECONDS = 0.03
 
 @dataclass
 class Service:
-    """A process that should run as long as it is `wanted`; it is up once its log has the line `says`."""
+    """Process that runs as long as it `is_wanted`.
+
+    The service is up once its log contains `ready_line`.
+    """
 
     name: str
     command: list[str]
     env: Mapping[str, str]
-    says: str
-    wanted: bool = True
-    more_env: dict[str, str] = field(default_factory=dict)
-    keeps_orphans: bool = False  # at the next death only; systemd's KillMode=process
+    ready_line: str
+    is_wanted: bool = True
+    extra_env: dict[str, str] = field(default_factory=dict)
+    keep_orphans: bool = False  # at the next exit only, like systemd's KillMode=process
     child: Child | None = None
-    died_at: float = 0.0
+    exited_at: float = 0.0
     is_up: bool = False
-    log_from: int = 0
+    log_start: int = 0
 
     @property
     def pid(self) -> int:
-        """Of the process itself, not of those that it started; 0 where it does not run."""
+        """Process id of the main process, or 0 if it does not run."""
         child = self.child
         return child.pid if child is not None and child.is_running else 0
 
 
 class Supervisor:
-    """Use it as a context manager: at its end no process remains, not even a stopped or orphaned one."""
+    """Context manager over the services: no process remains after it, stopped or orphaned."""
 
     def __init__(self, log_dir: Path) -> None:
         self.log_dir = log_dir
         self.services: dict[str, Service] = {}
-        self.orphaned: list[Child] = []
-        self._ending = threading.Event()
-        # One thread starts everything and outlives it: the kernel ends a child when the thread that started it ends.
+        self.orphans: list[Child] = []
+        self._stopping = threading.Event()
+        # PR_SET_PDEATHSIG acts at the end of the thread that started the child, so one thread
+        # starts all children and outlives them.
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
 
     def __enter__(self) -> Self:
@@ -61,20 +65,28 @@ class Supervisor:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._ending.set()
+        self._stopping.set()
         self._thread.join()
+
+    @property
+    def is_running(self) -> bool:
+        return self._thread.is_alive()
 
     def add(
         self,
         name: str,
         command: list[str],
         env: Mapping[str, str],
-        says: str,
         *,
-        wanted: bool = True,
+        ready_line: str,
+        is_wanted: bool = True,
     ) -> None:
         service = Service(
-            name, command, {**env, "CHAOS_PROCESS": name.rstrip("12")}, says, wanted=wanted
+            name=name,
+            command=command,
+            env={**env, "CHAOS_PROCESS": name.rstrip("12")},
+            ready_line=ready_line,
+            is_wanted=is_wanted,
         )
         self.services = {**self.services, name: service}
 
@@ -84,10 +96,13 @@ class Supervisor:
     def is_up(self, name: str) -> bool:
         return self.services[name].is_up and self.services[name].pid != 0
 
-    def wait_up(self, *names: str, seconds: float = 60) -> None:
-        """TimeoutError if they are not up in that time."""
+    def wait_until_up(self, *names: str, seconds: float = 60) -> None:
+        """Wait for these services, by default all wanted ones.
+
+        Raises TimeoutError after `seconds`.
+        """
         deadline = time.monotonic() + seconds
-        for name in names or [name for name, service in self.services.items() if service.wanted]:
+        for name in names or [name for name, service in self.services.items() if service.is_wanted]:
             while not self.is_up(name):
                 if time.monotonic() > deadline:
                     raise TimeoutError(
@@ -95,60 +110,52 @@ class Supervisor:
                     )
                 time.sleep(POLL_SECONDS)
 
-    def wait_down(self, name: str) -> None:
+    def wait_until_down(self, name: str) -> None:
         while self.services[name].child is not None:
             time.sleep(POLL_SECONDS)
 
     def _run(self) -> None:
-        while not self._ending.wait(POLL_SECONDS):
+        while not self._stopping.wait(POLL_SECONDS):
             for service in self.services.values():
-                self._tend(service)
-        children = [
-            service.child for service in self.services.values() if service.child is not None
-        ]
-        for child in [*children, *self.orphaned]:
+                self._check(service)
+        running = [service.child for service in self.services.values() if service.child is not None]
+        for child in [*running, *self.orphans]:
             child.kill()
 
-    def _tend(self, service: Service) -> None:
+    def _check(self, service: Service) -> None:
         if service.child is not None and not service.child.is_running:
-            self._bury(service, service.child)
+            self._handle_exit(service, service.child)
         if service.child is None:
-            if service.wanted and time.monotonic() >= service.died_at + RESTART_SECONDS:
+            if service.is_wanted and time.monotonic() >= service.exited_at + RESTART_SECONDS:
                 self._start(service)
         elif not service.is_up:
-            service.is_up = service.says.encode() in _tail(service.child.log, service.log_from)
+            with service.child.log.open("rb") as file:
+                file.seek(service.log_start)
+                service.is_up = service.ready_line.encode() in file.read()
 
     def _start(self, service: Service) -> None:
         log = self.log_dir / f"{service.name}.log"
-        service.log_from = log.stat().st_size if log.exists() else 0
-        service.child = Child(
-            service.name, service.command, {**service.env, **service.more_env}, log
-        )
+        service.log_start = log.stat().st_size if log.exists() else 0
+        env = {**service.env, **service.extra_env}
+        service.child = Child(service.name, service.command, env, log)
 
-    def _bury(self, service: Service, child: Child) -> None:
-        if service.keeps_orphans:
-            self.orphaned.append(
-                child
-            )  # not reaped: as long as it is there, nobody else gets its session's number
+    def _handle_exit(self, service: Service, child: Child) -> None:
+        if service.keep_orphans:
+            # Not reaped: otherwise the kernel could give its session id to another process.
+            self.orphans.append(child)
         else:
             child.kill()
-        service.child, service.is_up, service.keeps_orphans = None, False, False
-        service.died_at = time.monotonic()
+        service.child, service.is_up, service.keep_orphans = None, False, False
+        service.exited_at = time.monotonic()
 
 
-def _tail(path: Path, start: int) -> bytes:
-    with path.open("rb") as file:
-        file.seek(start)
-        return file.read()
-
-
-def send(signum: signal.Signals, *pids: int) -> None:
-    """Signal each that is still there."""
+def send_signal(signum: signal.Signals, *pids: int) -> None:
+    """Signal each process that still exists."""
     for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, signum)
 
 
-def members(service: Service) -> list[int]:
-    """The service's process, and those that it started."""
+def process_ids(service: Service) -> list[int]:
+    """Return the ids of the service's process and its descendants."""
     return session_members(service.pid) if service.pid else []

@@ -1,12 +1,12 @@
-"""Each benchmark, with hardly any posts: no figure is held against anything here."""
+"""Benchmarks with very few posts: they run, and no result is compared with its goal."""
 
 import json
 from functools import partial
 
 import pytest
 
-from benchmarks import build, mail, memory, packing, page, timeline
-from benchmarks.goals import Goal
+from benchmarks import build, mail, memory, packing, report, timeline
+from benchmarks.report import Goal
 
 RUNS = {
     build: (partial(build.run, (20, 40), rounds=1, naive_sizes=(20,)), [1, 1, 3, 3]),
@@ -23,36 +23,39 @@ RUNS = {
     [build, packing, mail, pytest.param(memory, marks=pytest.mark.bench)],
     ids=lambda module: module.__name__,
 )
-def test_each_says_whether_its_goals_are_met(module):
+def test_benchmark_returns_complete_goals(module):
     run, numbers = RUNS[module]
     goals = module.goals(json.loads(json.dumps(run())))
     assert [goal.number for goal in goals] == numbers
-    assert all(goal.what and goal.figure and goal.raw and goal.bar for goal in goals)
+    assert all(goal.title and goal.result and goal.baseline and goal.target for goal in goals)
 
 
 @pytest.mark.bench
 @pytest.mark.sqlite
-def test_the_timeline_is_a_table():
+def test_timeline_rows_have_four_cells():
     rows = timeline.rows(json.loads(json.dumps(timeline.run(3000, people=20))))
     assert {len(row) for row in rows} == {4}
 
 
-def test_the_page_keeps_what_is_written_by_hand(tmp_path, monkeypatch):
-    monkeypatch.setattr(page, "postgresql_version", lambda: "18.0")
-    path = tmp_path / "page.md"
-    path.write_text(f"# Before\n\n{page.BEGIN}\nold\n{page.END}\n\nAfter\n")
-    for figure in ("0.5", "0.9"):
-        goal = Goal(1, "Build", figure, "1", "at least 0.8", figure == "0.9")
-        page.write([goal], [("a", "b", "c", "d")], [("page", "ms"), ("home", "3.0")], path)
-    before, measured, after = (
-        path.read_text().partition(page.BEGIN)[0],
-        path.read_text(),
-        path.read_text()[-8:],
-    )
-    assert before == "# Before\n\n"
-    assert after == "\n\nAfter\n"
-    assert "| 1 | Build | 0.9 | 1 | at least 0.8 | met |" in measured
-    assert "| a | b | c | d |" in measured
-    assert "| page | ms |\n|---|---|\n| home | 3.0 |" in measured
-    assert "\nold\n" not in measured
-    assert "| 0.5 |" not in measured
+def test_report_replaces_only_measured_part(tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "postgresql_version", lambda: "18.0")
+    path = tmp_path / "performance.md"
+    path.write_text(f"# Before\n\n{report.BEGIN}\nold\n{report.END}\n\nAfter\n")
+    for result in ("0.5", "0.9"):
+        goal = Goal(
+            number=1,
+            title="Build",
+            result=result,
+            baseline="1",
+            target="at least 0.8",
+            is_met=result == "0.9",
+        )
+        report.write([goal], [("a", "b", "c", "d")], [("page", "ms"), ("home", "3.0")], path)
+    text = path.read_text()
+    assert text.partition(report.BEGIN)[0] == "# Before\n\n"
+    assert text.endswith("\n\nAfter\n")
+    assert "| 1 | Build | 0.9 | 1 | at least 0.8 | met |" in text
+    assert "| a | b | c | d |" in text
+    assert "| page | ms |\n|---|---|\n| home | 3.0 |" in text
+    assert "\nold\n" not in text
+    assert "| 0.5 |" not in text

@@ -9,16 +9,16 @@ msgid ""
 msgstr "Content-Type: text/plain; charset=utf-8\\n"
 
 #: blog/views.py:1
-msgid "Whole"
+msgid "Complete"
 msgstr "Ganz"
 
 #: blog/views.py:2
-msgid "Absent"
+msgid "Missing"
 msgstr ""
 
 #: blog/views.py:3
 #, fuzzy
-msgid "Guessed"
+msgid "Fuzzy"
 msgstr "Geraten"
 
 #: blog/views.py:4
@@ -43,11 +43,11 @@ msgstr[1] "%(n)d Sekunden"
 """
 
 
-def test_absent_guessed_half_and_wrong_translations_are_named_with_their_place():
+def test_untranslated_texts_are_listed_with_location():
     assert list(untranslated(read_po(BytesIO(PO.encode()), locale="de"))) == [
-        'missing: "Absent" (blog/views.py:2)',
-        'fuzzy: "Guessed" (blog/views.py:3)',
+        'missing: "Missing" (blog/views.py:2)',
+        'fuzzy: "Fuzzy" (blog/views.py:3)',
         'missing: "%(n)s post" (blog/views.py:4)',
-        'other placeholders: "by %(name)s" (blog/views.py:5)',
-        'other placeholders: "Hello %(name)s" (blog/views.py:6)',
+        'different placeholders: "by %(name)s" (blog/views.py:5)',
+        'different placeholders: "Hello %(name)s" (blog/views.py:6)',
     ]

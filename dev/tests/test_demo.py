@@ -19,23 +19,23 @@ def mail(posts: int | None) -> Mail:
     return Mail(Path("1.eml"), message)
 
 
-def test_a_mail_with_all_posts_passes(capsys):
+def test_mail_with_all_posts_passes(capsys):
     demo.check_mail(mail(3), expected=3)
 
-    assert "3 posts" in capsys.readouterr().out
+    assert "all 3 posts" in capsys.readouterr().out
 
 
-def test_a_mail_with_too_few_posts_fails():
-    with pytest.raises(demo.DemoError, match=r"posts\.json holds 2 posts, the account 3"):
+def test_mail_with_missing_posts_fails():
+    with pytest.raises(demo.DemoError, match=r"posts\.json has 2 posts, the account 3"):
         demo.check_mail(mail(2), expected=3)
 
 
-def test_a_mail_without_the_attachment_fails():
+def test_mail_without_attachment_fails():
     with pytest.raises(demo.DemoError, match=r"has no posts\.json"):
         demo.check_mail(mail(None), expected=3)
 
 
-def test_a_failure_is_one_line_and_exit_status_1(monkeypatch, capsys):
+def test_failure_prints_one_line_and_exits_1(monkeypatch, capsys):
     def fail(var: Path) -> None:
         raise demo.DemoError("the archive never came")
 
@@ -46,13 +46,13 @@ def test_a_failure_is_one_line_and_exit_status_1(monkeypatch, capsys):
     assert capsys.readouterr().err == "The demo failed: the archive never came\n"
 
 
-def test_without_a_terminal_the_bar_is_a_line_for_each_tenth(capsys):
-    display = demo.Display()
+def test_progress_without_terminal_prints_ten_lines(capsys):
+    display = demo.ProgressDisplay()
     for value in range(0, 100, 5):
         display.show(
             {"value": value, "max": 100, "label": f"{value} of 100 posts", "text": "Under way"}
         )
-    display.end()
+    display.close()
 
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 10

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from dev.mail_server import SIZE_LIMIT
+from dev.mail_server import MAX_MESSAGE_BYTES
 from dev.stack import Stack
 
 
@@ -29,7 +29,7 @@ def mail(to: str, **headers: str) -> EmailMessage:
     return message
 
 
-def test_a_message_arrives_byte_for_byte(mail_server):
+def test_message_arrives_unchanged(mail_server):
     message = mail("alice@microblog.example")
     message.add_attachment(
         b'{"posts": []}' * 1000, maintype="application", subtype="json", filename="posts.json"
@@ -47,7 +47,7 @@ def test_a_message_arrives_byte_for_byte(mail_server):
     assert arrived.attachment("other.json") is None
 
 
-def test_names_sort_by_arrival_and_nothing_half_written_stays(mail_server):
+def test_file_names_sort_by_arrival(mail_server):
     for number in range(3):
         send(mail_server, mail(f"{number}@microblog.example"))
 
@@ -56,21 +56,21 @@ def test_names_sort_by_arrival_and_nothing_half_written_stays(mail_server):
     assert [path.suffix for path in folder.iterdir()] == [".eml"] * 3
     assert (
         mail_server.mailbox.mails("2@microblog.example")[0].path.name
-        == mail_server.mailbox.newest()
+        == mail_server.mailbox.newest_name()
     )
     assert mail_server.mailbox.mails("0@microblog.example", after=first.path.name) == []
 
 
-def test_a_message_over_the_limit_is_refused(mail_server):
+def test_message_over_size_limit_is_refused(mail_server):
     message = mail("alice@microblog.example")
     message.add_attachment(
-        b"x" * SIZE_LIMIT, maintype="application", subtype="octet-stream", filename="large"
+        b"x" * MAX_MESSAGE_BYTES, maintype="application", subtype="octet-stream", filename="large"
     )
 
     with pytest.raises(smtplib.SMTPException):
         send(mail_server, message)
 
 
-def test_waiting_for_a_mail_that_never_comes_ends(mail_server):
+def test_wait_for_missing_mail_times_out(mail_server):
     with pytest.raises(TimeoutError, match="No mail to alice@"):
         mail_server.mailbox.wait("alice@microblog.example", seconds=0.1)

@@ -10,15 +10,20 @@ import pytest
 from conftest import wait_until
 from dev.stack import ROOT, Child, Stack, StackError, session_members
 
-STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)"
-PARENT = """
+IGNORES_SIGTERM = """
+import signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print("ready", flush=True)
+time.sleep(60)
+"""
+FORKS_NEW_GROUP = """
 import os, time
 if os.fork() == 0:
     os.setpgrp()
 print("ready", flush=True)
 time.sleep(60)
 """
-DOOMED = """
+STARTS_STACK = """
 import sys, time
 from pathlib import Path
 from dev.stack import Stack
@@ -27,8 +32,6 @@ with Stack(Path(sys.argv[1])) as stack:
     print(*(child.pid for child in stack.children.values()), flush=True)
     time.sleep(60)
 """
-
-
 MANY_PORTS = """
 from dev.stack import free_port
 ports = [free_port() for _ in range(500)]
@@ -57,7 +60,7 @@ def start(tmp_path):
         child.kill()
 
 
-def test_nothing_remains_after_the_block_whatever_ended_it(tmp_path):
+def test_no_process_remains_after_exception(tmp_path):
     pids: list[int] = []
 
     def fail() -> None:
@@ -73,8 +76,8 @@ def test_nothing_remains_after_the_block_whatever_ended_it(tmp_path):
     assert [session_members(pid) for pid in pids] == [[], []]
 
 
-def test_a_process_that_does_not_start_is_named_with_the_end_of_its_log(tmp_path):
-    reason = r"(?s)The broker has ended\..*REDIS_URL names a server on the network"
+def test_failed_start_reports_end_of_log(tmp_path):
+    reason = r"(?s)The broker process exited\..*REDIS_URL names a server on the network"
     with (
         Stack(tmp_path, REDIS_URL="redis://broker.example") as stack,
         pytest.raises(StackError, match=reason),
@@ -82,26 +85,26 @@ def test_a_process_that_does_not_start_is_named_with_the_end_of_its_log(tmp_path
         stack.start("broker")
 
 
-def test_a_process_that_ends_by_itself_is_noticed(tmp_path):
+def test_check_reports_exited_process(tmp_path):
     with Stack(tmp_path) as stack:
         stack.start("mail")
         stack.check()
         os.kill(stack.children["mail"].pid, signal.SIGKILL)
         wait_until(lambda: not stack.children["mail"].is_running)
-        with pytest.raises(StackError, match="The mail has ended"):
+        with pytest.raises(StackError, match="The mail process exited"):
             stack.check()
 
 
-def test_a_process_that_ignores_sigterm_is_killed(start):
-    child = start(STUBBORN)
+def test_stop_kills_process_that_ignores_sigterm(start):
+    child = start(IGNORES_SIGTERM)
 
-    child.end(seconds=0.1)
+    child.stop(seconds=0.1)
 
     assert child.process.returncode == -signal.SIGKILL
 
 
-def test_a_grandchild_with_a_process_group_of_its_own_is_killed_too(start):
-    child = start(PARENT, lines=2)
+def test_kill_reaches_other_process_groups(start):
+    child = start(FORKS_NEW_GROUP, lines=2)
     pids = session_members(child.pid)
 
     child.kill()
@@ -111,9 +114,12 @@ def test_a_grandchild_with_a_process_group_of_its_own_is_killed_too(start):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs prctl")
-def test_kill_9_of_the_parent_leaves_nothing_behind(tmp_path):
+def test_no_process_survives_kill_of_parent(tmp_path):
     parent = subprocess.Popen(
-        [sys.executable, "-c", DOOMED, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", STARTS_STACK, str(tmp_path)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert parent.stdout is not None
     pids = [int(pid) for pid in parent.stdout.readline().split()]
@@ -125,7 +131,7 @@ def test_kill_9_of_the_parent_leaves_nothing_behind(tmp_path):
     wait_until(lambda: all(map(is_gone, pids)))
 
 
-def test_a_management_command_that_fails_says_why(tmp_path):
+def test_failed_management_command_reports_output(tmp_path):
     with (
         Stack(tmp_path) as stack,
         pytest.raises(StackError, match=r"(?s)manage.py no_such failed:.*Unknown command"),
@@ -133,7 +139,7 @@ def test_a_management_command_that_fails_says_why(tmp_path):
         stack.run("no_such")
 
 
-def test_a_port_is_given_to_one_alone_and_a_server_may_have_it():
+def test_free_port_is_unique_and_usable():
     command = [sys.executable, "-c", MANY_PORTS]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

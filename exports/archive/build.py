@@ -1,4 +1,4 @@
-"""Rows in, archive file out. Writes nothing to the database, knows no mail and no queue."""
+"""Build an archive file from database rows: no database writes, no mail, no queue."""
 
 import hashlib
 import os
@@ -20,13 +20,13 @@ from ..models.task import archive_storage
 from .kinds import KINDS, ZIP
 from .packing import Zip
 
-CHUNK_ROWS = 500  # more take memory and save no time
-PACK_BYTES = 1 << 20
-PART_SUFFIX = ".part"
+CHUNK_ROWS = 500  # more rows take more memory and save no time
+COPY_BYTES = 1 << 20
+TEMPORARY_SUFFIX = ".part"
 
 
 class Progress(Protocol):
-    """Who is told how far a build is, and may end it by raising."""
+    """Receiver of a build's progress; it stops the build by raising an exception."""
 
     def report(self, rows_done: int) -> None: ...
 
@@ -34,8 +34,8 @@ class Progress(Protocol):
 
 
 @dataclass(frozen=True)
-class Built:
-    """A finished archive: rows in it, size in bytes, SHA-256 in hex."""
+class BuildResult:
+    """Number of rows, size in bytes and SHA-256 in hex of a finished archive."""
 
     rows: int
     size: int
@@ -43,10 +43,10 @@ class Built:
 
 
 class Output:
-    """Passes on to a file what is written, counted and hashed."""
+    """File that counts and hashes the bytes written to it."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self._begin(file)
+        self._start(file)
 
     @property
     def sha256(self) -> str:
@@ -58,16 +58,17 @@ class Output:
         self.size += len(data)
 
     def finish(self) -> None:
-        """Write what has to come after all else."""
+        """Write the end of the file, if its format has one."""
 
-    def _begin(self, file: BinaryIO) -> None:
+    def _start(self, file: BinaryIO) -> None:
         self.file, self.size, self._digest = file, 0, hashlib.sha256()
 
 
-class Part(Output):
-    """The file that an attempt writes. Once `fits` refuses its size, it goes on as a zip file in another's place.
+class ArchiveFile(Output):
+    """Temporary file of one attempt, which turns into a zip file once `fits` rejects its size.
 
-    So nothing is written twice but what fitted, and no more than that lies on the disk as it is.
+    `fits` says whether an archive of that many bytes can be mailed. The rest is compressed as it
+    is written, so a large archive is never on the disk uncompressed.
     """
 
     def __init__(self, task: ExportTask, fits: Callable[[int], bool], files: ExitStack) -> None:
@@ -77,59 +78,59 @@ class Part(Output):
 
     def write(self, data: bytes) -> None:
         if self._zip is None and not (self._kind.is_zip or self._fits(self.size + len(data))):
-            self._zip = self._pack()
+            self._zip = self._switch_to_zip()
         super().write(self._zip.write(data) if self._zip else data)
 
     def finish(self) -> None:
         if self._zip:
             super().write(self._zip.end() + self._zip.close())
 
-    def _pack(self) -> Zip:
-        """Begin anew with the zip of what is written so far."""
-        plain, packed = self.file, Zip()
+    def _switch_to_zip(self) -> Zip:
+        """Copy the bytes written so far into a new zip file, and delete the plain file."""
+        plain, packing = self.file, Zip()
         with self._files.pop_all():
-            self._begin(self._open(".zip"))
-            super().write(packed.begin(self._kind.file_name))
+            self._start(self._open(".zip"))
+            super().write(packing.begin(self._kind.file_name))
             plain.seek(0)
-            while data := plain.read(PACK_BYTES):
-                super().write(packed.write(data))
-        return packed
+            while data := plain.read(COPY_BYTES):
+                super().write(packing.write(data))
+        return packing
 
     def _open(self, suffix: str) -> BinaryIO:
-        return self._files.enter_context(
-            _file(parts_folder() / f"{self._task.job_id}{suffix}{PART_SUFFIX}")
-        )
+        path = temporary_folder() / f"{self._task.job_id}{suffix}{TEMPORARY_SUFFIX}"
+        return self._files.enter_context(_temporary_file(path))
 
 
-def build(kind: str, owner: User, out: Output, progress: Progress) -> Built:
-    """Write `owner`'s archive to `out`, telling `progress`, at EXPORT_MAX_RATE rows a second at most.
+def build(kind: str, owner: User, out: Output, progress: Progress) -> BuildResult:
+    """Write `owner`'s archive to `out`, at up to EXPORT_MAX_RATE rows a second.
 
-    What is in words is in the active language.
-
-    Contents are what existed when the reading began. Memory does not depend on their number. The database
-    connection belongs to the build meanwhile: on SQLite a write on it would fail while others write.
+    The archive is a snapshot of the moment when reading begins. Its texts are in the active
+    language. Memory use does not depend on the number of rows. The caller must not use the
+    database connection meanwhile: on SQLite a write on it would fail if others write.
     """
-    rows = 0
-    with _snapshot(), closing(KINDS[kind].chunks(owner, _chunk_rows())) as chunks:
+    rate, chunk_rows, rows = settings.EXPORT_MAX_RATE, CHUNK_ROWS, 0
+    if rate:
+        chunk_rows = min(CHUNK_ROWS, max(1, rate // 10))  # ten progress reports a second
+    with _snapshot(), closing(KINDS[kind].iter_chunks(owner, chunk_rows)) as chunks:
         for added, data in chunks:
             out.write(data)
             rows += added
             progress.report(rows)
-            if added and settings.EXPORT_MAX_RATE:
-                progress.wait(added / settings.EXPORT_MAX_RATE)
+            if added and rate:
+                progress.wait(added / rate)
     out.finish()
-    return Built(rows, out.size, out.sha256)
+    return BuildResult(rows=rows, size=out.size, sha256=out.sha256)
 
 
 @contextmanager
-def part_file(task: ExportTask, fits: Callable[[int], bool]) -> Iterator[Part]:
-    """An open file for one attempt, which is gone afterwards unless `store` has made it the archive."""
+def open_archive_file(task: ExportTask, fits: Callable[[int], bool]) -> Iterator[ArchiveFile]:
+    """Open the temporary file of one attempt, and delete it at the end unless it was stored."""
     with ExitStack() as files:
-        yield Part(task, fits, files)
+        yield ArchiveFile(task, fits, files)
 
 
 @contextmanager
-def _file(path: Path) -> Iterator[BinaryIO]:
+def _temporary_file(path: Path) -> Iterator[BinaryIO]:
     try:
         with path.open("w+b") as file:
             yield file
@@ -137,73 +138,67 @@ def _file(path: Path) -> Iterator[BinaryIO]:
         path.unlink(missing_ok=True)
 
 
-def parts_folder() -> Path:
+def temporary_folder() -> Path:
     folder = Path(settings.VAR_DIR) / "parts"
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
 
 
-def store(task: ExportTask, part: Part) -> str:
-    """Put the whole part file into storage, by renaming it where the storage is a folder; its name there.
+def store(task: ExportTask, archive_file: ArchiveFile) -> str:
+    """Move the finished file into the storage (by renaming where possible); return its name.
 
-    One name an attempt, so that a zombie cannot write over its successor's archive.
+    The name contains the attempt, so a zombie worker cannot overwrite its successor's archive.
     """
-    part.file.flush()
-    os.fsync(part.file.fileno())
-    name = f"{task.kind}/{Path(part.file.name).name.removesuffix(PART_SUFFIX)}"
-    return archive_storage().save(name, _Movable(part.file))
+    archive_file.file.flush()
+    os.fsync(archive_file.file.fileno())
+    name = f"{task.kind}/{Path(archive_file.file.name).name.removesuffix(TEMPORARY_SUFFIX)}"
+    return archive_storage().save(name, _RenamableFile(archive_file.file))
 
 
 def discard(name: str) -> None:
-    """Remove an archive from storage; nothing happens where it is gone already."""
+    """Delete an archive from the storage; do nothing if it does not exist."""
     archive_storage().delete(name)
 
 
-def download_name(task: ExportTask) -> tuple[str, str]:
-    """What the archive is called where it is saved, and its content type."""
+def download_name_and_type(task: ExportTask) -> tuple[str, str]:
     kind = KINDS[task.kind]
-    if is_packed(task):
+    if is_zipped(task):
         return Path(kind.file_name).with_suffix(".zip").name, ZIP
     return kind.file_name, kind.content_type
 
 
-def is_packed(task: ExportTask) -> bool:
-    """Whether the archive was too large for an e-mail as it is, and was made a zip file."""
+def is_zipped(task: ExportTask) -> bool:
+    """Return whether the archive was zipped because it was too large for an e-mail."""
     return str(task.archive.name).endswith(".zip") and not KINDS[task.kind].is_zip
 
 
-def has_room() -> bool:
-    """Whether the disk that archives are built on has EXPORT_MIN_FREE bytes left."""
+def has_disk_space() -> bool:
+    """Return whether EXPORT_MIN_FREE bytes are free on the disk that archives are built on."""
     return bool(shutil.disk_usage(settings.VAR_DIR).free >= settings.EXPORT_MIN_FREE)
 
 
-class _Movable(File[bytes]):
-    """A file on disk that FileSystemStorage may rename instead of copying."""
+class _RenamableFile(File[bytes]):
+    """File that FileSystemStorage renames instead of copying."""
 
-    def __init__(self, part: BinaryIO) -> None:
-        part.seek(0)
-        self.path = str(part.name)
-        super().__init__(part, name=Path(part.name).name)
+    def __init__(self, file: BinaryIO) -> None:
+        file.seek(0)
+        self.path = str(file.name)
+        super().__init__(file, name=Path(file.name).name)
 
     def temporary_file_path(self) -> str:
         return self.path
 
 
-def _chunk_rows() -> int:
-    """Smaller chunks at a limited rate, so that the bar moves ten times a second."""
-    rate = settings.EXPORT_MAX_RATE
-    return min(CHUNK_ROWS, max(1, rate // 10)) if rate else CHUNK_ROWS
-
-
 @contextmanager
 def _snapshot() -> Iterator[None]:
-    """What the SELECTs of a build need around them to see the same moment, and to shut nobody out.
+    """Give all SELECTs of a build one snapshot of the database, without blocking writers.
 
-    PostgreSQL: a transaction that reads repeatably; it also keeps the cursor from being WITH HOLD, whose first row
-    waits for the last. SQLite: a deferred one, begun by hand, because Django's begin IMMEDIATE and would shut out every
-    writer.
+    PostgreSQL: a REPEATABLE READ transaction. It also keeps the cursor from being WITH HOLD,
+    which would materialise all rows before returning the first.
+    SQLite: a deferred transaction, begun by hand, because Django's are IMMEDIATE and would
+    block every writer.
     """
-    if connection.in_atomic_block:  # a test's
+    if connection.in_atomic_block:  # in a test
         yield
     elif connection.vendor == "postgresql":
         with transaction.atomic(), connection.cursor() as cursor:

@@ -1,7 +1,6 @@
-"""The coverage contract: every field of every model that has to do with people is in the account archive, or is left
-out for a reason that they can read.
+"""Coverage contract: an account archive has every field about users, or excludes it with a reason.
 
-What is in it is what `PARTS` are read from, so that it cannot be said without being done.
+The check compares the models with the fields that `SECTIONS` really reads.
 """
 
 from collections import defaultdict
@@ -17,30 +16,31 @@ from django_stubs_ext import StrOrPromise
 
 from blog.models import User
 
-from .sections import PARTS
+from .sections import SECTIONS
 
 
-@dataclass(frozen=True)
-class LeftOut:
-    """What is not in the archive, and why, in words for its owner.
+@dataclass(frozen=True, kw_only=True)
+class Exclusion:
+    """Fields that no account archive contains, with a description and a reason for the owner.
 
-    `fields` are labels, such as `blog.User.password`, or patterns of them. `ways` are fields that lead to a person
-    whose archive nevertheless does not have that row: a block is in the archive of who blocks, not of who is blocked.
+    `fields` are labels such as `blog.User.password`, or patterns of labels. `owner_fields` are
+    fields that point to a user whose archive does not contain the row: a block is in the
+    blocker's archive, not in the blocked user's.
     """
 
-    what: StrOrPromise
-    why: StrOrPromise
+    description: StrOrPromise
+    reason: StrOrPromise
     fields: tuple[str, ...] = ()
-    ways: tuple[str, ...] = ()
+    owner_fields: tuple[str, ...] = ()
 
 
-LEFT_OUT = (
-    LeftOut(
-        _(
-            "Your password, the secrets of your second factor and of your tokens, the keys of your sessions, and"
-            " links that we mailed"
+EXCLUDED = (
+    Exclusion(
+        description=_(
+            "Your password, the secrets of your second factor and of your tokens, the keys of "
+            "your sessions, and links that we mailed"
         ),
-        _("Whoever had them could sign in as you."),
+        reason=_("Whoever had them could sign in as you."),
         fields=(
             "blog.User.password",
             "mfa.Authenticator.data",
@@ -53,19 +53,19 @@ LEFT_OUT = (
             "blog.AccountMail.*",
         ),
     ),
-    LeftOut(
-        _("Who has blocked, muted or reported you"),
-        _("They rely on us not to tell."),
-        ways=("blog.Block.blocked", "blog.Mute.muted", "blog.Report.person"),
+    Exclusion(
+        description=_("Who has blocked, muted or reported you"),
+        reason=_("They rely on us not to tell."),
+        owner_fields=("blog.Block.blocked", "blog.Mute.muted", "blog.Report.person"),
     ),
-    LeftOut(
-        _("What others were told because of you"),
-        _("It is in their archives."),
-        ways=("blog.Notification.actor",),
+    Exclusion(
+        description=_("What others were told because of you"),
+        reason=_("It is in their archives."),
+        owner_fields=("blog.Notification.actor",),
     ),
-    LeftOut(
-        _("Who on the staff did something, what came of a report, and their logs"),
-        _("These are records of the site, and about other people."),
+    Exclusion(
+        description=_("Who on the staff did something, what came of a report, and their logs"),
+        reason=_("These are records of the site, and about other people."),
         fields=(
             "blog.Post.hidden_by",
             "blog.Report.handled_by",
@@ -73,9 +73,9 @@ LEFT_OUT = (
             "admin.LogEntry.*",
         ),
     ),
-    LeftOut(
-        _("What your account is allowed to do"),
-        _("Staff decide about that; it is nothing that you gave us."),
+    Exclusion(
+        description=_("What your account is allowed to do"),
+        reason=_("Staff decide about that; it is nothing that you gave us."),
         fields=(
             "blog.User.is_active",
             "blog.User.is_staff",
@@ -86,33 +86,34 @@ LEFT_OUT = (
             "contenttypes.ContentType.*",
         ),
     ),
-    LeftOut(
-        _("Your exports, and how far they are"),
-        _("You find them under “Your exports”, and an archive cannot hold itself."),
-        fields=("exports.*", "blog.Notification.is_news"),
+    Exclusion(
+        description=_("Your exports, and how far they are"),
+        reason=_("You find them under “Your exports”, and an archive cannot hold itself."),
+        fields=("exports.*", "blog.Notification.is_listed"),
     ),
-    LeftOut(
-        _("What the archive says elsewhere, and numbers that only our database needs"),
-        _("They would tell you nothing new."),
+    Exclusion(
+        description=_("What the archive says elsewhere, and numbers that only our database needs"),
+        reason=_("They would tell you nothing new."),
         fields=("*.id", "blog.Message.recipient", "blog.Participant.last_message_at"),
-        ways=("blog.Message.sender", "blog.Participant.other"),
+        owner_fields=("blog.Message.sender", "blog.Participant.other"),
     ),
 )
 
 
-def gaps(models: Iterable[type[Model]] | None = None) -> Iterator[str]:
-    """What is wrong with the contract, in words for whoever changed a model; of all installed models, or of these."""
-    every = list(_personal_models() if models is None else models)
-    exported = {label for part in PARTS for label in part.fields()}
-    ways = {part.way() for part in PARTS} | {way for left in LEFT_OUT for way in left.ways}
-    for model in sorted(of_people(every), key=lambda model: model._meta.label):
-        for field in _fields(model):
+def violations(models: Iterable[type[Model]] | None = None) -> Iterator[str]:
+    """Yield a sentence for each violation, for developers; by default over all installed models."""
+    models = list(_personal_models() if models is None else models)
+    exported = {label for section in SECTIONS for label in section.field_labels()}
+    owner_fields = {section.owner_field_label() for section in SECTIONS}
+    owner_fields.update(label for exclusion in EXCLUDED for label in exclusion.owner_fields)
+    for model in sorted(models_linked_to_users(models), key=lambda model: model._meta.label):
+        for field in _local_fields(model):
             label = f"{model._meta.label}.{field.name}"
-            if label not in exported and not is_left_out(label):
-                yield f"{label} is neither exported nor left out."
-            elif label in exported and field.related_model is User and label not in ways:
-                yield f"{label} leads to people in whose archives its rows are not."
-    yield from _stale(every, exported)
+            if label not in exported and not is_excluded(label):
+                yield f"{label} is neither exported nor excluded."
+            elif label in exported and field.related_model is User and label not in owner_fields:
+                yield f"{label} points to users whose archives do not contain its rows."
+    yield from _invalid_exclusions(models, exported)
 
 
 def _personal_models() -> Iterator[type[Model]]:
@@ -122,15 +123,17 @@ def _personal_models() -> Iterator[type[Model]]:
             yield from config.get_models()
 
 
-def is_left_out(label: str) -> bool:
-    return any(fnmatchcase(label, pattern) for left in LEFT_OUT for pattern in left.fields)
+def is_excluded(label: str) -> bool:
+    return any(
+        fnmatchcase(label, pattern) for exclusion in EXCLUDED for pattern in exclusion.fields
+    )
 
 
-def of_people(models: Iterable[type[Model]]) -> set[type[Model]]:
-    """Those that any chain of relations, either way, joins with a person."""
+def models_linked_to_users(models: Iterable[type[Model]]) -> set[type[Model]]:
+    """Return the models that any chain of relations, in either direction, connects with User."""
     links: dict[Any, set[Any]] = defaultdict(set)
     for model in models:
-        for field in _fields(model):
+        for field in _local_fields(model):
             if field.related_model is not None:
                 links[model].add(field.related_model)
                 links[field.related_model].add(model)
@@ -142,16 +145,18 @@ def of_people(models: Iterable[type[Model]]) -> set[type[Model]]:
     return found
 
 
-def _fields(model: type[Model]) -> list[Field[Any, Any]]:
+def _local_fields(model: type[Model]) -> list[Field[Any, Any]]:
     return [*model._meta.local_fields, *model._meta.local_many_to_many]
 
 
-def _stale(models: list[type[Model]], exported: set[str]) -> Iterator[str]:
-    """What is left out and does not exist, or is not left out at all."""
-    labels = [f"{model._meta.label}.{field.name}" for model in models for field in _fields(model)]
-    for left in LEFT_OUT:
-        for pattern in (*left.fields, *left.ways):
+def _invalid_exclusions(models: list[type[Model]], exported: set[str]) -> Iterator[str]:
+    """Yield a sentence for each exclusion of a field that does not exist or is exported."""
+    labels = [
+        f"{model._meta.label}.{field.name}" for model in models for field in _local_fields(model)
+    ]
+    for exclusion in EXCLUDED:
+        for pattern in (*exclusion.fields, *exclusion.owner_fields):
             if not any(fnmatchcase(label, pattern) for label in labels):
-                yield f"{pattern} is left out, and does not exist."
-        for label in exported.intersection(left.fields):
-            yield f"{label} is left out, and exported."
+                yield f"{pattern} is excluded, but does not exist."
+        for label in exported.intersection(exclusion.fields):
+            yield f"{label} is both excluded and exported."

@@ -1,4 +1,4 @@
-"""What all files of all archives look like: a person's name, a list of rows, and how many they are."""
+"""The layout that all JSON files of all archives share: username, list of rows, row count."""
 
 import json
 from collections.abc import Generator
@@ -8,21 +8,21 @@ from itertools import islice
 FORMAT_VERSION = 1
 
 
-def listing(
-    username: str, name: str, lines: Generator[str], rows: int
+def iter_json_document(
+    username: str, list_name: str, rows: Generator[str], chunk_rows: int
 ) -> Generator[tuple[int, bytes]]:
-    """The file whose list `name` consists of `lines`, each the JSON of a row, at most `rows` of them a chunk.
+    """Yield a JSON document in chunks, each as (number of rows, bytes).
 
-    The count comes last, so that a file that was cut short has none.
+    `rows` yields the JSON of one row at a time. The count comes last in the document,
+    so a truncated file has none.
     """
-    yield (
-        0,
-        f'{{"version": {FORMAT_VERSION}, "username": {json.dumps(username)}, "{name}": [\n'.encode(),
-    )
+    head = f'{{"version": {FORMAT_VERSION}, "username": {json.dumps(username)}, "{list_name}": [\n'
+    yield 0, head.encode()
     total = 0
-    # Closed in any case: on SQLite a statement that is left open keeps this connection from writing what went wrong.
-    with closing(lines):
-        while batch := list(islice(lines, rows)):
+    # On SQLite an open statement keeps this connection from writing, so a build that fails
+    # could not record its error: always close the cursor behind `rows`.
+    with closing(rows):
+        while batch := list(islice(rows, chunk_rows)):
             yield len(batch), ",\n".join(["", *batch] if total else batch).encode()
             total += len(batch)
     yield 0, f'\n], "count": {total}}}\n'.encode()

@@ -1,4 +1,4 @@
-"""The kinds of archive that can be asked for. All else knows a kind only by what is said here."""
+"""Kinds of archive that users can request: the only place that differs from kind to kind."""
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
@@ -11,97 +11,109 @@ from django_stubs_ext import StrOrPromise
 from blog.models import User
 
 from . import account, posts
-from .coverage import LEFT_OUT, LeftOut
-from .sections import PARTS
+from .coverage import EXCLUDED, Exclusion
+from .sections import SECTIONS
 
 ZIP = "application/zip"
 
 
 @dataclass(frozen=True)
-class Content:
-    """A file in an archive, in words for those who may ask for it."""
+class FileDescription:
+    """Name and description of a file in an archive, shown before a request."""
 
     file_name: str
     title: StrOrPromise
-    words: StrOrPromise
+    description: StrOrPromise
 
 
-@dataclass(frozen=True)
-class Words:
-    """How pages and mails speak of one kind. Those with a number in them agree with `rows`; `label` is for staff."""
+@dataclass(frozen=True, kw_only=True)
+class KindTexts:
+    """Texts about one kind, for pages and mails.
+
+    `progress` and `delivery` are plural-aware (`ngettext_lazy`, by the key `rows`).
+    `label` is for staff.
+    """
 
     label: StrOrPromise
     title: StrOrPromise
     heading: StrOrPromise
-    offer: StrOrPromise
-    promise: StrOrPromise
-    button: StrOrPromise
-    unit: StrOrPromise
+    request_heading: StrOrPromise
+    request_description: StrOrPromise
+    request_button: StrOrPromise
+    rows_label: StrOrPromise
     progress: StrOrPromise
     subject: StrOrPromise
     failure_subject: StrOrPromise
     delivery: StrOrPromise
-    delivery_of_nothing: StrOrPromise
+    empty_delivery: StrOrPromise
     failure: StrOrPromise
-    comfort: StrOrPromise
+    failure_advice: StrOrPromise
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Kind:
-    """How one kind of archive is made, and spoken of.
+    """Kind of archive: how to build it and how to describe it.
 
-    `rows` is what commands call its rows, and `count` estimates their number; `chunks` yields the archive's bytes in
-    order, each with the number of rows in it, at most as many as it was asked for at a time. What is `left_out` is read
-    before asking.
+    `rows_name` is the English plural for rows in command output, and the number's placeholder in
+    `texts.delivery`. `count_rows` estimates the number of rows. `iter_chunks` takes an owner and
+    a maximum number of rows per chunk, and yields the archive as (number of rows, bytes).
     """
 
     name: str
     file_name: str
     content_type: str
-    rows: str
-    count: Callable[[User], int]
-    chunks: Callable[[User, int], Generator[tuple[int, bytes]]]
-    contents: tuple[Content, ...]
-    left_out: tuple[LeftOut, ...]
-    words: Words
+    rows_name: str
+    count_rows: Callable[[User], int]
+    iter_chunks: Callable[[User, int], Generator[tuple[int, bytes]]]
+    files: tuple[FileDescription, ...]
+    excluded: tuple[Exclusion, ...] = ()
+    texts: KindTexts
 
     @property
     def is_zip(self) -> bool:
         return self.content_type == ZIP
 
-    def progress(self, rows_done: int, rows_total: int) -> str:
-        """ "1,200 of 5,000 posts"; the total is an estimate, and is never shown smaller than what is done."""
+    def progress_text(self, rows_done: int, rows_total: int) -> str:
+        """Return for example "1,200 of 5,000 posts".
+
+        The total is an estimate, so it is raised to `rows_done` where it is too low.
+        """
         total = max(rows_done, rows_total)
-        return self.words.progress % {
+        return self.texts.progress % {
             "rows": total,
             "done": intcomma(rows_done),
             "total": intcomma(total),
         }
 
-    def delivery(self, rows: int) -> str:
-        """What the mail with the archive begins with."""
+    def delivery_text(self, rows: int) -> str:
+        """Return the first sentence of the mail that delivers an archive."""
         if not rows:
-            return str(self.words.delivery_of_nothing)
-        return self.words.delivery % {"rows": rows, self.rows: intcomma(rows)}
+            return str(self.texts.empty_delivery)
+        return self.texts.delivery % {"rows": rows, self.rows_name: intcomma(rows)}
 
 
 POSTS = Kind(
-    "posts",
-    "posts.json",
-    "application/json",
-    "posts",
-    posts.count,
-    posts.chunks,
-    (Content("posts.json", _("Your posts"), _("All that you wrote, oldest first, with times.")),),
-    (),
-    Words(
+    name="posts",
+    file_name="posts.json",
+    content_type="application/json",
+    rows_name="posts",
+    count_rows=posts.count_posts,
+    iter_chunks=posts.iter_chunks,
+    files=(
+        FileDescription(
+            file_name="posts.json",
+            title=_("Your posts"),
+            description=_("All that you wrote, oldest first, with times."),
+        ),
+    ),
+    texts=KindTexts(
         label=_("Posts"),
         title=_("Your posts"),
         heading=_("Export of your posts"),
-        offer=_("Take your posts with you"),
-        promise=_("We put all that you wrote into one file and mail it to you."),
-        button=_("Export your posts"),
-        unit=_("Posts"),
+        request_heading=_("Take your posts with you"),
+        request_description=_("We put all that you wrote into one file and mail it to you."),
+        request_button=_("Export your posts"),
+        rows_label=_("Posts"),
         progress=ngettext_lazy("%(done)s of %(total)s post", "%(done)s of %(total)s posts", "rows"),
         subject=_("Your blog posts"),
         failure_subject=_("Your blog posts could not be exported"),
@@ -110,44 +122,56 @@ POSTS = Kind(
             "Here is the archive that you asked for: all your %(posts)s posts, oldest first.",
             "rows",
         ),
-        delivery_of_nothing=_(
-            "You asked for an archive of your posts. You have not written any yet, so it is empty, but it is a valid "
-            "archive all the same."
+        empty_delivery=_(
+            "You asked for an archive of your posts. You have not written any yet, so it is "
+            "empty, but it is a valid archive all the same."
         ),
         failure=_("We are sorry: the archive of your posts that you asked for could not be built."),
-        comfort=_(
+        failure_advice=_(
             "Your posts are safe, and nothing of them was changed. You can ask again at any time:"
         ),
     ),
 )
 
 ACCOUNT = Kind(
-    "account",
-    "account.zip",
-    ZIP,
-    "entries",
-    account.count,
-    account.chunks,
-    (
-        *(Content(part.file_name, part.title, part.words) for part in PARTS),
-        Content(
-            account.MANIFEST,
-            _("The table of contents"),
-            _("How many entries each file has, and its checksum."),
+    name="account",
+    file_name="account.zip",
+    content_type=ZIP,
+    rows_name="entries",
+    count_rows=account.count_entries,
+    iter_chunks=account.iter_chunks,
+    files=(
+        *(
+            FileDescription(
+                file_name=section.file_name,
+                title=section.title,
+                description=section.description,
+            )
+            for section in SECTIONS
         ),
-        Content(account.README, _("About the archive"), _("What you read here, in your language.")),
+        FileDescription(
+            file_name=account.MANIFEST,
+            title=_("The table of contents"),
+            description=_("How many entries each file has, and its checksum."),
+        ),
+        FileDescription(
+            file_name=account.README,
+            title=_("About the archive"),
+            description=_("What you read here, in your language."),
+        ),
     ),
-    LEFT_OUT,
-    Words(
+    excluded=EXCLUDED,
+    texts=KindTexts(
         label=_("Account"),
         title=_("Your account"),
         heading=_("Export of your account"),
-        offer=_("Take your whole account with you"),
-        promise=_(
-            "Posts, messages, followers, settings and all else that is yours, as files in one zip, by e-mail."
+        request_heading=_("Take your whole account with you"),
+        request_description=_(
+            "Posts, messages, followers, settings and all else that is yours, as files in one "
+            "zip, by e-mail."
         ),
-        button=_("Export your account"),
-        unit=_("Entries"),
+        request_button=_("Export your account"),
+        rows_label=_("Entries"),
         progress=ngettext_lazy(
             "%(done)s of %(total)s entry", "%(done)s of %(total)s entries", "rows"
         ),
@@ -158,11 +182,11 @@ ACCOUNT = Kind(
             "Here is the archive of your account that you asked for: %(entries)s entries.",
             "rows",
         ),
-        delivery_of_nothing=_("Here is the archive of your account that you asked for."),
+        empty_delivery=_("Here is the archive of your account that you asked for."),
         failure=_(
             "We are sorry: the archive of your account that you asked for could not be built."
         ),
-        comfort=_(
+        failure_advice=_(
             "Your account is safe, and nothing of it was changed. You can ask again at any time:"
         ),
     ),

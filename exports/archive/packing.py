@@ -1,6 +1,7 @@
-"""Zip files that come out as they are written, the same bytes for the same contents in the same pieces.
+"""Streamed zip files: equal input in equal pieces gives equal bytes.
 
-Not by zipfile: it must know before the first byte whether a file will pass 4 GiB, and deflates at a tenth of the speed.
+Python's zipfile does not fit: it has to know beforehand whether a file will exceed 4 GiB, and it
+deflates ten times slower than isal.
 """
 
 from struct import Struct, pack
@@ -8,8 +9,8 @@ from typing import NamedTuple
 
 from isal import isal_zlib
 
-LIMIT = 0xFFFFFFFF  # of sizes and offsets; what lies beyond is written as Zip64
-ELSEWHERE = 0xFFFFFFFF  # what stands in its place
+LIMIT = 0xFFFFFFFF  # largest size or offset without Zip64
+ELSEWHERE = 0xFFFFFFFF  # "the value is in the Zip64 field"
 
 # As in PKWARE's APPNOTE, section 4.3
 LOCAL = Struct("<4s5H3I2H")
@@ -20,19 +21,22 @@ LOCATOR_64 = Struct("<4sIQI")
 
 VERSION, VERSION_64, UNIX = 20, 45, 3
 SIZES_FOLLOW, DEFLATED = 8, 8
-TIME, DATE = 0, 1 << 5 | 1  # the first of January 1980, the earliest that a zip file can tell
+TIME, DATE = 0, 1 << 5 | 1  # 1 January 1980, the earliest date that a zip file can hold
 PRIVATE_FILE = 0o100600 << 16
 
 
 class Zip:
-    """Makes a zip file piece by piece: what each method returns comes next in it. One file is open in it at a time."""
+    """Zip file under construction, with one open member at a time.
+
+    Each method returns the bytes that come next in the file.
+    """
 
     def __init__(self) -> None:
         self._size = 0
         self._members: list[_Member] = []
 
     def begin(self, name: str) -> bytes:
-        """Open a file with an ASCII name, which only its owner may read once it is unpacked."""
+        """Open a member with an ASCII name, readable by its owner only once unpacked."""
         self._name, self._offset = name.encode("ascii"), self._size
         self._plain = self._packed = self._crc = 0
         self._deflate = isal_zlib.compressobj(wbits=-isal_zlib.MAX_WBITS)
@@ -42,13 +46,11 @@ class Zip:
         return self._counted(head + self._name)
 
     def write(self, data: bytes) -> bytes:
-        """More of the open file."""
         self._plain += len(data)
         self._crc = isal_zlib.crc32(data, self._crc)
         return self._deflated(self._deflate.compress(data))
 
     def end(self) -> bytes:
-        """Close the open file."""
         rest = self._deflated(self._deflate.flush())
         member = _Member(self._name, self._crc, self._plain, self._packed, self._offset)
         self._members.append(member)
@@ -58,7 +60,7 @@ class Zip:
         )
 
     def close(self) -> bytes:
-        """The end of the zip file: its directory."""
+        """Return the central directory, which ends the zip file."""
         directory, number = b"".join(member.entry() for member in self._members), len(self._members)
         end = b""
         if max(self._size, len(directory)) > LIMIT:
@@ -81,7 +83,7 @@ class Zip:
 
 
 class _Member(NamedTuple):
-    """A closed file; sizes before and after, and the offset, in bytes."""
+    """Closed member: its plain and packed size and its offset, all in bytes."""
 
     name: bytes
     crc: int
@@ -90,7 +92,7 @@ class _Member(NamedTuple):
     offset: int
 
     def entry(self) -> bytes:
-        """Its line in the directory."""
+        """Return this member's entry in the central directory."""
         places = (self.plain, self.packed, self.offset)
         large = [value for value in places if value > LIMIT]
         extra = pack(f"<2H{len(large)}Q", 1, 8 * len(large), *large) if large else b""

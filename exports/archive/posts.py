@@ -1,7 +1,7 @@
-"""The archive of a person's posts; docs/archive-format.md says what is in it.
+"""Archive of a user's posts, as described in docs/archive-format.md.
 
-The database writes each post as JSON text: no model instance, and no string more than the line itself, is made for
-a row.
+The database writes each post as JSON text, so a row costs neither a model instance nor any
+string other than the text itself.
 """
 
 from collections.abc import Generator
@@ -13,26 +13,29 @@ from django.db.models.sql.compiler import SQLCompiler
 
 from blog.models import User
 
-from .json_document import listing
+from .json_document import iter_json_document
 
 
 class PostAsJSON(Func):
-    """`{"body": ..., "timestamp": ...}` as text, the timestamp as Python's isoformat() in UTC with Z."""
+    """`{"body": ..., "timestamp": ...}` as text, with the timestamp in ISO 8601 and UTC ("Z")."""
 
     output_field = TextField()
-    # With microseconds or, where they are 0, without a fraction; to_json() would cut zeros one by one. Put together by
-    # hand, to the same text, because json_build_object() takes longer.
+    # As isoformat() does: microseconds, or no fraction where they are 0. to_json() would trim
+    # trailing zeros instead. Concatenation is faster than json_build_object().
     template = (
-        """'{"body" : ' || to_json(%(body)s)::text || ', "timestamp" : "' || replace(to_char(%(created_at)s AT TIME """
-        """ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'), '.000000', '') || 'Z"}'"""
+        """'{"body" : ' || to_json(%(body)s)::text || ', "timestamp" : "' """
+        """|| replace(to_char(%(created_at)s AT TIME ZONE 'UTC', """
+        """'YYYY-MM-DD"T"HH24:MI:SS.US'), '.000000', '') || 'Z"}'"""
     )
-    # Django's own text for a datetime is isoformat() already; other lengths come from SQLite's clock (milliseconds).
+    # Django stores a datetime as isoformat() text already (19 or 26 characters).
+    # Other lengths come from SQLite's own clock, which writes milliseconds.
     sqlite_template = (
-        "json_object('body', %(body)s, 'timestamp', replace(CASE WHEN length(%(created_at)s) IN (19, 26) "
-        "THEN %(created_at)s ELSE substr(%(created_at)s || '000000', 1, 26) END, ' ', 'T') || 'Z')"
+        "json_object('body', %(body)s, 'timestamp', "
+        "replace(CASE WHEN length(%(created_at)s) IN (19, 26) THEN %(created_at)s "
+        "ELSE substr(%(created_at)s || '000000', 1, 26) END, ' ', 'T') || 'Z')"
     )
 
-    def as_sql(  # type: ignore[override]  # a template of its own a vendor, and no parameters
+    def as_sql(  # type: ignore[override]  # one template per database, and no parameters
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any
     ) -> tuple[str, tuple[str | int, ...]]:
         body, created_at = (compiler.compile(source)[0] for source in self.get_source_expressions())
@@ -40,15 +43,15 @@ class PostAsJSON(Func):
         return template % {"body": body, "created_at": created_at}, ()
 
 
-def count(owner: User) -> int:
+def count_posts(owner: User) -> int:
     return owner.posts.count()
 
 
-def chunks(owner: User, rows: int) -> Generator[tuple[int, bytes]]:
-    """The archive of all of `owner`'s posts, at most `rows` of them a chunk, from one SELECT: a snapshot."""
-    lines = (
+def iter_chunks(owner: User, chunk_rows: int) -> Generator[tuple[int, bytes]]:
+    """Yield the archive of `owner`'s posts in chunks, read by a single SELECT."""
+    rows = (
         owner.posts.oldest_first()
         .values_list(PostAsJSON("body", "created_at"), flat=True)
-        .iterator(chunk_size=rows)
+        .iterator(chunk_size=chunk_rows)
     )
-    return listing(owner.username, "posts", cast("Generator[str]", lines), rows)
+    return iter_json_document(owner.username, "posts", cast("Generator[str]", rows), chunk_rows)

@@ -1,6 +1,7 @@
-"""What an account archive is made of: for each file, which rows and fields it is read from.
+"""Sections of an account archive: the rows and fields that each of its files is read from.
 
-The archive, its README, the page before asking and the coverage contract all come from these declarations.
+The archive, its README, the page before a request and the coverage check all use these
+declarations.
 """
 
 from __future__ import annotations
@@ -21,115 +22,120 @@ from django_stubs_ext import StrOrPromise
 
 from blog.models import ApiToken, Block, Follow, Mute, Notification, Participant, Post, Report, User
 
-from .json_document import FORMAT_VERSION, listing
+from .json_document import FORMAT_VERSION, iter_json_document
 
 
-@dataclass(frozen=True)
-class Part:
-    """One JSON file: the rows of `model` that the field `whose` leads to the owner, in that `order`.
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """JSON file of an account archive: the rows of `model` whose `owner_field` is the owner.
 
-    `values` names the field, or the path to it, behind each key. All rows come from one SELECT.
+    `field_paths` maps each JSON key to a field lookup, such as `followed__username`.
     """
 
     name: str
     title: StrOrPromise
-    words: StrOrPromise
+    description: StrOrPromise
     model: type[Model]
-    whose: str
-    values: Mapping[str, str]
-    order: tuple[str, ...] = ("created_at", "id")
-    where: Q = field(default_factory=Q)
+    owner_field: str
+    field_paths: Mapping[str, str]
+    ordering: tuple[str, ...] = ("created_at", "id")
+    condition: Q = field(default_factory=Q)
 
     @property
     def file_name(self) -> str:
         return f"{self.name}.json"
 
-    def of(self, owner: User) -> QuerySet[Any]:
-        return self.model._default_manager.filter(self.where, **{self.whose: owner.pk}).order_by(
-            *self.order
-        )
+    def queryset_for(self, owner: User) -> QuerySet[Any]:
+        rows = self.model._default_manager.filter(self.condition, **{self.owner_field: owner.pk})
+        return rows.order_by(*self.ordering)
 
-    def chunks(self, owner: User, rows: int) -> Iterator[tuple[int, bytes]]:
-        return listing(owner.username, self.name, self._lines(self._rows(owner, rows)), rows)
+    def iter_chunks(self, owner: User, chunk_rows: int) -> Iterator[tuple[int, bytes]]:
+        """Yield the file as (number of rows, bytes), read by a single SELECT."""
+        rows = self._iter_json_rows(self._iter_values(owner, chunk_rows))
+        return iter_json_document(owner.username, self.name, rows, chunk_rows)
 
-    def _rows(self, owner: User, rows: int) -> Generator[tuple[Any, ...]]:
-        found = self.of(owner).values_list(*self.values.values()).iterator(chunk_size=rows)
-        return cast("Generator[tuple[Any, ...]]", found)
+    def _iter_values(self, owner: User, chunk_rows: int) -> Generator[tuple[Any, ...]]:
+        values = self.queryset_for(owner).values_list(*self.field_paths.values())
+        return cast("Generator[tuple[Any, ...]]", values.iterator(chunk_size=chunk_rows))
 
-    def _lines(self, rows: Iterator[tuple[Any, ...]]) -> Generator[str]:
-        yield from (as_json(dict(zip(self.values, row, strict=True))) for row in rows)
+    def _iter_json_rows(self, rows: Iterator[tuple[Any, ...]]) -> Generator[str]:
+        yield from (to_json(dict(zip(self.field_paths, row, strict=True))) for row in rows)
 
-    def fields(self) -> set[str]:
-        """The labels of all fields that the file is read from, such as `blog.Follow.followed`."""
+    def field_labels(self) -> set[str]:
+        """Return the labels of all fields that are read, such as `blog.Follow.followed`."""
         return {
             label
-            for path in (self.whose, *self.values.values())
-            for label in _along(self.model, path)
+            for path in (self.owner_field, *self.field_paths.values())
+            for label in _path_labels(self.model, path)
         }
 
-    def way(self) -> str:
-        """The label of the field that leads to the owner."""
-        return _label(self.model._meta.get_field(self.whose))
+    def owner_field_label(self) -> str:
+        return _field_label(self.model._meta.get_field(self.owner_field))
 
 
-class Profile(Part):
-    """A file with the one row that there is of each person."""
+class ProfileSection(Section):
+    """Section with exactly one row, written as an object instead of a list."""
 
-    def chunks(self, owner: User, rows: int) -> Iterator[tuple[int, bytes]]:
-        [line] = self._lines(self._rows(owner, rows))
-        head = f'{{"version": {FORMAT_VERSION}, "username": {as_json(owner.username)}'
-        yield 1, f'{head}, "{self.name}": {line}, "count": 1}}\n'.encode()
+    def iter_chunks(self, owner: User, chunk_rows: int) -> Iterator[tuple[int, bytes]]:
+        [row] = self._iter_json_rows(self._iter_values(owner, chunk_rows))
+        head = f'{{"version": {FORMAT_VERSION}, "username": {to_json(owner.username)}'
+        yield 1, f'{head}, "{self.name}": {row}, "count": 1}}\n'.encode()
 
 
-class Conversations(Part):
-    """A file whose rows are messages, those of a conversation together. The first two values are the conversation's."""
+class MessagesSection(Section):
+    """Section whose rows are messages, grouped by conversation.
 
-    def _lines(self, rows: Iterator[tuple[Any, ...]]) -> Generator[str]:
-        outer, inner = list(self.values)[:2], list(self.values)[2:]
-        for about, messages in groupby(rows, key=lambda row: row[:2]):
-            before = as_json(dict(zip(outer, about, strict=True)))[:-1] + ', "messages": [\n'
+    The first two of `field_paths` belong to the conversation, the others to the message.
+    """
+
+    def _iter_json_rows(self, rows: Iterator[tuple[Any, ...]]) -> Generator[str]:
+        conversation_keys, message_keys = list(self.field_paths)[:2], list(self.field_paths)[2:]
+        for conversation, messages in groupby(rows, key=lambda row: row[:2]):
+            head = to_json(dict(zip(conversation_keys, conversation, strict=True)))[:-1]
+            prefix = head + ', "messages": [\n'
             last = None
             for message in messages:
                 if last is not None:
-                    yield before + last
-                    before = ""
-                last = as_json(dict(zip(inner, message[2:], strict=True)))
-            yield f"{before}{last}\n]}}"
+                    yield prefix + last
+                    prefix = ""
+                last = to_json(dict(zip(message_keys, message[2:], strict=True)))
+            yield f"{prefix}{last}\n]}}"
 
 
-def as_json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=as_time)
+def to_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=isoformat_utc)
 
 
-def as_time(at: datetime) -> str:
-    """As Python's isoformat() writes it, in UTC with Z."""
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+def isoformat_utc(moment: datetime) -> str:
+    """Format as `datetime.isoformat()` does, in UTC, with "Z" instead of "+00:00"."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _along(model: type[Model], path: str) -> Iterator[str]:
-    """The labels of the fields that a path leads over."""
+def _path_labels(model: type[Model], path: str) -> Iterator[str]:
+    """Yield the labels of all fields along a lookup path."""
     for name in path.split("__"):
         found = model._meta.get_field(name)
-        yield _label(found)
+        yield _field_label(found)
         if found.related_model is not None:
             model = found.related_model
 
 
-def _label(found: Any) -> str:
-    own: Field[Any, Any] = found.field if isinstance(found, ForeignObjectRel) else found
-    return f"{own.model._meta.label}.{own.name}"
+def _field_label(found: Any) -> str:
+    local: Field[Any, Any] = found.field if isinstance(found, ForeignObjectRel) else found
+    return f"{local.model._meta.label}.{local.name}"
 
 
-PARTS: tuple[Part, ...] = (
-    Profile(
-        "profile",
-        _("Your profile"),
-        _(
-            "Name, address, words about yourself and settings, and when you joined and were last here."
+SECTIONS: tuple[Section, ...] = (
+    ProfileSection(
+        name="profile",
+        title=_("Your profile"),
+        description=_(
+            "Name, address, words about yourself and settings, and when you joined and were last "
+            "here."
         ),
-        User,
-        "id",
-        {
+        model=User,
+        owner_field="id",
+        field_paths={
             "username": "username",
             "email": "email",
             "about_me": "about_me",
@@ -142,15 +148,17 @@ PARTS: tuple[Part, ...] = (
             "last_sign_in_at": "last_login",
             "last_seen_at": "last_seen_at",
         },
-        order=("id",),
+        ordering=("id",),
     ),
-    Part(
-        "posts",
-        _("Your posts"),
-        _("All that you wrote, oldest first, with times; also what staff have hidden, and why."),
-        Post,
-        "author",
-        {
+    Section(
+        name="posts",
+        title=_("Your posts"),
+        description=_(
+            "All that you wrote, oldest first, with times; also what staff have hidden, and why."
+        ),
+        model=Post,
+        owner_field="author",
+        field_paths={
             "id": "id",
             "body": "body",
             "timestamp": "created_at",
@@ -159,31 +167,32 @@ PARTS: tuple[Part, ...] = (
             "hidden_reason": "hidden_reason",
         },
     ),
-    Part(
-        "following",
-        _("Whom you follow"),
-        _("Their names, and since when."),
-        Follow,
-        "follower",
-        {"name": "followed__username", "since": "created_at"},
+    Section(
+        name="following",
+        title=_("Whom you follow"),
+        description=_("Their names, and since when."),
+        model=Follow,
+        owner_field="follower",
+        field_paths={"name": "followed__username", "since": "created_at"},
     ),
-    Part(
-        "followers",
-        _("Who follows you"),
-        _("Their names, and since when."),
-        Follow,
-        "followed",
-        {"name": "follower__username", "since": "created_at"},
+    Section(
+        name="followers",
+        title=_("Who follows you"),
+        description=_("Their names, and since when."),
+        model=Follow,
+        owner_field="followed",
+        field_paths={"name": "follower__username", "since": "created_at"},
     ),
-    Conversations(
-        "messages",
-        _("Your messages"),
-        _(
-            "Conversation by conversation: with whom, what each of you wrote, when, and when it was read."
+    MessagesSection(
+        name="messages",
+        title=_("Your messages"),
+        description=_(
+            "Conversation by conversation: with whom, what each of you wrote, when, and when it "
+            "was read."
         ),
-        Participant,
-        "person",
-        {
+        model=Participant,
+        owner_field="person",
+        field_paths={
             "with": "other__username",
             "since": "conversation__created_at",
             "from": "conversation__messages__sender__username",
@@ -191,17 +200,19 @@ PARTS: tuple[Part, ...] = (
             "timestamp": "conversation__messages__created_at",
             "read_at": "conversation__messages__read_at",
         },
-        # As their indexes have them: nothing has to be sorted, however many there are.
-        order=("other_id", "conversation__messages__created_at", "conversation__messages__id"),
-        where=Q(conversation__messages__isnull=False),
+        # In index order, so the database does not sort.
+        ordering=("other_id", "conversation__messages__created_at", "conversation__messages__id"),
+        condition=Q(conversation__messages__isnull=False),
     ),
-    Part(
-        "notifications",
-        _("Your notifications"),
-        _("What we told you, who and which post it was about, when, and when you read it."),
-        Notification,
-        "user",
-        {
+    Section(
+        name="notifications",
+        title=_("Your notifications"),
+        description=_(
+            "What we told you, who and which post it was about, when, and when you read it."
+        ),
+        model=Notification,
+        owner_field="user",
+        field_paths={
             "about": "name",
             "facts": "payload",
             "person": "actor__username",
@@ -209,16 +220,18 @@ PARTS: tuple[Part, ...] = (
             "timestamp": "updated_at",
             "read_at": "read_at",
         },
-        order=("updated_at", "id"),
-        where=Q(is_news=True),
+        ordering=("updated_at", "id"),
+        condition=Q(is_listed=True),
     ),
-    Part(
-        "reports",
-        _("Your reports"),
-        _("Whom or what you reported, why, in which words, when, and when staff had looked at it."),
-        Report,
-        "reporter",
-        {
+    Section(
+        name="reports",
+        title=_("Your reports"),
+        description=_(
+            "Whom or what you reported, why, in which words, when, and when staff had looked at it."
+        ),
+        model=Report,
+        owner_field="reporter",
+        field_paths={
             "person": "person__username",
             "post": "post_id",
             "excerpt": "excerpt",
@@ -228,61 +241,64 @@ PARTS: tuple[Part, ...] = (
             "handled_at": "handled_at",
         },
     ),
-    Part(
-        "blocks",
-        _("Whom you have blocked"),
-        _("Their names, and since when."),
-        Block,
-        "blocker",
-        {"name": "blocked__username", "since": "created_at"},
+    Section(
+        name="blocks",
+        title=_("Whom you have blocked"),
+        description=_("Their names, and since when."),
+        model=Block,
+        owner_field="blocker",
+        field_paths={"name": "blocked__username", "since": "created_at"},
     ),
-    Part(
-        "mutes",
-        _("Whom you have muted"),
-        _("Their names, and since when."),
-        Mute,
-        "muter",
-        {"name": "muted__username", "since": "created_at"},
+    Section(
+        name="mutes",
+        title=_("Whom you have muted"),
+        description=_("Their names, and since when."),
+        model=Mute,
+        owner_field="muter",
+        field_paths={"name": "muted__username", "since": "created_at"},
     ),
-    Part(
-        "email_addresses",
-        _("Your e-mail addresses"),
-        _("Each with whether it is confirmed, and whether it is the one that we write to."),
-        EmailAddress,
-        "user",
-        {"email": "email", "is_confirmed": "verified", "is_primary": "primary"},
-        order=("id",),
+    Section(
+        name="email_addresses",
+        title=_("Your e-mail addresses"),
+        description=_(
+            "Each with whether it is confirmed, and whether it is the one that we write to."
+        ),
+        model=EmailAddress,
+        owner_field="user",
+        field_paths={"email": "email", "is_confirmed": "verified", "is_primary": "primary"},
+        ordering=("id",),
     ),
-    Part(
-        "sessions",
-        _("Where you are signed in"),
-        _("Browser, IP address, when it began, and when you were last there."),
-        UserSession,
-        "user",
-        {
+    Section(
+        name="sessions",
+        title=_("Where you are signed in"),
+        description=_("Browser, IP address, when it began, and when you were last there."),
+        model=UserSession,
+        owner_field="user",
+        field_paths={
             "user_agent": "user_agent",
             "ip": "ip",
             "since": "created_at",
             "last_seen_at": "last_seen_at",
         },
     ),
-    Part(
-        "second_factors",
-        _("Your second factor"),
-        _("Of which type it is, since when, and when it was last used."),
-        Authenticator,
-        "user",
-        {"type": "type", "since": "created_at", "last_used_at": "last_used_at"},
+    Section(
+        name="second_factors",
+        title=_("Your second factor"),
+        description=_("Of which type it is, since when, and when it was last used."),
+        model=Authenticator,
+        owner_field="user",
+        field_paths={"type": "type", "since": "created_at", "last_used_at": "last_used_at"},
     ),
-    Part(
-        "api_tokens",
-        _("Your API tokens"),
-        _(
-            "Their names, whether they may only read, when you made them, and when they were last used."
+    Section(
+        name="api_tokens",
+        title=_("Your API tokens"),
+        description=_(
+            "Their names, whether they may only read, when you made them, and when they were last "
+            "used."
         ),
-        ApiToken,
-        "owner",
-        {
+        model=ApiToken,
+        owner_field="owner",
+        field_paths={
             "name": "name",
             "is_read_only": "is_read_only",
             "since": "created_at",

@@ -1,10 +1,11 @@
-"""The rows behind an export. They alone change a status; they know no queue, no files' contents and no mail server."""
+"""Rows behind exports. Their methods alone change a status."""
 
-from .event import Event, ExportEvent
-from .mail import ExportMail, MailStatus, Purpose
+from tasks.models import MailStatus, Status
+
+from .choices import ErrorCode, Event, Purpose
+from .event import ExportEvent
+from .mail import ExportMail
 from .self_test import SelfTest
-from .status import ErrorCode, Status
-from .sweeper import SweeperSign
 from .task import ExportTask
 
 __all__ = [
@@ -17,5 +18,4 @@ __all__ = [
     "Purpose",
     "SelfTest",
     "Status",
-    "SweeperSign",
 ]

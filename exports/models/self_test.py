@@ -7,11 +7,11 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-STEPS = 20  # rows that a self-test counts
+STEPS = 20
 
 
 class SelfTest(models.Model):
-    """One run through the chain that every export goes: each link leaves its mark here."""
+    """Test of database, queue, worker, progress and mail; each one that works fills a field."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     actor = models.ForeignKey(
@@ -31,7 +31,7 @@ class SelfTest(models.Model):
         verbose_name_plural = _("self-tests")
         ordering = ("-created_at",)
         indexes = [
-            # The last one, and what is pruned.
+            # The latest test, and old tests to prune.
             models.Index(fields=["created_at"], name="exports_selftest_age")
         ]
 
@@ -42,6 +42,6 @@ class SelfTest(models.Model):
     def job_id(self) -> str:
         return f"selftest-{self.pk}"
 
-    def count(self, steps: int) -> bool:
-        """Note how far the worker is; as a renewal of a lease that is never taken away."""
+    def record_progress(self, steps: int) -> bool:
+        """Save the progress; return whether the row exists, as a Heartbeat expects of `renew`."""
         return type(self).objects.filter(pk=self.pk).update(steps_done=steps) == 1

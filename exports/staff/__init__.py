@@ -1,1 +1,1 @@
-"""What staff see of the exports and their queue, and what they may do about it."""
+"""Admin site for staff: overview, live list, diagnosis, self-test, actions and RQ dashboard."""

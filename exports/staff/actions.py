@@ -1,4 +1,4 @@
-"""What staff may do about an export. Each is asked for by POST, after a page that says what it does."""
+"""Actions that staff can take on exports, each by POST after a confirmation page."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,127 +8,155 @@ from django.utils.translation import gettext_lazy as _
 from django_stubs_ext import StrOrPromise
 
 from blog.models import User
-from exports import jobs
-from exports import requests as asking
+from exports import requests
 from exports.archive import build as archive
 from exports.models import ExportTask, Status
+from tasks import broker, jobs
 
 from .permissions import OPERATE
 
-MOST = 100  # exports that one confirmation may be about
+MAX_SELECTED = 100  # exports in one confirmation
 
-Rest = Callable[[], bool]
+Followup = Callable[[], bool]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Action:
-    """`act` changes the row, and answers what is left to do outside of it; None if the export was in no state to be
-    acted on, which `applies` guesses beforehand.
+    """Action on one export.
 
-    What is left answers False once the broker cannot be reached: the sweeper sees to it then.
+    `perform` changes the row and returns the follow-up outside of the database; None if the
+    export was not in a state for the action, which `is_available` predicts. The follow-up
+    returns False if the broker is unreachable; the sweeper makes up for it later.
+    `log_message` is in English, because the log is for all operators.
     """
 
     name: str
     permission: str
     label: StrOrPromise
     explanation: StrOrPromise
-    done: str
-    """What the log says, in English: it is for the operators of all times."""
-    applies: Callable[[ExportTask], bool]
-    act: Callable[[ExportTask, User], Rest | None]
+    log_message: str
+    is_available: Callable[[ExportTask], bool]
+    perform: Callable[[ExportTask, User], Followup | None]
 
 
-def cancel(task: ExportTask, actor: User) -> Rest | None:
-    return partial(jobs.withdraw, task.job_id) if task.cancel(actor) else None
+def is_unfinished(task: ExportTask) -> bool:
+    return task.is_unfinished
 
 
-def rescue(task: ExportTask, actor: User) -> Rest | None:
-    """Hand it out anew. Whoever works at it still is fenced off, and stops at the next heartbeat."""
+def is_resendable(task: ExportTask) -> bool:
+    return task.is_resendable
+
+
+def has_archive(task: ExportTask) -> bool:
+    return bool(task.archive)
+
+
+def can_be_requested_again(task: ExportTask) -> bool:
+    return not task.is_unfinished and task.owner.is_active
+
+
+def cancel(task: ExportTask, actor: User) -> Followup | None:
+    return partial(broker.remove_job, task.job_id) if task.cancel(actor) else None
+
+
+def rescue(task: ExportTask, actor: User) -> Followup | None:
+    """Enqueue a new attempt; a worker that has the old one loses its lease and stops."""
     if task.status == Status.RUNNING:
-        return partial(jobs.hand_out, task) if task.take_back(actor) else None
-    old = task.job_id
-    return (lambda: jobs.withdraw(old) and jobs.hand_out(task)) if task.requeue(actor) else None
+        return partial(jobs.enqueue_next, task) if task.release(actor) else None
+    old_job_id = task.job_id
+    return partial(_replace_job, old_job_id, task) if task.requeue(actor) else None
 
 
-def resend(task: ExportTask, actor: User) -> Rest | None:
+def _replace_job(old_job_id: str, task: ExportTask) -> bool:
+    return broker.remove_job(old_job_id) and jobs.enqueue_next(task)
+
+
+def resend(task: ExportTask, actor: User) -> Followup | None:
     mail = task.resend(actor)
     return partial(jobs.enqueue_mail, mail) if mail else None
 
 
-def expire(task: ExportTask, actor: User) -> Rest | None:
+def expire(task: ExportTask, actor: User) -> Followup | None:
     name = str(task.archive.name)
-    return partial(_discard, name) if task.expire(actor) else None
+    return partial(_discard_archive, name) if task.expire(actor) else None
 
 
-def _discard(name: str) -> bool:
+def _discard_archive(name: str) -> bool:
     archive.discard(name)
     return True
 
 
-def request(task: ExportTask, actor: User) -> Rest | None:
-    """Ask in the owner's place, whatever pause there would be for themselves; None if one is under way."""
+def request(task: ExportTask, actor: User) -> Followup | None:
+    """Request a new export for the owner, without the cooldown."""
     if not task.owner.is_active:
         return None
     try:
-        new, is_new = asking.put_down(task.owner, task.kind, task.language, actor)
-    except asking.NoRoom:
+        new_task, is_new = requests.create_task(task.owner, task.kind, task.language, actor)
+    except requests.DiskFull:
         return None
-    return partial(jobs.enqueue_export, new) if is_new else None
+    return partial(jobs.enqueue_task, new_task) if is_new else None
 
 
 ACTIONS = {
     action.name: action
     for action in (
         Action(
-            "cancel",
-            "exports.cancel_exporttask",
-            _("Cancel"),
-            _("The build stops, no e-mail is sent, and the owner sees that it was cancelled."),
-            "Cancelled.",
-            lambda task: task.is_unfinished,
-            cancel,
-        ),
-        Action(
-            "resend",
-            "exports.resend_exporttask",
-            _("Send the e-mail again"),
-            _(
-                "Another e-mail, with another Message-ID, goes to the address that the owner has confirmed by now."
+            name="cancel",
+            permission="exports.cancel_exporttask",
+            label=_("Cancel"),
+            explanation=_(
+                "The build stops, no e-mail is sent, and the owner sees that it was cancelled."
             ),
-            "Ordered another e-mail.",
-            lambda task: task.can_be_mailed,
-            resend,
+            log_message="Cancelled.",
+            is_available=is_unfinished,
+            perform=cancel,
         ),
         Action(
-            "rescue",
-            OPERATE,
-            _("Rescue"),
-            _(
-                "The work is put in front of the queue as a new attempt. A worker that still has the old one stops."
+            name="resend",
+            permission="exports.resend_exporttask",
+            label=_("Send the e-mail again"),
+            explanation=_(
+                "Another e-mail, with another Message-ID, goes to the address that the owner has "
+                "confirmed by now."
             ),
-            "Rescued: handed out as a new attempt.",
-            lambda task: task.is_unfinished,
-            rescue,
+            log_message="Sent the e-mail again.",
+            is_available=is_resendable,
+            perform=resend,
         ),
         Action(
-            "expire",
-            OPERATE,
-            _("Expire now"),
-            _("The archive is deleted before its time. Its owner can ask for a new one."),
-            "Archive removed before its time.",
-            lambda task: bool(task.archive),
-            expire,
-        ),
-        Action(
-            "request",
-            OPERATE,
-            _("Request anew for the owner"),
-            _(
-                "A new export begins in the owner's name, without the pause between two. The e-mail goes to them alone."
+            name="rescue",
+            permission=OPERATE,
+            label=_("Rescue"),
+            explanation=_(
+                "The work is put in front of the queue as a new attempt. A worker that still has "
+                "the old one stops."
             ),
-            "Requested anew for the owner.",
-            lambda task: not task.is_unfinished and task.owner.is_active,
-            request,
+            log_message="Rescued: enqueued as a new attempt.",
+            is_available=is_unfinished,
+            perform=rescue,
+        ),
+        Action(
+            name="expire",
+            permission=OPERATE,
+            label=_("Expire now"),
+            explanation=_(
+                "The archive is deleted before its time. Its owner can ask for a new one."
+            ),
+            log_message="Deleted the archive early.",
+            is_available=has_archive,
+            perform=expire,
+        ),
+        Action(
+            name="request",
+            permission=OPERATE,
+            label=_("Request anew for the owner"),
+            explanation=_(
+                "A new export begins in the owner's name, without the pause between two. The "
+                "e-mail goes to them alone."
+            ),
+            log_message="Requested a new export for the owner.",
+            is_available=can_be_requested_again,
+            perform=request,
         ),
     )
 }

@@ -1,8 +1,6 @@
 from django.contrib.admin.apps import AdminConfig
 
 
-class DeskConfig(AdminConfig):
-    """Django's admin with our own site in it."""
-
+class StaffConfig(AdminConfig):
     default = False
-    default_site = "exports.staff.site.DeskSite"
+    default_site = "exports.staff.site.StaffSite"

@@ -1,6 +1,7 @@
-"""Why is it stuck? Rows, queue and living workers held against each other.
+"""Find exports that are stuck: rows, queue and running workers that contradict each other.
 
-What passes by itself within a few seconds is not told: every clock here has the sweeper's grace.
+The rules allow for the sweeper's delay, so a condition that resolves itself within seconds is
+not reported.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,23 +16,24 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from exports.models import ExportMail, ExportTask, MailStatus, Status, SweeperSign
-from exports.models.clock import from_now
+from exports.models import ExportMail, ExportTask, MailStatus, Status
+from tasks.broker import QueueState, parse_job_ids
+from tasks.models import SweeperHeartbeat
+from tasks.models.clock import from_now
 
 from .actions import ACTIONS
 from .permissions import DASHBOARD, OPERATE
-from .queue import Hand, Queue, tasks_of
 
-MOST = 50  # of each kind that are named
-LOOKED_AT = 1000  # jobs at the front of the queue
-MAILING = timedelta(seconds=60)  # how long a build that has ended may still have its worker
+MAX_FINDINGS = 50  # of each kind
+MAX_JOBS_CHECKED = 1000  # at the front of the queue
+MAIL_GRACE = timedelta(seconds=60)  # how long a job may still send the mail of a finished build
 
 
-@dataclass(frozen=True)
-class Remedy:
-    """One safe thing to do: a page to go to or, with a `name`, something that is done by POST to this very page.
+@dataclass(frozen=True, kw_only=True)
+class Fix:
+    """Safe fix: a page to open (`url`) or, with a `name`, a POST to the diagnosis page.
 
-    It is offered to those who have the permission alone.
+    Only users with the permission get to see it.
     """
 
     label: str
@@ -41,205 +43,193 @@ class Remedy:
     permission: str = OPERATE
 
 
-@dataclass(frozen=True)
-class Mismatch:
+@dataclass(frozen=True, kw_only=True)
+class Finding:
     text: str
-    remedy: Remedy
+    fix: Fix
     task: ExportTask | None = None
 
 
-def find(known: Queue) -> list[Mismatch]:
-    found = [*_of_processes(known), *_of_rows(known), *_of_mails(known)]
-    return found if known.is_away else [*found, *_of_jobs(known), *_of_hands(known)]
+def find_all(queue: QueueState) -> list[Finding]:
+    findings = [*_process_findings(queue), *_task_findings(queue), *_mail_findings(queue)]
+    if queue.is_unreachable:
+        return findings
+    return [*findings, *_job_findings(queue), *_worker_findings(queue)]
 
 
-# The processes
+# Processes
 
 
-def _of_processes(known: Queue) -> Iterator[Mismatch]:
-    test = Remedy(_("Test the chain"), reverse("admin:selftest"))
-    if known.is_away:
+def _process_findings(queue: QueueState) -> Iterator[Finding]:
+    self_test_fix = Fix(label=_("Test the chain"), url=reverse("admin:selftest"))
+    if queue.is_unreachable:
         text = _(
             "The broker does not answer (%s). Requests are kept; nothing is built until it is back."
         )
-        yield Mismatch(text % known.trouble, test)
+        yield Finding(text=text % queue.error, fix=self_test_fix)
         return
-    if known.is_paused:
-        yield Mismatch(
-            _("The workers are paused: somebody ran manage.py rqsuspend."),
-            Remedy(_("Let them go on"), name="resume"),
+    if queue.is_paused:
+        yield Finding(
+            text=_("The workers are paused: somebody ran manage.py rqsuspend."),
+            fix=Fix(label=_("Let them go on"), name="resume"),
         )
-    alive = [hand for hand in known.workers if not hand.is_silent]
-    if not alive:
-        yield Mismatch(
-            _(
-                "No worker is running. Start one with manage.py rqworker; until then what waits is kept."
-            ),
-            test,
+    if all(worker.is_silent for worker in queue.workers):
+        text = _(
+            "No worker is running. Start one with manage.py rqworker; until then what waits is "
+            "kept."
         )
+        yield Finding(text=text, fix=self_test_fix)
     if is_sweeper_silent():
-        yield Mismatch(
-            _(
-                "The sweeper (manage.py sweeper) gives no sign of life: what died is not picked up again."
-            ),
-            sweep(),
+        text = _(
+            "The sweeper (manage.py sweeper) gives no sign of life: what died is not picked up "
+            "again."
         )
+        yield Finding(text=text, fix=_sweep_fix())
 
 
 def is_sweeper_silent() -> bool:
-    return not SweeperSign.objects.within(max(30, 6 * settings.EXPORT_TICK_SECONDS)).exists()
+    return not SweeperHeartbeat.objects.within(max(30, 6 * settings.EXPORT_TICK_SECONDS)).exists()
 
 
-def sweep() -> Remedy:
-    return Remedy(_("Sweep once now"), name="sweep")
+def _sweep_fix() -> Fix:
+    return Fix(label=_("Sweep once now"), name="sweep")
 
 
-# The rows
+# Tasks
 
 
-def _of_rows(known: Queue) -> Iterator[Mismatch]:
+def _task_findings(queue: QueueState) -> Iterator[Finding]:
     unfinished = ExportTask.objects.unfinished().select_related("owner").order_by("created_at")
-    for task in unfinished.filter(owner__is_active=False)[:MOST]:
-        yield Mismatch(
-            _("Its owner's account is closed, and it still goes on."), _act("cancel", task), task
+    for task in unfinished.filter(owner__is_active=False)[:MAX_FINDINGS]:
+        text = _("Its owner's account is closed, and it still goes on.")
+        yield Finding(text=text, fix=_action_fix("cancel", task), task=task)
+    if not queue.is_unreachable:
+        not_enqueued = (
+            ExportTask.objects.not_enqueued().filter(owner__is_active=True).select_related("owner")
         )
-    overlooked = (
-        ExportTask.objects.overlooked().filter(owner__is_active=True).select_related("owner")
-    )
-    if not known.is_away:
-        for task in _beyond(overlooked.order_by("queued_at"), {*known.waiting, *_job_ids(known)}):
-            yield Mismatch(
-                _("It waits, but its job is neither in the queue nor with a worker."),
-                _act("rescue", task),
-                task,
-            )
-    yield from _of_running_rows(known)
-    for task in ExportTask.objects.expired().select_related("owner")[:MOST]:
-        yield Mismatch(_("The archive's time is over, and it is still there."), sweep(), task)
+        job_ids = {*queue.positions, *_worker_job_ids(queue)}
+        for task in _without_job(not_enqueued.order_by("queued_at"), job_ids):
+            text = _("It waits, but its job is neither in the queue nor with a worker.")
+            yield Finding(text=text, fix=_action_fix("rescue", task), task=task)
+    yield from _running_task_findings(queue)
+    for task in ExportTask.objects.expired().select_related("owner")[:MAX_FINDINGS]:
+        text = _("The archive's time is over, and it is still there.")
+        yield Finding(text=text, fix=_sweep_fix(), task=task)
 
 
-def _of_running_rows(known: Queue) -> Iterator[Mismatch]:
-    for task in ExportTask.objects.lapsed().select_related("owner")[:MOST]:
+def _running_task_findings(queue: QueueState) -> Iterator[Finding]:
+    for task in ExportTask.objects.lease_expired().select_related("owner")[:MAX_FINDINGS]:
         text = _(
-            "It is being built, says the row, but its worker has not been heard from for longer than a lease."
+            "It is being built, says the row, but its worker has not been heard from for longer "
+            "than a lease."
         )
-        yield Mismatch(text, _act("rescue", task), task)
+        yield Finding(text=text, fix=_action_fix("rescue", task), task=task)
     running = ExportTask.objects.filter(
         status=Status.RUNNING, started_at__lt=from_now(-10)
     ).select_related("owner")
     too_long = running.filter(started_at__lt=from_now(-settings.EXPORT_JOB_TIMEOUT - 60))
-    for task in too_long[:MOST]:
-        yield Mismatch(
-            _("It is being built for longer than an export may take."), _act("rescue", task), task
-        )
-    if not known.is_away:
-        lapsed = ExportTask.objects.lapsed().filter(pk=OuterRef("pk"))
-        for task in _beyond(
-            running.exclude(Exists(lapsed)).order_by("started_at"), _job_ids(known)
-        ):
+    for task in too_long[:MAX_FINDINGS]:
+        text = _("It is being built for longer than an export may take.")
+        yield Finding(text=text, fix=_action_fix("rescue", task), task=task)
+    if not queue.is_unreachable:
+        lease_expired = ExportTask.objects.lease_expired().filter(pk=OuterRef("pk"))
+        leased = running.exclude(Exists(lease_expired)).order_by("started_at")
+        for task in _without_job(leased, _worker_job_ids(queue)):
             text = _(
-                "Somebody renews its lease, but no worker that RQ knows has its job: a process without its parent."
+                "Somebody renews its lease, but no worker that RQ knows has its job: a process "
+                "without its parent."
             )
-            yield Mismatch(text, _act("rescue", task), task)
+            yield Finding(text=text, fix=_action_fix("rescue", task), task=task)
 
 
-def _beyond(tasks: QuerySet[ExportTask], job_ids: Iterable[str]) -> QuerySet[ExportTask]:
-    """The first of those whose job is none of these."""
-    known = set(job_ids)
+def _without_job(tasks: QuerySet[ExportTask], job_ids: set[str]) -> QuerySet[ExportTask]:
+    """Return the first MAX_FINDINGS tasks whose job is not among `job_ids`."""
     keys = tasks.values_list("pk", "attempt").iterator()
-    lost = islice((pk for pk, attempt in keys if f"{pk}-{attempt}" not in known), MOST)
-    return tasks.filter(pk__in=list(lost))
+    missing = (pk for pk, attempt in keys if f"{pk}-{attempt}" not in job_ids)
+    return tasks.filter(pk__in=list(islice(missing, MAX_FINDINGS)))
 
 
-def _job_ids(known: Queue) -> set[str]:
-    return {hand.job_id for hand in known.workers if hand.job_id}
+def _worker_job_ids(queue: QueueState) -> set[str]:
+    return {worker.job_id for worker in queue.workers if worker.job_id}
 
 
-def _act(name: str, task: ExportTask) -> Remedy:
-    url = reverse("admin:exports_exporttask_act", args=[name])
-    action = ACTIONS[name]
-    return Remedy(str(action.label), f"{url}?task={task.pk}", permission=action.permission)
+def _action_fix(name: str, task: ExportTask) -> Fix:
+    action, url = ACTIONS[name], reverse("admin:exports_exporttask_act", args=[name])
+    return Fix(label=str(action.label), url=f"{url}?task={task.pk}", permission=action.permission)
 
 
-# The mails
+# Mails
 
 
-def _of_mails(known: Queue) -> Iterator[Mismatch]:
+def _mail_findings(queue: QueueState) -> Iterator[Finding]:
     mails = ExportMail.objects.select_related("task__owner").order_by("next_try_at")
-    for mail in mails.lapsed()[:MOST]:
-        yield Mismatch(
-            _("Its e-mail is being sent, says the row, but the sender has fallen silent."),
-            sweep(),
-            mail.task,
-        )
-    if known.is_away:
+    for mail in mails.lease_expired()[:MAX_FINDINGS]:
+        text = _("Its e-mail is being sent, says the row, but the sender has fallen silent.")
+        yield Finding(text=text, fix=_sweep_fix(), task=mail.task)
+    if queue.is_unreachable:
         return
     overdue = mails.filter(
         status=MailStatus.PENDING, next_try_at__lt=from_now(-3 * settings.EXPORT_TICK_SECONDS)
     )
-    for mail in overdue[:MOST]:
-        if mail.job_id not in known.waiting and not known.hand_of(mail.job_id):
-            yield Mismatch(
-                _("Its e-mail is due, but no job is there that would send it."), sweep(), mail.task
-            )
+    for mail in overdue[:MAX_FINDINGS]:
+        if mail.job_id not in queue.positions and not queue.worker_for(mail.job_id):
+            text = _("Its e-mail is due, but no job is there that would send it.")
+            yield Finding(text=text, fix=_sweep_fix(), task=mail.task)
 
 
-# The jobs in the queue, and those in hand
+# Jobs and workers
 
 
-def _of_jobs(known: Queue) -> Iterator[Mismatch]:
-    for job_id in pointless(islice(known.waiting, LOOKED_AT))[:MOST]:
+def _job_findings(queue: QueueState) -> Iterator[Finding]:
+    for job_id in find_obsolete_jobs(islice(queue.positions, MAX_JOBS_CHECKED))[:MAX_FINDINGS]:
         text = _(
-            "Job %s waits in the queue for an export that has ended or moved on. It will find nothing to do."
+            "Job %s waits in the queue for an export that has ended or moved on. It will find "
+            "nothing to do."
         )
-        yield Mismatch(
-            text % job_id, Remedy(_("Take it off the queue"), name="withdraw", target=job_id)
-        )
-    for job_id in sorted(known.started - _job_ids(known))[:MOST]:
+        fix = Fix(label=_("Take it off the queue"), name="remove-job", target=job_id)
+        yield Finding(text=text % job_id, fix=fix)
+    for job_id in sorted(queue.started_job_ids - _worker_job_ids(queue))[:MAX_FINDINGS]:
         text = _(
-            "RQ takes job %s for started, but no worker has it. RQ forgets it by itself; the row is what counts."
+            "RQ takes job %s for started, but no worker has it. RQ forgets it by itself; the row "
+            "is what counts."
         )
-        if job_id in pointless([job_id]):
-            yield Mismatch(text % job_id, _look_at(job_id))
+        if find_obsolete_jobs([job_id]):
+            yield Finding(text=text % job_id, fix=_job_page(job_id))
 
 
-def pointless(job_ids: Iterable[str]) -> list[str]:
-    """The jobs of exports that no longer want them."""
-    tasks = tasks_of(job_ids)
-    wanted: Any = ExportTask.objects.unfinished().filter(
-        pk__in=[UUID(pk) for pk, _attempt in tasks.values()]
+def find_obsolete_jobs(job_ids: Iterable[str]) -> list[str]:
+    """Return the jobs of exports that have ended or have a newer attempt."""
+    attempts = parse_job_ids(job_ids)
+    unfinished: Any = ExportTask.objects.unfinished().filter(
+        pk__in=[UUID(pk) for pk, _attempt in attempts.values()]
     )
-    still = {(str(pk), attempt) for pk, attempt in wanted.values_list("pk", "attempt")}
-    return [job_id for job_id, task in tasks.items() if task not in still]
+    current = {(str(pk), attempt) for pk, attempt in unfinished.values_list("pk", "attempt")}
+    return [job_id for job_id, attempt in attempts.items() if attempt not in current]
 
 
-def _of_hands(known: Queue) -> Iterator[Mismatch]:
-    in_vain = set(pointless(_job_ids(known)))
-    for hand in known.workers:
-        if hand.is_silent:
+def _worker_findings(queue: QueueState) -> Iterator[Finding]:
+    obsolete = set(find_obsolete_jobs(_worker_job_ids(queue)))
+    for worker in queue.workers:
+        if worker.is_silent:
             text = _("Worker %s has not been heard from for a minute. RQ forgets it by itself.")
-            yield Mismatch(text % hand.name[:8], _look_at_worker(hand))
-        elif hand.job_id in in_vain and not _ends_soon(hand.job_id):
+            url = reverse("admin:django_rq_worker_details", args=[0, worker.key])
+            fix = Fix(label=_("Look at the worker"), url=url, permission=DASHBOARD)
+            yield Finding(text=text % worker.name[:8], fix=fix)
+        elif worker.job_id in obsolete and not _has_just_finished(worker.job_id):
             text = _(
-                "Worker %s works for an export that has ended or moved on. It changes nothing any more."
+                "Worker %s works for an export that has ended or moved on. It changes nothing any "
+                "more."
             )
-            yield Mismatch(text % hand.name[:8], _look_at(hand.job_id))
+            yield Finding(text=text % worker.name[:8], fix=_job_page(worker.job_id))
 
 
-def _ends_soon(job_id: str) -> bool:
-    """A build that has just ended: its job still has to send the mail, and tidy up."""
-    [(pk, attempt)] = tasks_of([job_id]).values()
-    lately = ExportTask.objects.filter(
-        pk=pk, attempt=attempt, finished_at__gt=from_now(-MAILING.total_seconds())
-    )
-    return lately.exists()
+def _has_just_finished(job_id: str) -> bool:
+    """Return whether the build ended so recently that its job may still be sending the mail."""
+    [(pk, attempt)] = parse_job_ids([job_id]).values()
+    since = from_now(-MAIL_GRACE.total_seconds())
+    return ExportTask.objects.filter(pk=pk, attempt=attempt, finished_at__gt=since).exists()
 
 
-def _look_at(job_id: str) -> Remedy:
+def _job_page(job_id: str) -> Fix:
     url = reverse("admin:django_rq_job_detail", args=[0, job_id])
-    return Remedy(_("Look at the job"), url, permission=DASHBOARD)
-
-
-def _look_at_worker(hand: Hand) -> Remedy:
-    url = reverse("admin:django_rq_worker_details", args=[0, hand.key])
-    return Remedy(_("Look at the worker"), url, permission=DASHBOARD)
+    return Fix(label=_("Look at the job"), url=url, permission=DASHBOARD)

@@ -1,7 +1,7 @@
-"""The figures of the desk's front page, and their plots."""
+"""Figures and plots of the staff start page."""
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
@@ -17,43 +17,42 @@ from django.utils.translation import gettext_lazy
 from django_stubs_ext import StrOrPromise
 
 from exports.models import ExportMail, ExportTask, MailStatus, SelfTest, Status
+from tasks.broker import QueueState
 
-from .queue import Queue
-
-MOST = 50_000  # ended exports that figures are made of: more would make the page slow
-WIDTH, HEIGHT, GAP = 240, 48, 2  # of a plot, in the units of its viewBox
+MAX_ENDED_EXPORTS = 50_000  # read for the plots; more would make the page slow
+WIDTH, HEIGHT, GAP = 240, 48, 2  # of a plot, in units of its viewBox
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Span:
-    """A stretch of time up to now, in equal steps."""
+    """Period up to now, divided into equal steps."""
 
     label: StrOrPromise
     step: timedelta
     steps: int
     time_format: str
 
-    def step_of(self, age: timedelta) -> int:
-        """0 is the oldest; negative where it is older."""
+    def step_index(self, age: timedelta) -> int:
+        """Return the step of a moment, counted from the oldest; negative before the span."""
         return self.steps - 1 - age // self.step
 
 
 SPANS = (
-    Span(gettext_lazy("24 hours"), timedelta(hours=1), 24, "H:i"),
-    Span(gettext_lazy("7 days"), timedelta(hours=6), 28, "D H:i"),
+    Span(label=gettext_lazy("24 hours"), step=timedelta(hours=1), steps=24, time_format="H:i"),
+    Span(label=gettext_lazy("7 days"), step=timedelta(hours=6), steps=28, time_format="D H:i"),
 )
 
 
-@dataclass(frozen=True)
-class Ended:
-    """What figures need to know of an export that has ended."""
+@dataclass(frozen=True, kw_only=True)
+class EndedExport:
+    """Outcome and duration, from request to end, of one export."""
 
     is_success: bool
     seconds: float
     finished_at: datetime
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Bar:
     x: float
     y: float
@@ -61,11 +60,12 @@ class Bar:
     title: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plot:
+    """Bar chart of one span; `total` is the formatted value over the whole span."""
+
     title: str
-    figure: str
-    """The same over the whole span; the plot shows how it came about."""
+    total: str
     bars: list[Bar]
     width = WIDTH
     height = HEIGHT
@@ -75,132 +75,155 @@ class Plot:
         return self.bars[0].x + WIDTH / len(self.bars) - GAP if self.bars else 0
 
 
-def front_page(known: Queue) -> dict[str, Any]:
+def build_overview(queue: QueueState) -> dict[str, Any]:
+    """Return the template context of the start page."""
     now = timezone.now()
-    ended = list(_ended(now - timedelta(days=7)))
+    ended = list(_ended_exports(now - timedelta(days=7)))
     return {
-        "now": _by_state(now),
+        "status_counts": _count_by_status(now),
         "oldest": ExportTask.objects.filter(status=Status.READY).order_by("created_at").first(),
-        "spans": [(span.label, [rate(span, ended, now), wait(span, ended, now)]) for span in SPANS],
-        "mails": _mails(now),
-        "storage": _storage(),
-        "queue": known,
+        "spans": [
+            (span.label, [success_rate_plot(span, ended, now), median_wait_plot(span, ended, now)])
+            for span in SPANS
+        ],
+        "mails": _count_failed_mails(now),
+        "storage": _measure_storage(),
+        "queue": queue,
         "last_test": SelfTest.objects.exclude(passed=None).first(),
     }
 
 
-def _by_state(now: datetime) -> list[tuple[str, int, str]]:
-    """Label, number and query string of each state; those that have ended, in the last 24 hours."""
+def _count_by_status(now: datetime) -> list[tuple[str, int, str]]:
+    """Return label, number and list filter of each status.
+
+    Unfinished exports are counted whatever their age, ended ones of the last 24 hours only.
+    """
     unfinished = ExportTask.objects.unfinished()
-    lately = ExportTask.objects.filter(created_at__gte=now - timedelta(days=1))
+    recent = ExportTask.objects.filter(created_at__gte=now - timedelta(days=1))
     counts = {
         status: number
-        for rows in (lately, unfinished)
+        for rows in (recent, unfinished)
         for status, number in rows.order_by().values_list("status").annotate(Count("pk"))
     }
     return [
         (
             str(status.label),
             counts.get(status, 0),
-            f"status__exact={status}" + ("" if is_open else "&age=day"),
+            f"status__exact={status}" + ("" if is_unfinished else "&age=day"),
         )
         for status in Status
-        for is_open in [status in (Status.READY, Status.RUNNING)]
+        for is_unfinished in [status in (Status.READY, Status.RUNNING)]
     ]
 
 
-def _ended(since: datetime) -> Iterable[Ended]:
-    """Those that succeeded or failed, by when they were asked for: that is what the index knows."""
+def _ended_exports(since: datetime) -> Iterable[EndedExport]:
+    """Yield exports that succeeded or failed, filtered by `created_at`, which has an index."""
     rows = ExportTask.objects.filter(
         created_at__gte=since, status__in=(Status.SUCCESSFUL, Status.FAILED)
     )
-    for status, created_at, finished_at in rows.order_by("-created_at").values_list(
-        "status", "created_at", "finished_at"
-    )[:MOST]:
+    values = rows.order_by("-created_at").values_list("status", "created_at", "finished_at")
+    for status, created_at, finished_at in values[:MAX_ENDED_EXPORTS]:
         if finished_at:
-            yield Ended(
-                status == Status.SUCCESSFUL, (finished_at - created_at).total_seconds(), finished_at
+            yield EndedExport(
+                is_success=status == Status.SUCCESSFUL,
+                seconds=(finished_at - created_at).total_seconds(),
+                finished_at=finished_at,
             )
 
 
-def rate(span: Span, ended: Sequence[Ended], now: datetime) -> Plot:
-    """How many of those that ended succeeded, in per cent."""
-    steps = _in_steps(span, ended, now)
-    values = [_rate(step) for step in steps]
-    figure = _rate([item for step in steps for item in step])
-    return Plot(_("Success rate"), _percent(figure), _bars(span, values, 100, _percent, now))
-
-
-def wait(span: Span, ended: Sequence[Ended], now: datetime) -> Plot:
-    """The median time from request to archive."""
-    steps = _in_steps(span, ended, now)
-    values = [_wait(step) for step in steps]
-    highest = max((value for value in values if value is not None), default=0)
-    figure = _wait([item for step in steps for item in step])
+def success_rate_plot(span: Span, ended: Sequence[EndedExport], now: datetime) -> Plot:
+    steps = _group_by_step(span, ended, now)
+    values = [_success_rate(step) for step in steps]
+    total = _success_rate([export for step in steps for export in step])
     return Plot(
-        _("Median time to the archive"),
-        _seconds(figure),
-        _bars(span, values, highest, _seconds, now),
+        title=_("Success rate"),
+        total=_format_percent(total),
+        bars=_draw_bars(
+            span=span, values=values, highest=100, format_value=_format_percent, now=now
+        ),
     )
 
 
-def _in_steps(span: Span, ended: Iterable[Ended], now: datetime) -> list[list[Ended]]:
-    steps: list[list[Ended]] = [[] for _step in range(span.steps)]
-    for item in ended:
-        number = span.step_of(now - item.finished_at)
-        if 0 <= number < span.steps:
-            steps[number].append(item)
+def median_wait_plot(span: Span, ended: Sequence[EndedExport], now: datetime) -> Plot:
+    steps = _group_by_step(span, ended, now)
+    values = [_median_wait(step) for step in steps]
+    highest = max((value for value in values if value is not None), default=0)
+    total = _median_wait([export for step in steps for export in step])
+    return Plot(
+        title=_("Median time to the archive"),
+        total=_format_seconds(total),
+        bars=_draw_bars(
+            span=span, values=values, highest=highest, format_value=_format_seconds, now=now
+        ),
+    )
+
+
+def _group_by_step(
+    span: Span, ended: Iterable[EndedExport], now: datetime
+) -> list[list[EndedExport]]:
+    steps: list[list[EndedExport]] = [[] for _step in range(span.steps)]
+    for export in ended:
+        index = span.step_index(now - export.finished_at)
+        if 0 <= index < span.steps:
+            steps[index].append(export)
     return steps
 
 
-def _rate(items: Sequence[Ended]) -> float | None:
-    return 100 * sum(item.is_success for item in items) / len(items) if items else None
+def _success_rate(ended: Sequence[EndedExport]) -> float | None:
+    """Return the percentage of successful exports."""
+    return 100 * sum(export.is_success for export in ended) / len(ended) if ended else None
 
 
-def _wait(items: Sequence[Ended]) -> float | None:
-    return median(waits) if (waits := [item.seconds for item in items if item.is_success]) else None
+def _median_wait(ended: Sequence[EndedExport]) -> float | None:
+    """Return the median duration of successful exports in seconds."""
+    seconds = [export.seconds for export in ended if export.is_success]
+    return median(seconds) if seconds else None
 
 
-def _percent(value: float | None) -> str:
+def _format_percent(value: float | None) -> str:
     return "–" if value is None else f"{value:.0f} %"
 
 
-def _seconds(value: float | None) -> str:
+def _format_seconds(value: float | None) -> str:
     if value is None:
         return "–"
     return f"{value:.1f} s" if value < 60 else f"{int(value // 60)} min {int(value % 60)} s"
 
 
-def _bars(
-    span: Span, values: Sequence[float | None], highest: float, words: Any, now: datetime
+def _draw_bars(
+    *,
+    span: Span,
+    values: Sequence[float | None],
+    highest: float,
+    format_value: Callable[[float | None], str],
+    now: datetime,
 ) -> list[Bar]:
-    """One for each step; a step in which nothing ended has one without height."""
+    """Return one bar for each step, without height where the step has no value."""
     bars = []
-    for number, value in enumerate(values):
+    for index, value in enumerate(values):
         height = 0 if value is None else max(1.5, HEIGHT * value / highest if highest else 0)
-        begin = timezone.localtime(now - span.step * (span.steps - number))
-        title = f"{format_date(begin, span.time_format)}: {words(value)}"
+        begin = timezone.localtime(now - span.step * (span.steps - index))
         bars.append(
             Bar(
-                round(number * WIDTH / span.steps, 2),
-                round(HEIGHT - height, 2),
-                round(height, 2),
-                title,
+                x=round(index * WIDTH / span.steps, 2),
+                y=round(HEIGHT - height, 2),
+                height=round(height, 2),
+                title=f"{format_date(begin, span.time_format)}: {format_value(value)}",
             )
         )
     return bars
 
 
-def _mails(now: datetime) -> dict[str, int]:
+def _count_failed_mails(now: datetime) -> dict[str, int]:
     week = ExportMail.objects.filter(created_at__gte=now - timedelta(days=7))
     return {
         "given_up": week.filter(status=MailStatus.GAVE_UP).count(),
         "bounced": week.filter(bounced_at__isnull=False).count(),
-        "late": ExportMail.objects.filter(status=MailStatus.PENDING, tries__gt=0).count(),
+        "retrying": ExportMail.objects.filter(status=MailStatus.PENDING, tries__gt=0).count(),
     }
 
 
-def _storage() -> dict[str, str | int]:
+def _measure_storage() -> dict[str, str | int]:
     kept = ExportTask.objects.exclude(archive="").aggregate(
         files=Count("pk"), size=Sum("archive_bytes")
     )

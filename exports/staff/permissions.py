@@ -1,4 +1,4 @@
-"""What one may be allowed to do at the desk; the migration of the roles says who is."""
+"""Permissions for the staff pages; migration 0005_roles grants them to groups."""
 
 VIEW = "exports.view_exporttask"
 OPERATE = "exports.operate_exporttask"

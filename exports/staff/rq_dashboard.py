@@ -1,4 +1,4 @@
-"""django-rq's dashboard behind its own permission: as it comes, it asks for `is_staff` only, also before it acts."""
+"""django-rq's dashboard behind a permission of its own; by default it checks `is_staff` only."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -12,24 +12,25 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django_rq.admin import QueueAdmin
 from redis.exceptions import RedisError
 
-from blog.http import is_ours
+from blog.http import is_same_site
 
 from .permissions import DASHBOARD
 
-# These answer to a bearer token, too.
+# These views also accept a bearer token.
 TOKEN_VIEWS = ("django_rq_home_json", "django_rq_metrics")
 
-# Pages of a table and of packages that there are not: the first five would answer with a 500.
-ABSENT = (
-    *(
-        "_dashboard_add",
-        "_dashboard_change",
-        "_dashboard_delete",
-        "_dashboard_history",
-        "_scheduler_jobs",
-    ),
-    *("_cron_scheduler_detail", "_cron_job_detail"),
+# Views that need a table or a package that does not exist here, so most would answer with 500.
+REMOVED_VIEWS = (
+    "_dashboard_add",
+    "_dashboard_change",
+    "_dashboard_delete",
+    "_dashboard_history",
+    "_scheduler_jobs",
+    "_cron_scheduler_detail",
+    "_cron_job_detail",
 )
+
+View = Callable[..., HttpResponse]
 
 
 class GuardedQueueAdmin(QueueAdmin):
@@ -47,38 +48,41 @@ class GuardedQueueAdmin(QueueAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        return _guarded(super().changelist_view)(request, extra_context)
+        return _guard(super().changelist_view)(request, extra_context)
 
     def get_urls(self) -> list[URLPattern]:
-        urls: list[URLPattern] = super().get_urls()  # type: ignore[no-untyped-call]  # not annotated there
-        urls = [url for url in urls if url.name and not url.name.endswith(ABSENT)]
+        urls: list[URLPattern] = super().get_urls()  # type: ignore[no-untyped-call]  # untyped there
+        urls = [url for url in urls if url.name and not url.name.endswith(REMOVED_VIEWS)]
         for url in urls:
             name = url.name or ""
             if name in TOKEN_VIEWS:
-                url.callback = _guarded(self._for_tokens(url.callback))
+                url.callback = _guard(self._guard_session(url.callback))
             elif name.startswith("django_rq_"):
-                url.callback = _guarded(url.callback)
+                url.callback = _guard(url.callback)
         return urls
 
-    def _for_tokens(self, view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-        """django-rq takes any staff's session in the place of the token: ours has to be good for the desk."""
+    def _guard_session(self, view: View) -> View:
+        """Require MFA for the token views, too.
+
+        They accept any staff session instead of the token.
+        """
 
         @wraps(view)
-        def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if request.user.is_staff and not self.admin_site.has_permission(request):
                 raise PermissionDenied
             return view(request, *args, **kwargs)
 
-        return checked
+        return guarded
 
 
-def _guarded(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+def _guard(view: View) -> View:
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        # Whoever is not staff goes on to the admin's own sign-in.
+        # The admin sends users who are not staff to the sign-in page.
         if request.user.is_staff and not request.user.has_perm(DASHBOARD):
             raise PermissionDenied
-        _keep_here(request)
+        _prevent_open_redirect(request)
         try:
             return view(request, *args, **kwargs)
         except RedisError:
@@ -87,9 +91,9 @@ def _guarded(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     return guarded
 
 
-def _keep_here(request: HttpRequest) -> None:
-    """django-rq goes on to wherever the form says, or back to whoever led there."""
-    if not is_ours(request, request.POST.get("next_url", "/")):
+def _prevent_open_redirect(request: HttpRequest) -> None:
+    """Reject or remove foreign URLs: django-rq redirects to `next_url` or to the referrer."""
+    if not is_same_site(request, request.POST.get("next_url", "/")):
         raise BadRequest
     if not url_has_allowed_host_and_scheme(
         request.headers.get("Referer", "/"), {request.get_host()}

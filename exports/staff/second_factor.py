@@ -1,9 +1,8 @@
-"""Staff show a second factor before they sit down at the desk."""
+"""Require MFA for the admin."""
 
 from typing import Any
 
 from allauth.account.authentication import get_authentication_records
-from allauth.account.internal.flows.login import record_authentication
 from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
@@ -15,19 +14,20 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
+from blog.accounts.allauth_internals import record_authentication
 from blog.models import User
 
 
-def is_shown(request: HttpRequest) -> bool:
-    """Whether this very session has shown the second factor, or need not."""
+def is_verified(request: HttpRequest) -> bool:
+    """Return whether this session has passed the second factor, or does not have to."""
     if not settings.STAFF_SECOND_FACTOR:
         return True
     records = get_authentication_records(request, request.user)
     return is_mfa_enabled(request.user) and any(record.get("method") == "mfa" for record in records)
 
 
-def ask(request: HttpRequest, url: str) -> HttpResponse:
-    """Lead to where the second factor is shown or, by those who have none, set up; then back to `url`."""
+def redirect_to_verification(request: HttpRequest, url: str) -> HttpResponse:
+    """Redirect to the second factor (then back to `url`) or, if there is none, to its setup."""
     if is_mfa_enabled(request.user):
         return redirect(f"{reverse('mfa_reauthenticate')}?{urlencode({'next': url})}")
     messages.info(
@@ -36,10 +36,10 @@ def ask(request: HttpRequest, url: str) -> HttpResponse:
     return redirect("mfa_activate_totp")
 
 
-def note_set_up(
+def verify_after_setup(
     sender: Any, request: HttpRequest, user: User, authenticator: Authenticator, **kwargs: Any
 ) -> None:
-    """Whoever has just set it up has shown it, with the code that this took."""
+    """Mark the session as verified: the user has just entered a code to set up TOTP."""
     if user.is_staff and authenticator.type == Authenticator.Type.TOTP:
         record_authentication(request, user, "mfa", id=authenticator.pk, type=authenticator.type)
         link = format_html('<a href="{}">{}</a>', reverse("admin:index"), _("go on to the admin"))

@@ -1,6 +1,7 @@
-"""The admin as our own site: who is let in, and the pages about the whole of it."""
+"""Admin site with MFA, and with the overview, diagnosis and self-test pages."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -18,35 +19,37 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from redis.exceptions import RedisError
 
-from blog.http import PersonRequest, is_ours
-from exports import sweeper
+from blog.http import AuthenticatedRequest, is_same_site
 from exports.models import SelfTest
 from exports.models.self_test import STEPS
+from tasks import broker, sweeper
 
-from . import diagnosis as stuck
-from . import overview as figures
-from . import queue, second_factor, self_test
+from . import diagnosis, overview, second_factor, self_test
 from .permissions import OPERATE, VIEW
 
 
-class DeskSite(AdminSite):
+class StaffSite(AdminSite):
     site_title = site_header = "Microblog"
     index_title = gettext_lazy("Staff desk")
     enable_nav_sidebar = False
 
     def has_permission(self, request: HttpRequest) -> bool:
-        return super().has_permission(request) and second_factor.is_shown(request)
+        return super().has_permission(request) and second_factor.is_verified(request)
 
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Staff sign in where everybody does."""
-        url = _next_url(request)
+        """Send staff through the site's own sign-in and the second factor."""
+        url = request.GET.get("next", "")
+        if not is_same_site(request, url):
+            url = reverse("admin:index")
         if not request.user.is_authenticated:
             return redirect_to_login(url, settings.LOGIN_URL)
         if not super().has_permission(request):
             raise PermissionDenied
-        return redirect(url) if second_factor.is_shown(request) else second_factor.ask(request, url)
+        if second_factor.is_verified(request):
+            return redirect(url)
+        return second_factor.redirect_to_verification(request, url)
 
     def password_change(  # type: ignore[override]  # a redirect is no TemplateResponse
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -55,7 +58,7 @@ class DeskSite(AdminSite):
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
         return [
-            path("stuck/", self.admin_view(self.stuck), name="stuck"),
+            path("diagnosis/", self.admin_view(self.diagnosis), name="diagnosis"),
             path("selftest/", self.admin_view(self.selftest), name="selftest"),
             path(
                 "selftest/<uuid:pk>/", self.admin_view(self.selftest_detail), name="selftest-detail"
@@ -68,32 +71,36 @@ class DeskSite(AdminSite):
     ) -> TemplateResponse:
         context = {}
         if request.user.has_perm(VIEW):
-            known = queue.read()
-            context = figures.front_page(known) | {"is_sweeper_silent": stuck.is_sweeper_silent()}
+            context = overview.build_overview(broker.read_state())
+            context["is_sweeper_silent"] = diagnosis.is_sweeper_silent()
         return super().index(request, context | (extra_context or {}))
 
-    def stuck(self, request: PersonRequest) -> HttpResponse:
-        _require(request, VIEW)
+    def diagnosis(self, request: AuthenticatedRequest) -> HttpResponse:
+        _require_permission(request, VIEW)
         if request.method == "POST":
-            return self._remedy(request)
-        found = [
-            (mismatch, request.user.has_perm(mismatch.remedy.permission))
-            for mismatch in stuck.find(queue.read())
+            return self._apply_fix(request)
+        findings = [
+            (finding, request.user.has_perm(finding.fix.permission))
+            for finding in diagnosis.find_all(broker.read_state())
         ]
-        return self._page(request, "admin/stuck.html", title=_("Why is it stuck?"), found=found)
+        return self._render(
+            request, "admin/diagnosis.html", title=_("Why is it stuck?"), findings=findings
+        )
 
-    def _remedy(self, request: PersonRequest) -> HttpResponse:
-        _require(request, OPERATE)
-        name, target = request.POST.get("remedy", ""), request.POST.get("target", "")
-        remedies: dict[str, Callable[[], None]] = {
+    def _apply_fix(self, request: AuthenticatedRequest) -> HttpResponse:
+        _require_permission(request, OPERATE)
+        name, target = request.POST.get("fix", ""), request.POST.get("target", "")
+        fixes: dict[str, Callable[[], object]] = {
             "sweep": sweeper.sweep,
-            "resume": queue.let_go_on,
-            "withdraw": lambda: queue.withdraw(target),
+            "resume": broker.resume_workers,
+            "remove-job": partial(broker.remove_job, target),
         }
-        if name not in remedies or (name == "withdraw" and not stuck.pointless([target])):
+        if name not in fixes or (
+            name == "remove-job" and not diagnosis.find_obsolete_jobs([target])
+        ):
             raise Http404
         try:
-            remedies[name]()
+            fixes[name]()
         except RedisError as error:
             messages.error(request, _("The broker does not answer: %s") % error)
         else:
@@ -104,49 +111,42 @@ class DeskSite(AdminSite):
                 change_message=name,
             )
             messages.success(request, _("Done. What is still listed is as it was a moment ago."))
-        return redirect("admin:stuck")
+        return redirect("admin:diagnosis")
 
-    def selftest(self, request: PersonRequest) -> HttpResponse:
-        _require(request, OPERATE)
-        address = request.user.confirmed_email
-        if request.method == "POST" and address:
-            test = self_test.begin(address, request.user)
+    def selftest(self, request: AuthenticatedRequest) -> HttpResponse:
+        _require_permission(request, OPERATE)
+        context: dict[str, Any] = {
+            "title": _("Self-test"),
+            "address": request.user.confirmed_email,
+        }
+        if request.method == "POST" and context["address"]:
+            test = self_test.start(context["address"], request.user)
             if test.passed is None:
                 return redirect("admin:selftest-detail", test.pk)
-            return self._page(
-                request, "admin/selftest.html", title=_("Self-test"), test=test, address=address
-            )
-        last = SelfTest.objects.select_related("actor").exclude(passed=None)[:10]
-        return self._page(
-            request, "admin/selftest.html", title=_("Self-test"), tests=last, address=address
-        )
+            return self._render(request, "admin/selftest.html", **context, test=test)
+        tests = SelfTest.objects.select_related("actor").exclude(passed=None)[:10]
+        return self._render(request, "admin/selftest.html", **context, tests=tests)
 
-    def selftest_detail(self, request: PersonRequest, pk: UUID) -> HttpResponse:
-        _require(request, OPERATE)
+    def selftest_detail(self, request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
+        _require_permission(request, OPERATE)
         test = SelfTest.objects.filter(pk=pk).first()
         if test is None:
             raise Http404
-        self_test.judge(test)
-        return self._page(
+        self_test.update_verdict(test)
+        return self._render(
             request,
             "admin/selftest.html",
             title=_("Self-test"),
             test=test,
             steps=STEPS,
-            is_shown=True,
+            is_detail=True,
         )
 
-    def _page(self, request: HttpRequest, template: str, **context: Any) -> TemplateResponse:
+    def _render(self, request: HttpRequest, template: str, **context: Any) -> TemplateResponse:
         request.current_app = self.name
         return TemplateResponse(request, template, self.each_context(request) | context)
 
 
-def _require(request: HttpRequest, permission: str) -> None:
+def _require_permission(request: HttpRequest, permission: str) -> None:
     if not request.user.has_perm(permission):
         raise PermissionDenied
-
-
-def _next_url(request: HttpRequest) -> str:
-    """Where `?next=` leads, as long as that is on this site."""
-    url = request.GET.get("next", "")
-    return url if is_ours(request, url) else reverse("admin:index")

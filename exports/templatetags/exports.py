@@ -1,4 +1,4 @@
-"""What pages show of exports: bars everywhere, and the request on one's own profile."""
+"""Progress bars on all pages, and the box that requests an export."""
 
 from typing import Any
 
@@ -6,60 +6,57 @@ from django import template
 from django.db.models import QuerySet
 from django.template import RequestContext
 
-from blog.models import NOBODY, Notification, Prepared, User
+from blog.models import PK_PLACEHOLDER, CompiledQuery, Notification, User
 from exports.archive.kinds import KINDS, Kind
 from exports.models import ExportTask
-from exports.offers import Offer, offers
-from exports.progress import describe
+from exports.progress import render_progress
+from exports.requests import RequestOption, request_options
 
 register = template.Library()
 
 
-def _news_of(pk: int) -> QuerySet[Notification]:
-    """The last there was of each kind."""
-    return Notification.objects.filter(user=pk, name__startswith="export:").order_by("-updated_at")[
-        : len(KINDS)
-    ]
+def _recent_notifications(user_id: int) -> QuerySet[Notification]:
+    rows = Notification.objects.filter(user=user_id, name__startswith="export:")
+    return rows.order_by("-updated_at")[: len(KINDS)]
 
 
-_news = Prepared(_news_of, NOBODY)
-_bars = Prepared(
-    lambda pk: ExportTask.objects.in_progress().filter(owner=pk).order_by("created_at"), NOBODY
-)
+def _tasks_in_progress(user_id: int) -> QuerySet[ExportTask]:
+    return ExportTask.objects.in_progress().filter(owner=user_id).order_by("created_at")
+
+
+recent_notifications = CompiledQuery(_recent_notifications, PK_PLACEHOLDER)
+tasks_in_progress = CompiledQuery(_tasks_in_progress, PK_PLACEHOLDER)
 
 
 @register.filter
 def kind(task: ExportTask) -> Kind:
-    """How its kind is spoken of."""
     return KINDS[task.kind]
 
 
 @register.filter
-def may_ask_again(offers: dict[str, Offer], task: ExportTask) -> bool:
-    return offers[task.kind].is_open
+def can_request_again(options: dict[str, RequestOption], task: ExportTask) -> bool:
+    return options[task.kind].is_available
 
 
 @register.filter
 def progress(task: ExportTask) -> dict[str, Any]:
-    """What `describe` says of a task."""
-    return describe(task.told() if task.is_unfinished else task.facts())
+    return render_progress(task.last_payload() if task.is_unfinished else task.payload())
 
 
-@register.inclusion_tag("exports/_bars.html", takes_context=True)
-def export_bars(context: RequestContext) -> dict[str, Any]:
-    """A bar for each export that is not over, and word of failures that have not been seen."""
+@register.inclusion_tag("exports/_progress_bars.html", takes_context=True)
+def export_progress_bars(context: RequestContext) -> dict[str, Any]:
+    """Render a bar for each export in progress, and an alert for each unread failure."""
     user: User = context["request"].user
-    news = list(_news(user.pk))
-    last_words = [describe(item.payload)["toast"] for item in news if item.read_at is None]
+    notifications = list(recent_notifications(user.pk))
+    toasts = [render_progress(row.payload)["toast"] for row in notifications if row.read_at is None]
     return {
-        "bars": [progress(task) for task in _bars(user.pk)],
-        "opened_at": getattr(user, "asked_at", None),
-        "since": news[0].updated_at if news else None,
-        "failures": [toast for toast in last_words if toast and toast["level"] != "success"],
+        "bars": [progress(task) for task in tasks_in_progress(user.pk)],
+        "opened_at": getattr(user, "loaded_at", None),
+        "since": notifications[0].updated_at if notifications else None,
+        "failures": [toast for toast in toasts if toast and toast["level"] != "success"],
     }
 
 
-@register.inclusion_tag("exports/_request.html", takes_context=True)
-def export_request(context: RequestContext, user: User, kind: str) -> dict[str, Any]:
-    """The button that asks for an archive, or how far the one under way is."""
-    return {"csrf_token": context.get("csrf_token"), "offer": offers(user)[kind]}
+@register.inclusion_tag("exports/_request_box.html", takes_context=True)
+def export_request_box(context: RequestContext, user: User, kind: str) -> dict[str, Any]:
+    return {"csrf_token": context.get("csrf_token"), "option": request_options(user)[kind]}

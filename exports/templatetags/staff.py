@@ -1,4 +1,4 @@
-"""What the queue's dashboard shows of exports."""
+"""Filters for the pages of the RQ dashboard."""
 
 import re
 from typing import Any
@@ -12,10 +12,10 @@ from exports.models import ExportMail, ExportTask
 
 register = template.Library()
 
-ID = re.compile(r"[\w-]{1,64}\Z")
+SAFE_ARGUMENT = re.compile(r"[\w-]{1,64}\Z")
 
-# What RQ calls the states of jobs, runs and workers, and the dashboard its actions.
-WORDS = {
+# RQ's names of states and django-rq's names of actions.
+RQ_LABELS = {
     "queued": pgettext_lazy("job", "Queued"),
     "started": pgettext_lazy("job", "In hand"),
     "finished": pgettext_lazy("job", "Finished"),
@@ -36,27 +36,27 @@ WORDS = {
 
 
 @register.filter
-def export_of(job: Job) -> ExportTask | None:
-    """The export that a job builds or mails; None for other jobs, and for one whose row is gone."""
+def export_task(job: Job) -> ExportTask | None:
+    """Return the export that a job builds or mails; None for other jobs and deleted rows."""
     try:
         key = UUID(str(job.args[0]))
-    except Exception:  # no arguments, none that can be read, or no UUID: somebody else's job
+    except Exception:  # another kind of job: no arguments, unreadable ones, or no UUID
         return None
-    named = ExportTask.objects.select_related("owner")
+    tasks = ExportTask.objects.select_related("owner")
     mailed = ExportMail.objects.filter(pk=key).values("task")
-    return named.filter(pk=key).first() or named.filter(pk__in=mailed).first()
+    return tasks.filter(pk=key).first() or tasks.filter(pk__in=mailed).first()
 
 
 @register.filter
-def ids_of(job: Job) -> list[Any]:
-    """The arguments as far as they are mere keys and numbers: what else a job may carry is not for staff to read."""
+def safe_arguments(job: Job) -> list[Any]:
+    """Return a job's ids and numbers, and "…" for all other arguments, which can be private."""
     try:
-        return [value if ID.match(str(value)) else "…" for value in job.args]
-    except Exception:  # whatever the serializer makes of it
+        return [value if SAFE_ARGUMENT.match(str(value)) else "…" for value in job.args]
+    except Exception:  # the serializer can raise anything
         return ["?"]
 
 
 @register.filter
-def in_words(word: object) -> str:
-    """One of RQ's words in the reader's language; one that we do not know as it is."""
-    return str(WORDS.get(str(word).lower(), word))
+def rq_label(name: object) -> str:
+    """Return the translated label of an RQ state or action, or the name itself if unknown."""
+    return str(RQ_LABELS.get(str(name).lower(), name))

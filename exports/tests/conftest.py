@@ -1,4 +1,4 @@
-"""An export's parts, ready to be watched or broken."""
+"""Tasks, workers and staff of the tests of exports."""
 
 import io
 from collections.abc import Callable
@@ -13,14 +13,14 @@ from django.core import mail
 from rq.job import Job
 
 from blog.models import Post, User
-from exports import jobs
 from exports.archive import build as archive
 from exports.models import ExportTask
-from exports.worker import Worker
+from tasks import jobs
+from tasks.worker import Worker
 
 
-class Onlooker:
-    """A progress that is written down and never ends a build."""
+class ProgressSpy:
+    """Progress that records its reports and never interrupts a build."""
 
     def __init__(self) -> None:
         self.reported: list[int] = []
@@ -34,63 +34,63 @@ class Onlooker:
 
 
 @pytest.fixture
-def onlooker() -> Onlooker:
-    return Onlooker()
+def progress_spy() -> ProgressSpy:
+    return ProgressSpy()
 
 
 @pytest.fixture
-def read_archive(onlooker: Onlooker) -> Callable[[User], bytes]:
-    """Build an archive of somebody's posts, or of another kind, in memory."""
+def build_archive(progress_spy: ProgressSpy) -> Callable[[User], bytes]:
+    """Build an archive of a user in memory, of their posts unless another kind is given."""
 
-    def read(user: User, kind: str = "posts") -> bytes:
+    def build(user: User, kind: str = "posts") -> bytes:
         out = io.BytesIO()
-        archive.build(kind, user, archive.Output(out), onlooker)
+        archive.build(kind, user, archive.Output(out), progress_spy)
         return out.getvalue()
 
-    return read
+    return build
 
 
 @pytest.fixture
-def write_posts() -> Callable[..., list[Post]]:
-    def write(author: User, number: int) -> list[Post]:
+def create_posts() -> Callable[..., list[Post]]:
+    def create(author: User, number: int) -> list[Post]:
         return Post.objects.bulk_create(
             [Post(author=author, body=f"Post {n}") for n in range(number)]
         )
 
-    return write
+    return create
 
 
 @pytest.fixture
 def task(alice: User) -> ExportTask:
-    """A request of alice's, not on any queue."""
-    return ExportTask.objects.request(alice.pk)[0]
+    """Create a READY task of alice without enqueuing a job."""
+    return ExportTask.objects.request(alice)[0]
 
 
 @pytest.fixture
-def finished(transactional_db: None, task: ExportTask) -> ExportTask:
-    """A request of alice's that was built and mailed."""
-    jobs.run_export(str(task.pk), task.attempt)
+def finished_task(transactional_db: None, task: ExportTask) -> ExportTask:
+    """Build alice's task and send its mail."""
+    jobs.run_task("exports.ExportTask", str(task.pk), task.attempt)
     task.refresh_from_db()
     mail.outbox.clear()
     return task
 
 
 @pytest.fixture
-def broken_build(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
-    """Let every build raise."""
+def break_build(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
+    """Make every build raise the given error."""
 
-    def break_it(error: BaseException) -> None:
+    def replace(error: BaseException) -> None:
         def build(*args: Any) -> None:
             raise error
 
         monkeypatch.setattr(archive, "build", build)
 
-    return break_it
+    return replace
 
 
 @pytest.fixture
 def worker() -> Worker:
-    """Alive, as RQ knows it, and idle."""
+    """Register an idle worker with RQ."""
     queue = django_rq.get_queue("default")
     worker = Worker([queue], connection=queue.connection)
     worker.register_birth()
@@ -99,23 +99,27 @@ def worker() -> Worker:
 
 
 @pytest.fixture
-def take(worker: Worker) -> Callable[[ExportTask], None]:
-    """Let the worker have an export's job in hand."""
+def start_job(worker: Worker) -> Callable[[ExportTask], None]:
+    """Enqueue a task's job and let the worker start it."""
 
-    def begin(task: ExportTask) -> None:
+    def start(task: ExportTask) -> None:
         queue = django_rq.get_queue("default")
-        jobs.enqueue_export(task)
+        jobs.enqueue_task(task)
         queue.connection.lrem(queue.key, 0, task.job_id)
         worker.prepare_execution(
             Job.fetch(task.job_id, queue.connection, serializer=queue.serializer)
         )
 
-    return begin
+    return start
 
 
 @pytest.fixture
-def in_role(make_user: Callable[..., User]) -> Callable[[str], User]:
-    """Make one of the staff with that role; the roles as the migration makes them, which a flush may have removed."""
+def make_staff(make_user: Callable[..., User]) -> Callable[[str], User]:
+    """Create a member of staff with the given role.
+
+    Transactional tests flush the database, so the roles are created here again by the function of
+    the migration.
+    """
 
     def make(role: str) -> User:
         import_module("exports.migrations.0005_roles").make_roles(apps, None)
@@ -127,18 +131,17 @@ def in_role(make_user: Callable[..., User]) -> Callable[[str], User]:
 
 
 @pytest.fixture
-def support(in_role: Callable[[str], User]) -> User:
-    """Who watches, cancels, and sends mails again."""
-    return in_role("Support")
+def support(make_staff: Callable[[str], User]) -> User:
+    """Create a member of staff who may view, cancel, and send mails again."""
+    return make_staff("Support")
 
 
 @pytest.fixture
-def operator(in_role: Callable[[str], User]) -> User:
-    """Who may do all that the desk offers."""
-    return in_role("Operators")
+def operator(make_staff: Callable[[str], User]) -> User:
+    """Create a member of staff who may perform every action on tasks."""
+    return make_staff("Operators")
 
 
 @pytest.fixture
-def helper(make_user: Callable[..., User]) -> User:
-    """Staff without any permission."""
+def staff_without_permissions(make_user: Callable[..., User]) -> User:
     return make_user("helper", is_staff=True)

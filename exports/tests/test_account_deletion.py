@@ -1,20 +1,21 @@
-"""An account that is deleted while it has exports."""
+"""Deletion of an account that has exports."""
 
 import django_rq
 import pytest
 
 from blog.accounts import deletion
 from blog.models import AccountMail
-from exports import jobs, sweeper
+from exports import sweeper
 from exports.archive import build as archive
 from exports.models import ExportEvent, ExportTask
 from exports.models.task import archive_storage
+from tasks import jobs
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_archives_go(alice, finished):
-    name = finished.archive.name
+def test_deletion_removes_archives_and_rows(alice, finished_task):
+    name = finished_task.archive.name
     assert archive_storage().exists(name)
     deletion.delete_account(alice)
     assert not archive_storage().exists(name)
@@ -22,32 +23,34 @@ def test_archives_go(alice, finished):
     assert not ExportEvent.objects.exists()
 
 
-def test_an_export_that_waits_leaves_the_queue(alice, task):
-    jobs.enqueue_export(task)
+def test_deletion_removes_waiting_job_from_queue(alice, task):
+    jobs.enqueue_task(task)
     deletion.delete_account(alice)
     assert task.job_id not in django_rq.get_queue("default").get_job_ids()
-    jobs.run_export(str(task.pk), task.attempt)
+    jobs.run_task("exports.ExportTask", str(task.pk), task.attempt)
 
 
-def test_one_that_runs_stops_and_leaves_no_file(alice, task, write_posts, monkeypatch, mailoutbox):
-    write_posts(alice, 3)
+def test_deletion_stops_running_build_without_leftovers(
+    alice, task, create_posts, monkeypatch, mailoutbox
+):
+    create_posts(alice, 3)
     store = archive.store
     stored = []
 
-    def deleted_meanwhile(*args):
+    def delete_account_and_store(*args):
         deletion.delete_account(alice)
         stored.append(store(*args))
         return stored[0]
 
-    monkeypatch.setattr(archive, "store", deleted_meanwhile)
-    jobs.run_export(str(task.pk), task.attempt)
+    monkeypatch.setattr(archive, "store", delete_account_and_store)
+    jobs.run_task("exports.ExportTask", str(task.pk), task.attempt)
     assert len(stored) == 1
     assert not archive_storage().exists(stored[0])
-    assert not list(archive.parts_folder().iterdir())
+    assert not list(archive.temporary_folder().iterdir())
     assert [mail.subject for mail in mailoutbox] == []
 
 
-def test_a_mail_about_an_account_that_got_lost_is_queued_again(alice, monkeypatch):
+def test_sweeper_enqueues_lost_account_mail_once(alice, monkeypatch):
     mail = AccountMail.objects.create(
         user=alice, to=alice.email, subject="Hello", text="words", html="words"
     )
@@ -60,12 +63,10 @@ def test_a_mail_about_an_account_that_got_lost_is_queued_again(alice, monkeypatc
     assert queue.get_job_ids() == [mail.job_id]
 
 
-def test_archives_and_builds_of_people_whom_staff_delete_go_too(
-    client, staff, alice, bob, finished
-):
-    name = finished.archive.name
-    waiting, _ = ExportTask.objects.request(bob.pk)
-    jobs.enqueue_export(waiting)
+def test_deletion_by_staff_removes_archives_and_jobs(client, staff, alice, bob, finished_task):
+    name = finished_task.archive.name
+    waiting, _ = ExportTask.objects.request(bob)
+    jobs.enqueue_task(waiting)
     client.force_login(staff)
     form = {"action": "delete_selected", "_selected_action": [alice.pk, bob.pk], "post": "yes"}
     client.post("/admin/blog/user/", form)

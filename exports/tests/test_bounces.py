@@ -1,4 +1,4 @@
-"""A mail that the provider refuses after it has taken it."""
+"""Bounces: mails that the provider accepted and could not deliver."""
 
 import base64
 import json
@@ -10,57 +10,58 @@ from django.urls import clear_url_caches, include, path
 from django.utils import timezone
 
 from blog.models import Notification
-from exports import delivery, jobs
+from exports import delivery
 from exports.models import Event, ExportMail, ExportTask, MailStatus, Purpose, Status
-from exports.models.clock import from_now
 from exports.sweeper import prune_rows
+from tasks import jobs
+from tasks.models.clock import from_now
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
 
 SECRET = "postmark:a-secret-of-some-length"
 
 
-class WithWebhooks:
-    """The site's addresses as they are where ANYMAIL_WEBHOOK_SECRET is set."""
+class WebhookURLs:
+    """URLconf of the site with ANYMAIL_WEBHOOK_SECRET set."""
 
     urlpatterns = [path("anymail/", include("anymail.urls")), path("", include("microblog.urls"))]
 
 
 @pytest.fixture
-def mailed(finished):
-    """The mail of an export that went out by a provider, which gave it an id of its own."""
+def mailed(finished_task):
+    """Return an export's mail that was sent through a provider with its own ids."""
     ExportMail.objects.update(provider_id="esp-7")
-    return finished.mails.get()
+    return finished_task.mails.get()
 
 
-def tell(message_id, event_type=EventType.BOUNCED, **more):
+def send_event(message_id, event_type=EventType.BOUNCED, **more):
     event = AnymailTrackingEvent(event_type=event_type, message_id=message_id, **more)
     tracking.send(sender=None, event=event, esp_name="Test")
 
 
-def bounced(mail):
+def is_bounced(mail):
     mail.refresh_from_db()
     return mail.bounced_at is not None
 
 
 @pytest.mark.parametrize("event_type", [EventType.BOUNCED, EventType.REJECTED, EventType.FAILED])
-def test_a_refusal_is_noted_by_the_providers_id(mailed, event_type):
-    tell("esp-7", event_type, description="550 No such user")
-    assert bounced(mailed)
+def test_bounce_is_recorded_by_provider_id(mailed, event_type):
+    send_event("esp-7", event_type, description="550 No such user")
+    assert is_bounced(mailed)
     assert mailed.bounce_reason == f"{event_type}: 550 No such user"
 
 
-def test_and_by_our_own_message_id(mailed):
-    tell(mailed.message_id)
-    assert bounced(mailed)
+def test_bounce_is_recorded_by_own_message_id(mailed):
+    send_event(mailed.message_id)
+    assert is_bounced(mailed)
 
 
 @pytest.mark.parametrize(
     "event_type", [EventType.DELIVERED, EventType.DEFERRED, EventType.OPENED, EventType.QUEUED]
 )
-def test_other_news_changes_nothing(mailed, event_type):
-    tell("esp-7", event_type)
-    assert not bounced(mailed)
+def test_other_tracking_events_change_nothing(mailed, event_type):
+    send_event("esp-7", event_type)
+    assert not is_bounced(mailed)
 
 
 @pytest.mark.parametrize(
@@ -74,80 +75,80 @@ def test_other_news_changes_nothing(mailed, event_type):
         "<>",
     ],
 )
-def test_news_of_another_mail_changes_nothing(mailed, other):
-    tell(other)
-    assert not bounced(mailed)
+def test_bounce_of_unknown_mail_changes_nothing(mailed, other):
+    send_event(other)
+    assert not is_bounced(mailed)
 
 
-def test_our_id_at_another_host_is_not_ours(mailed):
-    tell(f"<{mailed.pk}@elsewhere.example>")
-    assert not bounced(mailed)
+def test_own_id_at_other_host_is_ignored(mailed):
+    send_event(f"<{mailed.pk}@elsewhere.example>")
+    assert not is_bounced(mailed)
 
 
-def test_the_task_stays_successful_and_the_mail_sent(mailed, finished):
-    tell("esp-7")
-    finished.refresh_from_db()
+def test_bounce_keeps_status_of_task_and_mail(mailed, finished_task):
+    send_event("esp-7")
+    finished_task.refresh_from_db()
     mailed.refresh_from_db()
-    assert (finished.status, mailed.status) == (Status.SUCCESSFUL, MailStatus.SENT)
+    assert (finished_task.status, mailed.status) == (Status.SUCCESSFUL, MailStatus.SENT)
 
 
-def test_it_is_told_once_however_often_the_provider_says_so(mailed, finished):
-    tell("esp-7")
-    first = mailed.task.notification_name
-    Notification.objects.get(name=first)
-    Notification.objects.filter(name=first).update(read_at=timezone.now())
-    tell("esp-7", EventType.REJECTED)
-    assert finished.events.filter(kind=Event.BOUNCED).count() == 1
-    assert Notification.objects.get(name=first).read_at is not None
+def test_repeated_bounce_is_recorded_and_notified_once(mailed, finished_task):
+    send_event("esp-7")
+    name = mailed.task.notification_name
+    Notification.objects.get(name=name)
+    Notification.objects.filter(name=name).update(read_at=timezone.now())
+    send_event("esp-7", EventType.REJECTED)
+    assert finished_task.events.filter(kind=Event.BOUNCED).count() == 1
+    assert Notification.objects.get(name=name).read_at is not None
 
 
-def test_the_owner_is_told_on_every_page_and_on_the_exports_own(client, alice, finished, mailed):
+def test_bounce_is_shown_to_owner_without_reason(client, alice, finished_task, mailed):
     client.force_login(alice)
-    client.get(f"/exports/{finished.pk}/")
-    tell("esp-7", description="550 secret words of a server")
-    for address in ("/", "/exports/", f"/exports/{finished.pk}/"):
+    client.get(f"/exports/{finished_task.pk}/")
+    send_event("esp-7", description="550 secret words of a server")
+    for address in ("/", "/exports/", f"/exports/{finished_task.pk}/"):
         text = client.get(address).content.decode()
         assert "Your mail provider refused the mail: download it here" in text, address
         assert "secret words" not in text
-    text = client.get(f"/exports/{finished.pk}/").content.decode()
+    text = client.get(f"/exports/{finished_task.pk}/").content.decode()
     assert "The mail provider refused the e-mail" in text
-    assert f"/exports/{finished.pk}/download/" in text
+    assert f"/exports/{finished_task.pk}/download/" in text
 
 
-def test_an_open_page_is_told_too(client, alice, finished, mailed):
+def test_bounce_reaches_open_page_as_warning(client, alice, finished_task, mailed):
     client.force_login(alice)
     since = client.get("/notifications/").json()["since"]
-    tell("esp-7")
-    [news] = client.get("/notifications/", {"since": since}).json()["notifications"]
-    assert news["data"]["toast"]["level"] == "warning"
-    assert not news["data"]["active"]
+    send_event("esp-7")
+    [notification] = client.get("/notifications/", {"since": since}).json()["notifications"]
+    assert notification["data"]["toast"]["level"] == "warning"
+    assert not notification["data"]["active"]
 
 
-def test_staff_see_it_and_can_look_for_it(client, staff, finished, bob, mailed):
-    other = ExportTask.objects.request(bob.pk)[0]
-    tell("esp-7", description="550 No such user")
+def test_staff_see_bounce_and_filter_by_it(client, staff, finished_task, bob, mailed):
+    other = ExportTask.objects.request(bob)[0]
+    send_event("esp-7", description="550 No such user")
     client.force_login(staff)
     assert (
         "550 No such user"
-        in client.get(f"/admin/exports/exporttask/{finished.pk}/change/").content.decode()
+        in client.get(f"/admin/exports/exporttask/{finished_task.pk}/change/").content.decode()
     )
     found = client.get("/admin/exports/exporttask/?failure=bounced").content.decode()
-    assert f'data-task="{finished.pk}"' in found
+    assert f'data-task="{finished_task.pk}"' in found
     assert f'data-task="{other.pk}"' not in found
 
 
-def test_a_refused_mail_about_a_failure_is_for_staff(task):
-    owed = ExportMail.objects.create(
+def test_bounced_failure_mail_does_not_notify_owner(task):
+    failure_mail = ExportMail.objects.create(
         task=task, purpose=Purpose.FAILURE, status=MailStatus.SENT, provider_id="esp-9"
     )
     Notification.objects.all().delete()
-    tell("esp-9")
-    assert bounced(owed)
+    send_event("esp-9")
+    assert is_bounced(failure_mail)
     assert not Notification.objects.exists()
 
 
-def test_the_reason_is_forgotten_with_other_errors(mailed):
-    tell("esp-7", description="<alice@microblog.example> is unknown")
+def test_prune_clears_bounce_reason(mailed):
+    send_event("esp-7", description="<alice@microblog.example> is unknown")
     ExportMail.objects.update(created_at=from_now(-91 * 86400))
     prune_rows()
     mailed.refresh_from_db()
@@ -155,26 +156,26 @@ def test_the_reason_is_forgotten_with_other_errors(mailed):
     assert mailed.bounced_at is not None
 
 
-def test_what_a_provider_calls_the_mail_is_kept(task, settings):
+def test_provider_id_is_saved(task, settings):
     settings.EMAIL_BACKEND = "anymail.backends.test.EmailBackend"
-    jobs.run_export(str(task.pk), task.attempt)
+    jobs.run_task("exports.ExportTask", str(task.pk), task.attempt)
     mail = task.mails.get()
     assert (mail.status, mail.provider_id) == (MailStatus.SENT, "0")
 
 
-def test_another_mail_server_has_no_name_for_it(task):
+def test_mail_server_without_ids_returns_empty_id(task):
     task.claim()
     mail = ExportMail.objects.create(task=task, purpose=Purpose.FAILURE)
     assert delivery.send(mail) == ""
 
 
-# The webhook itself
+# Webhooks
 
 
 @pytest.fixture
 def webhooks(settings):
     settings.ANYMAIL = {"WEBHOOK_SECRET": SECRET}
-    settings.ROOT_URLCONF = WithWebhooks
+    settings.ROOT_URLCONF = WebhookURLs
     clear_url_caches()
     yield
     clear_url_caches()
@@ -208,23 +209,25 @@ def postmark_bounce(message_id):
     )
 
 
-def test_postmark_reports_a_bounce(mailed, webhooks):
+def test_postmark_webhook_records_bounce(mailed, webhooks):
     assert post(postmark_bounce("esp-7")).status_code == 200
-    assert bounced(mailed)
+    assert is_bounced(mailed)
     assert "smtp;550 5.1.1" in mailed.bounce_reason
 
 
-def test_mailgun_reports_a_bounce_by_our_own_message_id(mailed, webhooks, settings):
+def test_mailgun_webhook_records_bounce_by_message_id(mailed, webhooks, settings):
     import hashlib
     import hmac
 
     settings.ANYMAIL = settings.ANYMAIL | {"MAILGUN_WEBHOOK_SIGNING_KEY": "key"}
-    stamp, token = "1795444324", "t" * 50
+    timestamp, token = "1795444324", "t" * 50
     payload = {
         "signature": {
-            "timestamp": stamp,
+            "timestamp": timestamp,
             "token": token,
-            "signature": hmac.new(b"key", f"{stamp}{token}".encode(), hashlib.sha256).hexdigest(),
+            "signature": hmac.new(
+                b"key", f"{timestamp}{token}".encode(), hashlib.sha256
+            ).hexdigest(),
         },
         "event-data": {
             "event": "failed",
@@ -238,28 +241,28 @@ def test_mailgun_reports_a_bounce_by_our_own_message_id(mailed, webhooks, settin
         },
     }
     assert post(json.dumps(payload), esp="mailgun").status_code == 200
-    assert bounced(mailed)
+    assert is_bounced(mailed)
 
 
 @pytest.mark.parametrize("secret", ["postmark:another", "", "postmark"])
-def test_without_the_secret_nothing_is_believed(mailed, webhooks, secret):
+def test_webhook_rejects_wrong_secret(mailed, webhooks, secret):
     assert post(postmark_bounce("esp-7"), secret).status_code == 400
-    assert not bounced(mailed)
+    assert not is_bounced(mailed)
 
 
 @pytest.mark.parametrize("payload", ["", "[]", "{}", '{"RecordType": "Bounce"}', "\ud800"])
-def test_nonsense_breaks_nothing_and_is_not_believed(mailed, webhooks, payload):
-    client_answer = Client(raise_request_exception=False).post(
+def test_webhook_rejects_invalid_payload(mailed, webhooks, payload):
+    response = Client(raise_request_exception=False).post(
         "/anymail/postmark/tracking/", payload.encode(errors="replace"), "application/json"
     )
-    assert client_answer.status_code == 400
-    assert not bounced(mailed)
+    assert response.status_code == 400
+    assert not is_bounced(mailed)
 
 
-def test_a_webhook_takes_posts_only(webhooks):
+def test_webhook_rejects_get(webhooks):
     assert Client().get("/anymail/postmark/tracking/").status_code == 405
 
 
-def test_where_no_secret_is_set_there_is_no_webhook(client, mailed):
+def test_webhook_is_404_without_configured_secret(client, mailed):
     assert post(postmark_bounce("esp-7")).status_code == 404
-    assert not bounced(mailed)
+    assert not is_bounced(mailed)

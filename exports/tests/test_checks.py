@@ -2,46 +2,51 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 
-from exports.checks import shared_services, timings, watching, webhooks
+from exports.checks import (
+    check_bounce_webhook,
+    check_intervals,
+    check_monitoring,
+    check_shared_services,
+)
 
 
-def ids():
-    return [error.id for error in shared_services()]
+def ids(check):
+    return [message.id for message in check()]
 
 
-def test_one_machine_may_keep_everything_to_itself():
-    assert ids() == []
+def test_single_host_needs_no_shared_services():
+    assert ids(check_shared_services) == []
 
 
-def test_several_need_shared_archives_database_and_broker(settings, monkeypatch):
+def test_several_hosts_need_shared_services(settings, monkeypatch):
     settings.SEVERAL_HOSTS = True
     monkeypatch.setitem(settings.DATABASES["default"], "ENGINE", "django.db.backends.sqlite3")
-    assert ids() == ["exports.E001", "exports.E002", "exports.E003"]
+    assert ids(check_shared_services) == ["exports.E001", "exports.E002", "exports.E003"]
 
 
-def test_with_all_three_shared_there_is_nothing_to_say(settings, monkeypatch):
+def test_several_hosts_with_shared_services_pass(settings, monkeypatch):
     settings.SEVERAL_HOSTS = True
     settings.EXPORT_BUCKET = "archives"
     monkeypatch.setitem(settings.DATABASES["default"], "ENGINE", "django.db.backends.postgresql")
     settings.REDIS_URL = "redis://broker:6379/0"
-    assert ids() == []
+    assert ids(check_shared_services) == []
 
 
 @pytest.mark.django_db
-def test_a_release_is_refused_where_archives_would_get_lost(settings):
-    """As on Heroku without a bucket: the release migrates, and does not get that far."""
+def test_migrate_fails_without_shared_archives(settings):
+    """Test the release phase of Heroku, which runs migrate, without a bucket."""
     settings.SEVERAL_HOSTS = True
     with pytest.raises(SystemCheckError, match="EXPORT_BUCKET"):
         call_command("migrate", "--no-input", skip_checks=False)
 
 
-def test_each_error_names_its_cure(settings):
+def test_each_error_has_a_hint(settings):
     settings.SEVERAL_HOSTS = True
-    assert all(error.hint for error in shared_services())
+    assert all(error.hint for error in check_shared_services())
 
 
-def test_the_defaults_are_sound():
-    assert timings() == []
+def test_default_intervals_pass():
+    assert ids(check_intervals) == []
 
 
 @pytest.mark.parametrize(
@@ -54,44 +59,42 @@ def test_the_defaults_are_sound():
         ("EXPORT_JOB_TIMEOUT", 0, "exports.E005"),
     ],
 )
-def test_numbers_that_cannot_work_are_named(settings, name, value, error):
+def test_invalid_interval_is_reported(settings, name, value, error):
     setattr(settings, name, value)
-    assert error in [each.id for each in timings()]
+    assert error in ids(check_intervals)
 
 
-def told(check):
-    return [each.id for each in check()]
-
-
-def test_mails_metrics_and_webhooks_are_sound_as_they_come():
-    assert told(watching) == told(webhooks) == []
+def test_default_monitoring_settings_pass():
+    assert ids(check_monitoring) == ids(check_bounce_webhook) == []
 
 
 @pytest.mark.parametrize("backend", ["nowhere.Backend", "anymail.backends.postmark.EmailBackend"])
-def test_a_mail_server_that_cannot_be_set_up_is_named_at_start(settings, backend):
+def test_broken_mail_backend_is_reported(settings, backend):
     settings.EMAIL_BACKEND = backend
     settings.ANYMAIL = {}
-    assert told(watching) == ["exports.E006"]
+    assert ids(check_monitoring) == ["exports.E006"]
 
 
-def test_the_variable_that_a_provider_lacks_is_named(settings):
+def test_missing_provider_variable_is_named(settings):
     settings.EMAIL_BACKEND = "anymail.backends.postmark.EmailBackend"
-    assert "ANYMAIL_POSTMARK_SERVER_TOKEN" in watching()[0].msg
+    assert "ANYMAIL_POSTMARK_SERVER_TOKEN" in check_monitoring()[0].msg
 
 
-def test_an_address_of_admins_that_is_none_is_named(settings):
+def test_invalid_address_in_admins_is_reported(settings):
     settings.ADMINS = [("", "you@microblog.example"), ("", "you")]
-    assert told(watching) == ["exports.E007"]
-
-
-@pytest.mark.parametrize(("token", "ids"), [("", []), ("short", ["exports.E008"]), ("x" * 16, [])])
-def test_a_token_that_can_be_guessed_is_named(settings, token, ids):
-    settings.METRICS_TOKEN = token
-    assert told(watching) == ids
+    assert ids(check_monitoring) == ["exports.E007"]
 
 
 @pytest.mark.parametrize(
-    ("secret", "ids"),
+    ("token", "expected"), [("", []), ("short", ["exports.E008"]), ("x" * 16, [])]
+)
+def test_short_metrics_token_is_reported(settings, token, expected):
+    settings.METRICS_TOKEN = token
+    assert ids(check_monitoring) == expected
+
+
+@pytest.mark.parametrize(
+    ("secret", "expected"),
     [
         ("name:a-long-password", []),
         (["name:a-long-password", "other:a-long-password"], []),
@@ -101,13 +104,13 @@ def test_a_token_that_can_be_guessed_is_named(settings, token, ids):
         (True, ["exports.E009"]),
     ],
 )
-def test_a_webhook_secret_that_would_never_match_is_named(settings, secret, ids):
+def test_invalid_webhook_secret_is_reported(settings, secret, expected):
     settings.ANYMAIL = {"WEBHOOK_SECRET": secret}
-    assert told(watching) == ids
+    assert ids(check_monitoring) == expected
 
 
-def test_a_provider_that_nobody_listens_to_is_named_before_deploying(settings):
+def test_missing_webhook_secret_is_reported_before_deployment(settings):
     settings.EMAIL_BACKEND = "anymail.backends.postmark.EmailBackend"
-    assert told(webhooks) == ["exports.W001"]
+    assert ids(check_bounce_webhook) == ["exports.W001"]
     settings.ANYMAIL = {"WEBHOOK_SECRET": "name:a-long-password"}
-    assert told(webhooks) == []
+    assert ids(check_bounce_webhook) == []

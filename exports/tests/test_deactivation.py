@@ -1,24 +1,24 @@
-"""An account that staff close while its export is under way."""
+"""Deactivation of an account with an unfinished export."""
 
 import pytest
 from django.core import mail
 
 from blog import moderation
-from exports import jobs, sweeper
+from exports import sweeper
 from exports.archive import build as archive
 from exports.models import ExportMail, ExportTask, MailStatus, Purpose, Status
+from tasks import jobs
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def close(staff):
-    """What staff do in the admin."""
+def deactivate(staff):
     return lambda user: moderation.deactivate(user, staff)
 
 
-def test_a_waiting_export_is_not_begun_and_the_sweeper_cancels_it(alice, task, close):
-    close(alice)
+def test_sweeper_cancels_waiting_task_of_deactivated_owner(alice, task, deactivate):
+    deactivate(alice)
     assert not task.claim()
     sweeper.sweep()
     task.refresh_from_db()
@@ -26,16 +26,18 @@ def test_a_waiting_export_is_not_begun_and_the_sweeper_cancels_it(alice, task, c
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_running_one_stops_and_nothing_is_sent(alice, task, close, write_posts, monkeypatch):
-    write_posts(alice, 3)
+def test_deactivation_stops_running_build_without_mail(
+    alice, task, deactivate, create_posts, monkeypatch
+):
+    create_posts(alice, 3)
     build = archive.build
 
-    def closed_meanwhile(*args):
-        close(alice)
+    def deactivate_and_build(*args):
+        deactivate(alice)
         return build(*args)
 
-    monkeypatch.setattr(archive, "build", closed_meanwhile)
-    jobs.run_export(str(task.pk), task.attempt)
+    monkeypatch.setattr(archive, "build", deactivate_and_build)
+    jobs.run_task("exports.ExportTask", str(task.pk), task.attempt)
     sweeper.sweep()
     task.refresh_from_db()
     assert task.status == Status.CANCELLED
@@ -44,35 +46,33 @@ def test_a_running_one_stops_and_nothing_is_sent(alice, task, close, write_posts
     assert mail.outbox == []
 
 
-def test_its_lease_is_not_renewed(alice, task, close):
+def test_lease_of_deactivated_owner_is_not_renewed(alice, task, deactivate):
     task.claim()
-    close(alice)
+    deactivate(alice)
     assert not task.renew(1)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_nothing_is_sent_when_the_account_is_closed_after_the_build(
-    alice, task, close, monkeypatch
-):
-    deliver = jobs.deliver
+def test_no_mail_if_owner_is_deactivated_after_build(alice, task, deactivate, monkeypatch):
+    deliver = jobs.deliver_claimed
 
-    def closed_meanwhile(owed):
-        close(alice)
-        deliver(owed)
+    def deactivate_and_deliver(pending):
+        deactivate(alice)
+        deliver(pending)
 
-    monkeypatch.setattr(jobs, "deliver", closed_meanwhile)
-    jobs.run_export(str(task.pk), task.attempt)
+    monkeypatch.setattr(jobs, "deliver_claimed", deactivate_and_deliver)
+    jobs.run_task("exports.ExportTask", str(task.pk), task.attempt)
     assert task.mails.get().status == MailStatus.GAVE_UP
     assert mail.outbox == []
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_mail_that_is_still_owed_is_not_sent(alice, task, close):
-    owed = ExportMail.objects.create(
+def test_pending_mail_of_deactivated_owner_is_given_up(alice, task, deactivate):
+    pending = ExportMail.objects.create(
         task=ExportTask.objects.get(pk=task.pk), purpose=Purpose.FAILURE
     )
-    close(alice)
-    jobs.deliver_mail(str(owed.pk))
-    owed.refresh_from_db()
-    assert owed.status == MailStatus.GAVE_UP
+    deactivate(alice)
+    jobs.deliver_mail(str(pending.pk))
+    pending.refresh_from_db()
+    assert pending.status == MailStatus.GAVE_UP
     assert mail.outbox == []

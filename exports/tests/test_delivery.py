@@ -4,20 +4,21 @@ import pytest
 from django.core import mail
 from django.utils.formats import date_format
 
-from exports import delivery, jobs
+from exports import delivery
 from exports.models import ErrorCode, ExportMail, ExportTask, Purpose
+from tasks import jobs
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
 
 
-def sent(task):
-    jobs.run_export(str(task.pk), task.attempt)
+def run_and_get_mail(task):
+    jobs.run_task("exports.ExportTask", str(task.pk), task.attempt)
     return mail.outbox[-1]
 
 
-def test_it_carries_the_archive(alice, task, write_posts):
-    write_posts(alice, 1200)
-    message = sent(task)
+def test_mail_has_archive_attached(alice, task, create_posts):
+    create_posts(alice, 1200)
+    message = run_and_get_mail(task)
     assert message.subject == "[Microblog] Your blog posts"
     assert message.to == ["alice@microblog.example"]
     attachment = message.attachments[0]
@@ -27,23 +28,23 @@ def test_it_carries_the_archive(alice, task, write_posts):
     assert "1,200 posts" in message.alternatives[0].content
 
 
-def test_it_names_itself_and_says_that_no_person_wrote_it(task):
-    message = sent(task)
+def test_mail_has_message_id_and_auto_submitted(task):
+    message = run_and_get_mail(task)
     assert message.extra_headers["Message-ID"] == f"<{task.mails.get().pk}@testserver>"
     assert message.extra_headers["Auto-Submitted"] == "auto-generated"
 
 
-def test_it_says_where_to_download_and_how_to_check(task):
-    message = sent(task)
+def test_mail_has_download_link_and_checksum(task):
+    message = run_and_get_mail(task)
     task.refresh_from_db()
     assert f"http://testserver/exports/{task.pk}/" in message.body
     assert task.archive_sha256 in message.body
 
 
-def test_it_says_until_when_in_the_owners_zone(alice, task):
+def test_mail_has_expiry_in_owners_time_zone(alice, task):
     alice.time_zone = "Asia/Shanghai"
     alice.save()
-    message = sent(task)
+    message = run_and_get_mail(task)
     task.refresh_from_db()
     day = date_format(
         task.archive_expires_at.astimezone(ZoneInfo("Asia/Shanghai")), "DATETIME_FORMAT"
@@ -52,23 +53,23 @@ def test_it_says_until_when_in_the_owners_zone(alice, task):
     assert f"until {day} CST:" in message.alternatives[0].content
 
 
-def test_an_empty_archive_is_said_to_be_empty(task):
-    message = sent(task)
+def test_mail_of_empty_archive_says_so(task):
+    message = run_and_get_mail(task)
     assert "not written any yet" in message.body
     assert message.attachments
 
 
-def test_a_large_archive_is_linked_instead(alice, task, write_posts, settings):
-    settings.EXPORT_MAIL_LIMIT = delivery.BODIES_BYTES + 100
-    write_posts(alice, 10)
-    message = sent(task)
+def test_large_archive_is_linked_instead_of_attached(alice, task, create_posts, settings):
+    settings.EXPORT_MAIL_LIMIT = delivery.MESSAGE_OVERHEAD_BYTES + 100
+    create_posts(alice, 10)
+    message = run_and_get_mail(task)
     assert message.attachments == []
     assert "too large for an e-mail" in message.body
     assert f"http://testserver/exports/{task.pk}/" in message.body
 
 
 @pytest.mark.parametrize("size", [0, 1, 57, 58, 1_000_000, 7_000_001])
-def test_the_encoded_size_is_counted_not_the_files(size, settings):
+def test_attachment_limit_counts_encoded_size(size, settings):
     from email.message import EmailMessage
 
     message = EmailMessage()
@@ -77,15 +78,15 @@ def test_the_encoded_size_is_counted_not_the_files(size, settings):
     )
     encoded = len(message.as_bytes().replace(b"\n", b"\r\n"))
     settings.EXPORT_MAIL_LIMIT = encoded - 1000
-    assert not delivery.fits(size)
-    settings.EXPORT_MAIL_LIMIT = encoded + delivery.BODIES_BYTES
-    assert delivery.fits(size)
+    assert not delivery.is_attachable(size)
+    settings.EXPORT_MAIL_LIMIT = encoded + delivery.MESSAGE_OVERHEAD_BYTES
+    assert delivery.is_attachable(size)
 
 
-def test_a_failure_is_told_in_words_for_its_owner(task):
+def test_failure_mail_explains_without_traceback(task):
     task.claim()
     task.fail(ErrorCode.TIMEOUT, "Traceback: secret things")
-    delivery.send(task.owed_mail)
+    delivery.send(task.pending_mail)
     message = mail.outbox[-1]
     assert message.subject == "[Microblog] Your blog posts could not be exported"
     assert "longer than an export may take" in message.body
@@ -93,24 +94,24 @@ def test_a_failure_is_told_in_words_for_its_owner(task):
     assert message.attachments == []
 
 
-def test_names_are_escaped_in_html_and_not_in_text(make_user):
+def test_text_body_is_not_html_escaped(make_user):
     owner = make_user("a.b-c_d")
-    task = ExportTask.objects.request(owner.pk)[0]
-    message = sent(task)
+    task = ExportTask.objects.request(owner)[0]
+    message = run_and_get_mail(task)
     assert "Hello a.b-c_d," in message.body
     assert "&quot;" not in message.body
 
 
-def test_it_goes_to_the_address_that_is_confirmed_now(alice, task):
+def test_mail_goes_to_currently_confirmed_address(alice, task):
     task.claim()
     task.finish("posts/none.json", 0, 10**9, "0" * 64)
     alice.emailaddress_set.update(email="new@microblog.example")
-    delivery.send(task.owed_mail)
+    delivery.send(task.pending_mail)
     assert mail.outbox[-1].to == ["new@microblog.example"]
 
 
-def test_nothing_goes_to_an_unconfirmed_address(alice, task):
+def test_unconfirmed_address_is_undeliverable(alice, task):
     alice.emailaddress_set.update(verified=False)
-    owed = ExportMail.objects.create(task=task, purpose=Purpose.FAILURE)
+    pending = ExportMail.objects.create(task=task, purpose=Purpose.FAILURE)
     with pytest.raises(delivery.Undeliverable):
-        delivery.send(owed)
+        delivery.send(pending)

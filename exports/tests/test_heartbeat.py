@@ -2,36 +2,36 @@ import pytest
 from django.db import OperationalError
 
 from conftest import wait_until
-from exports.heartbeat import Heartbeat, LeaseLost
+from tasks.heartbeat import Heartbeat, LeaseLost
 
 
-def test_it_renews_at_every_tick_without_progress():
+def test_lease_is_renewed_without_progress():
     beats = []
     with Heartbeat(lambda rows: beats.append(rows) is None):
         wait_until(lambda: len(beats) >= 2)
     assert set(beats) == {0}
 
 
-def test_it_passes_progress_on():
+def test_renewal_passes_on_progress():
     beats = []
     with Heartbeat(lambda rows: beats.append(rows) is None) as heartbeat:
         heartbeat.report(7)
         wait_until(lambda: 7 in beats)
 
 
-def test_the_worker_is_stopped_once_the_lease_is_lost():
+def test_report_raises_once_lease_is_lost():
     with Heartbeat(lambda rows: False) as heartbeat:
         heartbeat._thread.join(10)
         with pytest.raises(LeaseLost):
             heartbeat.report(1)
 
 
-def test_a_pause_ends_when_the_lease_is_lost():
+def test_wait_ends_when_lease_is_lost():
     with Heartbeat(lambda rows: False) as heartbeat, pytest.raises(LeaseLost):
         heartbeat.wait(60)
 
 
-def test_a_database_that_is_away_does_not_end_it():
+def test_heartbeat_survives_database_error():
     beats = []
 
     def renew(rows):
@@ -45,7 +45,7 @@ def test_a_database_that_is_away_does_not_end_it():
         heartbeat.report(1)
 
 
-def test_it_stops_renewing_when_the_job_has_had_its_time(settings):
+def test_renewal_stops_after_job_timeout(settings):
     settings.EXPORT_JOB_TIMEOUT = 0.1
     beats = []
     with Heartbeat(lambda rows: beats.append(rows) is None) as heartbeat:

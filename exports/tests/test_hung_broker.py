@@ -1,4 +1,4 @@
-"""A broker that takes connections and never answers."""
+"""Broker that accepts connections and never answers."""
 
 import socket
 import time
@@ -8,15 +8,15 @@ from django.core.cache import cache
 from redis import Redis
 
 from conftest import PASSWORD
-from exports import jobs
-from exports.heartbeat import Heartbeat
 from microblog.cache import FailOpenRedisCache
+from tasks import jobs
+from tasks.heartbeat import Heartbeat
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 
 @pytest.fixture
-def hung(tmp_path, monkeypatch):
+def hung_broker(tmp_path, monkeypatch):
     path = tmp_path / "hung.sock"
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(path))
@@ -26,45 +26,45 @@ def hung(tmp_path, monkeypatch):
         monkeypatch.setattr("exports.heartbeat.get_connection", lambda name: Redis.from_url(url))
         monkeypatch.setattr(cache._cache, "_servers", [f"unix://{path}?socket_timeout=1"])  # type: ignore[attr-defined]
         monkeypatch.setattr(cache._cache, "_pools", {})  # type: ignore[attr-defined]
-        monkeypatch.setattr(FailOpenRedisCache, "away_until", 0.0)
+        monkeypatch.setattr(FailOpenRedisCache, "unavailable_until", 0.0)
         yield server
 
 
-def seconds(action):
-    began = time.monotonic()
+def duration(action):
+    started = time.monotonic()
     action()
-    return time.monotonic() - began
+    return time.monotonic() - started
 
 
-def test_a_request_is_taken_in_under_three_seconds(client, alice, hung):
+def test_request_succeeds_within_three_seconds(client, alice, hung_broker):
     client.force_login(alice)
-    assert seconds(lambda: client.post("/exports/")) < 3
+    assert duration(lambda: client.post("/exports/")) < 3
     assert alice.export_tasks.count() == 1
 
 
-def test_signing_in_goes_on(client, alice, hung):
+def test_sign_in_succeeds_within_three_seconds(client, alice, hung_broker):
     def sign_in():
         response = client.post("/accounts/login/", {"login": "alice", "password": PASSWORD})
         assert response.status_code == 302
 
-    assert seconds(sign_in) < 3
+    assert duration(sign_in) < 3
 
 
-def test_pages_do_not_ask_it(client, alice, task, hung):
+def test_pages_do_not_use_broker(client, alice, task, hung_broker):
     client.force_login(alice)
     for url in ("/", "/exports/", f"/exports/{task.pk}/", "/notifications/"):
         client.get(url)
-    hung.setblocking(False)
-    with pytest.raises(BlockingIOError):  # nobody has come
-        hung.accept()
+    hung_broker.setblocking(False)
+    with pytest.raises(BlockingIOError):  # no connection is waiting
+        hung_broker.accept()
 
 
-def test_the_dashboard_says_so(client, staff, monkeypatch):
-    def away(*args, **kwargs):
+def test_dashboard_reports_unreachable_broker(client, staff, monkeypatch):
+    def unreachable(*args, **kwargs):
         return Redis.from_url("unix:///nowhere.sock")
 
-    monkeypatch.setattr("django_rq.queues.get_redis_connection", away)
-    monkeypatch.setattr("django_rq.queues.get_connection", away)
+    monkeypatch.setattr("django_rq.queues.get_redis_connection", unreachable)
+    monkeypatch.setattr("django_rq.queues.get_connection", unreachable)
     client.force_login(staff)
     response = client.get("/admin/django_rq/dashboard/queues/0/")
     assert response.status_code == 503
@@ -72,7 +72,7 @@ def test_the_dashboard_says_so(client, staff, monkeypatch):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_build_does_not_lose_its_lease_over_it(task, hung, empty_broker):
+def test_lease_is_renewed_while_broker_hangs(task, hung_broker, empty_broker):
     class Job:
         id, serializer, meta = task.job_id, None, {}
 
@@ -81,4 +81,4 @@ def test_a_build_does_not_lose_its_lease_over_it(task, hung, empty_broker):
         while len(renewals) < 3:
             time.sleep(0.05)
     assert renewals[-1] - renewals[0] < 8
-    assert not jobs.enqueue_export(task)
+    assert not jobs.enqueue_task(task)

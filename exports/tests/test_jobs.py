@@ -12,32 +12,33 @@ from rq import SimpleWorker
 from rq.timeouts import JobTimeoutException
 
 from conftest import wait_until
-from exports import delivery, heartbeat, jobs
+from exports import delivery
 from exports.archive import build as archive
-from exports.heartbeat import Heartbeat
 from exports.models import ErrorCode, Event, ExportMail, ExportTask, MailStatus, Purpose, Status
 from exports.models.task import archive_storage
-from exports.worker import Worker
+from tasks import heartbeat, jobs
+from tasks.heartbeat import Heartbeat
+from tasks.worker import Worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class InProcess(SimpleWorker, Worker):
-    """Our worker without its fork."""
+    """Worker that runs jobs in its own process, without a fork."""
 
 
 def run(task):
-    jobs.run_export(str(task.pk), task.attempt)
+    jobs.run_task("exports.ExportTask", str(task.pk), task.attempt)
     task.refresh_from_db()
 
 
-def test_it_builds_finishes_and_mails(alice, task, write_posts):
-    write_posts(alice, 3)
+def test_job_builds_archive_and_sends_mail(alice, task, create_posts):
+    create_posts(alice, 3)
     run(task)
     assert (task.status, task.rows_done) == (Status.SUCCESSFUL, 3)
     assert task.mails.get().status == MailStatus.SENT
     assert [kind for kind, in task.events.values_list("kind")] == [
-        Event.REQUESTED, Event.CLAIMED, Event.BUILT, Event.MAILED,
+        Event.REQUESTED, Event.CLAIMED, Event.FINISHED, Event.MAILED,
     ]  # fmt: skip
     content = mail.outbox[0].attachments[0].content
     with task.archive.open() as file:
@@ -45,39 +46,39 @@ def test_it_builds_finishes_and_mails(alice, task, write_posts):
     assert json.loads(content)["count"] == 3
 
 
-def test_the_second_run_of_a_job_is_harmless(task):
+def test_second_run_of_job_changes_nothing(task):
     run(task)
     run(task)
     assert len(mail.outbox) == 1
 
 
-def test_a_job_of_an_older_attempt_does_nothing(task):
+def test_job_of_older_attempt_does_nothing(task):
     task.claim()
     task.crash()
-    jobs.run_export(str(task.pk), 1)
+    jobs.run_task("exports.ExportTask", str(task.pk), 1)
     task.refresh_from_db()
     assert task.status == Status.READY
     assert mail.outbox == []
 
 
-def test_a_job_without_a_task_does_nothing(db):
-    jobs.run_export("00000000-0000-0000-0000-000000000000", 1)
+def test_job_without_row_does_nothing(db):
+    jobs.run_task("exports.ExportTask", "00000000-0000-0000-0000-000000000000", 1)
     jobs.deliver_mail("00000000-0000-0000-0000-000000000000")
 
 
-def test_an_unexpected_error_fails_the_task_and_is_raised_again(task, broken_build):
-    broken_build(ValueError("no such luck"))
+def test_unexpected_error_fails_task_and_is_reraised(task, break_build):
+    break_build(ValueError("no such luck"))
     with pytest.raises(ValueError, match="no such luck"):
         run(task)
     task.refresh_from_db()
     assert (task.status, task.error_code) == (Status.FAILED, ErrorCode.ERROR)
     assert "no such luck" in task.traceback
-    assert task.owed_mail.purpose == Purpose.FAILURE
-    assert task.owed_mail.job_id in django_rq.get_queue("default").get_job_ids()
+    assert task.pending_mail.purpose == Purpose.FAILURE
+    assert task.pending_mail.job_id in django_rq.get_queue("default").get_job_ids()
 
 
-def test_running_out_of_time_is_told_as_such(task, broken_build):
-    broken_build(JobTimeoutException("too long"))
+def test_job_timeout_fails_with_its_own_code(task, break_build):
+    break_build(JobTimeoutException("too long"))
     with pytest.raises(JobTimeoutException):
         run(task)
     task.refresh_from_db()
@@ -85,8 +86,8 @@ def test_running_out_of_time_is_told_as_such(task, broken_build):
 
 
 @pytest.mark.parametrize("error", [OperationalError("gone"), OSError("disk full")])
-def test_a_passing_error_is_left_to_the_sweeper(task, broken_build, error):
-    broken_build(error)
+def test_transient_error_leaves_task_to_sweeper(task, break_build, error):
+    break_build(error)
     with pytest.raises(type(error)):
         run(task)
     task.refresh_from_db()
@@ -94,106 +95,100 @@ def test_a_passing_error_is_left_to_the_sweeper(task, broken_build, error):
     assert str(error) in task.traceback
 
 
-def test_the_owner_may_ask_again_after_a_failure(alice, task, broken_build):
-    broken_build(ValueError())
+def test_new_request_is_possible_after_failure(alice, task, break_build):
+    break_build(ValueError())
     with pytest.raises(ValueError):  # noqa: PT011  the error is the test's own
         run(task)
-    assert ExportTask.objects.request(alice.pk)[1]
+    assert ExportTask.objects.request(alice)[1]
 
 
-def test_a_worker_that_was_overtaken_stops_and_leaves_no_file(
-    task, write_posts, alice, monkeypatch
-):
-    write_posts(alice, 3)
+def test_build_with_lost_lease_leaves_no_file(task, create_posts, alice, monkeypatch):
+    create_posts(alice, 3)
     store = archive.store
 
-    def overtaken(this, part):
-        name = store(this, part)
-        ExportTask.objects.get(pk=this.pk).crash()
+    def store_and_lose_lease(task, part):
+        name = store(task, part)
+        ExportTask.objects.get(pk=task.pk).crash()
         return name
 
-    monkeypatch.setattr(archive, "store", overtaken)
+    monkeypatch.setattr(archive, "store", store_and_lose_lease)
     run(task)
     assert task.status == Status.READY
     assert mail.outbox == []
     assert not archive_storage().exists(f"posts/{task.pk}-1.json")
 
 
-def test_a_mail_that_is_refused_is_tried_again_without_building_again(task, monkeypatch):
-    def refuse(owed):
+def test_failed_mail_is_retried_without_rebuilding(task, monkeypatch):
+    def refuse(mail):
         raise smtplib.SMTPServerDisconnected("closed")
 
     with monkeypatch.context() as patched:
         patched.setattr(delivery, "send", refuse)
         run(task)
-    owed = task.mails.get()
+    pending = task.mails.get()
     assert task.status == Status.SUCCESSFUL
-    assert (owed.status, owed.tries) == (MailStatus.PENDING, 1)
-    assert "closed" in owed.error
-    jobs.deliver_mail(str(owed.pk))
-    owed.refresh_from_db()
-    assert (owed.status, owed.tries, owed.error) == (MailStatus.SENT, 2, "")
+    assert (pending.status, pending.tries) == (MailStatus.PENDING, 1)
+    assert "closed" in pending.error
+    jobs.deliver_mail(str(pending.pk))
+    pending.refresh_from_db()
+    assert (pending.status, pending.tries, pending.error) == (MailStatus.SENT, 2, "")
     assert len(mail.outbox) == 1
 
 
-def test_a_mail_without_an_address_is_given_up(alice, task):
+def test_mail_without_address_is_given_up(alice, task):
     alice.emailaddress_set.all().delete()
     run(task)
     assert task.mails.get().status == MailStatus.GAVE_UP
     assert task.is_downloadable
 
 
-def test_a_killed_work_horse_hands_its_task_out_at_once(task):
-    job = django_rq.get_queue("default").enqueue(
-        jobs.run_export, str(task.pk), 1, job_id=task.job_id
-    )
+def test_killed_build_is_enqueued_at_once(task):
+    job = django_rq.get_queue("default").enqueue(jobs.run_task, str(task.pk), 1, job_id=task.job_id)
     task.claim()
-    jobs.work_horse_died(job)
+    jobs.recover_killed_job(job)
     task.refresh_from_db()
     assert (task.status, task.attempt, task.crashes) == (Status.READY, 2, 1)
     assert django_rq.get_queue("default").get_job_ids()[0] == task.job_id
 
 
-def test_a_killed_sender_hands_its_mail_out_at_once(task):
-    owed = ExportMail.objects.create(task=task, purpose=Purpose.FAILURE)
-    jobs.enqueue_mail(owed)
-    job = django_rq.get_queue("default").fetch_job(owed.job_id)
-    owed.claim()
-    jobs.work_horse_died(job)
-    owed.refresh_from_db()
-    assert (owed.status, owed.tries) == (MailStatus.PENDING, 1)
-    assert owed.job_id in django_rq.get_queue("default").get_job_ids()
+def test_killed_mail_job_is_enqueued_at_once(task):
+    pending = ExportMail.objects.create(task=task, purpose=Purpose.FAILURE)
+    jobs.enqueue_mail(pending)
+    job = django_rq.get_queue("default").fetch_job(pending.job_id)
+    pending.claim()
+    jobs.recover_killed_job(job)
+    pending.refresh_from_db()
+    assert (pending.status, pending.tries) == (MailStatus.PENDING, 1)
+    assert pending.job_id in django_rq.get_queue("default").get_job_ids()
 
 
-def test_a_mail_that_another_sender_has_is_left_to_it(task):
-    owed = ExportMail.objects.create(task=task, purpose=Purpose.FAILURE)
-    jobs.enqueue_mail(owed)
-    job = django_rq.get_queue("default").fetch_job(owed.job_id)
+def test_mail_claimed_by_other_worker_is_kept(task):
+    pending = ExportMail.objects.create(task=task, purpose=Purpose.FAILURE)
+    jobs.enqueue_mail(pending)
+    job = django_rq.get_queue("default").fetch_job(pending.job_id)
     for _ in range(2):
-        owed.claim()
-        owed.interrupt("killed")
-    owed.claim()
-    jobs.work_horse_died(job)
-    owed.refresh_from_db()
-    assert owed.status == MailStatus.SENDING
+        pending.claim()
+        pending.retry_now("killed")
+    pending.claim()
+    jobs.recover_killed_job(job)
+    pending.refresh_from_db()
+    assert pending.status == MailStatus.SENDING
 
 
-def test_a_build_that_died_while_mailing_has_its_mail_sent_again(task):
-    job = django_rq.get_queue("default").enqueue(
-        jobs.run_export, str(task.pk), 1, job_id=task.job_id
-    )
+def test_mail_is_retried_if_build_job_died_mailing(task):
+    job = django_rq.get_queue("default").enqueue(jobs.run_task, str(task.pk), 1, job_id=task.job_id)
     task.claim()
     task.finish("posts/x.json", 0, 0, "0" * 64)
-    task.owed_mail.claim()
-    jobs.work_horse_died(job)
+    task.pending_mail.claim()
+    jobs.recover_killed_job(job)
     assert task.mails.get().status == MailStatus.PENDING
 
 
-def test_the_third_death_of_a_work_horse_mails_admins(task, caplog):
+def test_third_killed_build_is_logged_as_error(task, caplog):
     for _ in range(3):
-        job = django_rq.get_queue("default").enqueue(jobs.run_export, str(task.pk), task.attempt)
+        job = django_rq.get_queue("default").enqueue(jobs.run_task, str(task.pk), task.attempt)
         task.claim()
-        jobs.work_horse_died(job)
+        jobs.recover_killed_job(job)
         task.refresh_from_db()
     assert task.status == Status.FAILED
     assert [record.levelname for record in caplog.records if record.name == "exports.jobs"][
@@ -201,11 +196,9 @@ def test_the_third_death_of_a_work_horse_mails_admins(task, caplog):
     ] == "ERROR"
 
 
-def test_an_error_in_the_midst_of_reading_is_recorded_although_others_write(
-    task, alice, write_posts, monkeypatch
-):
+def test_read_error_is_recorded_despite_concurrent_writes(task, alice, create_posts, monkeypatch):
     monkeypatch.setattr(archive, "CHUNK_ROWS", 10)
-    write_posts(alice, 50)
+    create_posts(alice, 50)
 
     def report(heartbeat, rows_done):
         if rows_done:
@@ -223,11 +216,11 @@ def test_an_error_in_the_midst_of_reading_is_recorded_although_others_write(
     assert (task.status, task.error_code) == (Status.FAILED, ErrorCode.ERROR)
 
 
-def test_the_dashboard_is_told_how_it_ended(task, alice, write_posts, settings, monkeypatch):
-    monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 0.02)
+def test_job_meta_has_final_progress(task, alice, create_posts, settings, monkeypatch):
+    monkeypatch.setattr(heartbeat, "HEARTBEAT_SECONDS", 0.02)
     settings.EXPORT_MAX_RATE = 20
-    write_posts(alice, 5)
-    jobs.enqueue_export(task)
+    create_posts(alice, 5)
+    jobs.enqueue_task(task)
     queue = django_rq.get_queue("default")
 
     def wait(heartbeat, seconds):
@@ -238,22 +231,21 @@ def test_the_dashboard_is_told_how_it_ended(task, alice, write_posts, settings, 
     assert queue.fetch_job(task.job_id).get_meta() == {"progress": {"done": 5, "total": 5}}
 
 
-def test_a_broker_that_is_away_is_logged_and_nothing_else(task, settings, monkeypatch, caplog):
+def test_enqueue_without_broker_is_only_logged(task, settings, monkeypatch, caplog):
     from redis import Redis
 
     monkeypatch.setattr(
         "django_rq.queues.get_connection",
         lambda name: Redis.from_url("unix:///nowhere.sock?socket_timeout=1"),
     )
-    assert not jobs.enqueue_export(task)
+    assert not jobs.enqueue_task(task)
     assert "sweeper" in caplog.text
 
 
-def test_rq_sees_the_failure_and_admins_are_mailed(task, broken_build, settings, caplog):
-    """In the worker's own process, on the real queue."""
+def test_failure_reaches_rq_and_admins(task, break_build, settings, caplog):
     settings.ADMINS = [("", "admin@microblog.example")]
-    broken_build(ValueError("no such luck"))
-    jobs.enqueue_export(task)
+    break_build(ValueError("no such luck"))
+    jobs.enqueue_task(task)
     queue = django_rq.get_queue("default")
     with caplog.at_level(logging.ERROR, "rq.worker"):
         InProcess([queue], connection=queue.connection).work(burst=True, logging_level="ERROR")
@@ -265,17 +257,17 @@ def test_rq_sees_the_failure_and_admins_are_mailed(task, broken_build, settings,
     )
 
 
-def test_what_work_horses_need_is_loaded_before_and_no_connection_with_it(task):
+def test_preload_fills_caches_and_closes_connections(task):
     clear_url_caches()
-    jobs.warm_up()
+    jobs.preload()
     assert vars(get_resolver())["_populated"]
     assert connection.connection is None
     assert mail.outbox == []
 
 
-def test_a_worker_begins_although_the_database_is_away(monkeypatch):
+def test_preload_survives_database_outage(monkeypatch):
     def refuse(*args):
         raise OperationalError("away")
 
     monkeypatch.setattr(ExportTask.objects, "select_related", refuse)
-    jobs.warm_up()
+    jobs.preload()

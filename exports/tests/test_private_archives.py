@@ -1,4 +1,4 @@
-"""An archive that is not one's own, not there any more, or never was: all the same 404, after the sign-in."""
+"""Archives of others, removed archives and unknown ids are indistinguishable 404s."""
 
 import uuid
 
@@ -6,55 +6,63 @@ import pytest
 
 from blog.accounts.deletion import delete_account
 from exports.models import ExportTask
-from exports.models.clock import from_now
+from tasks.models.clock import from_now
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 PAGES = ["", "download/"]
 
 
+def keep(task):
+    pass
+
+
 def expire(task):
     ExportTask.objects.filter(pk=task.pk).update(archive_expires_at=from_now(-1))
 
 
-def lose_its_owner(task):
+def delete_owner(task):
     delete_account(task.owner)
 
 
-def lose_its_file(task):
+def delete_file(task):
     task.archive.storage.delete(task.archive.name)
 
 
 @pytest.mark.parametrize("page", PAGES)
-@pytest.mark.parametrize("change", [lambda task: None, expire, lose_its_owner])
-def test_anothers_is_like_one_that_never_was(client, bob, staff, archived, page, change):
-    change(archived)
-    for person in (bob, staff):
-        client.force_login(person)
-        theirs = client.get(f"/exports/{archived.pk}/{page}")
-        guessed = client.get(f"/exports/{uuid.uuid4()}/{page}")
-        assert theirs.status_code == guessed.status_code == 404
-        assert told(theirs) == told(guessed)
+@pytest.mark.parametrize("change", [keep, expire, delete_owner])
+def test_archive_of_other_user_looks_nonexistent(
+    client, bob, staff, downloadable_task, page, change
+):
+    change(downloadable_task)
+    for user in (bob, staff):
+        client.force_login(user)
+        foreign = client.get(f"/exports/{downloadable_task.pk}/{page}")
+        unknown = client.get(f"/exports/{uuid.uuid4()}/{page}")
+        assert foreign.status_code == unknown.status_code == 404
+        assert content(foreign) == content(unknown)
 
 
-@pytest.mark.parametrize("change", [expire, lose_its_file])
-def test_ones_own_that_is_gone_is_so_too(client, alice, archived, change):
-    change(archived)
+@pytest.mark.parametrize("change", [expire, delete_file])
+def test_own_removed_archive_looks_nonexistent(client, alice, downloadable_task, change):
+    change(downloadable_task)
     client.force_login(alice)
-    gone, guessed = (client.get(f"/exports/{pk}/download/") for pk in (archived.pk, uuid.uuid4()))
-    assert gone.status_code == guessed.status_code == 404
-    assert told(gone) == told(guessed)
+    removed, unknown = (
+        client.get(f"/exports/{pk}/download/") for pk in (downloadable_task.pk, uuid.uuid4())
+    )
+    assert removed.status_code == unknown.status_code == 404
+    assert content(removed) == content(unknown)
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_visitors_sign_in_whatever_there_is(client, archived, page):
-    for pk in (archived.pk, uuid.uuid4()):
+def test_visitors_are_redirected_before_any_lookup(client, downloadable_task, page):
+    for pk in (downloadable_task.pk, uuid.uuid4()):
         path = f"/exports/{pk}/{page}"
         assert client.get(path).url == f"/accounts/login/?next={path}"
 
 
-def told(response):
-    """The page without the address that was asked for and the form's token."""
+def content(response):
+    """Return the main part of the page without its URL and CSRF token."""
     page = response.content.decode().replace(response.wsgi_request.path, "")
     return (
         page.replace(response.wsgi_request.META.get("CSRF_COOKIE", "-"), "")

@@ -5,7 +5,7 @@ import pytest
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 
-def test_the_owner_sees_its_timeline(client, alice, task):
+def test_owner_sees_timeline(client, alice, task):
     client.force_login(alice)
     task.claim()
     text = client.get(f"/exports/{task.pk}/").content.decode()
@@ -14,30 +14,30 @@ def test_the_owner_sees_its_timeline(client, alice, task):
 
 
 @pytest.mark.parametrize("page", ["/exports/", "/exports/{pk}/"])
-def test_its_state_stands_there_once_it_has_ended(client, alice, task, page):
-    """Before that the bar says it: its words move, a state beside them would soon be an old one."""
+def test_status_is_shown_once_task_is_finished(client, alice, task, page):
+    # The bar shows the live status, so a static one beside it would soon be outdated.
     client.force_login(alice)
-    assert 'class="state ' not in client.get(page.format(pk=task.pk)).content.decode()
+    assert 'class="status-badge ' not in client.get(page.format(pk=task.pk)).content.decode()
     task.cancel()
-    assert "state-cancelled" in client.get(page.format(pk=task.pk)).content.decode()
+    assert "status-badge-cancelled" in client.get(page.format(pk=task.pk)).content.decode()
 
 
-def test_a_stranger_and_a_guess_get_the_same_404(client, bob, staff, task):
-    for person in (bob, staff):
-        client.force_login(person)
+def test_other_users_and_unknown_ids_get_404(client, bob, staff, task):
+    for user in (bob, staff):
+        client.force_login(user)
         assert client.get(f"/exports/{task.pk}/").status_code == 404
         assert client.get(f"/exports/{uuid.uuid4()}/").status_code == 404
 
 
-def test_nobody_is_sent_to_sign_in(client, task):
+def test_visitor_is_redirected_to_sign_in(client, task):
     assert client.get(f"/exports/{task.pk}/").status_code == 302
 
 
-def test_it_only_reads(client, alice, task):
+def test_detail_rejects_post(client, alice, task):
     client.force_login(alice)
     assert client.post(f"/exports/{task.pk}/").status_code == 405
 
 
-def test_it_is_not_stored_by_browsers(client, alice, task):
+def test_detail_is_not_cached(client, alice, task):
     client.force_login(alice)
     assert "no-store" in client.get(f"/exports/{task.pk}/").headers["Cache-Control"]

@@ -4,7 +4,7 @@ from contextlib import closing
 import pytest
 
 from exports.models import Event, ExportTask
-from exports.models.clock import from_now
+from tasks.models.clock import from_now
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
 
@@ -14,42 +14,42 @@ def body(response):
         return b"".join(response.streaming_content)
 
 
-def test_the_owner_gets_the_file(client, alice, finished):
+def test_owner_downloads_file(client, alice, finished_task):
     client.force_login(alice)
-    response = client.get(f"/exports/{finished.pk}/download/")
+    response = client.get(f"/exports/{finished_task.pk}/download/")
     assert response.headers["Content-Type"] == "application/json"
     assert response.headers["Content-Disposition"] == 'attachment; filename="posts.json"'
     assert "no-store" in response.headers["Cache-Control"]
     assert response.headers["X-Content-Type-Options"] == "nosniff"
-    assert hashlib.sha256(body(response)).hexdigest() == finished.archive_sha256
-    assert finished.events.filter(kind=Event.DOWNLOADED).count() == 1
+    assert hashlib.sha256(body(response)).hexdigest() == finished_task.archive_sha256
+    assert finished_task.events.filter(kind=Event.DOWNLOADED).count() == 1
 
 
-def test_nobody_else_does(client, bob, staff, finished):
-    url = f"/exports/{finished.pk}/download/"
+def test_download_by_other_user_is_404(client, bob, staff, finished_task):
+    url = f"/exports/{finished_task.pk}/download/"
     assert client.get(url).status_code == 302
-    for person in (bob, staff):
-        client.force_login(person)
+    for user in (bob, staff):
+        client.force_login(user)
         assert client.get(url).status_code == 404
 
 
-def test_it_is_gone_when_it_has_expired_also_before_the_sweeper_came(client, alice, finished):
+def test_expired_archive_is_404_before_sweep(client, alice, finished_task):
     client.force_login(alice)
     ExportTask.objects.update(archive_expires_at=from_now(-1))
-    assert client.get(f"/exports/{finished.pk}/download/").status_code == 404
+    assert client.get(f"/exports/{finished_task.pk}/download/").status_code == 404
 
 
-def test_a_file_that_is_missing_is_a_404(client, alice, finished):
+def test_missing_file_is_404(client, alice, finished_task):
     client.force_login(alice)
-    finished.archive.storage.delete(finished.archive.name)
-    assert client.get(f"/exports/{finished.pk}/download/").status_code == 404
+    finished_task.archive.storage.delete(finished_task.archive.name)
+    assert client.get(f"/exports/{finished_task.pk}/download/").status_code == 404
 
 
-def test_there_is_nothing_to_download_before_it_is_built(client, alice, task):
+def test_unfinished_task_has_no_download(client, alice, task):
     client.force_login(alice)
     assert client.get(f"/exports/{task.pk}/download/").status_code == 404
 
 
-def test_it_only_reads(client, alice, finished):
+def test_download_rejects_post(client, alice, finished_task):
     client.force_login(alice)
-    assert client.post(f"/exports/{finished.pk}/download/").status_code == 405
+    assert client.post(f"/exports/{finished_task.pk}/download/").status_code == 405

@@ -1,10 +1,10 @@
 import pytest
 from django.urls import reverse
 
-from exports.archive.coverage import LEFT_OUT
-from exports.archive.sections import PARTS
+from exports.archive.coverage import EXCLUDED
+from exports.archive.sections import SECTIONS
 from exports.models import ExportTask, Status
-from exports.models.clock import from_now
+from tasks.models.clock import from_now
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 URL = "/exports/new/account/"
@@ -16,44 +16,46 @@ def page(client, alice):
     return lambda url=URL: client.get(url).content.decode()
 
 
-def test_strangers_are_sent_to_sign_in(client):
+def test_visitor_is_redirected_to_sign_in(client):
     assert client.get(URL).url == f"{reverse('account_login')}?next={URL}"
 
 
-def test_other_methods_are_refused(client, alice):
+def test_request_page_rejects_post(client, alice):
     client.force_login(alice)
     assert client.post(URL).status_code == 405
 
 
-def test_a_kind_that_there_is_not_is_a_404(client, alice):
+def test_unknown_kind_is_404(client, alice):
     client.force_login(alice)
     assert client.get("/exports/new/photos/").status_code == 404
 
 
-def test_it_lists_what_is_in_the_archive_and_what_is_not(page):
+def test_request_page_lists_contents_and_exclusions(page):
     text = page()
-    assert not [part.file_name for part in PARTS if part.file_name not in text]
+    assert not [section.file_name for section in SECTIONS if section.file_name not in text]
     assert not [
-        left.what for left in LEFT_OUT if str(left.what) not in text or str(left.why) not in text
+        exclusion.description
+        for exclusion in EXCLUDED
+        if str(exclusion.description) not in text or str(exclusion.reason) not in text
     ]
     assert 'name="kind" value="account"' in text
     assert "Export your account" in text
 
 
-def test_an_archive_that_leaves_nothing_out_says_so_by_silence(page):
+def test_archive_without_exclusions_lists_none(page):
     text = page("/exports/new/posts/")
     assert "posts.json" in text
     assert "What is not in it" not in text
 
 
-def test_while_one_is_under_way_it_shows_how_far(page, alice):
-    ExportTask.objects.request(alice.pk, "account", rows_total=20)
+def test_request_page_shows_progress_of_unfinished_task(page, alice):
+    ExportTask.objects.request(alice, "account", rows_total=20)
     text = page()
     assert "0 of 20 entries" in text
     assert "Export your account</button>" not in text
 
 
-def test_while_the_last_is_new_it_says_when_to_come_back(page, alice, settings):
+def test_request_page_shows_end_of_cooldown(page, alice, settings):
     settings.EXPORT_COOLDOWN = 600
     ExportTask.objects.create(
         owner=alice, kind="account", status=Status.SUCCESSFUL, finished_at=from_now(-60)
@@ -63,7 +65,7 @@ def test_while_the_last_is_new_it_says_when_to_come_back(page, alice, settings):
     assert "Export your account</button>" not in text
 
 
-def test_it_costs_the_same_however_many_there_are(client, alice, django_assert_num_queries):
+def test_request_page_query_count_is_constant(client, alice, django_assert_num_queries):
     client.force_login(alice)
     client.get(URL)
     for number in range(25):

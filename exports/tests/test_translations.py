@@ -1,13 +1,14 @@
 import pytest
 from django.utils import translation
 
-from exports import delivery, jobs
+from exports import delivery
 from exports.models import ErrorCode, ExportTask
-from exports.progress import describe
+from exports.progress import render_progress
+from tasks import jobs
 
 pytestmark = pytest.mark.sqlite
 
-SPACE = "\N{NO-BREAK SPACE}"  # between thousands in Spanish
+SPACE = "\N{NO-BREAK SPACE}"  # the thousands separator in Spanish
 
 MAILS = {
     "es": (
@@ -32,7 +33,7 @@ PAGES = {
     ),
     "zh-hans": ("你的导出记录", "300 / 1200 条帖子", "正在生成你的存档"),
 }
-LINES = {
+QUEUE_POSITIONS = {
     "es": ("Puesto 3 en la cola; tiempo estimado: entre 2 y 5 minutos", "0 de 1 publicación"),
     "zh-hans": ("排在第 3 位，预计还需大约 2 到 5 分钟", "0 / 1 条帖子"),
 }
@@ -40,11 +41,11 @@ LINES = {
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("language", MAILS)
-def test_the_archive_is_mailed_in_the_owners_language(make_user, write_posts, mailoutbox, language):
+def test_archive_mail_uses_owners_language(make_user, create_posts, mailoutbox, language):
     carol = make_user("carol", language=language)
-    write_posts(carol, 1200)
-    task = ExportTask.objects.request(carol.pk, language="en")[0]
-    jobs.run_export(str(task.pk), task.attempt)
+    create_posts(carol, 1200)
+    task = ExportTask.objects.request(carol, language="en")[0]
+    jobs.run_task("exports.ExportTask", str(task.pk), task.attempt)
     subject, greeting, number = MAILS[language]
     message = mailoutbox[-1]
     assert message.subject == subject
@@ -56,10 +57,8 @@ def test_the_archive_is_mailed_in_the_owners_language(make_user, write_posts, ma
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("language", FAILURES)
-def test_a_failure_is_mailed_in_the_language_that_the_request_was_made_in(
-    alice, mailoutbox, language
-):
-    task = ExportTask.objects.request(alice.pk, language=language)[0]
+def test_failure_mail_uses_language_of_request(alice, mailoutbox, language):
+    task = ExportTask.objects.request(alice, language=language)[0]
     task.claim()
     task.fail(ErrorCode.TIMEOUT, "")
     delivery.send(task.mails.get())
@@ -70,11 +69,9 @@ def test_a_failure_is_mailed_in_the_language_that_the_request_was_made_in(
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("language", PAGES)
-def test_the_bar_has_the_readers_words_on_the_page_and_in_what_the_browser_polls(
-    client, make_user, language
-):
+def test_progress_bar_uses_owners_language(client, make_user, language):
     carol = make_user("carol", language=language)
-    task = ExportTask.objects.request(carol.pk, rows_total=1200)[0]
+    task = ExportTask.objects.request(carol, rows_total=1200)[0]
     task.claim()
     task.renew(300)
     client.force_login(carol)
@@ -90,9 +87,9 @@ def test_the_bar_has_the_readers_words_on_the_page_and_in_what_the_browser_polls
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("language", LINES)
-def test_the_place_in_line_reads_as_one_sentence(task, language):
-    facts = task.facts() | {"rows_total": 1, "place": 3, "wait": [2, 5]}
+@pytest.mark.parametrize("language", QUEUE_POSITIONS)
+def test_queue_position_is_one_translated_sentence(task, language):
+    payload = task.payload() | {"rows_total": 1, "place": 3, "wait": [2, 5]}
     with translation.override(language):
-        described = describe(facts)
-    assert (described["text"], described["label"]) == LINES[language]
+        rendered = render_progress(payload)
+    assert (rendered["text"], rendered["label"]) == QUEUE_POSITIONS[language]

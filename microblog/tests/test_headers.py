@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 
-from blog import rate_limits as limits
+from blog import rate_limits
 from blog.models import ApiToken
 from blog.rate_limits import Rate
 from conftest import PASSWORD
@@ -36,8 +36,8 @@ SIGNED_IN = [
     "/notifications/all/",
     "/search/?q=x",
 ]
-STAFFS = ["/admin/", "/admin/blog/user/", "/admin/stuck/", "/admin/django_rq/dashboard/"]
-STATIC = ["/static/css/microblog.css", "/static/js/zone.js", "/static/img/mark.svg"]
+STAFFS = ["/admin/", "/admin/blog/user/", "/admin/diagnosis/", "/admin/django_rq/dashboard/"]
+STATIC = ["/static/css/microblog.css", "/static/js/time-zone.js", "/static/img/mark.svg"]
 
 
 @pytest.fixture(autouse=True)
@@ -89,7 +89,7 @@ def test_what_staff_get(browser, staff, path):
 
 
 def test_what_programs_get(browser, alice):
-    _, secret = ApiToken.objects.make(alice, "A program", False)
+    _, secret = ApiToken.objects.issue(alice, "A program", False)
     check(
         browser.get("/api/v1/profile/", secure=True, headers={"authorization": f"Bearer {secret}"})
     )
@@ -107,7 +107,7 @@ def test_what_is_refused(browser, alice, monkeypatch):
     check(Client(enforce_csrf_checks=True).post("/language/", {"language": "es"}, secure=True), 403)
     browser.force_login(alice)
     check(browser.get("/admin/login/", secure=True), 403)
-    monkeypatch.setattr(limits, "RATES", dict.fromkeys(limits.RATES, Rate(0, 0, 3600)))
+    monkeypatch.setattr(rate_limits, "RATES", dict.fromkeys(rate_limits.RATES, Rate(0, 0, 3600)))
     check(browser.post("/posts/", {"body": "Hello"}, secure=True), 429)
 
 
@@ -116,9 +116,9 @@ def test_what_breaks(browser, settings):
     check(browser.get("/fail/", secure=True), 500)
 
 
-def test_an_archive(browser, alice, archived):
+def test_an_archive(browser, alice, downloadable_task):
     browser.force_login(alice)
-    response = browser.get(f"/exports/{archived.pk}/download/", secure=True)
+    response = browser.get(f"/exports/{downloadable_task.pk}/download/", secure=True)
     assert "no-store" in response["Cache-Control"]
     assert response["Content-Disposition"] == 'attachment; filename="posts.json"'
     check(response)

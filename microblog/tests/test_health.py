@@ -9,11 +9,12 @@ from django.core.files.base import ContentFile
 from django.test import Client
 from redis import Redis
 
-from exports.models import SweeperSign
-from exports.models.clock import from_now
+from exports import health as exports_health
 from exports.models.task import archive_storage
-from exports.worker import Worker
 from microblog import health
+from tasks.models import SweeperHeartbeat
+from tasks.models.clock import from_now
+from tasks.worker import Worker
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +34,7 @@ def worker(empty_broker):
 
 @pytest.fixture
 def all_well(transactional_db, worker):
-    SweeperSign.objects.renew()
+    SweeperHeartbeat.objects.record_heartbeat()
 
 
 @pytest.fixture
@@ -99,20 +100,20 @@ def test_a_migration_that_is_missing_is_named(all_well, look, monkeypatch):
 
 def test_without_a_worker_it_is_not_ready(all_well, look, worker):
     worker.register_death()
-    assert look() == (503, {"worker": "no worker was heard from within 60 seconds"})
+    assert look() == (503, {"worker": "no worker heartbeat in the last 60 seconds"})
 
 
 def test_a_worker_that_fell_silent_does_not_count(all_well, look, worker):
     worker.connection.hset(worker.key, "last_heartbeat", "2026-01-01T00:00:00.000000Z")
-    assert look() == (503, {"worker": "no worker was heard from within 60 seconds"})
+    assert look() == (503, {"worker": "no worker heartbeat in the last 60 seconds"})
 
 
 def test_without_a_sweeper_it_is_not_ready(all_well, look):
-    SweeperSign.objects.update(seen_at=from_now(-61))
-    assert look() == (503, {"sweeper": "no sweeper was heard from within 60 seconds"})
-    SweeperSign.objects.renew()
+    SweeperHeartbeat.objects.update(last_heartbeat_at=from_now(-61))
+    assert look() == (503, {"sweeper": "no sweeper heartbeat in the last 60 seconds"})
+    SweeperHeartbeat.objects.record_heartbeat()
     assert look() == (200, {})
-    SweeperSign.objects.all().delete()
+    SweeperHeartbeat.objects.all().delete()
     assert look()[0] == 503
 
 
@@ -135,7 +136,7 @@ def test_a_storage_is_tried_once_a_minute_and_nothing_is_left_in_it(all_well, lo
 
 
 def test_a_file_that_could_not_be_removed_is_the_next_time(all_well, look):
-    archive_storage().save(health.PROBE, ContentFile(b""))
+    archive_storage().save(exports_health.PROBE_NAME, ContentFile(b""))
     assert look() == (200, {})
     assert not [name for name in archive_storage().listdir("")[1] if "probe" in name]
 

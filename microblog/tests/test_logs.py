@@ -106,7 +106,7 @@ urlpatterns = [
 def admins(settings, empty_broker, monkeypatch):
     settings.ADMINS = [("", "admin@microblog.example")]
     settings.ROOT_URLCONF = __name__
-    monkeypatch.setattr(FailOpenRedisCache, "away_until", 0.0)
+    monkeypatch.setattr(FailOpenRedisCache, "unavailable_until", 0.0)
 
 
 @pytest.fixture
@@ -166,7 +166,7 @@ def test_however_many_different_errors_an_hour_has_a_limit(admins, settings):
 
 
 def test_without_a_cache_each_error_is_mailed(storm, monkeypatch):
-    monkeypatch.setattr(FailOpenRedisCache, "away_until", float("inf"))
+    monkeypatch.setattr(FailOpenRedisCache, "unavailable_until", float("inf"))
     storm(3)
     assert len(mail.outbox) == 3
 

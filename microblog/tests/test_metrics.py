@@ -7,10 +7,11 @@ from django.db.models import F
 from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
 
-from exports import jobs
-from exports.models import Event, ExportEvent, ExportMail, ExportTask, Purpose, SweeperSign
-from exports.models.clock import from_now
-from exports.worker import Worker
+from exports.models import Event, ExportEvent, ExportMail, ExportTask, Purpose
+from tasks import jobs
+from tasks.models import SweeperHeartbeat
+from tasks.models.clock import from_now
+from tasks.worker import Worker
 
 TOKEN = "a-token-of-some-length"
 
@@ -41,7 +42,7 @@ def scrape(client):
 
 @pytest.fixture
 def task(alice):
-    return ExportTask.objects.request(alice.pk)[0]
+    return ExportTask.objects.request(alice)[0]
 
 
 def test_without_a_token_there_are_none(client, settings):
@@ -93,14 +94,14 @@ def test_waiting_has_an_age(task, scrape):
     ExportMail.objects.update(created_at=from_now(-60))
     seen = scrape()
     assert 299 <= seen["microblog_queue_age_seconds",] < 320
-    assert 59 <= seen["microblog_mail_age_seconds",] < 80
+    assert 59 <= seen["microblog_pending_mail_age_seconds",] < 80
     assert seen["microblog_mails", "pending"] == 1
 
 
 def test_a_sweeper_that_never_was_is_silent_for_ever(scrape):
-    assert scrape()["microblog_sweeper_silence_seconds",] == float("inf")
-    SweeperSign.objects.renew()
-    assert scrape()["microblog_sweeper_silence_seconds",] < 10
+    assert scrape()["microblog_sweeper_heartbeat_age_seconds",] == float("inf")
+    SweeperHeartbeat.objects.record_heartbeat()
+    assert scrape()["microblog_sweeper_heartbeat_age_seconds",] < 10
 
 
 def finish(task, seconds, rows, size):
@@ -114,8 +115,8 @@ def finish(task, seconds, rows, size):
 
 def test_builds_and_mails_are_measured(task, bob, scrape):
     finish(task, 10, 500, 7000)
-    finish(ExportTask.objects.request(bob.pk)[0], 20, 100, 1000)
-    owed = task.owed_mail
+    finish(ExportTask.objects.request(bob)[0], 20, 100, 1000)
+    owed = task.pending_mail
     owed.claim()
     owed.mark_sent()
     ExportTask.objects.filter(pk=task.pk).update(
@@ -126,7 +127,7 @@ def test_builds_and_mails_are_measured(task, bob, scrape):
     assert seen["microblog_archive_bytes_last_hour",] == 8000
     assert seen["microblog_build_seconds", "0.5"] == pytest.approx(10, abs=0.1)
     assert seen["microblog_build_seconds", "1"] == pytest.approx(20, abs=0.1)
-    assert seen["microblog_mail_seconds", "1"] == pytest.approx(30, abs=5)
+    assert seen["microblog_mail_delay_seconds", "1"] == pytest.approx(30, abs=5)
     assert seen["microblog_events_last_hour", "built"] == 2
     assert seen["microblog_events_last_hour", "mailed"] == 1
 
@@ -137,8 +138,8 @@ def test_rescues_retries_and_refusals_are_counted(task, scrape):
     task.crash()
     owed = ExportMail.objects.create(task=task, purpose=Purpose.ARCHIVE)
     owed.claim()
-    owed.postpone("The server was away")
-    owed.bounce("No such mailbox")
+    owed.retry_later("The server was away")
+    owed.mark_bounced("No such mailbox")
     seen = scrape()
     for event in ("requested", "requeued", "claimed", "rescued", "mail_failed", "bounced"):
         assert seen["microblog_events_last_hour", event] == 1, event
@@ -151,7 +152,7 @@ def test_what_is_older_than_an_hour_is_not_counted(task, scrape):
 
 def test_the_queue_and_its_workers_are_counted(task, empty_broker, scrape):
     queue = django_rq.get_queue("default")
-    jobs.enqueue_export(task)
+    jobs.enqueue_task(task)
     worker = Worker([queue], connection=queue.connection)
     worker.register_birth()
     seen = scrape()
@@ -173,6 +174,6 @@ def test_it_takes_a_fixed_number_of_queries(task, bob, scrape, django_assert_num
     with django_assert_num_queries(10):
         scrape()
     finish(task, 1, 1, 1)
-    ExportTask.objects.request(bob.pk)
+    ExportTask.objects.request(bob)
     with django_assert_num_queries(10):
         scrape()

@@ -60,7 +60,7 @@ PAGES = [
     *("/posts/{post}/", "/posts/{post}/edit/", "/posts/{post}/delete/", "/posts/{other}/report/"),
     *(
         "/admin/",
-        "/admin/stuck/",
+        "/admin/diagnosis/",
         "/admin/selftest/",
         "/admin/exports/exporttask/",
         "/admin/exports/exporttask/live/",
@@ -228,9 +228,13 @@ def test_forms(client, staff, forms, data):
 
 
 def test_the_forms_are_found(forms):
-    assert {"/posts/", "/accounts/login/", "/settings/profile/", "/exports/", "/admin/stuck/"} <= {
-        to for to, _ in forms
-    }
+    assert {
+        "/posts/",
+        "/accounts/login/",
+        "/settings/profile/",
+        "/exports/",
+        "/admin/diagnosis/",
+    } <= {to for to, _ in forms}
     assert ("/accounts/signup/", {"username", "email", "password1", "password2"}) in [
         (to, set(names) - {"csrfmiddlewaretoken", "next"}) for to, names in forms
     ]

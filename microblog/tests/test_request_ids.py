@@ -10,11 +10,12 @@ from model_bakery import baker
 from blog.accounts import jobs as account_jobs
 from blog.models import AccountMail, Post
 from conftest import wait_until
-from exports import heartbeat, jobs, sweeper
+from exports import sweeper
 from exports.models import ExportTask
-from exports.worker import Worker
 from microblog import request_ids
 from microblog.logs import JsonFormatter, RequestIdFilter
+from tasks import heartbeat, jobs
+from tasks.worker import Worker
 
 pytestmark = pytest.mark.sqlite
 
@@ -53,14 +54,14 @@ def test_it_goes_into_the_job_and_the_mail(client, alice, empty_broker):
     job = django_rq.get_queue("default").fetch_job(task.job_id)
     assert job.meta["request_id"] == response.headers["X-Request-ID"]
 
-    request_ids.begin(job.meta["request_id"])
-    jobs.run_export(*job.args)
+    request_ids.activate(job.meta["request_id"])
+    jobs.run_task("exports.ExportTask", *job.args)
     assert mail.outbox[-1].extra_headers["X-Request-ID"] == response.headers["X-Request-ID"]
 
 
 @pytest.mark.django_db
 def test_mails_about_accounts_carry_it_too(alice, empty_broker):
-    request_ids.begin("the-request")
+    request_ids.activate("the-request")
     owed = AccountMail.objects.create(
         user=alice, to=alice.email, subject="Hello", text="Hello", html="Hello"
     )
@@ -87,8 +88,8 @@ def test_a_worker_runs_a_job_under_it_and_forgets_it(monkeypatch, empty_broker):
 @pytest.mark.django_db
 def test_each_round_of_the_sweeper_has_one(monkeypatch):
     seen = []
-    monkeypatch.setattr(sweeper, "rescue_builds", lambda: seen.append(request_ids.current()))
-    monkeypatch.setattr(sweeper.rescue_builds, "__name__", "rescue_builds")
+    monkeypatch.setattr(sweeper, "rescue_tasks", lambda: seen.append(request_ids.current()))
+    monkeypatch.setattr(sweeper.rescue_tasks, "__name__", "rescue_tasks")
     sweeper.sweep()
     sweeper.sweep()
     assert len(set(seen)) == 2
@@ -97,11 +98,11 @@ def test_each_round_of_the_sweeper_has_one(monkeypatch):
 
 @pytest.mark.django_db(transaction=True)
 def test_progress_does_not_rub_it_out(task, alice, settings, monkeypatch):
-    monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 0.02)
+    monkeypatch.setattr(heartbeat, "HEARTBEAT_SECONDS", 0.02)
     settings.EXPORT_MAX_RATE = 20
     baker.make(Post, author=alice, body="x", _quantity=5)
-    request_ids.begin("the-request")
-    jobs.enqueue_export(task)
+    request_ids.activate("the-request")
+    jobs.enqueue_task(task)
     queue = django_rq.get_queue("default")
     job = queue.fetch_job(task.job_id)
     monkeypatch.setattr(jobs, "get_current_job", lambda: job)
@@ -110,7 +111,7 @@ def test_progress_does_not_rub_it_out(task, alice, settings, monkeypatch):
         wait_until(lambda: "progress" in queue.fetch_job(task.job_id).meta)
 
     monkeypatch.setattr(heartbeat.Heartbeat, "wait", wait)
-    jobs.run_export(str(task.pk), task.attempt)
+    jobs.run_task("exports.ExportTask", str(task.pk), task.attempt)
     meta = queue.fetch_job(task.job_id).meta
     assert meta["request_id"] == "the-request"
     assert "progress" in meta
@@ -118,11 +119,11 @@ def test_progress_does_not_rub_it_out(task, alice, settings, monkeypatch):
 
 def test_every_line_holds_it():
     record = logging.LogRecord("exports", logging.INFO, "x.py", 1, "Said", (), None)
-    request_ids.begin("the-request")
+    request_ids.activate("the-request")
     RequestIdFilter().filter(record)
     assert json.loads(JsonFormatter().format(record))["request_id"] == "the-request"
 
 
 @pytest.fixture
 def task(alice):
-    return ExportTask.objects.request(alice.pk)[0]
+    return ExportTask.objects.request(alice)[0]

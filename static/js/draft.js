@@ -1,40 +1,49 @@
-// Carries what is being written across a choice of language or theme, which loads the page anew.
+// Keeps unsent text across a change of language or theme, which reloads the page.
 
 const forms = [...document.querySelectorAll("form[data-draft]")];
 
-// A draft is its author's: somebody else may sign in within the same tab.
-const keyOf = (form) => `microblog.draft ${form.dataset.draft} ${new URL(form.action).pathname}`;
+// The key holds the author's id, because another user may sign in within the same tab.
+const storageKey = (form) => `microblog.draft ${form.dataset.draft} ${new URL(form.action).pathname}`;
 
-// What the page itself put there comes again with the next one; of a refused form, nothing does.
-const isTyped = (field) => {
-  const isRefused = field.form.querySelector(".field-error") !== null;
-  if (field.matches("textarea")) return isRefused || field.value !== field.defaultValue;
-  if (field.matches("[type=radio]")) return field.checked && (isRefused || !field.defaultChecked);
-  return field.matches("select") && [...field.options].some((option) => option.selected !== option.defaultSelected);
+// Values that the page itself filled in come back with the next page, so they are not kept, except
+// in a rejected form, which the next page shows empty.
+const hasUserInput = (field) => {
+  const isRejected = field.form.querySelector(".field-error") !== null;
+  if (field.matches("textarea")) return isRejected || field.value !== field.defaultValue;
+  if (field.matches("[type=radio]")) return field.checked && (isRejected || !field.defaultChecked);
+  if (!field.matches("select")) return false;
+  return [...field.options].some((option) => option.selected !== option.defaultSelected);
 };
 
-for (const form of forms) {
-  try {
-    const kept = JSON.parse(sessionStorage.getItem(keyOf(form)));
-    sessionStorage.removeItem(keyOf(form));
-    for (const [name, value] of Object.entries(kept ?? {})) {
-      form.elements[name].value = value;
-      form.querySelector(`textarea[name="${name}"]`)?.dispatchEvent(new Event("input"));
-    }
-  } catch {
-    // Storage may be full or forbidden: then the text waits one page back, where the browser keeps it.
+function restore(form) {
+  const draft = JSON.parse(sessionStorage.getItem(storageKey(form)));
+  sessionStorage.removeItem(storageKey(form));
+  for (const [name, value] of Object.entries(draft ?? {})) {
+    form.elements[name].value = value;
+    form.querySelector(`textarea[name="${name}"]`)?.dispatchEvent(new Event("input"));
   }
 }
 
-document.addEventListener("submit", (event) => {
-  if (!event.target.matches(".choices")) return;
+function save(form) {
+  const fields = [...form.elements].filter(hasUserInput).map((field) => [field.name, field.value]);
+  if (!fields.length) return;
+  sessionStorage.setItem(storageKey(form), JSON.stringify(Object.fromEntries(fields)));
+}
+
+// Storage may be full or forbidden. The text is then still in the page before, in the browser's
+// history.
+function tryEach(action) {
   for (const form of forms) {
-    const typed = [...form.elements].filter(isTyped).map((field) => [field.name, field.value]);
-    if (!typed.length) continue;
     try {
-      sessionStorage.setItem(keyOf(form), JSON.stringify(Object.fromEntries(typed)));
+      action(form);
     } catch {
-      // As above.
+      // See above.
     }
   }
+}
+
+tryEach(restore);
+
+document.addEventListener("submit", (event) => {
+  if (event.target.matches(".preference-form")) tryEach(save);
 });

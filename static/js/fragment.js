@@ -1,7 +1,8 @@
-// Sends a form in the background, and gives back the part of a page that answers it.
+// Requests HTML fragments in the background.
 
-// null where the page itself should send the form after all: no connection, or the sign-in in the way.
-export async function send(form) {
+// Returns null where the browser should submit the form itself: connection lost, or a redirect to
+// the sign-in page.
+export async function submitForm(form) {
   try {
     const response = await fetch(form.action, {
       method: "POST",
@@ -14,8 +15,11 @@ export async function send(form) {
   }
 }
 
-export async function load(url) {
-  const response = await fetch(url, { headers: { "X-Fragment": "true" }, signal: AbortSignal.timeout(10_000) });
+export async function loadFragment(url) {
+  const response = await fetch(url, {
+    headers: { "X-Fragment": "true" },
+    signal: AbortSignal.timeout(10_000),
+  });
   if (!response.ok || response.redirected) throw new Error(`HTTP ${response.status}`);
   return parse(await response.text());
 }

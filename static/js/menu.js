@@ -1,14 +1,15 @@
-// Closes menus as menus are closed: by Escape, by a click elsewhere, and when the keyboard leaves them.
+// Closes open menus on Escape, on a click outside, and when the focus moves outside.
 
 const openMenus = () => document.querySelectorAll("[data-menu][open]");
 
-document.addEventListener("click", (event) => {
-  for (const menu of openMenus()) if (!menu.contains(event.target)) menu.removeAttribute("open");
-});
+function closeMenusOutside(target) {
+  for (const menu of openMenus()) if (!menu.contains(target)) menu.removeAttribute("open");
+}
+
+document.addEventListener("click", (event) => closeMenusOutside(event.target));
 
 document.addEventListener("focusout", (event) => {
-  if (!event.relatedTarget) return;
-  for (const menu of openMenus()) if (!menu.contains(event.relatedTarget)) menu.removeAttribute("open");
+  if (event.relatedTarget) closeMenusOutside(event.relatedTarget);
 });
 
 document.addEventListener("keydown", (event) => {

@@ -1,81 +1,82 @@
-// Keeps an open conversation up to date: what arrives, what the other has seen, what is written, what came before.
+// Keeps an open conversation up to date: new messages, read receipts, sending, older messages.
 
-import { load, send } from "./fragment.js";
+import { loadFragment, submitForm } from "./fragment.js";
 
-const PAUSE = 2_500; // ms between two questions while the page is looked at
-const LONGEST = 60_000; // after errors
-const NEAR = 160; // pixels from the end at which the reader follows what arrives
+const POLL_INTERVAL = 2_500; // ms, while the page is visible
+const MAX_POLL_INTERVAL = 60_000; // ms, after errors
+const FOLLOW_DISTANCE = 160; // px from the end within which the page scrolls to new messages
 
-const list = document.querySelector("[data-said]");
+const list = document.querySelector("[data-message-list]");
 const end = document.getElementById("newest");
-const form = document.querySelector("form[data-message]");
-const reading = document.querySelector("form[data-read]");
-let isAsking = false;
+const form = document.querySelector("form[data-message-form]");
+const readForm = document.querySelector("form[data-mark-read]");
+let isPolling = false;
 let failures = 0;
 let timer;
 
-// At once: on its way, a smooth scroll would be mistaken for the reader's own.
-const follow = () => end.scrollIntoView({ block: "end", behavior: "instant" });
-const newest = () => list.querySelector("article:last-of-type")?.dataset.cursor ?? "0-0";
+// Instant: a smooth scroll in progress would look like the reader's own scrolling.
+const scrollToEnd = () => end.scrollIntoView({ block: "end", behavior: "instant" });
+const newestCursor = () => list.querySelector("article:last-of-type")?.dataset.cursor ?? "0-0";
 
-// What is new
+// New messages
 
-function showSeen(fresh) {
-  const shown = list.querySelector("[data-seen]");
-  const message = fresh && document.getElementById(fresh.dataset.seen);
-  if (!message || shown?.dataset.seen === fresh.dataset.seen) return;
-  shown?.remove();
-  message.append(fresh);
+function showSeen(seen) {
+  const current = list.querySelector("[data-seen]");
+  const message = seen && document.getElementById(seen.dataset.seen);
+  if (!message || current?.dataset.seen === seen.dataset.seen) return;
+  current?.remove();
+  message.append(seen);
 }
 
-function show(page) {
-  const isFollowing = end.getBoundingClientRect().bottom < innerHeight + NEAR;
-  const fresh = [...page.querySelectorAll("article")].filter(({ id }) => !document.getElementById(id));
-  if (fresh.length > 0) list.querySelector(".empty")?.remove();
-  list.append(...fresh);
-  showSeen(page.querySelector("[data-seen]"));
-  form.elements.after.value = reading.elements.until.value = newest();
-  if (fresh.length > 0 && isFollowing) follow();
+function showUpdates(fragment) {
+  const isAtEnd = end.getBoundingClientRect().bottom < innerHeight + FOLLOW_DISTANCE;
+  const isNew = ({ id }) => !document.getElementById(id);
+  const messages = [...fragment.querySelectorAll("article")].filter(isNew);
+  if (messages.length > 0) list.querySelector(".empty")?.remove();
+  list.append(...messages);
+  showSeen(fragment.querySelector("[data-seen]"));
+  form.elements.after.value = readForm.elements.until.value = newestCursor();
+  if (messages.length > 0 && isAtEnd) scrollToEnd();
 }
 
 async function markRead() {
   const unread = list.querySelectorAll("[data-unread]");
-  if (document.hidden || unread.length === 0 || !(await send(reading))) return;
+  if (document.hidden || unread.length === 0 || !(await submitForm(readForm))) return;
   for (const message of unread) message.removeAttribute("data-unread");
   document.dispatchEvent(new Event("microblog:read"));
 }
 
-async function ask() {
+async function poll() {
   clearTimeout(timer);
-  if (document.hidden || isAsking) return;
-  isAsking = true;
+  if (document.hidden || isPolling) return;
+  isPolling = true;
   try {
     await markRead();
-    const url = new URL(list.dataset.news, location.href);
-    url.searchParams.set("after", newest());
-    show(await load(url));
+    const url = new URL(list.dataset.pollUrl, location.href);
+    url.searchParams.set("after", newestCursor());
+    showUpdates(await loadFragment(url));
     await markRead();
     failures = 0;
   } catch {
     failures += 1;
   } finally {
-    isAsking = false;
+    isPolling = false;
   }
-  timer = setTimeout(ask, Math.min(PAUSE * 2 ** failures, LONGEST));
+  timer = setTimeout(poll, Math.min(POLL_INTERVAL * 2 ** failures, MAX_POLL_INTERVAL));
 }
 
-// Writing
+// Sending
 
-async function write(event) {
+async function sendMessage(event) {
   if (event.defaultPrevented) return;
   event.preventDefault();
   const text = form.elements.body;
   const sent = text.value;
-  const answer = await send(form);
-  if (!answer) return form.submit();
-  show(answer);
-  follow();
-  // What was typed meanwhile stays.
+  const fragment = await submitForm(form);
+  if (!fragment) return form.submit();
+  showUpdates(fragment);
+  scrollToEnd();
+  // Keep what was typed while the message was being sent.
   text.value = text.value.startsWith(sent) ? text.value.slice(sent.length) : text.value;
   text.dispatchEvent(new Event("input"));
   form.querySelector(".field-error")?.remove();
@@ -83,40 +84,40 @@ async function write(event) {
   delete form.dataset.sent;
 }
 
-// What came before
+// Older messages
 
 document.addEventListener("click", async (event) => {
-  const link = event.target.closest("a.paging-older");
+  const link = event.target.closest("a.pager-older");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
   event.preventDefault();
   if (link.ariaBusy === "true") return;
   link.ariaBusy = "true";
   try {
-    const page = await load(link.href);
+    const page = await loadFragment(link.href);
     const first = list.querySelector("article");
     const top = first.getBoundingClientRect().top;
-    const rows = page.querySelectorAll("[data-said] article");
+    const rows = page.querySelectorAll("[data-message-list] article");
     list.prepend(...rows);
-    const next = page.querySelector("a.paging-older");
-    if (next) link.replaceWith(next);
+    const nextLink = page.querySelector("a.pager-older");
+    if (nextLink) link.replaceWith(nextLink);
     else link.remove();
     scrollBy({ top: first.getBoundingClientRect().top - top, behavior: "instant" });
-    // The keyboard goes on to what is older still.
-    const goesOn = next ?? rows[0];
-    if (!next) rows[0].tabIndex = -1;
-    goesOn.focus({ preventScroll: true });
+    // Move the focus to the next link, or to the oldest message.
+    const focusTarget = nextLink ?? rows[0];
+    if (!nextLink) rows[0].tabIndex = -1;
+    focusTarget.focus({ preventScroll: true });
   } catch {
     location.assign(link.href);
   }
 });
 
-if (form && list.dataset.news) {
-  reading.hidden = true;
-  if (!form.querySelector(".field-error")) follow();
-  form.addEventListener("submit", write);
+if (form && list.dataset.pollUrl) {
+  readForm.hidden = true;
+  if (!form.querySelector(".field-error")) scrollToEnd();
+  form.addEventListener("submit", sendMessage);
   form.elements.body.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
   });
-  document.addEventListener("visibilitychange", ask);
-  ask();
+  document.addEventListener("visibilitychange", poll);
+  poll();
 }

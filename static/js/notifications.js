@@ -1,15 +1,16 @@
-// Asks the site what is new: counts what is unread, moves the progress bars, and says how an export ended.
+// Polls for news: unread counts, progress bars of exports, and toasts.
 
-const BUSY = 1_000; // ms between two questions while a bar is shown
-const IDLE = 10_000;
-const LONGEST = 60_000; // after errors
+const BUSY_INTERVAL = 1_000; // ms, while a progress bar is shown
+const IDLE_INTERVAL = 10_000;
+const MAX_INTERVAL = 60_000; // after errors
+const MAX_STORED_VALUES = 50;
 
 const section = document.querySelector("[data-notifications-url]");
-const bars = section.querySelector("[data-bars]");
+const bars = section.querySelector("[data-progress-list]");
 const toasts = document.querySelector("[data-toasts]");
 
-/** A set of strings that outlives the page, for as long as the tab. */
-class Remembered {
+/** Set of strings, kept in sessionStorage for as long as the tab is open. */
+class StoredSet {
   constructor(key) {
     this.key = `microblog.${key}`;
   }
@@ -24,9 +25,9 @@ class Remembered {
 
   write(values) {
     try {
-      sessionStorage.setItem(this.key, JSON.stringify(values.slice(-50)));
+      sessionStorage.setItem(this.key, JSON.stringify(values.slice(-MAX_STORED_VALUES)));
     } catch {
-      // Storage may be full or forbidden: a message is then shown twice at worst.
+      // Storage may be full or forbidden. At worst a toast is shown twice.
     }
   }
 
@@ -38,60 +39,63 @@ class Remembered {
     if (!this.has(value)) this.write([...this.read(), value]);
   }
 
-  keep(wanted) {
-    this.write(this.read().filter(wanted));
+  retain(predicate) {
+    this.write(this.read().filter(predicate));
   }
 }
 
-const watched = new Remembered("watched"); // tasks whose bar was seen in this tab
-const told = new Remembered("told"); // toasts that were shown
-const reloaded = new Remembered("reloaded"); // tasks at whose end a page was loaded anew
+const watchedTasks = new StoredSet("watched"); // tasks whose progress bar was shown in this tab
+const shownToasts = new StoredSet("told");
+const reloadedTasks = new StoredSet("reloaded"); // tasks whose end has reloaded a page
 const openedAt = section.dataset.since;
-// The end of an export that this tab has seen begin is told even where it came before the page.
-let since = (watched.read().length > 0 && section.dataset.taskSince) || openedAt;
-let isAsking = false;
+// If this tab watches a task, ask also for what changed before this page was opened: the task may
+// have ended between two pages.
+let since = (watchedTasks.read().length > 0 && section.dataset.taskSince) || openedAt;
+let isPolling = false;
 let failures = 0;
 let timer;
 
-const barsOf = (task) => document.querySelectorAll(`[data-bar="${CSS.escape(task)}"]`);
-const isBusy = () => bars.childElementCount > 0 || watched.read().length > 0;
+const barsOf = (task) => document.querySelectorAll(`[data-progress="${CSS.escape(task)}"]`);
+const isBusy = () => bars.childElementCount > 0 || watchedTasks.read().length > 0;
 
-// Bars
+// Progress bars
 
-const announced = new Map();
+const announcements = new Map();
 
-/** Say a change of state at once, and progress every tenth: a voice each second would be noise. */
-function announce({ task, title, text, label, value }) {
-  const words = `${text}|${Math.floor(value / 10)}`;
-  if (announced.get(task) === words) return;
-  announced.set(task, words);
+/** Announce each new state, and every tenth per cent: screen readers would otherwise never stop. */
+function announceProgress({ task, title, text, label, value }) {
+  const step = `${text}|${Math.floor(value / 10)}`;
+  if (announcements.get(task) === step) return;
+  announcements.set(task, step);
   section.querySelector("[data-announcement]").textContent = `${title}. ${text}: ${label}`;
 }
 
 function addBar(data) {
-  const bar = section.querySelector("[data-bar-template]").content.firstElementChild.cloneNode(true);
-  bar.dataset.bar = data.task;
-  bar.querySelector("[data-bar-title]").textContent = data.title;
+  const template = section.querySelector("[data-progress-template]");
+  const bar = template.content.firstElementChild.cloneNode(true);
+  bar.dataset.progress = data.task;
+  bar.querySelector("[data-progress-title]").textContent = data.title;
   bar.querySelector("a").href = data.url;
   bars.append(bar);
 }
 
 function showProgress(data) {
-  if (!bars.querySelector(`[data-bar="${CSS.escape(data.task)}"]`)) addBar(data);
+  if (!bars.querySelector(`[data-progress="${CSS.escape(data.task)}"]`)) addBar(data);
   for (const bar of barsOf(data.task)) {
     const progress = bar.querySelector("progress");
     progress.value = Math.max(progress.value, data.value);
-    bar.querySelector("[data-bar-text]").textContent = data.text;
-    bar.querySelector("[data-bar-label]").textContent = data.label;
+    bar.querySelector("[data-progress-state]").textContent = data.text;
+    bar.querySelector("[data-progress-label]").textContent = data.label;
   }
-  watched.add(data.task);
-  announce(data);
+  watchedTasks.add(data.task);
+  announceProgress(data);
 }
 
 // Toasts
 
 function showToast({ level, title = "", text, url }) {
-  const toast = document.querySelector("[data-toast-template]").content.firstElementChild.cloneNode(true);
+  const template = document.querySelector("[data-toast-template]");
+  const toast = template.content.firstElementChild.cloneNode(true);
   toast.classList.add(`toast-${level}`);
   toast.querySelector("[data-toast-title]").textContent = title && `${title}.`;
   toast.querySelector("[data-toast-text]").textContent = text;
@@ -100,22 +104,23 @@ function showToast({ level, title = "", text, url }) {
   toasts.append(toast);
 }
 
-/** Whether the page says it already: its own alert, or the page of that very export. */
-const isOnPage = (url) => location.pathname === url || section.querySelector(`.alert a[href="${CSS.escape(url)}"]`);
+/** Whether the page shows the news already: in an alert, or because it is the page of the task. */
+const isOnPage = (url) =>
+  location.pathname === url || section.querySelector(`.alert a[href="${CSS.escape(url)}"]`);
 
-function tell(notification) {
+function showToastOnce(notification) {
   const { name, read, updated_at: updatedAt, data } = notification;
   const key = `${name} ${updatedAt}`;
   const isRecent = Date.parse(updatedAt) > Date.parse(openedAt);
-  const isNews = watched.has(data.task) || (isRecent && !read);
-  if (!data.toast || !isNews || told.has(key)) return;
-  told.add(key);
+  const isNews = watchedTasks.has(data.task) || (isRecent && !read);
+  if (!data.toast || !isNews || shownToasts.has(key)) return;
+  shownToasts.add(key);
   if (!isOnPage(data.toast.url)) showToast(data.toast);
 }
 
-// Badges
+// Unread counts
 
-function showUnread(unread) {
+function showUnreadCounts(unread) {
   for (const badge of document.querySelectorAll("[data-badge]")) {
     const count = unread[badge.dataset.badge] ?? 0;
     badge.hidden = count === 0;
@@ -123,70 +128,75 @@ function showUnread(unread) {
   }
 }
 
-// The end of a task
+// End of a task
 
-const isTyping = () =>
+const hasUnsentText = () =>
   [...document.querySelectorAll("textarea, main input:not([type=hidden])")].some(
     (field) => field.value !== field.defaultValue,
   );
 
-/** Take the bars away, or load a page anew that shows the task itself; the toast then comes after that. */
-function end(notification) {
+/** Remove the bars and show a toast. A page that shows the task is reloaded first. */
+function endTask(notification) {
   const { task } = notification.data;
   const isShown = document.querySelector(`[data-task="${CSS.escape(task)}"]`);
-  if (isShown && !isTyping() && !reloaded.has(task)) {
-    watched.add(task);
-    reloaded.add(task);
+  if (isShown && !hasUnsentText() && !reloadedTasks.has(task)) {
+    watchedTasks.add(task);
+    reloadedTasks.add(task);
     location.reload();
     return;
   }
   barsOf(task).forEach((bar) => bar.remove());
-  tell(notification);
+  showToastOnce(notification);
 }
 
-// Asking
+// Polling
 
 function receive(answer) {
   since = answer.since;
-  showUnread(answer.unread);
-  const isActive = ({ data }) => data.active;
+  showUnreadCounts(answer.unread);
   for (const notification of answer.notifications) {
-    if (isActive(notification)) showProgress(notification.data);
-    else if (notification.data.task) end(notification);
-    else tell(notification);
+    if (notification.data.active) showProgress(notification.data);
+    else if (notification.data.task) endTask(notification);
+    else showToastOnce(notification);
   }
-  // A task that was replaced by a newer one is heard of no more.
-  watched.keep((task) => barsOf(task).length > 0);
+  // A task that was replaced by a newer one sends no more notifications.
+  watchedTasks.retain((task) => barsOf(task).length > 0);
 }
 
-async function ask() {
+/** Returns false once the user is signed out. */
+async function requestNews() {
   const url = new URL(section.dataset.notificationsUrl, location.href);
   if (since) url.searchParams.set("since", since);
-  const response = await fetch(url, { headers: { Accept: "application/json" }, cache: "no-store", signal: AbortSignal.timeout(10_000) });
+  const response = await fetch(url, {
+    headers: { Accept: "application/json" },
+    cache: "no-store",
+    signal: AbortSignal.timeout(10_000),
+  });
   if (response.status === 401 || response.status === 403) return false;
   if (!response.ok) throw new Error(`HTTP ${response.status}`);
   receive(await response.json());
   return true;
 }
 
-const pause = () => Math.min((isBusy() ? BUSY : IDLE) * 2 ** failures, LONGEST);
+const interval = () =>
+  Math.min((isBusy() ? BUSY_INTERVAL : IDLE_INTERVAL) * 2 ** failures, MAX_INTERVAL);
 
 async function poll() {
   clearTimeout(timer);
-  if (document.hidden || isAsking) return;
-  isAsking = true;
+  if (document.hidden || isPolling) return;
+  isPolling = true;
   try {
-    if (!(await ask())) return;
+    if (!(await requestNews())) return;
     failures = 0;
   } catch {
     failures += 1;
   } finally {
-    isAsking = false;
+    isPolling = false;
   }
-  timer = setTimeout(poll, pause());
+  timer = setTimeout(poll, interval());
 }
 
-for (const bar of bars.children) watched.add(bar.dataset.bar);
+for (const bar of bars.children) watchedTasks.add(bar.dataset.progress);
 document.addEventListener("visibilitychange", poll);
-document.addEventListener("microblog:read", poll); // what was counted as unread was read on this page
-timer = setTimeout(poll, isBusy() ? BUSY : IDLE);
+document.addEventListener("microblog:read", poll); // this page has marked something as read
+timer = setTimeout(poll, isBusy() ? BUSY_INTERVAL : IDLE_INTERVAL);

@@ -1,14 +1,23 @@
 """Durable tasks and mails, and the state machines that change them."""
 
 from .event import TaskEvent
-from .mail import Mail, MailQuerySet, MailStatus, NotNeeded, Undeliverable, mail_models
-from .status import UNFINISHED, CoreError, Status, TaskEventKind, TaskFailed
+from .mail import (
+    UNSENT_STATUSES,
+    Mail,
+    MailQuerySet,
+    MailStatus,
+    NotNeeded,
+    Undeliverable,
+    mail_models,
+)
+from .status import UNFINISHED_STATUSES, CoreError, Status, TaskEventKind, TaskFailed
 from .sweeper_heartbeat import SweeperHeartbeat
 from .task import MAX_CRASHES, Task, TaskQuerySet, task_models
 
 __all__ = [
     "MAX_CRASHES",
-    "UNFINISHED",
+    "UNFINISHED_STATUSES",
+    "UNSENT_STATUSES",
     "CoreError",
     "Mail",
     "MailQuerySet",

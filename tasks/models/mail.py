@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from django.apps import apps
 from django.conf import settings
@@ -28,7 +28,7 @@ class MailStatus(models.TextChoices):
     GAVE_UP = "GAVE_UP", _("Given up")
 
 
-PENDING_STATUSES = (MailStatus.PENDING, MailStatus.SENDING)
+UNSENT_STATUSES = (MailStatus.PENDING, MailStatus.SENDING)
 
 
 class Undeliverable(Exception):
@@ -45,7 +45,7 @@ M = TypeVar("M", bound="Mail")
 class MailQuerySet(models.QuerySet[M]):
     def pending(self) -> Self:
         """Neither sent nor given up."""
-        return self.filter(status__in=PENDING_STATUSES)
+        return self.filter(status__in=UNSENT_STATUSES)
 
     def due(self) -> Self:
         """Waiting, and their pause is over."""
@@ -79,7 +79,8 @@ class Mail(models.Model):
     # default, because workers of the previous version insert rows during an upgrade.
     provider_id = models.CharField(_("provider's id"), max_length=255, blank=True, db_default="")
 
-    objects = MailQuerySet.as_manager()
+    if TYPE_CHECKING:
+        objects: Any  # a concrete class has a manager of its own QuerySet
 
     class Meta:
         abstract = True
@@ -111,8 +112,8 @@ class Mail(models.Model):
         """Let the next try send a link instead of an attachment; False if there is none."""
         return False
 
-    def on_change(self, event: str | None) -> None:
-        """React to a change of status; `event` is for the timeline, if it belongs there."""
+    def on_change(self, event: str) -> None:
+        """React to the end of a try, in its transaction; `event` is for a timeline."""
 
     # Verbs, as those of a task.
 
@@ -142,16 +143,18 @@ class Mail(models.Model):
         """Move SENDING to GAVE_UP."""
         return self._settle(MailStatus.GAVE_UP, TaskEventKind.MAIL_FAILED, error=error)
 
-    def defer(self, error: str) -> bool:
+    def retry_later(self, error: str) -> bool:
         """Try again after a pause that doubles each time; give up after RETRY_SECONDS."""
         pause = min(settings.EXPORT_TICK_SECONDS * 2**self.tries, MAX_PAUSE_SECONDS)
         return self._try_again(error, pause)
 
     def retry_now(self, error: str) -> bool:
-        """Try again at once: the sender died. `defer` after MAX_QUICK_RETRIES of it."""
-        return self._try_again(error, 0) if self.tries < MAX_QUICK_RETRIES else self.defer(error)
+        """Try again at once: the sender died. `retry_later` after MAX_QUICK_RETRIES of it."""
+        return (
+            self._try_again(error, 0) if self.tries < MAX_QUICK_RETRIES else self.retry_later(error)
+        )
 
-    def mark_enqueued(self) -> bool:
+    def defer(self) -> bool:
         """Keep the sweeper from enqueueing a mail again that it has just enqueued."""
         return self._fenced(MailStatus.PENDING).update(next_try_at=sweep_after()) == 1
 

@@ -12,7 +12,7 @@ class Status(TextChoices):
     CANCELLED = "CANCELLED", _("Cancelled")
 
 
-UNFINISHED = (Status.READY, Status.RUNNING)
+UNFINISHED_STATUSES = (Status.READY, Status.RUNNING)
 
 
 class TaskEventKind(TextChoices):

@@ -9,21 +9,21 @@ from .clock import from_now
 
 class SweeperHeartbeatQuerySet(models.QuerySet["SweeperHeartbeat"]):
     def within(self, seconds: float) -> SweeperHeartbeatQuerySet:
-        return self.filter(seen_at__gte=from_now(-seconds))
+        return self.filter(last_heartbeat_at__gte=from_now(-seconds))
 
     def record_heartbeat(self) -> None:
         self.bulk_create(
-            [SweeperHeartbeat(pk=1, seen_at=Now())],
+            [SweeperHeartbeat(pk=1, last_heartbeat_at=Now())],
             update_conflicts=True,
             unique_fields=["pk"],
-            update_fields=["seen_at"],
+            update_fields=["last_heartbeat_at"],
         )
 
 
 class SweeperHeartbeat(models.Model):
     """Time of the last sweep on any host, in one row."""
 
-    seen_at = models.DateTimeField(_("seen at"), db_default=Now())
+    last_heartbeat_at = models.DateTimeField(_("seen at"), db_default=Now())
 
     objects = SweeperHeartbeatQuerySet.as_manager()
 
@@ -32,4 +32,4 @@ class SweeperHeartbeat(models.Model):
         verbose_name_plural = _("sweeper heartbeats")
 
     def __str__(self) -> str:
-        return str(self.seen_at)
+        return str(self.last_heartbeat_at)

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from .clock import from_now, grace_seconds, lease_expiry
 from .hooks import TaskHooks
-from .status import UNFINISHED, CoreError, Status, TaskEventKind
+from .status import UNFINISHED_STATUSES, CoreError, Status, TaskEventKind
 
 if TYPE_CHECKING:
     pass
@@ -29,7 +29,7 @@ T = TypeVar("T", bound="Task")
 
 class TaskQuerySet(models.QuerySet[T]):
     def unfinished(self) -> Self:
-        return self.filter(status__in=UNFINISHED)
+        return self.filter(status__in=UNFINISHED_STATUSES)
 
     def not_enqueued(self) -> Self:
         """READY for longer than a worker needs to take a job; their job may still be queued."""
@@ -57,17 +57,17 @@ class TaskQuerySet(models.QuerySet[T]):
 
     def prunable(self) -> Self:
         """Tasks that may be deleted once they are old."""
-        return self.exclude(status__in=UNFINISHED)
+        return self.exclude(status__in=UNFINISHED_STATUSES)
 
-    def request(
-        self, owner: Any, *, actor: Any = None, unique: dict[str, Any] | None = None, **fields: Any
+    def get_or_create_unfinished(
+        self, owner: Any, *, actor: Any = None, key: dict[str, Any] | None = None, **fields: Any
     ) -> tuple[T, bool]:
         """Return the owner's unfinished task, or a new one, and whether it is new.
 
-        `unique` are the fields that, with the owner, may occur once among unfinished tasks.
+        `key` are the fields that, with the owner, may occur once among unfinished tasks.
         DoesNotExist if the owner's account is gone.
         """
-        key = {"owner": owner} | (unique or {})
+        key = {"owner": owner} | (key or {})
         with transaction.atomic():
             # Lock the owner: concurrent requests wait here, and so does the account's deletion.
             get_user_model().objects.select_for_update(no_key=True).get(pk=owner.pk)
@@ -110,7 +110,8 @@ class Task(TaskHooks, models.Model):
     error_code = models.CharField(_("error"), max_length=16, choices=CoreError, blank=True)
     traceback = models.TextField(_("traceback"), blank=True)
 
-    objects = TaskQuerySet.as_manager()
+    if TYPE_CHECKING:
+        objects: Any  # a concrete class has a manager of its own QuerySet
 
     class Meta:
         abstract = True
@@ -135,7 +136,7 @@ class Task(TaskHooks, models.Model):
 
     @property
     def is_unfinished(self) -> bool:
-        return self.status in UNFINISHED
+        return self.status in UNFINISHED_STATUSES
 
     @property
     def duration(self) -> timedelta | None:
@@ -214,7 +215,7 @@ class Task(TaskHooks, models.Model):
     def cancel(self, actor: Any = None) -> bool:
         """Move READY or RUNNING to CANCELLED; a running worker stops at its next heartbeat."""
         return self._end(
-            type(self)._default_manager.filter(pk=self.pk, status__in=UNFINISHED),
+            type(self)._default_manager.filter(pk=self.pk, status__in=UNFINISHED_STATUSES),
             TaskEventKind.CANCELLED,
             actor,
             status=Status.CANCELLED,
@@ -240,6 +241,8 @@ class Task(TaskHooks, models.Model):
             if rows.update(**changes) != 1:
                 return False
             self.refresh_from_db(fields=self._state_fields())
+            if event in (TaskEventKind.FINISHED, TaskEventKind.FAILED):
+                self.create_mail()
             self.record_event(event, actor)
             self.notify_owner()
         return True
@@ -248,11 +251,7 @@ class Task(TaskHooks, models.Model):
         self, rows: models.QuerySet[Any], event: str, actor: Any = None, **changes: Any
     ) -> bool:
         changes |= {"finished_at": Now(), "lease_expires_at": None}
-        with transaction.atomic():
-            has_ended = self._transition(rows, event, actor, **changes)
-            if has_ended and self.status != Status.CANCELLED:
-                self.create_mail()
-        return has_ended
+        return self._transition(rows, event, actor, **changes)
 
     def _crash(self, rows: models.QuerySet[Any], traceback: str, retry_after: float) -> bool:
         changes = {"crashes": self.crashes + 1, "traceback": traceback or self.traceback}

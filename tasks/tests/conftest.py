@@ -9,7 +9,7 @@ from .models import SampleTask
 @pytest.fixture
 def task(alice):
     """A waiting task of alice's that counts to ten."""
-    return SampleTask.objects.request(alice, rows_total=10)[0]
+    return SampleTask.objects.get_or_create_unfinished(alice, rows_total=10)[0]
 
 
 @pytest.fixture

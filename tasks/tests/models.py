@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from tasks.heartbeat import Heartbeat
 from tasks.models import (
-    UNFINISHED,
+    UNFINISHED_STATUSES,
     Mail,
     MailQuerySet,
     Task,
@@ -34,7 +34,7 @@ class SampleTask(Task):
         constraints = [
             models.UniqueConstraint(
                 fields=["owner"],
-                condition=Q(status__in=UNFINISHED),
+                condition=Q(status__in=UNFINISHED_STATUSES),
                 name="sample_sampletask_unfinished",
             )
         ]
@@ -108,6 +108,5 @@ class SampleMail(Mail):
     def drop_attachment(self) -> bool:
         return bool(type(self).objects.filter(pk=self.pk).update(has_attachment=False))
 
-    def on_change(self, event: str | None) -> None:
-        if event:
-            self.task.record_event(event)
+    def on_change(self, event: str) -> None:
+        self.task.record_event(event)

@@ -246,7 +246,7 @@ def test_large_mail_without_attachment_is_given_up(mail, monkeypatch):
 
 def test_mail_job_of_old_try_does_nothing(mail):
     mail.claim()
-    mail.defer("busy")
+    mail.retry_later("busy")
     jobs.send_mail("sample.SampleMail", str(mail.pk), 0)
     assert reload(mail).status == MailStatus.PENDING
     assert outbox.outbox == []

@@ -16,20 +16,20 @@ def kinds(task):
 
 
 def test_second_request_returns_unfinished_task(alice, task):
-    assert SampleTask.objects.request(alice) == (task, False)
+    assert SampleTask.objects.get_or_create_unfinished(alice) == (task, False)
     assert kinds(task) == [TaskEventKind.REQUESTED]
 
 
 def test_request_after_end_creates_new_task(alice, running):
     running.finish()
-    assert SampleTask.objects.request(alice)[1]
+    assert SampleTask.objects.get_or_create_unfinished(alice)[1]
 
 
 def test_request_for_deleted_owner_is_refused(alice):
     gone = User.objects.get(pk=alice.pk)
     alice.delete()
     with pytest.raises(User.DoesNotExist):
-        SampleTask.objects.request(gone)
+        SampleTask.objects.get_or_create_unfinished(gone)
 
 
 def test_only_one_claim_succeeds(task):

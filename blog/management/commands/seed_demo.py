@@ -13,160 +13,171 @@ from blog.management import demo_data as demo
 from blog.management.progress_bar import ProgressBar
 from blog.models import Conversation, Follow, Message, Notification, Post, User
 
-CHUNK_POSTS = 5000
+BATCH_SIZE = 5000
 
 
 class Command(BaseCommand):
-    help = "Make demo people, posts and messages; the same arguments make the same data, and a second run adds nothing."
+    help = (
+        "Add demo users, posts and messages. The same arguments create the same data; a second run"
+        " adds nothing."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--users",
             type=_at_least(1),
             default=12,
-            help="people who write (12); with 1, `demo` writes every post",
+            help="users who write posts (default: 12); with 1, `demo` writes all of them",
         )
         parser.add_argument(
             "--posts",
             type=_at_least(0),
             default=3000,
-            help="posts in all (3000); half are by `demo`",
+            help="total number of posts (default: 3000); `demo` writes half of them",
         )
+        parser.add_argument("--seed", type=int, default=1, help="random seed (default: 1)")
         parser.add_argument(
-            "--seed", type=int, default=1, help="another number makes other posts (1)"
+            "--password",
+            default="microblog-demo",
+            help="password for new users (default: microblog-demo)",
         )
-        parser.add_argument(
-            "--password", default="microblog-demo", help="of all new people (microblog-demo)"
-        )
-        parser.add_argument("--force", action="store_true", help="run although DEBUG is off")
+        parser.add_argument("--force", action="store_true", help="run even if DEBUG is off")
 
     def handle(
         self, *, users: int, posts: int, seed: int, password: str, force: bool, **options: Any
     ) -> None:
         if not (settings.DEBUG or force):
             raise CommandError(
-                "DEBUG is off, and this would add people whose password everybody knows. Use --force to do it here."
+                "Refusing to run with DEBUG off: this adds users with a well-known password."
+                " Use --force to override."
             )
-        hashed = make_password(password)
-        writers = demo.people(users)
-        made = sum(
-            self._add_person(person, hashed) for person in [*writers, demo.EMPTY, demo.STAFF]
+        password_hash = make_password(password)
+        authors = demo.authors(users)
+        users_added = sum(
+            self._add_user(user, password_hash) for user in [*authors, demo.EMPTY, demo.STAFF]
         )
-        self._add_follows(writers)
-        self._add_news()
-        self._add_talks()
-        added = self._add_posts(dict(zip(writers, demo.shares(users, posts), strict=True)), seed)
-        if made or added:
-            self.stdout.write(f"Added {made:,} people and {added:,} posts.")
+        self._add_follows(authors)
+        self._add_follow_notifications()
+        self._add_conversations()
+        post_counts = dict(zip(authors, demo.post_counts(users, posts), strict=True))
+        posts_added = self._add_posts(post_counts, seed)
+        if users_added or posts_added:
+            self.stdout.write(f"Added {users_added:,} users and {posts_added:,} posts.")
         else:
-            self.stdout.write("Nothing to add: these people and their posts are there already.")
-        self._print_sign_ins(password)
+            self.stdout.write("Nothing to add: all demo users and posts exist.")
+        self._print_logins(password)
 
-    def _add_person(self, person: demo.Person, hashed: str) -> bool:
-        """Whether the person is new. An account of that name stays as it is, password and all."""
-        if User.objects.filter(username__lower=person.username.lower()).exists():
+    def _add_user(self, demo_user: demo.DemoUser, password_hash: str) -> bool:
+        """Create a user unless the username exists. Return whether the user is new."""
+        if User.objects.filter(username__lower=demo_user.username.lower()).exists():
             return False
         with transaction.atomic():
             user = User.objects.create(
-                username=person.username,
-                email=f"{person.username.lower()}@example.com",
-                password=hashed,
-                about_me=person.about_me,
-                language=person.language,
-                is_staff=person.is_staff,
-                is_superuser=person.is_staff,
-                date_joined=demo.LATEST - demo.LONGEST_HISTORY,
+                username=demo_user.username,
+                email=f"{demo_user.username.lower()}@example.com",
+                password=password_hash,
+                about_me=demo_user.about_me,
+                language=demo_user.language,
+                is_staff=demo_user.is_staff,
+                is_superuser=demo_user.is_staff,
+                date_joined=demo.END - demo.MAX_HISTORY,
             )
             user.confirm_email()
         return True
 
-    def _add_follows(self, writers: list[demo.Person]) -> None:
-        names = [person.username.lower() for person in writers]
-        people = {
+    def _add_follows(self, authors: list[demo.DemoUser]) -> None:
+        names = [author.username.lower() for author in authors]
+        users = {
             user.username.lower(): user for user in User.objects.filter(username__lower__in=names)
         }
-        pairs = [
-            (people[a.username.lower()], people[b.username.lower()])
-            for a, b in demo.follows(writers)
+        follows = [
+            Follow(
+                follower=users[follower.username.lower()],
+                followed=users[followed.username.lower()],
+                created_at=demo.END,
+            )
+            for follower, followed in demo.follow_pairs(authors)
         ]
-        follows = [Follow(follower=a, followed=b, created_at=demo.LATEST) for a, b in pairs]
-        Follow.objects.bulk_create(follows, batch_size=CHUNK_POSTS, ignore_conflicts=True)
+        Follow.objects.bulk_create(follows, batch_size=BATCH_SIZE, ignore_conflicts=True)
 
-    def _add_news(self) -> None:
-        me = _author(demo.DEMO)
-        for follower in User.objects.filter(following__followed=me).order_by("pk"):
-            Notification.objects.put_once(
-                me.pk, f"follow:{follower.pk}", {"name": follower.username}, actor=follower
+    def _add_follow_notifications(self) -> None:
+        owner = _find_user(demo.DEMO)
+        for follower in User.objects.filter(following__followed=owner).order_by("pk"):
+            Notification.objects.create_once(
+                owner.pk, f"follow:{follower.pk}", {"name": follower.username}, actor=follower
             )
 
-    def _add_talks(self) -> None:
-        me = _author(demo.DEMO)
-        for other in User.objects.filter(username__in=demo.TALKS):
-            conversation = Conversation.objects.between(me, other)
+    def _add_conversations(self) -> None:
+        owner = _find_user(demo.DEMO)
+        for other in User.objects.filter(username__in=demo.CONVERSATIONS):
+            conversation = Conversation.objects.get_or_create_between(owner, other)
             if not conversation.messages.exists():
-                Message.objects.bulk_create(_talk(conversation, me, other))
-                conversation.participants.update(last_message_at=demo.LATEST)
+                Message.objects.bulk_create(_messages(conversation, owner, other))
+                conversation.participants.update(last_message_at=demo.END)
 
-    def _add_posts(self, shares: dict[demo.Person, int], seed: int) -> int:
-        """Bring each person's posts up to their share; how many were added."""
-        plan = [(_author(person), share) for person, share in shares.items()]
-        missing = [(author, share, author.posts.count()) for author, share in plan]
-        total = sum(max(0, share - there) for _, share, there in missing)
+    def _add_posts(self, post_counts: dict[demo.DemoUser, int], seed: int) -> int:
+        """Add each author's missing posts. Return how many were added."""
+        missing = []
+        for demo_user, count in post_counts.items():
+            author = _find_user(demo_user)
+            missing.append((author, count, author.posts.count()))
+        total = sum(max(0, count - existing) for _, count, existing in missing)
         if not total:
             return 0
         with ProgressBar(self.stderr, "posts", total) as bar:
-            for author, share, there in missing:
-                for chunk in _chunks(author, share, there, seed):
-                    Post.objects.bulk_create(chunk)
-                    reset_queries()  # with DEBUG on, Django keeps the text of the last 9,000 statements
-                    bar.advance(bar.done + len(chunk))
+            for author, count, existing in missing:
+                for batch in _post_batches(author, count, existing, seed):
+                    Post.objects.bulk_create(batch)
+                    reset_queries()  # with DEBUG on, Django would keep the last 9,000 statements
+                    bar.set_done(bar.done + len(batch))
         return total
 
-    def _print_sign_ins(self, password: str) -> None:
+    def _print_logins(self, password: str) -> None:
         self.stdout.write("Sign in as:")
-        for person, about in (
-            (demo.DEMO, "writes most"),
-            (demo.EMPTY, "has written nothing"),
-            (demo.STAFF, "may use the admin"),
+        for demo_user, description in (
+            (demo.DEMO, "has most of the posts"),
+            (demo.EMPTY, "has no posts"),
+            (demo.STAFF, "can use the admin"),
         ):
-            user = _author(person)
-            secret = password if user.check_password(password) else "(the password it already had)"
-            self.stdout.write(f"  {user.username:<6} {secret}  {about}")
+            user = _find_user(demo_user)
+            shown = password if user.check_password(password) else "(existing password)"
+            self.stdout.write(f"  {user.username:<6} {shown}  {description}")
 
 
-def _author(person: demo.Person) -> User:
-    return User.objects.get_by_natural_key(person.username)
+def _find_user(demo_user: demo.DemoUser) -> User:
+    return User.objects.get_by_natural_key(demo_user.username)
 
 
-def _talk(conversation: Conversation, me: User, other: User) -> Iterator[Message]:
-    """One message an hour; all but the last have been read."""
-    talk = demo.TALKS[other.username]
-    for age, (is_mine, body) in zip(reversed(range(len(talk))), talk, strict=True):
-        sender, recipient = (me, other) if is_mine else (other, me)
-        said_at = demo.LATEST - timedelta(hours=age)
-        read_at = said_at + timedelta(minutes=1) if age else None
+def _messages(conversation: Conversation, owner: User, other: User) -> Iterator[Message]:
+    """Generate one message an hour; all but the last are read."""
+    messages = demo.CONVERSATIONS[other.username]
+    for age, (is_own, body) in zip(reversed(range(len(messages))), messages, strict=True):
+        sender, recipient = (owner, other) if is_own else (other, owner)
+        created_at = demo.END - timedelta(hours=age)
         yield Message(
             conversation=conversation,
             sender=sender,
             recipient=recipient,
             body=body,
-            created_at=said_at,
-            read_at=read_at,
+            created_at=created_at,
+            read_at=created_at + timedelta(minutes=1) if age else None,
         )
 
 
-def _chunks(author: User, share: int, there: int, seed: int) -> Iterator[list[Post]]:
-    """The author's posts from number `there` on, where an earlier run stopped."""
-    texts = islice(demo.texts(author.username, share, seed), there, None)
-    posts = (Post(author=author, body=text.body, created_at=text.created_at) for text in texts)
-    while chunk := list(islice(posts, CHUNK_POSTS)):
-        yield chunk
+def _post_batches(author: User, count: int, existing: int, seed: int) -> Iterator[list[Post]]:
+    """Generate the author's posts in batches, without the first `existing` ones."""
+    demo_posts = islice(demo.generate_posts(author.username, count, seed), existing, None)
+    posts = (Post(author=author, body=post.body, created_at=post.created_at) for post in demo_posts)
+    while batch := list(islice(posts, BATCH_SIZE)):
+        yield batch
 
 
-def _at_least(least: int) -> Callable[[str], int]:
+def _at_least(minimum: int) -> Callable[[str], int]:
+    """Return an argument type for integers from `minimum`."""
+
     def number(text: str) -> int:
-        if not text.isdecimal() or int(text) < least:
-            raise ArgumentTypeError(f"{text} is not a number from {least} up")
+        if not text.isdecimal() or int(text) < minimum:
+            raise ArgumentTypeError(f"{text} is not a number of at least {minimum}")
         return int(text)
 
     return number

@@ -1,7 +1,7 @@
 import pytest
 from allauth.account.models import EmailAddress
 
-from blog.tests.accounts.test_signup import link
+from blog.tests.accounts.test_signup import find_link
 from conftest import PASSWORD
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
@@ -9,62 +9,62 @@ pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 NEW = "rain in june"
 
 
-def test_a_forgotten_password_is_set_anew(client, alice, new_mails):
-    with new_mails() as mails:
+def test_password_reset_sets_new_password(client, alice, capture_mails):
+    with capture_mails() as mails:
         response = client.post("/accounts/password/reset/", {"email": "Alice@microblog.example"})
     assert "Look into your mailbox" in client.get(response.url).content.decode()
-    url = link(mails[0], "password/reset/key")
+    url = find_link(mails[0], "password/reset/key")
     form = client.get(url, follow=True)
-    assert url.encode() not in form.content  # the key stays out of the page, and of the Referer
-    with new_mails() as told:
+    assert url.encode() not in form.content  # a Referer header would leak the key
+    with capture_mails() as notices:
         done = client.post(
             form.request["PATH_INFO"], {"password1": NEW, "password2": NEW}, follow=True
         )
     assert "Your password is set" in done.content.decode()
-    assert [mail.subject for mail in told] == ["[Microblog] Your password was changed"]
+    assert [mail.subject for mail in notices] == ["[Microblog] Your password was changed"]
     assert client.post("/accounts/login/", {"login": "alice", "password": NEW}).status_code == 302
     assert "does not work any more" in type(client)().get(url, follow=True).content.decode()
 
 
-def test_a_known_address_is_answered_like_an_unknown_one(client, alice, new_mails):
-    answers = []
+def test_password_reset_does_not_reveal_accounts(client, alice, capture_mails):
+    responses = []
     for email in (alice.email, "nobody@microblog.example"):
-        with new_mails() as mails:
+        with capture_mails() as mails:
             response = client.post("/accounts/password/reset/", {"email": email})
-        answers.append((response.status_code, response.url, response.content))
+        responses.append((response.status_code, response.url, response.content))
         assert [mail.to for mail in mails] == [[email]]
-    assert answers[0] == answers[1]
+    assert responses[0] == responses[1]
     assert mails[0].subject == "[Microblog] There is no account with your address"
 
 
-def test_no_link_goes_to_an_address_that_is_yet_to_be_confirmed(client, alice, new_mails):
+def test_password_reset_ignores_unconfirmed_address(client, alice, capture_mails):
     EmailAddress.objects.create(user=alice, email="typo@microblog.example")
-    with new_mails() as mails:
+    with capture_mails() as mails:
         client.post("/accounts/password/reset/", {"email": "typo@microblog.example"})
     assert "password/reset/key" not in mails[0].body
 
 
-def test_links_begin_with_the_sites_own_address(client, alice, new_mails, settings):
+def test_password_reset_link_ignores_host_header(client, alice, capture_mails, settings):
     settings.ALLOWED_HOSTS = ["*"]
-    with new_mails() as mails:
+    with capture_mails() as mails:
         client.post(
             "/accounts/password/reset/", {"email": alice.email}, headers={"host": "evil.example"}
         )
     assert "evil.example" not in mails[0].body
 
 
-def test_a_bad_link_says_so(client, alice):
+def test_invalid_reset_link_shows_error(client, alice):
     page = client.get(f"/accounts/password/reset/key/{alice.pk}-nonsense/")
     assert "does not work any more" in page.content.decode()
 
 
-def test_it_is_changed_and_other_sessions_end(client, alice, new_mails):
+def test_password_change_ends_other_sessions(client, alice, capture_mails):
     other = type(client)()
     for browser in (client, other):
         browser.post("/accounts/login/", {"login": "alice", "password": PASSWORD})
-    typed = {"oldpassword": PASSWORD, "password1": NEW, "password2": NEW}
-    with new_mails() as mails:
-        response = client.post("/accounts/password/change/", typed)
+    data = {"oldpassword": PASSWORD, "password1": NEW, "password2": NEW}
+    with capture_mails() as mails:
+        response = client.post("/accounts/password/change/", data)
     assert response.url == "/settings/"
     assert [mail.subject for mail in mails] == ["[Microblog] Your password was changed"]
     assert "127.0.0.1" in mails[0].body
@@ -73,25 +73,25 @@ def test_it_is_changed_and_other_sessions_end(client, alice, new_mails):
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    ("changes", "message"),
     [
         ({"oldpassword": "wrong"}, "not your present password"),
         ({"password1": "short", "password2": "short"}, "too short"),
         ({"password2": "different"}, "not the same"),
     ],
 )
-def test_a_bad_change_is_refused(client, alice, changes, words):
+def test_invalid_password_change_is_rejected(client, alice, changes, message):
     client.force_login(alice)
-    typed = {"oldpassword": PASSWORD, "password1": NEW, "password2": NEW} | changes
-    assert words in client.post("/accounts/password/change/", typed).content.decode()
+    data = {"oldpassword": PASSWORD, "password1": NEW, "password2": NEW} | changes
+    assert message in client.post("/accounts/password/change/", data).content.decode()
     alice.refresh_from_db()
     assert alice.check_password(PASSWORD)
 
 
-def test_it_may_be_a_hundred_and_twenty_eight_characters_long(client, alice, new_mails):
+def test_password_of_maximum_length_is_accepted(client, alice, capture_mails):
     client.force_login(alice)
     long = "ab c" * 32
-    with new_mails():
+    with capture_mails():
         client.post(
             "/accounts/password/change/",
             {"oldpassword": PASSWORD, "password1": long, "password2": long},

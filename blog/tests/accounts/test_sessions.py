@@ -1,9 +1,10 @@
-"""How long somebody stays signed in."""
+"""Expiry, list and end of sessions."""
 
 import time
 from types import SimpleNamespace
 
 import pytest
+from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.utils import timezone
 
@@ -16,18 +17,18 @@ DAY = 86_400
 
 
 @pytest.fixture
-def clock(monkeypatch):
-    """Moves the clock that sessions are measured by."""
-    passed = [0.0]
-    monkeypatch.setattr(sessions, "time", SimpleNamespace(time=lambda: time.time() + passed[0]))
+def advance_clock(monkeypatch):
+    """Return a function that moves the clock of the session limits forward."""
+    offset = [0.0]
+    monkeypatch.setattr(sessions, "time", SimpleNamespace(time=lambda: time.time() + offset[0]))
 
     def move(seconds):
-        passed[0] += seconds
+        offset[0] += seconds
 
     return move
 
 
-@pytest.fixture(params=[False, True], ids=["until the browser closes", "remembered"])
+@pytest.fixture(params=[False, True], ids=["not-remembered", "remembered"])
 def remembered(request, client, alice):
     client.post(
         "/accounts/login/",
@@ -40,57 +41,111 @@ def is_signed_in(client):
     return client.get("/settings/").status_code == 200
 
 
-def test_idle_for_half_a_day_it_ends_unless_remembered(client, remembered, clock):
-    clock(settings.SESSION_IDLE_SECONDS - 60)
+def test_idle_session_ends_unless_remembered(client, remembered, advance_clock):
+    advance_clock(settings.SESSION_IDLE_SECONDS - 60)
     assert is_signed_in(client)
-    clock(settings.SESSION_IDLE_SECONDS + 60)
+    advance_clock(settings.SESSION_IDLE_SECONDS + 60)
     assert is_signed_in(client) is remembered
 
 
-def test_idle_for_a_month_it_ends_also_where_remembered(client, remembered, clock):
-    clock(30 * DAY + 60)
+def test_remembered_session_ends_after_idle_month(client, remembered, advance_clock):
+    advance_clock(30 * DAY + 60)
     assert not is_signed_in(client)
 
 
 @pytest.mark.parametrize("remembered", [True], indirect=True)
-def test_however_often_it_is_used_it_ends_after_three_months(client, remembered, clock):
+def test_active_session_ends_after_maximum_age(client, remembered, advance_clock):
     for _ in range(3):
-        clock(29 * DAY)
+        advance_clock(29 * DAY)
         assert is_signed_in(client)
-    clock(4 * DAY)
+    advance_clock(4 * DAY)
     assert not is_signed_in(client)
 
 
-def test_it_is_noted_when_it_was_used_last(client, alice, remembered, clock):
-    begun = timezone.now()
-    alice.usersession_set.update(last_seen_at=begun)
+def test_last_use_of_session_is_recorded(client, alice, remembered, advance_clock):
+    start = timezone.now()
+    alice.usersession_set.update(last_seen_at=start)
     client.get("/settings/")
-    assert alice.usersession_set.get().last_seen_at == begun
-    clock(sessions.NOTED_EVERY + 60)
+    assert alice.usersession_set.get().last_seen_at == start
+    advance_clock(sessions.TOUCH_INTERVAL_SECONDS + 60)
     client.get("/settings/")
-    assert alice.usersession_set.get().last_seen_at > begun
+    assert alice.usersession_set.get().last_seen_at > start
 
 
-def test_a_page_that_polls_is_no_use(client, remembered, clock):
+def test_polling_does_not_extend_session(client, remembered, advance_clock):
     for _ in range(2):
-        clock(settings.SESSION_IDLE_SECONDS - 60)
-        answer = client.get("/notifications/")
-    assert answer.status_code == (200 if remembered else 401)
+        advance_clock(settings.SESSION_IDLE_SECONDS - 60)
+        response = client.get("/notifications/")
+    assert response.status_code == (200 if remembered else 401)
 
 
-def test_use_is_written_down_now_and_then_only(client, remembered, clock):
+def test_session_is_touched_at_interval(client, remembered, advance_clock):
     client.get("/settings/")
-    used = client.session[sessions.USED]
-    clock(sessions.NOTED_EVERY - 60)
+    last_used_at = client.session[sessions.LAST_USED_AT_KEY]
+    advance_clock(sessions.TOUCH_INTERVAL_SECONDS - 60)
     client.get("/settings/")
-    assert client.session[sessions.USED] == used
-    clock(120)
+    assert client.session[sessions.LAST_USED_AT_KEY] == last_used_at
+    advance_clock(120)
     response = client.get("/settings/")
-    assert client.session[sessions.USED] > used
+    assert client.session[sessions.LAST_USED_AT_KEY] > last_used_at
     assert bool(response.cookies["sessionid"]["max-age"]) is remembered
 
 
-def test_what_was_being_written_when_it_ended_is_kept(client, remembered, clock):
-    clock(91 * DAY)
+def test_draft_survives_end_of_session(client, remembered, advance_clock):
+    advance_clock(91 * DAY)
     assert client.post("/posts/", {"body": "hello"}).url == "/accounts/login/"
     assert client.session["draft"]["typed"]["body"] == "hello"
+
+
+@pytest.fixture
+def clients(client, alice, bob):
+    """Return two clients with sessions of alice, and one of bob."""
+    other, stranger = type(client)(), type(client)()
+    for session_client, login in ((client, "alice"), (other, "alice"), (stranger, "bob")):
+        session_client.post(
+            "/accounts/login/",
+            {"login": login, "password": PASSWORD},
+            headers={"user-agent": "Firefox/1"},
+        )
+    return client, other, stranger
+
+
+def test_session_list_shows_own_sessions(clients):
+    page = clients[0].get("/accounts/sessions/").content.decode()
+    assert page.count("Firefox") == 2
+    assert page.count("This one") == 1
+
+
+def test_session_end_ends_one_session(clients):
+    own, other, _ = clients
+    session = UserSession.objects.get(session_key=other.session.session_key)
+    assert own.post(f"/settings/sessions/{session.pk}/end/").url == "/accounts/sessions/"
+    assert other.get("/settings/").status_code == 302
+    assert own.get("/settings/").status_code == 200
+
+
+def test_session_list_post_ends_other_sessions(clients):
+    own, other, stranger = clients
+    own.post("/accounts/sessions/")
+    assert other.get("/settings/").status_code == 302
+    assert own.get("/settings/").status_code == 200
+    assert stranger.get("/settings/").status_code == 200
+
+
+def test_session_of_other_user_is_not_found(clients):
+    own, _, stranger = clients
+    session = UserSession.objects.get(session_key=stranger.session.session_key)
+    assert own.post(f"/settings/sessions/{session.pk}/end/").status_code == 404
+    assert stranger.get("/settings/").status_code == 200
+
+
+def test_current_session_ends_by_signing_out(clients):
+    session = UserSession.objects.get(session_key=clients[0].session.session_key)
+    assert clients[0].post(f"/settings/sessions/{session.pk}/end/").url == "/accounts/logout/"
+
+
+@pytest.mark.parametrize("remember", [True, False])
+def test_session_outlives_browser_only_if_remembered(client, alice, remember):
+    data = {"login": "alice", "password": PASSWORD} | ({"remember": "on"} if remember else {})
+    response = client.post("/accounts/login/", data)
+    assert bool(response.cookies["sessionid"]["max-age"]) == remember

@@ -1,9 +1,10 @@
+"""Settings pages and public account pages."""
+
 import pytest
-from allauth.usersessions.models import UserSession
 from django.http import HttpResponse
 from django.utils import timezone
 
-from blog.middleware import PersonMiddleware
+from blog.middleware import UserMiddleware
 from blog.templatetags.accounts import device
 from conftest import PASSWORD
 
@@ -22,7 +23,7 @@ PUBLIC = ["login", "signup", "password/reset", "password/reset/done", "confirm-e
 
 
 @pytest.mark.parametrize("path", PRIVATE)
-def test_a_private_page_is_not_for_strangers_and_not_for_caches(client, alice, path):
+def test_private_page_requires_login_and_is_uncached(client, alice, path):
     response = client.get(path)
     assert response.url == f"/accounts/login/?next={path}"
     client.post("/accounts/login/", {"login": "alice", "password": PASSWORD})
@@ -34,7 +35,7 @@ def test_a_private_page_is_not_for_strangers_and_not_for_caches(client, alice, p
 
 
 @pytest.mark.parametrize("path", PUBLIC)
-def test_a_public_page_is_for_everyone(client, db, path):
+def test_public_page_is_shown_to_visitors(client, db, path):
     page = client.get(f"/accounts/{path}/")
     assert page.status_code == 200
     assert "<h1>" in page.content.decode()
@@ -42,83 +43,30 @@ def test_a_public_page_is_for_everyone(client, db, path):
 
 
 @pytest.mark.parametrize("path", ["/settings/", "/settings/sessions/1/end/"])
-def test_the_wrong_method_is_refused(client, alice, path):
+def test_settings_reject_wrong_method(client, alice, path):
     client.force_login(alice)
     answer = client.get(path) if "end" in path else client.post(path)
     assert answer.status_code == 405
 
 
-def test_times_are_shown_by_ones_own_clock(rf, alice):
+def test_times_are_shown_in_users_time_zone(rf, alice):
     alice.time_zone = "Asia/Shanghai"
     alice.save()
     request = rf.get("/")
     request.user = alice
     request.resolver_match = None
-    seen = []
+    zones = []
 
-    def look(request):
-        seen.append(timezone.get_current_timezone_name())
+    def view(request):
+        zones.append(timezone.get_current_timezone_name())
         return HttpResponse()
 
-    PersonMiddleware(look)(request)
-    assert seen == ["Asia/Shanghai"]
+    UserMiddleware(view)(request)
+    assert zones == ["Asia/Shanghai"]
     assert timezone.get_current_timezone_name() == "UTC"
 
 
-@pytest.fixture
-def browsers(client, alice, bob):
-    """Two of alice's, one of bob's."""
-    other, strange = type(client)(), type(client)()
-    for browser, login in ((client, "alice"), (other, "alice"), (strange, "bob")):
-        browser.post(
-            "/accounts/login/",
-            {"login": login, "password": PASSWORD},
-            headers={"user-agent": "Firefox/1"},
-        )
-    return client, other, strange
-
-
-def test_sessions_are_listed(browsers):
-    page = browsers[0].get("/accounts/sessions/").content.decode()
-    assert page.count("Firefox") == 2
-    assert page.count("This one") == 1
-
-
-def test_one_session_is_ended(browsers):
-    mine, other, _ = browsers
-    session = UserSession.objects.get(session_key=other.session.session_key)
-    assert mine.post(f"/settings/sessions/{session.pk}/end/").url == "/accounts/sessions/"
-    assert other.get("/settings/").status_code == 302
-    assert mine.get("/settings/").status_code == 200
-
-
-def test_all_the_others_are_ended(browsers):
-    mine, other, strange = browsers
-    mine.post("/accounts/sessions/")
-    assert other.get("/settings/").status_code == 302
-    assert [browser.get("/settings/").status_code for browser in (mine, strange)] == [200, 200]
-
-
-def test_a_strangers_session_does_not_exist(browsers):
-    mine, _, strange = browsers
-    session = UserSession.objects.get(session_key=strange.session.session_key)
-    assert mine.post(f"/settings/sessions/{session.pk}/end/").status_code == 404
-    assert strange.get("/settings/").status_code == 200
-
-
-def test_ones_own_session_ends_by_signing_out(browsers):
-    session = UserSession.objects.get(session_key=browsers[0].session.session_key)
-    assert browsers[0].post(f"/settings/sessions/{session.pk}/end/").url == "/accounts/logout/"
-
-
-@pytest.mark.parametrize("remembered", [True, False])
-def test_the_session_outlives_the_browser_only_if_asked_to(client, alice, remembered):
-    typed = {"login": "alice", "password": PASSWORD} | ({"remember": "on"} if remembered else {})
-    response = client.post("/accounts/login/", typed)
-    assert bool(response.cookies["sessionid"]["max-age"]) == remembered
-
-
-def test_a_closed_account_is_told_so(client, alice):
+def test_login_to_closed_account_explains(client, alice):
     alice.is_active = False
     alice.save()
     response = client.post("/accounts/login/", {"login": "alice", "password": PASSWORD})
@@ -127,7 +75,7 @@ def test_a_closed_account_is_told_so(client, alice):
 
 
 @pytest.mark.parametrize(
-    ("user_agent", "shown"),
+    ("user_agent", "expected"),
     [
         (
             "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
@@ -149,5 +97,5 @@ def test_a_closed_account_is_told_so(client, alice):
         ("", "Unknown browser"),
     ],
 )
-def test_a_browser_is_named(user_agent, shown):
-    assert device(user_agent) == shown
+def test_device_names_browser_and_system(user_agent, expected):
+    assert device(user_agent) == expected

@@ -1,4 +1,4 @@
-"""Two people in two windows write to each other; alone; by keyboard; and without any script."""
+"""Conversations in one and two windows, by keyboard, and without scripts."""
 
 import pytest
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def window(page, site, bob):
-    """Bob's window beside alice's; its console may tell of refusals."""
+    """Open a second window, signed in as bob; its console may log rejections."""
     window = page.context.browser.new_context(
         viewport={"width": 1280, "height": 800}, locale="en"
     ).new_page()
@@ -24,7 +24,7 @@ def window(page, site, bob):
     return window
 
 
-def write(page, body):
+def send_message(page, body):
     page.get_by_label("Your message").fill(body)
     page.get_by_role("button", name="Send").click()
 
@@ -33,29 +33,29 @@ def bodies(page):
     return [text.strip() for text in page.locator(".message .post-body").all_text_contents()]
 
 
-def test_a_message_arrives_in_the_second_window_and_is_seen(page, site, window):
+def test_message_arrives_in_other_window_and_is_seen(page, site, window):
     page.goto(f"{site}/@bob/")
     page.get_by_role("link", name="Message bob").click()
     window.goto(f"{site}/messages/@alice/")
-    for one in (page, window):
-        one.evaluate("window.stayed = true")
-    write(page, "Are you there?")
+    for view in (page, window):
+        view.evaluate("window.isMarked = true")
+    send_message(page, "Are you there?")
     window.locator(".message", has_text="Are you there?").wait_for(timeout=20_000)
     page.locator(".message-own", has_text="Seen").wait_for(timeout=20_000)
-    write(window, "Yes!")
+    send_message(window, "Yes!")
     page.locator(".message", has_text="Yes!").wait_for(timeout=20_000)
     window.locator(".message-own", has_text="Seen").wait_for(timeout=20_000)
     assert bodies(page) == bodies(window) == ["Are you there?", "Yes!"]
     assert page.get_by_label("Your message").input_value() == ""
-    assert all(one.evaluate("window.stayed") for one in (page, window))
+    assert all(view.evaluate("window.isMarked") for view in (page, window))
     assert not Message.objects.unread().exists()
 
 
-def test_the_badge_and_a_toast_tell_of_it_elsewhere(page, site, window, alice, bob, say):
+def test_new_message_shows_badge_and_toast(page, site, window, alice, bob, send_message):
     badge = window.locator("[data-badge=messages]")
     badge.wait_for(state="hidden")
-    say(alice, bob, "our secret")
-    window.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # asks at once
+    send_message(alice, bob, "our secret")
+    window.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # polls at once
     toast = window.locator(".site-toast", has_text="alice wrote to you")
     toast.wait_for(timeout=20_000)
     assert toast.locator("p").inner_text() == "alice wrote to you Details"
@@ -67,8 +67,8 @@ def test_the_badge_and_a_toast_tell_of_it_elsewhere(page, site, window, alice, b
     assert not Message.objects.unread().exists()
 
 
-def test_what_was_there_before_is_no_news(page, site, window, alice, bob, say):
-    say(alice, bob)
+def test_older_unread_message_shows_no_toast(page, site, window, alice, bob, send_message):
+    send_message(alice, bob)
     window.goto(f"{site}/explore/")
     assert window.locator("[data-badge=messages]").is_visible()
     with window.expect_response("**/notifications/**"):
@@ -77,31 +77,31 @@ def test_what_was_there_before_is_no_news(page, site, window, alice, bob, say):
     assert window.locator(".site-toast").count() == 0
 
 
-def test_two_clicks_send_one_message(page, site, bob):
+def test_double_click_sends_one_message(page, site, bob):
     page.goto(f"{site}/messages/@bob/")
     page.get_by_label("Your message").fill("once")
     page.get_by_role("button", name="Send").dblclick()
     page.locator(".message", has_text="once").wait_for()
-    write(page, "more")
+    send_message(page, "more")
     page.locator(".message", has_text="more").wait_for()
     assert list(Message.objects.values_list("body", flat=True)) == ["once", "more"]
 
 
-def test_enter_breaks_the_line_and_with_control_it_sends(page, site, bob):
+def test_enter_breaks_line_and_control_enter_sends(page, site, bob):
     page.goto(f"{site}/messages/@bob/")
     text = page.get_by_label("Your message")
     text.press_sequentially("one\ntwo")
-    assert page.locator(".counter").text_content() == "1,993"
+    assert page.locator(".character-counter").text_content() == "1,993"
     text.press("Control+Enter")
     page.locator(".message").wait_for()
     assert Message.objects.get().body == "one\ntwo"
 
 
-def test_older_messages_come_above_and_nothing_jumps(page, site, alice, bob, say):
+def test_older_messages_load_without_scroll_jump(page, site, alice, bob, send_message):
     for number in range(2 * PAGE_SIZE + 5):
-        say(bob, alice, f"number {number}")
+        send_message(bob, alice, f"number {number}")
     page.goto(f"{site}/messages/@bob/")
-    page.evaluate("window.stayed = true")
+    page.evaluate("window.isMarked = true")
     first = page.locator(".message", has_text="number 25")
     for count in (2 * PAGE_SIZE, 2 * PAGE_SIZE + 5):
         link = page.get_by_role("link", name="Older messages")
@@ -112,52 +112,52 @@ def test_older_messages_come_above_and_nothing_jumps(page, site, alice, bob, say
         assert abs(first.bounding_box()["y"] - before) < 50
     assert bodies(page) == [f"number {number}" for number in range(2 * PAGE_SIZE + 5)]
     assert page.get_by_role("link", name="Older messages").count() == 0
-    assert page.evaluate("window.stayed")
+    assert page.evaluate("window.isMarked")
 
 
-def test_a_text_that_cannot_be_sent_is_kept(window, site, alice, bob, say):
-    say(bob, alice)
+def test_rejected_message_keeps_text(window, site, alice, bob, send_message):
+    send_message(bob, alice)
     window.goto(f"{site}/messages/@alice/")
-    write(window, "x" * 2001)
+    send_message(window, "x" * 2001)
     window.get_by_text("Your message has 2001 characters").wait_for()
     assert window.get_by_label("Your message").input_value() == "x" * 2001
 
 
-def test_a_hidden_page_asks_nothing_and_reads_nothing(page, site, alice, bob, say):
+def test_hidden_page_does_not_poll(page, site, alice, bob, send_message):
     page.add_init_script(
         "Object.defineProperty(document, 'hidden', { get: () => !window.isShown })"
     )
     page.goto(f"{site}/messages/@bob/")
-    say(bob, alice)
-    asked = []
+    send_message(bob, alice)
+    requested = []
     page.on(
         "request",
-        lambda request: asked.append(request.url) if request.resource_type == "fetch" else None,
+        lambda request: requested.append(request.url) if request.resource_type == "fetch" else None,
     )
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     page.evaluate("new Promise(requestAnimationFrame)")
-    assert not asked
+    assert not requested
     page.evaluate("window.isShown = true; document.dispatchEvent(new Event('visibilitychange'))")
     page.locator(".message").wait_for()
     page.locator(".message:not([data-unread])").wait_for()
 
 
-def test_everything_works_without_scripts(window, site, alice, bob, say):
+def test_messages_work_without_scripts(window, site, alice, bob, send_message):
     window = without_scripts(window)
     for number in range(PAGE_SIZE + 1):
-        say(alice, bob, f"number {number}")
+        send_message(alice, bob, f"number {number}")
     window.goto(f"{site}/messages/")
     window.get_by_role("link", name="alice").click()
     window.get_by_role("button", name="Mark as read").click()
     window.get_by_role("button", name="Mark as read").wait_for(state="hidden")
     assert not Message.objects.unread().exists()
-    write(window, "plain")
+    send_message(window, "plain")
     window.locator(".message-own", has_text="plain").wait_for()
     window.get_by_role("link", name="Older messages").click()
     window.get_by_text("number 0", exact=True).wait_for()
     window.get_by_role("link", name="Back to the newest").click()
     window.locator(".message-own", has_text="plain").wait_for()
-    Block.objects.put(alice, bob)
-    write(window, "too late")
+    Block.objects.block(alice, bob)
+    send_message(window, "too late")
     window.get_by_text("Your message was not sent.").wait_for()
     assert window.get_by_label("Your message").input_value() == "too late"

@@ -1,16 +1,14 @@
 import pytest
 
-from blog import deeds
+from blog.models import Follow
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
-def test_what_was_looked_at_is_read_and_what_comes_meanwhile_is_not(
-    page, site, alice, bob, make_user
-):
-    deeds.follow(bob, alice)
+def test_page_marks_only_shown_notifications_as_read(page, site, alice, bob, make_user):
+    Follow.objects.follow(bob, alice)
     page.goto(f"{site}/notifications/all/")
-    deeds.follow(make_user("carol"), alice)
+    Follow.objects.follow(make_user("carol"), alice)
     with (
         page.expect_response("**/notifications/read/"),
         page.expect_response("**/notifications/?*") as answer,

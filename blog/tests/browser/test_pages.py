@@ -1,4 +1,4 @@
-"""What only a browser can tell of the pages. The `page` fixture sees to it that nothing breaks the CSP."""
+"""Layout, themes, menus and progress bars. The `page` fixture fails on violations of the CSP."""
 
 from datetime import timedelta
 
@@ -11,7 +11,7 @@ from blog.models import Notification, Post
 
 pytestmark = pytest.mark.browser
 
-NASTY = [
+LONG_TEXTS = [
     "W" * 280,
     "שלום עולם (mixed)",
     "👩‍👩‍👧‍👦" * 40,
@@ -20,20 +20,20 @@ NASTY = [
 ]
 
 
-def width(page):
+def page_width(page):
     return page.evaluate("document.documentElement.scrollWidth")
 
 
-def test_somebody_signs_in_and_writes(page, site):
+def test_signed_in_user_can_post(page, site):
     page.get_by_label("What would you like to say?").fill("Hello 🌊")
     page.get_by_role("button", name="Post", exact=True).click()
     page.get_by_text("Your post is out.").wait_for()
     page.locator(".post-body", has_text="Hello 🌊").wait_for()
 
 
-def test_the_counter_counts_as_the_server_does(page, site):
+def test_character_counter_counts_like_server(page, site):
     text = page.get_by_label("What would you like to say?")
-    counter = page.locator(".counter")
+    counter = page.locator(".character-counter")
     text.fill("  🌊\n👩‍👩‍👧‍👦  ")
     assert counter.text_content() == "271"
     text.fill("🌊" * 290)
@@ -41,41 +41,41 @@ def test_the_counter_counts_as_the_server_does(page, site):
     assert text.input_value() == "🌊" * 290
 
 
-def test_the_longest_words_stay_inside_the_narrowest_page(page, live_server, make_user):
+def test_long_words_fit_narrow_page(page, live_server, make_user):
     author = make_user("W" * 64, about_me="x" * 280)
-    for body in NASTY:
+    for body in LONG_TEXTS:
         baker.make(Post, author=author, body=body)
     for path in ("/", author.get_absolute_url(), "/accounts/login/"):
         page.goto(live_server.url + path)
-        assert width(page) == 360
+        assert page_width(page) == 360
 
 
-# As many places as a header will ever hold, the last with the longest count.
-FIVE_PLACES = """
-    const list = document.querySelector(".nav-links");
+# As many navigation links as a header will ever hold, with the longest counts.
+FIVE_NAV_LINKS = """
+    const list = document.querySelector(".site-nav-links");
     while (list.childElementCount < 5) list.append(list.lastElementChild.cloneNode(true));
-    list.querySelectorAll(".place-icon").forEach((icon) => icon.insertAdjacentHTML(
-        "beforeend", "<span class='badge-count'>99+</span>"));
+    list.querySelectorAll(".site-nav-icon").forEach((icon) => icon.insertAdjacentHTML(
+        "beforeend", "<span class='unread-badge'>99+</span>"));
 """
 
 
 @pytest.mark.parametrize("language", ["en", "es", "zh-hans"])
-def test_the_fullest_header_is_one_row_of_the_narrowest_page(page, site, alice, language):
+def test_full_header_fits_narrow_page_in_one_row(page, site, alice, language):
     alice.is_staff, alice.language = True, language
     alice.save()
     page.goto(site)
-    page.evaluate(FIVE_PLACES)
+    page.evaluate(FIVE_NAV_LINKS)
     header = page.locator(".site-header")
     middles = {
         round(box["y"] + box["height"] / 2)
-        for box in map(box_of, header.locator(".place, .brand, summary").all())
+        for box in map(box_of, header.locator(".site-nav-link, .brand, summary").all())
     }
     assert max(middles) - min(middles) <= 2
     assert box_of(header)["height"] < 64
-    assert width(page) == 360
+    assert page_width(page) == 360
     page.locator("summary").click()
-    page.locator(".menu button").wait_for()
-    assert width(page) == 360
+    page.locator(".account-menu button").wait_for()
+    assert page_width(page) == 360
 
 
 def box_of(locator):
@@ -83,22 +83,22 @@ def box_of(locator):
 
 
 @pytest.mark.parametrize("locale", ["en", "es", "zh-CN"])
-def test_a_visitors_header_is_one_row_too(page, live_server, locale):
+def test_visitors_header_fits_in_one_row(page, live_server, locale):
     visitor = page.context.browser.new_page(viewport={"width": 360, "height": 740}, locale=locale)
     visitor.goto(live_server.url)
-    visitor.evaluate(FIVE_PLACES.replace("5", "2"))
+    visitor.evaluate(FIVE_NAV_LINKS.replace("5", "2"))
     assert box_of(visitor.locator(".site-header"))["height"] < 64
-    assert width(visitor) == 360
+    assert page_width(visitor) == 360
 
 
-def test_places_have_names_where_there_is_room_for_icons_alone(page, site):
+def test_navigation_icons_have_names(page, site):
     header = page.get_by_role("navigation")
     for name in ("Microblog", "Home", "Explore"):
         assert header.get_by_role("link", name=name, exact=True).count() == 1
     assert header.locator("summary").inner_text().strip() == "Menu"
 
 
-def test_the_menu_opens_and_closes_by_keyboard_and_by_a_click_elsewhere(page, site):
+def test_account_menu_works_by_keyboard_and_pointer(page, site):
     summary, out = page.locator("summary"), page.get_by_role("button", name="Sign out")
     summary.press("Enter")
     out.wait_for()
@@ -116,14 +116,14 @@ def test_the_menu_opens_and_closes_by_keyboard_and_by_a_click_elsewhere(page, si
     out.wait_for(state="hidden")
 
 
-def test_the_keyboard_reaches_the_content_at_once(page, live_server):
+def test_skip_link_gets_focus_first(page, live_server):
     page.goto(live_server.url)
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.hash") == "#content"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_colours_follow_the_system(page, live_server, scheme):
+def test_colours_follow_system(page, live_server, scheme):
     page.emulate_media(color_scheme=scheme)
     page.goto(live_server.url)
     assert is_light(page) is (scheme == "light")
@@ -137,7 +137,7 @@ def is_light(page):
 
 
 @pytest.mark.parametrize(("system", "chosen"), [("light", "Dark"), ("dark", "Light")])
-def test_a_choice_of_colours_goes_before_the_systems_and_is_kept(page, live_server, system, chosen):
+def test_chosen_theme_overrides_system(page, live_server, system, chosen):
     page.emulate_media(color_scheme=system)
     page.goto(f"{live_server.url}/explore/")
     page.get_by_role("button", name=chosen).click()
@@ -149,8 +149,8 @@ def test_a_choice_of_colours_goes_before_the_systems_and_is_kept(page, live_serv
     assert is_light(page) is (system == "light")
 
 
-def progress(user, value, **more):
-    """Tell what a task would: so many per cent, or how it ended."""
+def notify_progress(user, value, **extra):
+    """Notify the user as a task would: progress in per cent, or its end."""
     data = {
         "task": "one",
         "url": "/exports/",
@@ -159,37 +159,36 @@ def progress(user, value, **more):
         "text": "Working",
         "toast": None,
     }
-    Notification.objects.put(
-        user.pk, "work:one", data | {"value": value, "label": f"{value} of 100 posts"} | more
+    Notification.objects.upsert(
+        user.pk, "work:one", data | {"value": value, "label": f"{value} of 100 posts"} | extra
     )
 
 
-def ended(user, moment):
+def notify_end(user, moment):
     toast = {"level": "success", "text": "All done", "url": "/somewhere/"}
-    progress(user, 99, active=False, toast=toast)
+    notify_progress(user, 99, active=False, toast=toast)
     Notification.objects.update(updated_at=moment)
 
 
-def test_a_bar_comes_moves_forwards_only_and_ends_in_a_toast(page, site, alice, monkeypatch):
-    monkeypatch.setitem(notifications._renderers, "work", lambda facts: facts)
-    bar = page.locator("[data-bars] [data-bar=one]")
-    progress(alice, 50)
-    page.evaluate(
-        "document.dispatchEvent(new Event('visibilitychange'))"
-    )  # rather than wait for half a minute
+def test_progress_bar_only_grows_and_becomes_toast(page, site, alice, monkeypatch):
+    monkeypatch.setitem(notifications._renderers, "work", lambda payload: payload)
+    bar = page.locator("[data-progress-list] [data-progress=one]")
+    notify_progress(alice, 50)
+    # Poll at once instead of waiting for the next interval.
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     bar.get_by_text("50 of 100 posts").wait_for()
-    progress(alice, 20)
+    notify_progress(alice, 20)
     bar.get_by_text("20 of 100 posts").wait_for()
     assert bar.locator("progress").evaluate("bar => bar.value") == 50
-    ended(alice, timezone.now())
+    notify_end(alice, timezone.now())
     page.get_by_text("All done").wait_for()
     assert bar.count() == 0
-    assert page.locator("[data-bars]").bounding_box()["height"] == 0
+    assert page.locator("[data-progress-list]").bounding_box()["height"] == 0
 
 
-def test_a_toast_comes_once_in_however_many_pages(page, site, alice, monkeypatch):
-    monkeypatch.setitem(notifications._renderers, "work", lambda facts: facts)
-    ended(alice, timezone.now() + timedelta(seconds=1))
+def test_toast_is_shown_once_per_tab(page, site, alice, monkeypatch):
+    monkeypatch.setitem(notifications._renderers, "work", lambda payload: payload)
+    notify_end(alice, timezone.now() + timedelta(seconds=1))
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     page.get_by_text("All done").wait_for()
     page.reload()

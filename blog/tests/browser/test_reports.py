@@ -1,4 +1,4 @@
-"""Keeping away from people, and a report on its way from one person to staff and to the author."""
+"""Reports from reporter to staff to author, and mutes and blocks."""
 
 import pytest
 from model_bakery import baker
@@ -20,7 +20,7 @@ def sign_in(page, address, name):
     page.wait_for_load_state()
 
 
-def test_a_report_is_handled_by_staff_and_the_author_reads_the_reason(page, site, bob, staff):
+def test_staff_handle_report_and_author_reads_reason(page, site, bob, staff):
     baker.make(Post, author=bob, body="Buy my boats")
     page.goto(f"{site}/explore/")
     page.locator("summary", has_text="More about this post by bob").click()
@@ -50,9 +50,9 @@ def test_a_report_is_handled_by_staff_and_the_author_reads_the_reason(page, site
     page.get_by_text("Nobody has written anything yet.").wait_for()
 
 
-def test_a_menu_opens_by_keyboard_and_closes_with_escape(page, site, bob):
+def test_more_menu_works_by_keyboard(page, site, bob):
     page.goto(f"{site}/@bob/")
-    summary = page.locator(".more summary")
+    summary = page.locator(".more-menu summary")
     summary.press("Enter")
     page.get_by_role("button", name="Mute bob").wait_for()
     page.keyboard.press("Tab")
@@ -65,16 +65,16 @@ def test_a_menu_opens_by_keyboard_and_closes_with_escape(page, site, bob):
     page.get_by_role("button", name="Mute bob").wait_for(state="hidden")
 
 
-def test_muting_and_blocking_without_scripts(page, site, alice, bob):
+def test_mute_and_block_work_without_scripts(page, site, alice, bob):
     page = without_scripts(page)
     baker.make(Post, author=bob, body="Buy my boats")
     page.goto(f"{site}/explore/")
-    page.locator(".more summary").click()
+    page.locator(".more-menu summary").click()
     page.get_by_role("button", name="Mute bob").click()
     page.get_by_text("You will not come across bob any more.").wait_for()
     assert page.locator(".post").count() == 0
     page.goto(f"{site}/@bob/")
-    page.locator(".more summary").first.click()
+    page.locator(".more-menu summary").first.click()
     page.get_by_role("link", name="Block bob").click()
     page.get_by_role("button", name="Block", exact=True).click()
     page.get_by_role("button", name="Unblock").click()

@@ -1,6 +1,7 @@
-"""Puts the wall clock of a process CHAOS_CLOCK seconds ahead, before anything else is imported: PYTHONPATH leads here.
+"""Shift a process's wall clock CHAOS_CLOCK seconds ahead.
 
-libfaketime cannot do it: it also shifts the clock that Python's own pauses are measured with, which then fail or hang.
+Python imports this module first because PYTHONPATH names its folder. libfaketime would also shift
+the clock behind `time.sleep` and timeouts, which then fail or hang.
 """
 
 import datetime
@@ -8,13 +9,13 @@ import os
 import time
 from typing import Any
 
-AHEAD = float(os.environ["CHAOS_CLOCK"])
+SKEW_SECONDS = float(os.environ["CHAOS_CLOCK"])
 
 _datetime, _time = datetime.datetime, time.time
 
 
-class _Lenient(type):
-    """What is made anywhere is an ordinary datetime, and has to count as one of ours."""
+class _AcceptsOriginalDatetime(type):
+    """Metaclass whose classes accept instances of the original datetime, which C code creates."""
 
     def __instancecheck__(cls, instance: Any) -> bool:
         return isinstance(instance, _datetime)
@@ -23,18 +24,22 @@ class _Lenient(type):
         return issubclass(subclass, _datetime)
 
 
-class _Ahead(datetime.datetime, metaclass=_Lenient):
+class _SkewedDatetime(datetime.datetime, metaclass=_AcceptsOriginalDatetime):
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         return _datetime(*args, **kwargs)
 
     @classmethod
     def now(cls, tz: datetime.tzinfo | None = None) -> Any:
-        return _datetime.now(tz) + datetime.timedelta(seconds=AHEAD)
+        return _datetime.now(tz) + datetime.timedelta(seconds=SKEW_SECONDS)
 
     @classmethod
     def utcnow(cls) -> Any:
-        return _datetime.now(datetime.UTC).replace(tzinfo=None) + datetime.timedelta(seconds=AHEAD)
+        return cls.now(datetime.UTC).replace(tzinfo=None)
 
 
-datetime.datetime = _Ahead  # type: ignore[misc]
-time.time = lambda: _time() + AHEAD
+def _skewed_time() -> float:
+    return _time() + SKEW_SECONDS
+
+
+datetime.datetime = _SkewedDatetime  # type: ignore[misc]
+time.time = _skewed_time

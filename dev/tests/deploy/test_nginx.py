@@ -1,4 +1,4 @@
-"""The site behind a real nginx, over TLS, with the configuration that is shipped."""
+"""Site behind a real nginx over TLS, with the configuration of deploy/nginx."""
 
 import datetime
 import hashlib
@@ -27,7 +27,7 @@ from exports.models import ExportTask, Status
 
 pytestmark = [pytest.mark.integration, pytest.mark.sqlite, pytest.mark.needs("nginx")]
 
-MAIN = """
+MAIN_CONFIG = """
 {user}
 daemon off;
 pid {folder}/nginx.pid;
@@ -47,7 +47,7 @@ http {{
 
 
 class Nginx:
-    """The shipped configuration, with ports, certificate and folders of the test's own."""
+    """nginx with the shipped configuration and the test's own ports, certificate and folders."""
 
     def __init__(self, folder: Path, var: Path) -> None:
         self.folder, self.var = folder / "nginx", var
@@ -57,9 +57,9 @@ class Nginx:
         self.url = f"https://localhost:{self.port}"
         self.socket = self.folder / "web.sock"
         self.certificate = self.folder / "fullchain.pem"
-        certify(self.certificate, self.folder / "privkey.pem")
+        create_certificate(self.certificate, self.folder / "privkey.pem")
         text = (ROOT / "deploy" / "nginx" / "microblog.conf").read_text()
-        for shipped, ours in {
+        for shipped, replacement in {
             "listen 443": f"listen 127.0.0.1:{self.port}",
             "listen 80": f"listen 127.0.0.1:{self.plain_port}",
             "listen [::]:443": f"listen [::1]:{self.port}",
@@ -71,29 +71,23 @@ class Nginx:
             "/var/lib/microblog": str(var),
         }.items():
             assert shipped in text
-            text = text.replace(shipped, ours)
+            text = text.replace(shipped, replacement)
         (self.folder / "microblog.conf").write_text(text)
         user = "" if os.getuid() else "user root;"
-        (self.folder / "nginx.conf").write_text(MAIN.format(folder=self.folder, user=user))
+        (self.folder / "nginx.conf").write_text(MAIN_CONFIG.format(folder=self.folder, user=user))
 
     def run(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [
-                "nginx",
-                "-e",
-                "stderr",
-                "-p",
-                str(self.folder),
-                "-c",
-                str(self.folder / "nginx.conf"),
-                *arguments,
+                *("nginx", "-e", "stderr", "-p", str(self.folder)),
+                *("-c", str(self.folder / "nginx.conf"), *arguments),
             ],
             stderr=subprocess.PIPE,
             text=True,
         )
 
 
-def certify(certificate: Path, key: Path) -> None:
+def create_certificate(certificate: Path, key: Path) -> None:
     private = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     now = datetime.datetime.now(datetime.UTC)
@@ -105,22 +99,17 @@ def certify(certificate: Path, key: Path) -> None:
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(private, hashes.SHA256())
     )
-    certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
-    key.write_bytes(
-        private.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
+    pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    certificate.write_bytes(signed.public_bytes(pem))
+    key.write_bytes(private.private_bytes(pem, pkcs8, serialization.NoEncryption()))
 
 
 @pytest.fixture
 def nginx(tmp_path: Path, stack: Stack) -> Iterator[Nginx]:
-    """nginx, running, and behind it the whole stack, with the site on a unix socket."""
+    """Run nginx in front of the whole stack, with the site on a unix socket."""
     nginx = Nginx(tmp_path, stack.var)
     stack.env |= {
-        "SECRET_KEY": settings.SECRET_KEY,  # or the sessions that the test makes would be worth nothing
+        "SECRET_KEY": settings.SECRET_KEY,  # signs the sessions that the test creates
         "SITE_URL": nginx.url,
         "ALLOWED_HOSTS": "localhost",
         "HTTPS": "true",
@@ -128,13 +117,8 @@ def nginx(tmp_path: Path, stack: Stack) -> Iterator[Nginx]:
         "EXPORT_ACCEL_PREFIX": "/archives",
     }
     site = [
-        sys.executable,
-        "-m",
-        "gunicorn",
-        "microblog.wsgi",
-        "--bind",
-        f"unix:{nginx.socket}",
-        "--no-control-socket",
+        *(sys.executable, "-m", "gunicorn", "microblog.wsgi"),
+        *("--bind", f"unix:{nginx.socket}", "--no-control-socket"),
     ]
     process = nginx.run()
     try:
@@ -147,25 +131,25 @@ def nginx(tmp_path: Path, stack: Stack) -> Iterator[Nginx]:
         process.communicate()
 
 
-def visit(nginx: Nginx, user: User) -> Account:
-    """A browser in which they are signed in, and which trusts the test's certificate."""
+def sign_in(nginx: Nginx, user: User) -> Account:
+    """Return an account whose client trusts the test's certificate."""
     account = Account(user, nginx.url)
-    trust(nginx, account.person.session)
-    account.person.session.headers["Referer"] = f"{nginx.url}/"
+    trust(nginx, account.client.session)
+    account.client.session.headers["Referer"] = f"{nginx.url}/"
     return account
 
 
 def trust(nginx: Nginx, session: requests.Session) -> requests.Session:
     session.verify = str(nginx.certificate)
-    session.trust_env = False  # the environment may name other certificates, or a proxy
+    session.trust_env = False  # ignore certificates and proxies of the environment
     return session
 
 
 @pytest.fixture
 def archive(nginx: Nginx, alice: User) -> ExportTask:
-    """What alice asked for over TLS, and got."""
+    """Finished export that Alice requested over TLS."""
     Post.objects.bulk_create(Post(author=alice, body=f"Post {number}") for number in range(500))
-    task = ExportTask.objects.get(pk=visit(nginx, alice).request_export())
+    task = ExportTask.objects.get(pk=sign_in(nginx, alice).request_export())
 
     def is_finished() -> bool:
         task.refresh_from_db()
@@ -175,17 +159,17 @@ def archive(nginx: Nginx, alice: User) -> ExportTask:
     return task
 
 
-def test_nginx_finds_nothing_wrong(tmp_path):
+def test_configuration_is_valid(tmp_path):
     process = Nginx(tmp_path, tmp_path).run("-t")
-    _, said = process.communicate()
+    _, output = process.communicate()
     assert process.returncode == 0
-    assert len(said.splitlines()) == 2, said
-    assert "syntax is ok" in said
-    assert "test is successful" in said
+    assert len(output.splitlines()) == 2, output
+    assert "syntax is ok" in output
+    assert "test is successful" in output
 
 
-def test_the_owner_downloads_an_archive_and_goes_on_where_it_broke_off(nginx, archive, alice):
-    session = visit(nginx, alice).person.session
+def test_owner_downloads_and_resumes_archive(nginx, archive, alice):
+    session = sign_in(nginx, alice).client.session
     url = f"{nginx.url}/exports/{archive.pk}/download/"
 
     whole = session.get(url, timeout=30)
@@ -199,16 +183,15 @@ def test_the_owner_downloads_an_archive_and_goes_on_where_it_broke_off(nginx, ar
     assert "max-age" in whole.headers["Strict-Transport-Security"]
     assert "X-Accel-Redirect" not in whole.headers
 
-    broken_at = {"Range": "bytes=1000-", "If-Range": whole.headers["ETag"]}
-    rest = session.get(url, headers=broken_at, timeout=30)
+    resume_headers = {"Range": "bytes=1000-", "If-Range": whole.headers["ETag"]}
+    rest = session.get(url, headers=resume_headers, timeout=30)
     assert rest.status_code == 206
-    assert (
-        rest.headers["Content-Range"] == f"bytes 1000-{len(whole.content) - 1}/{len(whole.content)}"
-    )
+    size = len(whole.content)
+    assert rest.headers["Content-Range"] == f"bytes 1000-{size - 1}/{size}"
     assert whole.content[:1000] + rest.content == whole.content
 
 
-def test_its_user_can_read_archives_as_a_member_of_the_sites_group(nginx, archive):
+def test_archive_is_readable_by_group(nginx, archive):
     path = nginx.var / "archives" / archive.archive.name
     assert [oct(stat.S_IMODE(entry.stat().st_mode)) for entry in (path, path.parent)] == [
         "0o640",
@@ -216,52 +199,52 @@ def test_its_user_can_read_archives_as_a_member_of_the_sites_group(nginx, archiv
     ]
 
 
-def test_a_stranger_is_refused_and_nobody_comes_past_the_site(nginx, archive, bob, staff):
+def test_archive_is_hidden_from_everyone_else(nginx, archive, bob, staff):
     url = f"{nginx.url}/exports/{archive.pk}/download/"
     for user in (bob, staff):
-        assert visit(nginx, user).person.session.get(url, timeout=30).status_code == 404
-    visitor = trust(nginx, requests.Session())
+        assert sign_in(nginx, user).client.session.get(url, timeout=30).status_code == 404
+    session = trust(nginx, requests.Session())
     assert (
         "/accounts/login/"
-        in visitor.get(url, timeout=30, allow_redirects=False).headers["Location"]
+        in session.get(url, timeout=30, allow_redirects=False).headers["Location"]
     )
     assert (
-        visitor.get(f"{nginx.url}/archives/{archive.archive.name}", timeout=30).status_code == 404
+        session.get(f"{nginx.url}/archives/{archive.archive.name}", timeout=30).status_code == 404
     )
 
 
-class FromElsewhere(HTTPAdapter):
-    """Asks from another address of this machine."""
+class OtherAddressAdapter(HTTPAdapter):
+    """Adapter that sends requests from another address of this machine."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs, source_address=("127.0.0.2", 0))
 
 
-def test_what_watches_is_let_in_and_nobody_else_is(nginx):
-    visitor = trust(nginx, requests.Session())
-    assert "checks" in visitor.get(f"{nginx.url}/readyz", timeout=30).json()
-    visitor.mount("https://", FromElsewhere())
+def test_monitoring_urls_allow_this_machine_only(nginx):
+    session = trust(nginx, requests.Session())
+    assert "checks" in session.get(f"{nginx.url}/readyz", timeout=30).json()
+    session.mount("https://", OtherAddressAdapter())
     statuses = [
-        visitor.get(f"{nginx.url}{path}", timeout=30).status_code
+        session.get(f"{nginx.url}{path}", timeout=30).status_code
         for path in ("/readyz", "/metrics", "/healthz")
     ]
     assert statuses == [403, 403, 200]
 
 
-def test_nobody_names_a_request_but_nginx(nginx):
-    visitor = trust(nginx, requests.Session())
-    answer = visitor.get(f"{nginx.url}/healthz", headers={"X-Request-ID": "mine"}, timeout=30)
-    assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["X-Request-ID"])
+def test_request_id_of_client_is_replaced(nginx):
+    session = trust(nginx, requests.Session())
+    response = session.get(f"{nginx.url}/healthz", headers={"X-Request-ID": "mine"}, timeout=30)
+    assert re.fullmatch(r"[0-9a-f]{32}", response.headers["X-Request-ID"])
 
 
-def test_static_files_are_nginxs_and_plain_http_leads_to_tls(nginx):
+def test_static_files_and_redirect_to_https(nginx):
     (nginx.static / "a.css").write_text("body {}")
-    visitor = trust(nginx, requests.Session())
-    answer = visitor.get(f"{nginx.url}/static/a.css", timeout=30)
-    assert (answer.status_code, answer.text) == (200, "body {}")
-    assert "immutable" in answer.headers["Cache-Control"]
-    assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
-    plain = visitor.get(
+    session = trust(nginx, requests.Session())
+    response = session.get(f"{nginx.url}/static/a.css", timeout=30)
+    assert (response.status_code, response.text) == (200, "body {}")
+    assert "immutable" in response.headers["Cache-Control"]
+    assert response.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    plain = session.get(
         f"http://localhost:{nginx.plain_port}/about/?a=b", timeout=30, allow_redirects=False
     )
     assert (plain.status_code, plain.headers["Location"]) == (308, "https://localhost/about/?a=b")

@@ -1,4 +1,4 @@
-"""The units: whether systemd takes them, how much they may do, and that the site really runs from its socket."""
+"""systemd units: validity, privileges, and a site that really starts from its socket."""
 
 import configparser
 import os
@@ -18,16 +18,16 @@ from dev.stack import ROOT, environment
 
 UNITS = ROOT / "deploy" / "systemd"
 SERVICES = ("microblog-web.service", "microblog-worker@.service", "microblog-sweeper.service")
-OTHERS = ("microblog.target", "microblog-web.socket")
+OTHER_UNITS = ("microblog.target", "microblog-web.socket")
 
 
 @pytest.fixture
 def units(tmp_path: Path) -> Path:
-    """The units as they are installed, in a folder of their own."""
+    """Return a folder with the units as install.sh installs them."""
     return Path(shutil.copytree(UNITS, tmp_path / "units", ignore=shutil.ignore_patterns("local")))
 
 
-def make_local(units: Path) -> None:
+def add_local_settings(units: Path) -> None:
     shutil.copytree(UNITS / "local", units, dirs_exist_ok=True)
 
 
@@ -42,13 +42,13 @@ def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def exposure(units: Path, name: str) -> float:
-    """What `systemd-analyze security` says of a unit, from 0 (none) to 10."""
+    """Return the exposure of a unit by `systemd-analyze security`, from 0 (best) to 10."""
     done = analyze("security", "--offline=true", str(units / name))
     return float(done.stdout.rpartition("level for")[2].split()[1])
 
 
-def value(name: str, option: str) -> str:
-    """An option of a unit, or of what all have in common."""
+def service_option(name: str, option: str) -> str:
+    """Return an option of a unit, or of the common settings."""
     unit = configparser.ConfigParser(strict=False, interpolation=None)
     unit.optionxform = str  # type: ignore[assignment,method-assign]
     unit.read([UNITS / "microblog-.service.d" / "common.conf", UNITS / name])
@@ -57,49 +57,51 @@ def value(name: str, option: str) -> str:
 
 @pytest.mark.needs("systemd-analyze")
 @pytest.mark.parametrize("is_local", [False, True])
-def test_systemd_finds_nothing_wrong(units, is_local):
+def test_units_are_valid(units, is_local):
     if is_local:
-        make_local(units)
-    done = analyze("verify", *(str(units / name) for name in (*SERVICES, *OTHERS)))
+        add_local_settings(units)
+    done = analyze("verify", *(str(units / name) for name in (*SERVICES, *OTHER_UNITS)))
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 @pytest.mark.needs("systemd-analyze")
 @pytest.mark.parametrize("name", SERVICES)
-def test_a_service_may_do_little(units, name):
+def test_services_have_low_exposure(units, name):
     assert exposure(units, name) <= 1.4
 
 
 @pytest.mark.needs("systemd-analyze")
-def test_without_a_network_the_site_may_do_next_to_nothing(units):
-    make_local(units)
+def test_local_settings_reduce_exposure_further(units):
+    add_local_settings(units)
     assert exposure(units, "microblog-web.service") <= 0.5
     assert exposure(units, "microblog-sweeper.service") <= 0.5
 
 
 @pytest.mark.needs("systemd-analyze")
-def test_what_all_services_share_is_what_makes_the_difference(units):
+def test_exposure_is_high_without_common_settings(units):
     shutil.rmtree(units / "microblog-.service.d")
     assert exposure(units, "microblog-web.service") > 9
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_it_is_started_again_whatever_ended_it_and_only_its_main_process_is_asked_to_stop(name):
-    assert (value(name, "Restart"), value(name, "KillMode")) == ("always", "mixed")
-
-
-def test_a_worker_is_given_the_time_to_finish_the_longest_build():
-    assert (
-        int(value("microblog-worker@.service", "TimeoutStopSec")) > settings.EXPORT_JOB_TIMEOUT + 60
+def test_services_always_restart_and_stop_main_process_only(name):
+    assert (service_option(name, "Restart"), service_option(name, "KillMode")) == (
+        "always",
+        "mixed",
     )
+
+
+def test_worker_stop_allows_longest_build():
+    seconds = int(service_option("microblog-worker@.service", "TimeoutStopSec"))
+    assert seconds > settings.EXPORT_JOB_TIMEOUT + 60
 
 
 @pytest.mark.integration
 @pytest.mark.needs("systemd-socket-activate")
-def test_the_site_answers_on_the_socket_that_systemd_opened(tmp_path):
+def test_site_answers_on_systemd_socket(tmp_path):
     path = tmp_path / "web.sock"
-    command = shlex.split(value("microblog-web.service", "ExecStart"))
-    command[:2] = [sys.executable]  # for `env .venv/bin/python`, which stands in a release
+    command = shlex.split(service_option("microblog-web.service", "ExecStart"))
+    command[:2] = [sys.executable]  # instead of `env .venv/bin/python`, which needs a release
     env = environment(
         tmp_path / "var",
         "unix:///nowhere",
@@ -116,13 +118,13 @@ def test_the_site_answers_on_the_socket_that_systemd_opened(tmp_path):
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(activate, cwd=ROOT, env=env, stderr=log, start_new_session=True)
     try:
-        assert b" 302 Found" in ask(path, "/exports/")
+        assert b" 302 Found" in get(path, "/exports/")
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait()
 
 
-def ask(path: Path, url: str) -> bytes:
+def get(path: Path, url: str) -> bytes:
     deadline = time.monotonic() + 30
     while not path.exists():
         assert time.monotonic() < deadline

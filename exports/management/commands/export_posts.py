@@ -18,35 +18,39 @@ from exports.archive.kinds import KINDS, POSTS
 
 
 class TerminalProgress(ProgressBar):
-    """What a build tells, shown at the terminal."""
+    """Progress bar in the terminal, with the interface that a build expects."""
 
     def report(self, rows_done: int) -> None:
-        self.advance(rows_done)
+        self.set_done(rows_done)
 
     def wait(self, seconds: float) -> None:
         time.sleep(seconds)
 
 
 class Command(BaseCommand):
-    help = "Write one person's archive of posts, or of another kind, the same that the site mails, to a file."
+    help = "Write a user's archive to a file: the same one the site would email."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("username")
         parser.add_argument("--kind", choices=KINDS, default=POSTS.name)
         parser.add_argument(
-            "--output", type=Path, required=True, metavar="FILE", help="replaced if it exists"
+            "--output",
+            type=Path,
+            required=True,
+            metavar="FILE",
+            help="output file (overwritten if it exists)",
         )
 
     def handle(self, *, username: str, kind: str, output: Path, **options: Any) -> None:
-        rows = KINDS[kind].rows
+        rows = KINDS[kind].rows_name
         try:
             owner = User.objects.get_by_natural_key(username)
         except User.DoesNotExist:
-            raise CommandError(f"There is nobody named {username!r}.") from None
+            raise CommandError(f"No user named {username!r}.") from None
         try:
             with (
-                _whole_file(output) as out,
-                TerminalProgress(self.stderr, rows, KINDS[kind].count(owner)) as progress,
+                _atomic_file(output) as out,
+                TerminalProgress(self.stderr, rows, KINDS[kind].count_rows(owner)) as progress,
                 translation.override(owner.language or settings.LANGUAGE_CODE),
             ):
                 built = archive.build(kind, owner, archive.Output(out), progress)
@@ -55,19 +59,20 @@ class Command(BaseCommand):
         except KeyboardInterrupt:
             raise CommandError("Interrupted; nothing was written.", returncode=130) from None
         self.stdout.write(
-            f"{output}: {built.rows:,} {rows}, {built.size:,} bytes, {progress.rate:,.0f} {rows} a second"
+            f"{output}: {built.rows:,} {rows}, {built.size:,} bytes, "
+            f"{progress.rate:,.0f} {rows} per second"
         )
         self.stdout.write(f"SHA-256: {built.sha256}")
 
 
 @contextmanager
-def _whole_file(path: Path) -> Iterator[BinaryIO]:
-    """An open file that takes the place of `path` when the block ends well, and is gone when it does not.
+def _atomic_file(path: Path) -> Iterator[BinaryIO]:
+    """Yield a temporary file that replaces `path` on success and is deleted on an error.
 
-    Only the person who runs the command may read it: it is somebody's private data.
+    Only the current user may read the file, because it holds private data.
     """
     if path.exists() and not path.is_file():
-        raise OSError("it is there, and is not a file")
+        raise OSError("it exists and is not a file")
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".export-", suffix=".part")
     part = Path(name)
     try:

@@ -9,17 +9,22 @@ from django.core.management.base import BaseCommand, CommandError
 from blog.management.progress_bar import ProgressBar
 from exports.archive.verification import Verification
 
-MOST_PROBLEMS = 10
-LONGEST_LINE = 200
+MAX_PROBLEMS = 10
+MAX_LINE_LENGTH = 200
 
 
 class Command(BaseCommand):
-    help = "Check an archive of posts, as JSON or zip, or of an account: schemas, counts, order, checksums."
+    help = (
+        "Check an archive of posts (JSON or zip) or of an account: schemas, counts, order and "
+        "checksums."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path)
         parser.add_argument(
-            "--sha256", metavar="HEX", help="as the mail and the export's page show it"
+            "--sha256",
+            metavar="HEX",
+            help="expected checksum, as shown in the email and on the export page",
         )
 
     def handle(self, *, file: Path, sha256: str | None, **options: Any) -> None:
@@ -30,22 +35,22 @@ class Command(BaseCommand):
         digest = hashlib.sha256(data).hexdigest()
         problems = []
         if sha256 and sha256.strip().lower() != digest:
-            problems.append(f"SHA-256 is {digest}, not {sha256}")
+            problems.append(f"SHA-256 mismatch: file has {digest}, expected {sha256}")
         with ProgressBar(self.stderr, "rows") as bar:
             archive = Verification(data, bar)
-            problems += islice(archive.problems(), MOST_PROBLEMS + 1)
+            problems += islice(archive.problems(), MAX_PROBLEMS + 1)
         if problems:
             self._refuse(file, problems)
-        facts, rows = archive.facts, archive.kind.rows
+        document, rows = archive.document, archive.kind.rows_name
         self.stdout.write(
-            f"OK: {facts['count']:,} {rows} by {facts['username']}, {len(data):,} bytes"
+            f"OK: {document['count']:,} {rows} by {document['username']}, {len(data):,} bytes"
         )
         self.stdout.write(f"SHA-256: {digest}" + (", as expected" if sha256 else ""))
 
     def _refuse(self, file: Path, problems: list[str]) -> None:
-        for problem in problems[:MOST_PROBLEMS]:
+        for problem in problems[:MAX_PROBLEMS]:
             self.stderr.write(
-                problem if len(problem) <= LONGEST_LINE else f"{problem[: LONGEST_LINE - 1]}…"
+                problem if len(problem) <= MAX_LINE_LENGTH else f"{problem[: MAX_LINE_LENGTH - 1]}…"
             )
-        more = " There are more." if len(problems) > MOST_PROBLEMS else ""
-        raise CommandError(f"{file} is not a sound archive.{more}")
+        more = " There are more problems." if len(problems) > MAX_PROBLEMS else ""
+        raise CommandError(f"{file} is not a valid archive.{more}")

@@ -1,4 +1,4 @@
-"""What the archive of a whole account holds."""
+"""Contents of an account archive."""
 
 import hashlib
 import io
@@ -25,13 +25,14 @@ from blog.models import (
     Post,
     Report,
 )
-from exports import delivery, jobs
+from exports import delivery
 from exports.archive import build as archive
 from exports.archive.kinds import KINDS
-from exports.archive.sections import PARTS
+from exports.archive.sections import SECTIONS
 from exports.models import ExportTask
+from tasks import jobs
 
-from .test_snapshot import meanwhile
+from .test_snapshot import run_concurrently
 
 pytestmark = pytest.mark.django_db
 
@@ -42,18 +43,18 @@ SECRETS = (
 )
 
 
-def unpacked(data):
-    with zipfile.ZipFile(io.BytesIO(data)) as packed:
-        assert packed.testzip() is None
-        return {name: packed.read(name) for name in packed.namelist()}
+def unzip(data):
+    with zipfile.ZipFile(io.BytesIO(data)) as zip_file:
+        assert zip_file.testzip() is None
+        return {name: zip_file.read(name) for name in zip_file.namelist()}
 
 
 @pytest.fixture
-def read_files(read_archive):
-    """The parsed files of somebody's account archive; those that are no JSON as text."""
+def read_files(build_archive):
+    """Read the files of a user's account archive: parsed JSON, or text."""
 
     def read(user):
-        files = unpacked(read_archive(user, "account"))
+        files = unzip(build_archive(user, "account"))
         return {
             name: json.loads(content) if name.endswith(".json") else content.decode()
             for name, content in files.items()
@@ -63,28 +64,27 @@ def read_files(read_archive):
 
 
 @pytest.fixture
-def say():
-    """Put a message between two people, so many minutes after noon."""
+def write_message():
+    """Write a message from one user to another, at a number of minutes after noon."""
 
-    def put(sender, recipient, body, minutes, **fields):
-        conversation = Conversation.objects.between(sender, recipient)
+    def write(sender, recipient, body, minutes, **fields):
+        conversation = Conversation.objects.get_or_create_between(sender, recipient)
         Conversation.objects.filter(pk=conversation.pk).update(created_at=NOON)
-        at = NOON + timedelta(minutes=minutes)
         return Message.objects.create(
             conversation=conversation,
             sender=sender,
             recipient=recipient,
             body=body,
-            created_at=at,
+            created_at=NOON + timedelta(minutes=minutes),
             **fields,
         )
 
-    return put
+    return write
 
 
 @pytest.fixture
-def life(alice, bob, staff, make_user, say):
-    """Something of everything of alice's, and what others hold about her."""
+def full_account(alice, bob, staff, make_user, write_message):
+    """Give alice a row in every section, and others rows about alice."""
     carol = make_user("carol")
     alice.about_me, alice.last_login, alice.date_joined = "Writes 漢字 & <tags>", NOON, NOON
     alice.save()
@@ -96,13 +96,13 @@ def life(alice, bob, staff, make_user, say):
     Follow.objects.create(follower=alice, followed=bob, created_at=NOON)
     Follow.objects.create(follower=carol, followed=alice, created_at=NOON)
     Follow.objects.create(follower=carol, followed=bob, created_at=NOON)
-    say(alice, bob, "hello", 1, read_at=NOON)
-    say(alice, carol, "hi carol", 2)
-    say(bob, alice, "hello yourself", 3)
-    say(bob, carol, "not for alice", 4)
-    Notification.objects.put(alice.pk, "follow:7", {"username": "carol"}, actor=carol, post=post)
-    Notification.objects.put(alice.pk, "export:7", {"status": "RUNNING"}, is_news=False)
-    Notification.objects.put(bob.pk, "follow:1", {"username": "alice"}, actor=alice)
+    write_message(alice, bob, "hello", 1, read_at=NOON)
+    write_message(alice, carol, "hi carol", 2)
+    write_message(bob, alice, "hello yourself", 3)
+    write_message(bob, carol, "not for alice", 4)
+    Notification.objects.upsert(alice.pk, "follow:7", {"username": "carol"}, actor=carol, post=post)
+    Notification.objects.upsert(alice.pk, "export:7", {"status": "RUNNING"}, is_listed=False)
+    Notification.objects.upsert(bob.pk, "follow:1", {"username": "alice"}, actor=alice)
     Notification.objects.update(updated_at=NOON)
     about = {"created_at": NOON, "handled_at": NOON, "handled_by": staff, "outcome": "HIDDEN"}
     Report.objects.create(
@@ -134,7 +134,7 @@ def life(alice, bob, staff, make_user, say):
     return {"post": post.pk, "theirs": theirs.pk}
 
 
-def test_it_holds_all_that_is_theirs_and_nothing_else(alice, life, read_files):
+def test_account_archive_has_only_the_owners_data(alice, full_account, read_files):
     noon = "2026-11-23T12:00:00Z"
     files = read_files(alice)
     heads = {
@@ -160,7 +160,7 @@ def test_it_holds_all_that_is_theirs_and_nothing_else(alice, life, read_files):
         },
         "posts.json": [
             {
-                "id": life["post"],
+                "id": full_account["post"],
                 "body": "Hidden \u2028",
                 "timestamp": noon,
                 "edited_at": noon,
@@ -207,7 +207,7 @@ def test_it_holds_all_that_is_theirs_and_nothing_else(alice, life, read_files):
                 "about": "follow:7",
                 "facts": {"username": "carol"},
                 "person": "carol",
-                "post": life["post"],
+                "post": full_account["post"],
                 "timestamp": noon,
                 "read_at": None,
             }
@@ -215,7 +215,7 @@ def test_it_holds_all_that_is_theirs_and_nothing_else(alice, life, read_files):
         "reports.json": [
             {
                 "person": "bob",
-                "post": life["theirs"],
+                "post": full_account["theirs"],
                 "excerpt": "bob's own",
                 "reason": "SPAM",
                 "comment": "",
@@ -237,8 +237,8 @@ def test_it_holds_all_that_is_theirs_and_nothing_else(alice, life, read_files):
     assert not [secret for secret in SECRETS if secret in json.dumps(files)]
 
 
-def test_the_manifest_counts_and_hashes_every_file(alice, life, read_archive, onlooker):
-    files = unpacked(read_archive(alice, "account"))
+def test_manifest_counts_and_hashes_every_file(alice, full_account, build_archive, progress_spy):
+    files = unzip(build_archive(alice, "account"))
     manifest = json.loads(files.pop("manifest.json"))
     assert manifest["files"] == [
         {
@@ -250,10 +250,10 @@ def test_the_manifest_counts_and_hashes_every_file(alice, life, read_archive, on
         for name, content in files.items()
     ]
     assert manifest["count"] == sum(file["count"] for file in manifest["files"]) == 16
-    assert KINDS["account"].count(alice) == onlooker.reported[-1] == 16
+    assert KINDS["account"].count_rows(alice) == progress_spy.reported[-1] == 16
 
 
-def test_an_account_with_nothing_in_it_gives_a_sound_archive(alice, read_files):
+def test_empty_account_gives_valid_archive(alice, read_files):
     assert read_files(alice)["messages.json"] == {
         "version": 1,
         "username": "alice",
@@ -262,72 +262,76 @@ def test_an_account_with_nothing_in_it_gives_a_sound_archive(alice, read_files):
     }
 
 
-def test_the_same_contents_give_the_same_bytes(alice, life, read_archive):
-    assert read_archive(alice, "account") == read_archive(alice, "account")
+def test_equal_account_contents_give_equal_bytes(alice, full_account, build_archive):
+    assert build_archive(alice, "account") == build_archive(alice, "account")
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3])
-def test_it_does_not_matter_where_a_chunk_ends(alice, life, read_files, monkeypatch, rows):
+def test_account_archive_does_not_depend_on_chunk_size(
+    alice, full_account, read_files, monkeypatch, rows
+):
     expected = read_files(alice)
     monkeypatch.setattr(archive, "CHUNK_ROWS", rows)
     assert read_files(alice) == expected
 
 
-def test_the_readme_is_in_the_active_language(alice, read_files):
+def test_readme_is_in_active_language(alice, read_files):
     assert "The account of alice on Microblog" in read_files(alice)["README.txt"]
     with translation.override("es"):
         assert "Your posts" not in read_files(alice)["README.txt"]
 
 
-def test_each_part_costs_one_select_whatever_the_number(
-    alice, life, say, bob, onlooker, django_assert_num_queries
+def test_each_section_takes_one_select(
+    alice, full_account, write_message, bob, progress_spy, django_assert_num_queries
 ):
     Post.objects.bulk_create([Post(author=alice, body="one of many") for _ in range(50)])
     for number in range(50):
-        say(bob, alice, "one of many", 60 + number)
-    with django_assert_num_queries(len(PARTS)):
-        archive.build("account", alice, archive.Output(io.BytesIO()), onlooker)
+        write_message(bob, alice, "one of many", 60 + number)
+    with django_assert_num_queries(len(SECTIONS)):
+        archive.build("account", alice, archive.Output(io.BytesIO()), progress_spy)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_all_parts_are_of_one_moment(alice, bob, life, say, read_files, onlooker, monkeypatch):
+def test_all_sections_share_one_snapshot(
+    alice, bob, full_account, write_message, read_files, progress_spy, monkeypatch
+):
     expected = read_files(alice)
 
-    def disturb():
+    def change_rows():
         Post.objects.create(author=alice, body="written during the build")
-        say(bob, alice, "said during the build", 60)
+        write_message(bob, alice, "said during the build", 60)
         Follow.objects.all().delete()
-        Notification.objects.put(alice.pk, "follow:8", {})
+        Notification.objects.upsert(alice.pk, "follow:8", {})
 
     def report(rows_done):
-        if rows_done and "done" not in disturbed:
-            disturbed.add("done")
-            meanwhile(disturb)
+        if rows_done and not changes:
+            changes.append("done")
+            run_concurrently(change_rows)
 
-    disturbed = set()
-    monkeypatch.setattr(onlooker, "report", report)
+    changes = []
+    monkeypatch.setattr(progress_spy, "report", report)
     assert read_files(alice) == expected
     assert read_files(alice)["following.json"]["count"] == 0
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_build_that_breaks_off_leaves_a_connection_that_can_write(
-    alice, life, onlooker, monkeypatch
+def test_failed_account_build_leaves_writable_connection(
+    alice, full_account, progress_spy, monkeypatch
 ):
     def report(rows_done):
         raise RuntimeError
 
-    monkeypatch.setattr(onlooker, "report", report)
+    monkeypatch.setattr(progress_spy, "report", report)
     with pytest.raises(RuntimeError):
-        archive.build("account", alice, archive.Output(io.BytesIO()), onlooker)
+        archive.build("account", alice, archive.Output(io.BytesIO()), progress_spy)
     assert not connection.in_atomic_block
     Post.objects.create(author=alice, body="afterwards")
 
 
 @pytest.mark.django_db(transaction=True)
-def test_it_is_mailed_as_account_zip(alice, life):
-    task = ExportTask.objects.request(alice.pk, "account")[0]
-    jobs.run_export(str(task.pk), task.attempt)
+def test_account_archive_is_mailed_as_account_zip(alice, full_account):
+    task = ExportTask.objects.request(alice, "account")[0]
+    jobs.run_task("exports.ExportTask", str(task.pk), task.attempt)
     task.refresh_from_db()
     message = mail.outbox[-1]
     [attachment] = message.attachments
@@ -340,52 +344,52 @@ def test_it_is_mailed_as_account_zip(alice, life):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_its_readme_is_in_the_owners_language(make_user):
+def test_mailed_readme_is_in_owners_language(make_user):
     task = ExportTask.objects.request(make_user("carol", language="es").pk, "account", "en")[0]
-    jobs.run_export(str(task.pk), task.attempt)
+    jobs.run_task("exports.ExportTask", str(task.pk), task.attempt)
     with translation.override("es"):
         assert (
             translation.gettext("Your posts")
-            in unpacked(mail.outbox[-1].attachments[0].content)["README.txt"].decode()
+            in unzip(mail.outbox[-1].attachments[0].content)["README.txt"].decode()
         )
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_large_one_is_linked_and_not_zipped_again(client, alice, life, settings):
-    settings.EXPORT_MAIL_LIMIT = delivery.BODIES_BYTES
-    task = ExportTask.objects.request(alice.pk, "account")[0]
-    jobs.run_export(str(task.pk), task.attempt)
+def test_large_account_archive_is_linked_not_rezipped(client, alice, full_account, settings):
+    settings.EXPORT_MAIL_LIMIT = delivery.MESSAGE_OVERHEAD_BYTES
+    task = ExportTask.objects.request(alice, "account")[0]
+    jobs.run_task("exports.ExportTask", str(task.pk), task.attempt)
     task.refresh_from_db()
     assert mail.outbox[-1].attachments == []
     assert f"http://testserver/exports/{task.pk}/" in mail.outbox[-1].body
     client.force_login(alice)
     response = client.get(f"/exports/{task.pk}/download/")
     assert response.headers["Content-Disposition"] == 'attachment; filename="account.zip"'
-    assert "profile.json" in unpacked(b"".join(response.streaming_content))
+    assert "profile.json" in unzip(b"".join(response.streaming_content))
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_failure_is_told_of_the_account(alice, broken_build):
-    broken_build(ZeroDivisionError())
-    task = ExportTask.objects.request(alice.pk, "account")[0]
+def test_failure_mail_names_the_account(alice, break_build):
+    break_build(ZeroDivisionError())
+    task = ExportTask.objects.request(alice, "account")[0]
     with pytest.raises(ZeroDivisionError):
-        jobs.run_export(str(task.pk), task.attempt)
+        jobs.run_task("exports.ExportTask", str(task.pk), task.attempt)
     delivery.send(task.mails.get())
     assert mail.outbox[-1].subject == "[Microblog] Your account could not be exported"
     assert "archive of your account" in mail.outbox[-1].body
 
 
-def test_messages_are_read_in_the_order_of_their_indexes(alice, bob, make_user, say):
+def test_messages_are_read_in_index_order(alice, bob, make_user, write_message):
     for name in ("carol", "dave"):
         other = make_user(name)
         for number in range(30):
-            say(other, alice, "one of many", number)
-    [part] = [part for part in PARTS if part.name == "messages"]
+            write_message(other, alice, "one of many", number)
+    [section] = [section for section in SECTIONS if section.name == "messages"]
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute("SET LOCAL enable_seqscan = off")
             cursor.execute("SET LOCAL enable_hashjoin = off")
             cursor.execute("SET LOCAL enable_mergejoin = off")
-    plan = part.of(alice).values_list(*part.values.values()).explain()
+    plan = section.queryset_for(alice).values_list(*section.field_paths.values()).explain()
     assert "blog_message_pages" in plan
     assert "TEMP B-TREE" not in plan

@@ -15,7 +15,7 @@ from exports.archive import build as archive
 from exports.archive.kinds import KINDS
 from exports.models.task import archive_storage
 
-# Whatever a post can hold: neither PostgreSQL nor UTF-8 takes NUL and lone surrogates, and forms refuse them.
+# Any text that a post can hold: no NUL and no lone surrogates, which PostgreSQL and UTF-8 reject.
 TEXTS = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=280
 )
@@ -24,14 +24,14 @@ TIMES = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.jus
 pytestmark = pytest.mark.django_db
 
 
-def test_it_holds_every_post_once_oldest_first(alice, bob, read_archive):
+def test_archive_has_every_post_once_oldest_first(alice, bob, build_archive):
     base = datetime(2026, 11, 23, 10, tzinfo=UTC)
     for minutes in (3, 1, 2, 1):
         Post.objects.create(
             author=alice, body=f"after {minutes}", created_at=base + timedelta(minutes=minutes)
         )
-    Post.objects.create(author=bob, body="somebody else's")
-    document = json.loads(read_archive(alice))
+    Post.objects.create(author=bob, body="another user's")
+    document = json.loads(build_archive(alice))
     assert document == {
         "version": 1,
         "username": "alice",
@@ -45,8 +45,8 @@ def test_it_holds_every_post_once_oldest_first(alice, bob, read_archive):
     }
 
 
-def test_an_account_without_posts_gives_a_valid_archive(alice, read_archive):
-    assert json.loads(read_archive(alice)) == {
+def test_no_posts_give_valid_archive(alice, build_archive):
+    assert json.loads(build_archive(alice)) == {
         "version": 1,
         "username": "alice",
         "posts": [],
@@ -55,7 +55,7 @@ def test_an_account_without_posts_gives_a_valid_archive(alice, read_archive):
 
 
 @given(rows=st.lists(st.tuples(TEXTS, TIMES), min_size=1, max_size=5))
-def test_any_text_and_time_come_back_unchanged(rows, alice, read_archive):
+def test_any_text_and_time_are_kept_unchanged(rows, alice, build_archive):
     alice.posts.all().delete()
     Post.objects.bulk_create(
         [Post(author=alice, body=body, created_at=time) for body, time in rows]
@@ -65,73 +65,72 @@ def test_any_text_and_time_come_back_unchanged(rows, alice, read_archive):
         for post in alice.posts.oldest_first()
     ]
     assert sorted(post["body"] for post in stored) == sorted(body for body, _ in rows)
-    assert json.loads(read_archive(alice))["posts"] == stored
+    assert json.loads(build_archive(alice))["posts"] == stored
 
 
-def test_a_time_of_the_databases_own_clock_is_written_as_django_reads_it(alice, read_archive):
+def test_timestamp_from_database_clock_matches_django(alice, build_archive):
     Post.objects.create(author=alice, body="by the database")
     alice.posts.update(created_at=Now())
     expected = alice.posts.get().created_at.isoformat().replace("+00:00", "Z")
-    assert json.loads(read_archive(alice))["posts"][0]["timestamp"] == expected
+    assert json.loads(build_archive(alice))["posts"][0]["timestamp"] == expected
 
 
-def test_it_counts_and_hashes_what_it_writes(alice, write_posts, onlooker):
-    write_posts(alice, 5)
+def test_build_counts_and_hashes_its_output(alice, create_posts, progress_spy):
+    create_posts(alice, 5)
     out = io.BytesIO()
-    built = archive.build("posts", alice, archive.Output(out), onlooker)
-    assert built == archive.Built(
-        5, len(out.getvalue()), hashlib.sha256(out.getvalue()).hexdigest()
+    result = archive.build("posts", alice, archive.Output(out), progress_spy)
+    assert result == archive.BuildResult(
+        rows=5, size=len(out.getvalue()), sha256=hashlib.sha256(out.getvalue()).hexdigest()
     )
-    assert KINDS["posts"].count(alice) == onlooker.reported[-1] == 5
+    assert KINDS["posts"].count_rows(alice) == progress_spy.reported[-1] == 5
 
 
-def test_progress_is_reported_chunk_by_chunk(alice, write_posts, onlooker, monkeypatch):
+def test_progress_is_reported_after_each_chunk(alice, create_posts, progress_spy, monkeypatch):
     monkeypatch.setattr(archive, "CHUNK_ROWS", 2)
-    write_posts(alice, 5)
-    archive.build("posts", alice, archive.Output(io.BytesIO()), onlooker)
-    assert onlooker.reported == [0, 2, 4, 5, 5]
+    create_posts(alice, 5)
+    archive.build("posts", alice, archive.Output(io.BytesIO()), progress_spy)
+    assert progress_spy.reported == [0, 2, 4, 5, 5]
 
 
-def test_a_limited_rate_is_kept(alice, write_posts, onlooker, settings):
+def test_build_keeps_to_maximum_rate(alice, create_posts, progress_spy, settings):
     settings.EXPORT_MAX_RATE = 10
-    write_posts(alice, 5)
-    archive.build("posts", alice, archive.Output(io.BytesIO()), onlooker)
-    assert onlooker.waited == pytest.approx(0.5)
+    create_posts(alice, 5)
+    archive.build("posts", alice, archive.Output(io.BytesIO()), progress_spy)
+    assert progress_spy.waited == pytest.approx(0.5)
 
 
-def test_the_reading_costs_one_query_whatever_the_number(
-    alice, write_posts, onlooker, django_assert_num_queries, monkeypatch
+def test_build_takes_one_query(
+    alice, create_posts, progress_spy, django_assert_num_queries, monkeypatch
 ):
     monkeypatch.setattr(archive, "CHUNK_ROWS", 10)
-    write_posts(alice, 100)
+    create_posts(alice, 100)
     with django_assert_num_queries(1):
-        archive.build("posts", alice, archive.Output(io.BytesIO()), onlooker)
+        archive.build("posts", alice, archive.Output(io.BytesIO()), progress_spy)
 
 
-def test_its_order_comes_from_the_index(alice, crowd, write_posts):
-    write_posts(alice, 50)
+def test_posts_are_read_in_index_order(alice, many_posts, create_posts):
+    create_posts(alice, 50)
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute(
-                "SET LOCAL enable_bitmapscan = off"
-            )  # fifty rows are sorted as fast as they are found
+            # Fifty rows are so few that the planner would rather sort them.
+            cursor.execute("SET LOCAL enable_bitmapscan = off")
     plan = alice.posts.oldest_first().values_list("body").explain()
     assert "blog_post_author" in plan
     assert "TEMP B-TREE" not in plan
     assert "Sort" not in plan
 
 
-def test_a_part_file_does_not_outlive_its_build(task):
-    with suppress(RuntimeError), archive.part_file(task, bool) as part:
-        part.write(b"half")
+def test_failed_build_deletes_its_temporary_file(task):
+    with suppress(RuntimeError), archive.open_archive_file(task, bool) as file:
+        file.write(b"half")
         raise RuntimeError
-    assert list(archive.parts_folder().iterdir()) == []
+    assert list(archive.temporary_folder().iterdir()) == []
 
 
-def test_a_whole_part_file_becomes_the_archive(task):
-    with archive.part_file(task, bool) as part:
-        part.write(b"whole")
-        name = archive.store(task, part)
+def test_finished_file_is_moved_into_storage(task):
+    with archive.open_archive_file(task, bool) as file:
+        file.write(b"whole")
+        name = archive.store(task, file)
     assert name == f"posts/{task.pk}-1.json"
     storage = archive_storage()
     with storage.open(name) as file:

@@ -1,4 +1,4 @@
-"""The contract that nothing about people is forgotten, and that it notices when something is."""
+"""Coverage contract of the account archive, and the violations that it detects."""
 
 import json
 from pathlib import Path
@@ -13,83 +13,92 @@ from django.test.utils import isolate_apps
 from blog.models import Conversation, Post, User
 from exports import checks
 from exports.archive import coverage, verification
-from exports.archive.coverage import LeftOut
-from exports.archive.sections import PARTS
+from exports.archive.coverage import Exclusion
+from exports.archive.sections import SECTIONS
 
 
-def test_every_field_about_people_is_exported_or_left_out():
-    assert list(coverage.gaps()) == []
+def test_every_field_is_exported_or_excluded():
+    assert list(coverage.violations()) == []
 
 
-def model(name: str, **fields: models.Field[Any, Any]) -> type[models.Model]:
+def make_model(name: str, **fields: models.Field[Any, Any]) -> type[models.Model]:
     meta = type("Meta", (), {"app_label": "blog"})
     return type(name, (models.Model,), {"__module__": __name__, "Meta": meta, **fields})
 
 
 @isolate_apps("blog")
-def test_a_new_model_is_noticed_however_far_it_is_from_people():
-    diary = model("Diary", owner=models.ForeignKey(User, models.CASCADE, related_name="+"))
-    page = model("Page", diary=models.ForeignKey(diary, models.CASCADE), text=models.TextField())
-    weather = model("Weather", degrees=models.IntegerField())
-    found = list(coverage.gaps([*apps.get_models(), diary, page, weather]))
-    assert [gap.partition(" ")[0] for gap in found] == [
+def test_new_model_far_from_users_is_reported():
+    diary = make_model("Diary", owner=models.ForeignKey(User, models.CASCADE, related_name="+"))
+    page = make_model(
+        "Page", diary=models.ForeignKey(diary, models.CASCADE), text=models.TextField()
+    )
+    weather = make_model("Weather", degrees=models.IntegerField())
+    found = list(coverage.violations([*apps.get_models(), diary, page, weather]))
+    assert [violation.partition(" ")[0] for violation in found] == [
         "blog.Diary.owner",
         "blog.Page.diary",
         "blog.Page.text",
     ]
 
 
-def test_a_new_field_is_noticed(monkeypatch):
+def test_new_field_is_reported(monkeypatch):
     mood = models.CharField(name="mood", max_length=10)
     monkeypatch.setattr(Post._meta, "local_fields", [*Post._meta.local_fields, mood])
-    assert list(coverage.gaps()) == ["blog.Post.mood is neither exported nor left out."]
-    assert [message.id for message in checks.account_coverage()] == ["exports.E010"]
+    assert list(coverage.violations()) == ["blog.Post.mood is neither exported nor excluded."]
+    assert [message.id for message in checks.check_account_coverage()] == ["exports.E010"]
     registered: set[Any] = set(registry.get_checks())
-    assert checks.account_coverage in registered
+    assert checks.check_account_coverage in registered
 
 
-def test_a_part_that_goes_is_noticed(monkeypatch):
-    monkeypatch.setattr(coverage, "PARTS", [part for part in PARTS if part.name != "reports"])
-    assert "blog.Report.comment is neither exported nor left out." in coverage.gaps()
+def test_removed_section_is_reported(monkeypatch):
+    monkeypatch.setattr(
+        coverage, "SECTIONS", [section for section in SECTIONS if section.name != "reports"]
+    )
+    assert "blog.Report.comment is neither exported nor excluded." in coverage.violations()
 
 
-def test_a_way_that_no_archive_takes_is_noticed(monkeypatch):
-    monkeypatch.setattr(coverage, "PARTS", [part for part in PARTS if part.name != "followers"])
-    assert list(coverage.gaps()) == [
-        "blog.Follow.followed leads to people in whose archives its rows are not."
+def test_owner_field_in_no_archive_is_reported(monkeypatch):
+    monkeypatch.setattr(
+        coverage, "SECTIONS", [section for section in SECTIONS if section.name != "followers"]
+    )
+    assert list(coverage.violations()) == [
+        "blog.Follow.followed points to users whose archives do not contain its rows."
     ]
 
 
 @pytest.mark.parametrize(
-    ("label", "gap"),
-    [("blog.Post.gone", "does not exist"), ("blog.Post.body", "is left out, and exported")],
+    ("label", "violation"),
+    [
+        ("blog.Post.gone", "does not exist"),
+        ("blog.Post.body", "is both excluded and exported"),
+    ],
 )
-def test_what_is_wrongly_said_to_be_left_out_is_noticed(monkeypatch, label, gap):
-    monkeypatch.setattr(
-        coverage, "LEFT_OUT", (*coverage.LEFT_OUT, LeftOut("this", "that", fields=(label,)))
-    )
-    [found] = coverage.gaps()
-    assert gap in found
+def test_invalid_exclusion_is_reported(monkeypatch, label, violation):
+    exclusion = Exclusion(description="this", reason="that", fields=(label,))
+    monkeypatch.setattr(coverage, "EXCLUDED", (*coverage.EXCLUDED, exclusion))
+    [found] = coverage.violations()
+    assert violation in found
 
 
-def test_models_without_a_path_of_their_own_are_found():
-    people = coverage.of_people(apps.get_models())
+def test_indirectly_linked_models_are_found():
+    linked = coverage.models_linked_to_users(apps.get_models())
     assert {
         Conversation,
         apps.get_model("account.EmailConfirmation"),
         apps.get_model("admin.LogEntry"),
-    } <= people
-    assert (
-        apps.get_model("sessions.Session") not in people
-    )  # named by hand: what leads to people lies in its text
+    } <= linked
+    # Its text holds the user, not a relation, so EXCLUDED names it explicitly.
+    assert apps.get_model("sessions.Session") not in linked
 
 
-@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
-def test_the_schema_of_each_file_describes_what_is_in_it(part):
-    schema = json.loads(Path(verification.SCHEMAS / f"{part.name}.schema.json").read_text())
-    rows = schema["properties"][part.name]
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.name)
+def test_schema_describes_every_key_of_section(section):
+    schema = json.loads(
+        Path(verification.SCHEMA_FOLDER / f"{section.name}.schema.json").read_text()
+    )
+    rows = schema["properties"][section.name]
     rows = rows.get("items", rows)["properties"]
     described = set(rows) | set(
         rows["messages"]["items"]["properties"] if "messages" in rows else ()
     )
-    assert described - {"messages"} == set(part.values)
+    assert described - {"messages"} == set(section.field_paths)

@@ -25,7 +25,7 @@ def export(username: str, output: Path) -> str:
     return out.getvalue()
 
 
-def test_it_writes_all_posts_oldest_first(author: User, tmp_path: Path) -> None:
+def test_export_posts_writes_all_posts_oldest_first(author: User, tmp_path: Path) -> None:
     second = datetime(2026, 11, 23, 10, 0, 0, 123456, tzinfo=UTC)
     baker.make("blog.Post", author=author, body="second", created_at=second)
     baker.make(
@@ -52,12 +52,12 @@ def test_it_writes_all_posts_oldest_first(author: User, tmp_path: Path) -> None:
     assert hashlib.sha256(output.read_bytes()).hexdigest() in printed
 
 
-def test_an_empty_account_gets_a_sound_archive(author: User, tmp_path: Path) -> None:
+def test_exported_empty_archive_is_valid(author: User, tmp_path: Path) -> None:
     export(author.username, tmp_path / "posts.json")
     call_command("verify_archive", tmp_path / "posts.json", stdout=StringIO(), stderr=StringIO())
 
 
-def test_the_file_is_private_and_replaces_an_older_one(author: User, tmp_path: Path) -> None:
+def test_exported_file_is_private_and_replaces_older(author: User, tmp_path: Path) -> None:
     output = tmp_path / "posts.json"
     output.write_text("older")
     export(author.username, output)
@@ -69,7 +69,7 @@ def test_the_file_is_private_and_replaces_an_older_one(author: User, tmp_path: P
 @pytest.mark.parametrize(
     "error", [OSError(28, "No space left on device"), KeyboardInterrupt(), ValueError()]
 )
-def test_a_build_that_breaks_off_leaves_no_file(
+def test_failed_export_leaves_no_file(
     author: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
     def build(kind, owner, out, progress):
@@ -83,18 +83,18 @@ def test_a_build_that_breaks_off_leaves_no_file(
 
 
 @pytest.mark.parametrize("path", ["missing/posts.json", "."])
-def test_a_path_that_cannot_be_written_is_one_line(author: User, tmp_path: Path, path: str) -> None:
+def test_unwritable_path_gives_one_line_error(author: User, tmp_path: Path, path: str) -> None:
     with pytest.raises(CommandError, match=r"^Cannot write [^\n]+$"):
         export(author.username, tmp_path / path)
 
 
-def test_an_unknown_name_is_one_line() -> None:
-    with pytest.raises(CommandError, match=r"^There is nobody named 'no\\nbody'\.$"):
+def test_unknown_username_gives_one_line_error() -> None:
+    with pytest.raises(CommandError, match=r"^No user named 'no\\nbody'\.$"):
         export("no\nbody", Path("posts.json"))
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_unknown_name_ends_the_process_with_1(
+def test_unknown_username_exits_with_status_1(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -102,4 +102,4 @@ def test_an_unknown_name_ends_the_process_with_1(
             ["manage.py", "export_posts", "nobody", f"--output={tmp_path}/posts.json"]
         )
     assert ended.value.code == 1
-    assert capsys.readouterr().err == "CommandError: There is nobody named 'nobody'.\n"
+    assert capsys.readouterr().err == "CommandError: No user named 'nobody'.\n"

@@ -1,4 +1,4 @@
-"""What is exported is what existed when the build began."""
+"""Snapshot isolation of a build."""
 
 import json
 import threading
@@ -12,8 +12,8 @@ from exports.archive import build as archive
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def meanwhile(action):
-    """Do it on another connection, and wait for it: a writer that is shut out fails here."""
+def run_concurrently(action):
+    """Run `action` on another connection; fail if it is blocked."""
     errors = []
 
     def run():
@@ -27,26 +27,26 @@ def meanwhile(action):
     thread = threading.Thread(target=run)
     thread.start()
     thread.join(10)
-    assert not thread.is_alive(), "a writer was shut out"
+    assert not thread.is_alive(), "a writer was blocked"
     assert errors == []
 
 
-def test_what_is_written_edited_or_deleted_meanwhile_does_not_show(
-    alice, write_posts, read_archive, onlooker, monkeypatch
+def test_archive_ignores_changes_during_build(
+    alice, create_posts, build_archive, progress_spy, monkeypatch
 ):
     monkeypatch.setattr(archive, "CHUNK_ROWS", 10)
-    posts = write_posts(alice, 100)
+    posts = create_posts(alice, 100)
     expected = [post.body for post in alice.posts.oldest_first()]
 
-    def disturb():
+    def change_posts():
         Post.objects.create(author=alice, body="written during the build")
         Post.objects.filter(pk=posts[90].pk).update(body="edited during the build")
         Post.objects.filter(pk=posts[95].pk).delete()
 
     def report(rows_done):
         if rows_done == 10:
-            meanwhile(disturb)
+            run_concurrently(change_posts)
 
-    monkeypatch.setattr(onlooker, "report", report)
-    assert [post["body"] for post in json.loads(read_archive(alice))["posts"]] == expected
+    monkeypatch.setattr(progress_spy, "report", report)
+    assert [post["body"] for post in json.loads(build_archive(alice))["posts"]] == expected
     assert alice.posts.filter(body__endswith="during the build").count() == 2

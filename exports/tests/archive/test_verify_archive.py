@@ -32,41 +32,41 @@ def verify(file: Path, **options: Any) -> str:
 
 def problems(file: Path, **options: Any) -> str:
     err = StringIO()
-    with pytest.raises(CommandError, match="is not a sound archive"):
+    with pytest.raises(CommandError, match="is not a valid archive"):
         call_command("verify_archive", file, stdout=StringIO(), stderr=err, **options)
     return err.getvalue()
 
 
-def test_a_sound_archive_is_ok(file: Path) -> None:
+def test_valid_posts_archive_is_accepted(file: Path) -> None:
     file.write_text(json.dumps(ARCHIVE))
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     assert "OK: 3 posts by alice" in verify(file)
     assert "as expected" in verify(file, sha256=digest.upper())
 
 
-def test_what_the_format_may_add_later_is_ok(file: Path) -> None:
+def test_unknown_properties_are_accepted(file: Path) -> None:
     posts = [post | {"likes": 3} for post in POSTS]
     file.write_text(json.dumps(ARCHIVE | {"posts": posts, "language": "en"}))
     assert "OK" in verify(file)
 
 
-def test_a_packed_archive_is_ok(file: Path) -> None:
-    with zipfile.ZipFile(file, "w") as packed:
-        packed.writestr("posts.json", json.dumps(ARCHIVE))
+def test_zipped_posts_archive_is_accepted(file: Path) -> None:
+    with zipfile.ZipFile(file, "w") as zip_file:
+        zip_file.writestr("posts.json", json.dumps(ARCHIVE))
     assert "OK: 3 posts" in verify(file, sha256=hashlib.sha256(file.read_bytes()).hexdigest())
 
 
-def test_another_zip_file_is_refused(file: Path) -> None:
-    with zipfile.ZipFile(file, "w") as packed:
-        packed.writestr("other.json", "{}")
+def test_unrelated_zip_file_is_rejected(file: Path) -> None:
+    with zipfile.ZipFile(file, "w") as zip_file:
+        zip_file.writestr("other.json", "{}")
     assert "not a zip file with posts.json in it" in problems(file)
     file.write_bytes(file.read_bytes()[:20])
     assert "not a zip file with posts.json in it" in problems(file)
 
 
-def test_another_checksum_is_refused(file: Path) -> None:
+def test_wrong_checksum_is_rejected(file: Path) -> None:
     file.write_text(json.dumps(ARCHIVE))
-    assert "SHA-256 is" in problems(file, sha256="0" * 64)
+    assert "SHA-256 mismatch" in problems(file, sha256="0" * 64)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_another_checksum_is_refused(file: Path) -> None:
     [
         ({"version": 2}, "$.version: 1 was expected"),
         ({"username": "a b"}, "$.username: 'a b' does not match"),
-        ({"count": 4}, "$.count: it is 4, but there are 3 posts"),
+        ({"count": 4}, "$.count is 4, but there are 3 posts"),
         ({"count": "3"}, "$.count: '3' is not of type 'integer'"),
         ({"posts": None}, "$.posts: None is not of type 'array'"),
         ({"posts": POSTS[::-1]}, "$.posts[2].timestamp: 2026-11-23T10:00:00Z is earlier"),
@@ -95,7 +95,9 @@ def test_another_checksum_is_refused(file: Path) -> None:
         ),
     ],
 )
-def test_what_is_wrong_is_named(file: Path, changes: dict[str, Any], problem: str) -> None:
+def test_problem_is_reported_with_its_path(
+    file: Path, changes: dict[str, Any], problem: str
+) -> None:
     file.write_text(json.dumps(ARCHIVE | changes))
     assert problem in problems(file)
 
@@ -103,62 +105,62 @@ def test_what_is_wrong_is_named(file: Path, changes: dict[str, Any], problem: st
 @pytest.mark.parametrize(
     "content", [b"", b"\xff", b'{"posts": [', b"[" * 100_000, b"\xef\xbb\xbf{}", b"9" * 5000]
 )
-def test_what_is_not_json_in_utf_8_is_refused(file: Path, content: bytes) -> None:
+def test_invalid_json_is_rejected(file: Path, content: bytes) -> None:
     file.write_bytes(content)
     assert "not JSON in UTF-8" in problems(file)
 
 
 @pytest.mark.parametrize("content", ["null", "[]", "{}", '"posts"', "1"])
-def test_other_json_is_refused(file: Path, content: str) -> None:
+def test_unrelated_json_is_rejected(file: Path, content: str) -> None:
     file.write_text(content)
     assert problems(file)
 
 
-def test_only_the_first_problems_are_listed_and_shortly(file: Path) -> None:
+def test_problem_list_and_its_lines_are_truncated(file: Path) -> None:
     file.write_text(json.dumps(ARCHIVE | {"posts": [{"body": "b" * 1000, "timestamp": ""}] * 100}))
     lines = problems(file).splitlines()
     assert len([line for line in lines if line.startswith("$")]) == 10
     assert max(map(len, lines)) == 200
 
 
-def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
+def test_unreadable_file_gives_one_line_error(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "missing"):
         with pytest.raises(CommandError, match=r"^Cannot read [^\n]+$"):
             verify(path)
 
 
 @pytest.fixture
-def account(db: None, alice: User, read_archive: Callable[..., bytes], tmp_path: Path) -> Path:
-    """A sound archive of an account."""
+def account(db: None, alice: User, build_archive: Callable[..., bytes], tmp_path: Path) -> Path:
+    """Write a valid account archive."""
     Post.objects.create(author=alice, body="one")
     file = tmp_path / "account.zip"
-    file.write_bytes(read_archive(alice, "account"))
+    file.write_bytes(build_archive(alice, "account"))
     return file
 
 
 def repack(file: Path, **changes: str | None) -> None:
-    """Put other files into the zip, or none where they are None."""
-    with zipfile.ZipFile(file) as packed:
-        files: dict[str, Any] = {name: packed.read(name) for name in packed.namelist()}
+    """Replace files in the zip; None removes one."""
+    with zipfile.ZipFile(file) as zip_file:
+        files: dict[str, Any] = {name: zip_file.read(name) for name in zip_file.namelist()}
     files |= {f"{name}.json": content for name, content in changes.items()}
-    with zipfile.ZipFile(file, "w") as packed:
+    with zipfile.ZipFile(file, "w") as zip_file:
         for name, content in files.items():
             if content is not None:
-                packed.writestr(name, content)
+                zip_file.writestr(name, content)
 
 
-def manifest_of(file: Path) -> dict[str, Any]:
-    with zipfile.ZipFile(file) as packed:
-        found: dict[str, Any] = json.loads(packed.read("manifest.json"))
+def read_manifest(file: Path) -> dict[str, Any]:
+    with zipfile.ZipFile(file) as zip_file:
+        found: dict[str, Any] = json.loads(zip_file.read("manifest.json"))
     return found
 
 
-def test_a_sound_account_is_ok(account: Path) -> None:
+def test_valid_account_archive_is_accepted(account: Path) -> None:
     digest = hashlib.sha256(account.read_bytes()).hexdigest()
     assert "OK: 3 entries by alice" in verify(account, sha256=digest)
 
 
-def test_a_file_that_was_changed_is_named(account: Path) -> None:
+def test_changed_file_is_reported(account: Path) -> None:
     repack(
         account, mutes='{"version": 1, "username": "bob", "mutes": [{"name": "carol"}], "count": 1}'
     )
@@ -168,32 +170,32 @@ def test_a_file_that_was_changed_is_named(account: Path) -> None:
     assert "mutes.json has another count or username than manifest.json" in found
 
 
-def test_files_that_are_missing_or_too_many_are_named(account: Path) -> None:
+def test_missing_and_extra_files_are_reported(account: Path) -> None:
     repack(account, posts=None, photos="{}")
     found = problems(account)
     assert "posts.json is missing" in found
     assert "photos.json is not in manifest.json" in found
 
 
-def test_a_sum_that_is_wrong_is_named(account: Path) -> None:
-    repack(account, manifest=json.dumps(manifest_of(account) | {"count": 7}))
-    assert "it is not the sum" in problems(account)
+def test_wrong_manifest_total_is_reported(account: Path) -> None:
+    repack(account, manifest=json.dumps(read_manifest(account) | {"count": 7}))
+    assert "is not the sum" in problems(account)
 
 
 @pytest.mark.parametrize("content", ["{}", "null", "nothing", '{"files": 1}'])
-def test_a_manifest_that_is_none_is_refused(account: Path, content: str) -> None:
+def test_invalid_manifest_is_rejected(account: Path, content: str) -> None:
     repack(account, manifest=content)
     assert "manifest.json: " in problems(account)
 
 
-def test_a_conversation_counts_for_its_messages(
-    account: Path, alice: User, bob: User, read_archive: Any
+def test_conversation_counts_as_its_messages(
+    account: Path, alice: User, bob: User, build_archive: Any
 ) -> None:
     for body in ("hello", "again"):
-        Conversation.objects.between(alice, bob).say(alice, bob, body)
-    account.write_bytes(read_archive(alice, "account"))
+        Conversation.objects.get_or_create_between(alice, bob).add_message(alice, bob, body)
+    account.write_bytes(build_archive(alice, "account"))
     assert "OK: 5 entries" in verify(account)
-    with zipfile.ZipFile(account) as packed:
-        messages = json.loads(packed.read("messages.json"))
+    with zipfile.ZipFile(account) as zip_file:
+        messages = json.loads(zip_file.read("messages.json"))
     repack(account, messages=json.dumps(messages | {"count": 1}))
-    assert "messages.json: $.count: it is 1, but there are 2 messages" in problems(account)
+    assert "messages.json: $.count is 1, but there are 2 messages" in problems(account)

@@ -1,4 +1,4 @@
-"""The archive of an account as a person sees it: asked for, watched, opened from the mailbox."""
+"""Account export in a browser: request, progress and the archive in the mailbox."""
 
 import hashlib
 import io
@@ -14,7 +14,7 @@ from django.contrib.auth.hashers import make_password
 from blog.models import Conversation, Follow, Post, User
 from conftest import PASSWORD
 from dev.stack import Stack
-from exports.archive.sections import as_time
+from exports.archive.sections import isoformat_utc
 from exports.models import ExportTask
 
 if TYPE_CHECKING:
@@ -25,25 +25,31 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def alice(
-    transactional_db: None, make_user: Callable[..., User], write_posts: Callable[..., list[Post]]
+    transactional_db: None, make_user: Callable[..., User], create_posts: Callable[..., list[Post]]
 ) -> User:
-    """With posts, somebody to talk to, and a password that the site's processes can check."""
+    """Return alice with posts and messages.
+
+    Her password uses a hasher of the site, because its processes do not know the tests' fast one.
+    """
     alice, bob = make_user("alice"), make_user("bob")
     alice.password = make_password(PASSWORD, hasher="argon2")
     alice.save(update_fields=["password"])
-    write_posts(alice, 900)
+    create_posts(alice, 900)
     Follow.objects.create(follower=alice, followed=bob)
     Follow.objects.create(follower=bob, followed=alice)
-    conversation = Conversation.objects.between(alice, bob)
+    conversation = Conversation.objects.get_or_create_between(alice, bob)
     for number in range(20):
         sender, recipient = (alice, bob) if number % 2 else (bob, alice)
-        conversation.say(sender, recipient, f"Message {number}")
+        conversation.add_message(sender, recipient, f"Message {number}")
     return alice
 
 
 @pytest.fixture
 def site(alice: User, stack: Stack) -> str:
-    """The address of a site where alice's account takes some four seconds, and a busy machine loses no lease."""
+    """Return the URL of a site that exports alice's account in about four seconds.
+
+    Leases are long, so that a slow machine does not lose one.
+    """
     stack.env |= {
         "EXPORT_MAX_RATE": "250",
         "EXPORT_LEASE_SECONDS": "20",
@@ -61,8 +67,8 @@ def sign_in(page: "Page", site: str) -> None:
     page.get_by_role("heading", name="Your exports").wait_for()
 
 
-def opened(stack: Stack) -> tuple[bytes, dict[str, Any]]:
-    """The zip file in the mailbox, and the JSON files in it."""
+def open_archive(stack: Stack) -> tuple[bytes, dict[str, Any]]:
+    """Return the zip file in the mailbox and its parsed JSON files by name."""
     part = stack.mailbox.wait("alice@microblog.example").attachment("account.zip")
     assert part is not None
     content = part.get_content()
@@ -71,7 +77,7 @@ def opened(stack: Stack) -> tuple[bytes, dict[str, Any]]:
         return content, {name: json.loads(packed.read(name)) for name in names}
 
 
-def test_an_account_is_asked_for_watched_and_opened(site, stack, page, alice):
+def test_account_export_from_request_to_mailbox(site, stack, page, alice):
     sign_in(page, site)
     page.get_by_role("link", name="Export your account").click()
     page.get_by_text("Your password, the secrets of your second factor").wait_for()
@@ -79,13 +85,13 @@ def test_an_account_is_asked_for_watched_and_opened(site, stack, page, alice):
     page.locator("main").get_by_text(re.compile(r"^[\d,]+ of [\d,]+ entries$")).wait_for()
     page.get_by_text("Your archive is in your mailbox").first.wait_for()
 
-    content, files = opened(stack)
+    content, files = open_archive(stack)
 
     task = ExportTask.objects.get()
     assert hashlib.sha256(content).hexdigest() == task.archive_sha256
     assert files["manifest.json"]["count"] == task.rows_done
     assert [(post["body"], post["timestamp"]) for post in files["posts.json"]["posts"]] == [
-        (post.body, as_time(post.created_at)) for post in alice.posts.oldest_first()
+        (post.body, isoformat_utc(post.created_at)) for post in alice.posts.oldest_first()
     ]
     [conversation] = files["messages.json"]["messages"]
     assert [message["body"] for message in conversation["messages"]] == [
@@ -96,19 +102,19 @@ def test_an_account_is_asked_for_watched_and_opened(site, stack, page, alice):
     assert len(files["sessions.json"]["sessions"]) == alice.usersession_set.count() == 1
 
 
-def test_two_exports_have_a_bar_each(site, stack, page):
+def test_two_exports_have_two_progress_bars(site, stack, page):
     sign_in(page, site)
-    stack.stop("worker")  # so that neither is over before both are seen
+    stack.stop("worker")  # so that neither export finishes before both are seen
     page.get_by_role("button", name="Export your posts").click()
     page.goto(f"{site}/exports/new/account/")
     page.get_by_role("button", name="Export your account").click()
     page.locator("main progress").wait_for()
     page.goto(site)
 
-    bars = page.locator("[data-bars] [data-bar]")
+    bars = page.locator("[data-progress-list] [data-progress]")
 
     assert bars.count() == 2
-    titles = [bars.nth(place).locator("[data-bar-title]").text_content() for place in range(2)]
+    titles = [bars.nth(place).locator("[data-progress-title]").text_content() for place in range(2)]
     assert titles == ["Your posts", "Your account"]
     stack.start("worker")
     page.locator("[data-toasts]").get_by_text("Your posts.").wait_for()

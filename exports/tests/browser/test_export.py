@@ -1,4 +1,4 @@
-"""An export as a person sees it: in a real browser, on real processes."""
+"""Export of posts in a browser, on real processes."""
 
 import re
 from collections.abc import Callable
@@ -17,31 +17,41 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-BAR = "[data-bars] [data-bar]"
+BAR = "[data-progress-list] [data-progress]"
 
-# Notes every value that the bar at the top takes, from before the page's first script runs.
-NOTE_VALUES = """
+# Record each value of the bar at the top; runs before the page's own scripts.
+RECORD_VALUES = """
     window.seen = [];
-    const note = () => document.querySelectorAll("[data-bars] progress").forEach((bar) => window.seen.push(bar.value));
-    new MutationObserver(note).observe(document, {subtree: true, childList: true, attributes: true});
+    const record = () => document.querySelectorAll("[data-progress-list] progress").forEach(
+      (bar) => window.seen.push(bar.value)
+    );
+    new MutationObserver(record).observe(
+      document, {subtree: true, childList: true, attributes: true}
+    );
 """
 
 
 @pytest.fixture
 def alice(
-    transactional_db: None, make_user: Callable[..., User], write_posts: Callable[..., list[Post]]
+    transactional_db: None, make_user: Callable[..., User], create_posts: Callable[..., list[Post]]
 ) -> User:
-    """With posts, and a password that the site's processes can check: they do not know the tests' fast hash."""
+    """Return alice with posts.
+
+    Her password uses a hasher of the site, because its processes do not know the tests' fast one.
+    """
     alice = make_user("alice")
     alice.password = make_password(PASSWORD, hasher="argon2")
     alice.save(update_fields=["password"])
-    write_posts(alice, 1200)
+    create_posts(alice, 1200)
     return alice
 
 
 @pytest.fixture
 def site(alice: User, stack: Stack) -> str:
-    """The address of a site where alice's posts take some four seconds, and a busy machine loses no lease."""
+    """Return the URL of a site that exports alice's posts in about four seconds.
+
+    Leases are long, so that a slow machine does not lose one.
+    """
     stack.env |= {
         "EXPORT_MAX_RATE": "300",
         "EXPORT_LEASE_SECONDS": "20",
@@ -63,8 +73,8 @@ def wait_for_progress(page: "Page") -> None:
     page.locator("main progress:not([value='0'])").wait_for()
 
 
-def test_the_bar_comes_grows_and_goes_and_the_archive_is_there(site, page):
-    page.add_init_script(NOTE_VALUES)
+def test_progress_bar_from_request_to_download(site, page):
+    page.add_init_script(RECORD_VALUES)
     sign_in(page, site)
     page.get_by_role("button", name="Export your posts").click()
     page.locator("main").get_by_text(re.compile(r"^[\d,]+ of 1,200 posts$")).wait_for()
@@ -88,10 +98,8 @@ def test_the_bar_comes_grows_and_goes_and_the_archive_is_there(site, page):
     assert download.value.suggested_filename == "posts.json"
 
 
-def test_an_export_is_asked_for_and_cancelled_with_the_keyboard_alone(
-    site, page, alice, write_posts
-):
-    write_posts(alice, 10_000)  # enough to be still under way, however slow the keyboard
+def test_request_and_cancel_by_keyboard(site, page, alice, create_posts):
+    create_posts(alice, 10_000)  # enough to be unfinished when Cancel is pressed
     sign_in(page, site)
     press(page, "Export your posts")
     wait_for_progress(page)
@@ -104,32 +112,32 @@ def test_an_export_is_asked_for_and_cancelled_with_the_keyboard_alone(
 
 
 def press(page: "Page", button: str) -> None:
-    """Tab to it from where the focus is, and press Enter."""
+    """Move the focus to the button with Tab, and press Enter."""
     for _ in range(30):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.textContent.trim()") == button:
             page.keyboard.press("Enter")
             return
-    pytest.fail(f"{button} is out of the keyboard's reach")
+    pytest.fail(f"{button} is not reachable by keyboard")
 
 
-def test_without_javascript_a_page_loaded_anew_tells_how_it_is(site, page):
-    plain = page.context.browser.new_context(java_script_enabled=False).new_page()
-    sign_in(plain, site)
-    plain.get_by_role("button", name="Export your posts").click()
-    values = [_value(plain)]
-    while plain.get_by_text("Finished").count() == 0:
-        plain.wait_for_timeout(500)
-        plain.reload()
-        values.append(_value(plain))
+def test_progress_without_javascript_on_reload(site, page):
+    plain_page = page.context.browser.new_context(java_script_enabled=False).new_page()
+    sign_in(plain_page, site)
+    plain_page.get_by_role("button", name="Export your posts").click()
+    values = [_value(plain_page)]
+    while plain_page.get_by_text("Finished").count() == 0:
+        plain_page.wait_for_timeout(500)
+        plain_page.reload()
+        values.append(_value(plain_page))
 
     shown = [value for value in values if value is not None]
     assert shown == sorted(shown)
     assert any(0 < value < 99 for value in shown)
-    plain.get_by_role("link", name="Download").wait_for()
+    plain_page.get_by_role("link", name="Download").wait_for()
 
 
 def _value(page: "Page") -> int | None:
-    """What the bar at the top shows; None where there is none."""
+    """Return the value of the bar at the top; None if there is no bar."""
     bar = page.locator(f"{BAR} progress")
     return int(bar.get_attribute("value") or 0) if bar.count() else None

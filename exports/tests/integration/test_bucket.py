@@ -1,4 +1,4 @@
-"""Archives in an object store, over real HTTP."""
+"""Archives in an object store, over HTTP."""
 
 import hashlib
 import time
@@ -15,7 +15,7 @@ from dev.chaos.accounts import Account
 from dev.object_store import BUCKET, ObjectStore
 from dev.stack import Stack
 from exports.models import ExportTask, Status
-from exports.models.clock import from_now
+from tasks.models.clock import from_now
 
 pytestmark = [pytest.mark.integration, pytest.mark.sqlite]
 
@@ -28,7 +28,7 @@ def store(tmp_path: Path) -> Iterator[ObjectStore]:
 
 @pytest.fixture
 def site(stack: Stack, store: ObjectStore) -> Stack:
-    """The stack, running, with archives in the bucket."""
+    """Return a running stack with archives in the bucket."""
     stack.env |= store.env | {"SECRET_KEY": settings.SECRET_KEY}
     stack.start()
     return stack
@@ -36,7 +36,7 @@ def site(stack: Stack, store: ObjectStore) -> Stack:
 
 @pytest.fixture
 def archive(site: Stack, alice: User) -> ExportTask:
-    """What alice asked for, and got."""
+    """Return alice's finished export."""
     Post.objects.bulk_create(Post(author=alice, body=f"Post {number}") for number in range(50))
     task = ExportTask.objects.get(pk=Account(alice, site.site_url).request_export())
     wait_until(task, lambda: task.status == Status.SUCCESSFUL)
@@ -52,28 +52,26 @@ def wait_until(task: ExportTask, condition: Callable[[], bool]) -> None:
 
 
 def download(site: Stack, archive: ExportTask, user: User) -> requests.Response:
-    """What the site answers; the redirect is not followed."""
-    session = Account(user, site.site_url).person.session
+    """Return the site's response, without following the redirect."""
+    session = Account(user, site.site_url).client.session
     return session.get(
         f"{site.site_url}/exports/{archive.pk}/download/", timeout=30, allow_redirects=False
     )
 
 
-def test_it_lies_there_and_nowhere_else_for_its_owner_alone_until_it_expires(
-    site, store, archive, alice, bob, staff
-):
-    """All of it about one archive, because the stack takes long to start."""
+def test_archive_in_bucket_is_private_until_it_expires(site, store, archive, alice, bob, staff):
+    """Test everything with one archive, because the stack starts slowly."""
     assert store.keys() == [archive.archive.name]
     body = store.client().get_object(Bucket=BUCKET, Key=archive.archive.name)["Body"].read()
     assert hashlib.sha256(body).hexdigest() == archive.archive_sha256
     assert not (site.var / "archives").exists()
     assert list((site.var / "parts").iterdir()) == []
 
-    answer = download(site, archive, alice)
-    assert answer.status_code == 302
-    assert "no-store" in answer.headers["Cache-Control"]
-    assert parse_qs(urlsplit(answer.headers["Location"]).query)["X-Amz-Expires"] == ["60"]
-    stored = requests.get(answer.headers["Location"], timeout=30)
+    response = download(site, archive, alice)
+    assert response.status_code == 302
+    assert "no-store" in response.headers["Cache-Control"]
+    assert parse_qs(urlsplit(response.headers["Location"]).query)["X-Amz-Expires"] == ["60"]
+    stored = requests.get(response.headers["Location"], timeout=30)
     assert hashlib.sha256(stored.content).hexdigest() == archive.archive_sha256
     assert stored.headers["Content-Disposition"] == 'attachment; filename="posts.json"'
     assert stored.headers["Content-Type"] == "application/json"

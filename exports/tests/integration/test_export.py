@@ -1,4 +1,4 @@
-"""The way of one export through real processes: site, broker, worker, sweeper and mail server."""
+"""Exports on real processes: site, broker, worker, sweeper and mail server."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ from blog.management import demo_data as demo
 from blog.models import Post, User
 from conftest import PASSWORD
 from dev.mailbox import Mail
-from dev.person import Person
+from dev.site_client import SiteClient
 from dev.stack import Stack, session_members
 from exports.models import ErrorCode, Event, ExportTask, MailStatus, Status
 
@@ -24,22 +24,25 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture
 def alice(transactional_db: None, make_user: Callable[..., User]) -> User:
-    """With a password that the site's processes can check: they do not know the tests' fast hash."""
+    """Return alice with a password hashed by the site's hasher.
+
+    The site's processes do not know the tests' fast hasher.
+    """
     alice = make_user("alice")
     alice.password = make_password(PASSWORD, hasher="argon2")
     alice.save(update_fields=["password"])
     return alice
 
 
-def write(author: User, number: int) -> None:
-    texts = demo.texts(author.username, number, seed=1)
+def create_posts(author: User, number: int) -> None:
+    texts = demo.generate_posts(author.username, number, seed=1)
     Post.objects.bulk_create(
         Post(author=author, body=text.body, created_at=text.created_at) for text in texts
     )
 
 
 def request_export(stack: Stack, owner: User) -> ExportTask:
-    with Person(stack.site_url) as person:
+    with SiteClient(stack.site_url) as person:
         person.sign_in(owner.username, PASSWORD)
         return ExportTask.objects.get(pk=person.request_export(owner.username))
 
@@ -54,8 +57,8 @@ def wait_until(task: ExportTask, condition: Callable[[], bool], seconds: float =
         task.refresh_from_db()
 
 
-def the_only_mail(stack: Stack, task: ExportTask) -> Mail:
-    """Wait until the site counts its mail as sent; then exactly one has arrived."""
+def only_mail(stack: Stack, task: ExportTask) -> Mail:
+    """Wait until the mail is recorded as sent, and check that exactly one arrived."""
     stack.mailbox.wait(task.owner.email, seconds=60)
     wait_until(task, lambda: task.mails.filter(status=MailStatus.SENT).exists())
     [mail] = stack.mailbox.mails(task.owner.email)
@@ -71,8 +74,8 @@ def text_of(mail: Mail) -> str:
     return str(body.get_content())
 
 
-def assert_whole(mail: Mail, task: ExportTask) -> None:
-    """The attachment holds what the database holds."""
+def assert_complete(mail: Mail, task: ExportTask) -> None:
+    """Check that the attachment equals the rows in the database."""
     part = mail.attachment("posts.json")
     assert part is not None
     assert part.get_content_type() == "application/json"
@@ -85,27 +88,27 @@ def assert_whole(mail: Mail, task: ExportTask) -> None:
     assert task.archive_sha256 in text_of(mail)
 
 
-def test_a_request_ends_with_the_archive_in_the_mailbox(stack, alice, bob):
-    write(alice, 300)
-    write(bob, 10)
+def test_request_delivers_archive_by_mail(stack, alice, bob):
+    create_posts(alice, 300)
+    create_posts(bob, 10)
     stack.start()
 
     task = request_export(stack, alice)
 
-    mail = the_only_mail(stack, task)
+    mail = only_mail(stack, task)
     assert task.status == Status.SUCCESSFUL
     assert mail.message["Subject"] == "[Microblog] Your blog posts"
     assert mail.message["To"] == "alice@microblog.example"
     assert mail.message["Auto-Submitted"] == "auto-generated"
-    assert_whole(mail, task)
+    assert_complete(mail, task)
 
 
-def test_two_clicks_make_one_task_whose_progress_is_seen_and_one_mail(stack, alice):
-    write(alice, 600)
-    stack.env["EXPORT_MAX_RATE"] = "150"  # four seconds for the second click
+def test_two_requests_create_one_task_and_mail(stack, alice):
+    create_posts(alice, 600)
+    stack.env["EXPORT_MAX_RATE"] = "150"  # four seconds for the second request
     stack.start()
 
-    with Person(stack.site_url) as person:
+    with SiteClient(stack.site_url) as person:
         person.sign_in("alice", PASSWORD)
         first, task = (person.request_export("alice") for _ in range(2))
         assert first == task
@@ -118,19 +121,19 @@ def test_two_clicks_make_one_task_whose_progress_is_seen_and_one_mail(stack, ali
     assert [data["active"] for data in seen[:-1]] == [True] * (len(seen) - 1)
     assert seen[-1]["toast"]["level"] == "success"
     [row] = ExportTask.objects.all()
-    assert_whole(the_only_mail(stack, row), row)
+    assert_complete(only_mail(stack, row), row)
     assert row.events.filter(kind=Event.REQUESTED).count() == 1
 
 
-def watch(person: Person, task: str):
-    """Yield each state that the site tells of, up to the last word."""
+def watch(person: SiteClient, task: str):
+    """Yield the polled states, until the final one has a toast."""
     since, data = "", {"toast": None}
     deadline = time.monotonic() + 30
     while data["toast"] is None:
         assert time.monotonic() < deadline
-        answer = person.notifications(since)
-        since = answer["since"]
-        for item in answer["notifications"]:
+        response = person.notifications(since)
+        since = response["since"]
+        for item in response["notifications"]:
             if item["data"]["task"] == task:
                 data = item["data"]
                 yield data
@@ -150,8 +153,8 @@ def kill_work_horse(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("kill", [kill_worker, kill_work_horse])
-def test_kill_9_in_the_middle_of_a_build_costs_time_and_nothing_else(stack, alice, kill):
-    write(alice, 900)
+def test_killed_build_is_repeated(stack, alice, kill):
+    create_posts(alice, 900)
     stack.env["EXPORT_MAX_RATE"] = "300"
     stack.start()
     task = request_export(stack, alice)
@@ -159,14 +162,14 @@ def test_kill_9_in_the_middle_of_a_build_costs_time_and_nothing_else(stack, alic
 
     kill(stack)
 
-    mail = the_only_mail(stack, task)
+    mail = only_mail(stack, task)
     assert task.status == Status.SUCCESSFUL
     assert (task.attempt, task.crashes) == (2, 1)
-    assert_whole(mail, task)
+    assert_complete(mail, task)
 
 
-def test_a_request_is_kept_while_the_broker_is_down(stack, alice):
-    write(alice, 50)
+def test_request_survives_broker_outage(stack, alice):
+    create_posts(alice, 50)
     stack.start()
     stack.stop("worker", "broker")
 
@@ -174,29 +177,29 @@ def test_a_request_is_kept_while_the_broker_is_down(stack, alice):
     assert task.status == Status.READY
 
     stack.start("broker", "worker")
-    assert_whole(the_only_mail(stack, task), task)
+    assert_complete(only_mail(stack, task), task)
 
 
-def test_a_mail_server_that_is_down_delays_the_mail_and_builds_nothing_again(stack, alice):
-    write(alice, 50)
+def test_mail_server_outage_delays_only_the_mail(stack, alice):
+    create_posts(alice, 50)
     stack.start("broker", "worker", "sweeper", "site")
     task = request_export(stack, alice)
     wait_until(task, lambda: task.mails.filter(tries__gt=0, status=MailStatus.PENDING).exists())
 
     stack.start("mail")
 
-    assert_whole(the_only_mail(stack, task), task)
+    assert_complete(only_mail(stack, task), task)
     assert task.attempt == 1
 
 
-def test_a_job_that_raises_fails_and_its_owner_is_told(stack, alice):
-    write(alice, 500)
+def test_failing_job_mails_its_owner(stack, alice):
+    create_posts(alice, 500)
     stack.env |= {"EXPORT_MAX_RATE": "100", "EXPORT_JOB_TIMEOUT": "1"}
     stack.start()
 
     task = request_export(stack, alice)
 
-    mail = the_only_mail(stack, task)
+    mail = only_mail(stack, task)
     assert (task.status, task.error_code) == (Status.FAILED, ErrorCode.TIMEOUT)
     assert "JobTimeoutException" in task.traceback
     assert mail.message["Subject"] == "[Microblog] Your blog posts could not be exported"
@@ -205,13 +208,13 @@ def test_a_job_that_raises_fails_and_its_owner_is_told(stack, alice):
     assert str(task.pk) in text_of(mail)
 
 
-def test_trouble_that_does_not_pass_fails_after_three_tries(stack, alice):
-    write(alice, 50)
+def test_persistent_transient_error_fails_after_three_crashes(stack, alice):
+    create_posts(alice, 50)
     (stack.var / "archives").write_text("a file where the folder should be")
     stack.start()
 
     task = request_export(stack, alice)
 
-    mail = the_only_mail(stack, task)
+    mail = only_mail(stack, task)
     assert (task.status, task.error_code, task.crashes) == (Status.FAILED, ErrorCode.CRASHED, 3)
     assert str(ErrorCode.CRASHED.label) in text_of(mail)

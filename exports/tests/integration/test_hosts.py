@@ -1,4 +1,7 @@
-"""Two web hosts and three worker hosts that share no folder, but one database, one broker and one object store."""
+"""Two web and three worker hosts without shared folders.
+
+They share one database, one broker and one object store.
+"""
 
 import hashlib
 import json
@@ -27,15 +30,15 @@ from exports.models import Event, ExportEvent, ExportMail, ExportTask, MailStatu
 
 pytestmark = [pytest.mark.integration, pytest.mark.postgres]
 
-PEOPLE = 24
-POSTS = 240  # each; a build takes two seconds
+USERS = 24
+POSTS = 240  # per user; a build takes two seconds
 WEB = ("web1", "web2")
 WORKERS = ("worker1", "worker2", "worker3")
 SWEEPERS = WORKERS[1:]
 
 
 class Hosts:
-    """Each host is a stack with a folder of its own, of which only some processes run."""
+    """Hosts as stacks, each with its own folder and only some of the processes."""
 
     def __init__(self, folder: Path, services: ExitStack) -> None:
         store = services.enter_context(ObjectStore(folder))
@@ -56,7 +59,7 @@ class Hosts:
             name: services.enter_context(Stack(folder / name, **shared))
             for name in (*WEB, *WORKERS)
         }
-        self.all["web1"].run("check")  # which refuses, on several hosts, what they could not share
+        self.all["web1"].run("check")  # fails on services that hosts cannot share
         for name in WEB:
             self.all[name].start("site")
         for name in WORKERS:
@@ -64,10 +67,10 @@ class Hosts:
 
     def _start_broker(self, folder: Path, services: ExitStack) -> int:
         port = free_port()
-        command = broker.command(broker.socket_in(folder), folder, port)
+        command = broker.server_command(broker.socket_path(folder), folder, port)
         child = Child("broker", command, {}, folder / "broker.log")
         services.callback(child.kill)
-        broker.wait(f"redis://127.0.0.1:{port}")
+        broker.wait_until_ready(f"redis://127.0.0.1:{port}")
         return port
 
     def processes(self, name: str) -> list[int]:
@@ -79,17 +82,20 @@ class Hosts:
         for pid in self.processes(name):
             os.kill(pid, signum)
 
-    def is_at_work(self, name: str) -> bool:
-        """Whether a host's worker has a work-horse."""
+    def is_building(self, name: str) -> bool:
+        """Return whether a host's worker has a work-horse."""
         return len(session_members(self.all[name].children["worker"].pid)) > 1
 
     def builds(self, name: str) -> list[tuple[str, str]]:
-        """The builds that a host has begun: task and attempt."""
+        """Return the task and attempt of all builds that a host started."""
         log = (self.all[name].log_dir / "worker.log").read_text()
         return re.findall(r"default: exports\.jobs\.run_export\('(.+)', (\d+)\)", log)
 
-    def cut_off_in_a_build(self, name: str) -> ExportTask:
-        """Freeze all of a host: its connections stay open and say nothing. The task that it was building."""
+    def freeze_during_build(self, name: str) -> ExportTask:
+        """Freeze a host in the middle of a build, and return its task.
+
+        Its connections stay open and silent, as after a network failure.
+        """
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             running = ExportTask.objects.filter(status=Status.RUNNING)
@@ -102,24 +108,23 @@ class Hosts:
             )
             if task is not None and 0 < task.rows_done < POSTS // 2:
                 self.signal(name, signal.SIGSTOP)
-                if Postgres(database_url()).is_free(
-                    task
-                ):  # or its row would stay locked, by a write half done
+                # A host frozen in the middle of a write keeps its row locked.
+                if Postgres(database_url()).is_unlocked(task):
                     return task
                 self.signal(name, signal.SIGCONT)
             time.sleep(0.02)
-        raise AssertionError(f"{name} built nothing for 30 seconds.")
+        raise AssertionError(f"{name} started no build in 30 seconds.")
 
 
 @pytest.fixture
-def people(make_user: Callable[..., User]) -> list[User]:
-    people = [make_user(f"person{number}") for number in range(PEOPLE)]
-    for person in people:
-        texts = demo.texts(person.username, POSTS, seed=1)
+def users(make_user: Callable[..., User]) -> list[User]:
+    users = [make_user(f"user{number}") for number in range(USERS)]
+    for user in users:
+        texts = demo.generate_posts(user.username, POSTS, seed=1)
         Post.objects.bulk_create(
-            Post(author=person, body=text.body, created_at=text.created_at) for text in texts
+            Post(author=user, body=text.body, created_at=text.created_at) for text in texts
         )
-    return people
+    return users
 
 
 @pytest.fixture
@@ -137,46 +142,45 @@ def wait_until(condition: Callable[[], bool], seconds: float = 90) -> None:
         time.sleep(0.05)
 
 
-def ask(hosts: Hosts, person: User, web: str) -> str:
-    """The id of the request that a web host has accepted."""
-    return Account(person, hosts.all[web].site_url).request_export()
+def request_export(hosts: Hosts, user: User, web: str) -> str:
+    """Return the id of the task that a web host created."""
+    return Account(user, hosts.all[web].site_url).request_export()
 
 
-def all_are_mailed() -> bool:
+def is_everything_mailed() -> bool:
     unfinished = ExportTask.objects.unfinished().exists()
     return not unfinished and not ExportMail.objects.exclude(status=MailStatus.SENT).exists()
 
 
 @pytest.mark.timeout(300)
-def test_exports_flow_and_a_host_that_is_cut_off_loses_nothing(hosts, people):
-    accepted = {ask(hosts, person, WEB[number % 2]) for number, person in enumerate(people)}
+def test_host_failure_loses_no_export(hosts, users):
+    accepted = {request_export(hosts, user, WEB[number % 2]) for number, user in enumerate(users)}
 
-    orphan = hosts.cut_off_in_a_build("worker1")
-    wait_until(all_are_mailed)
-    assert hosts.is_at_work("worker1")  # it does not know yet
+    orphan = hosts.freeze_during_build("worker1")
+    wait_until(is_everything_mailed)
+    assert hosts.is_building("worker1")  # it has not noticed yet
     hosts.signal("worker1", signal.SIGCONT)
-    wait_until(lambda: not hosts.is_at_work("worker1"))
+    wait_until(lambda: not hosts.is_building("worker1"))
 
     tasks = list(ExportTask.objects.select_related("owner"))
     assert {str(task.pk) for task in tasks} == accepted
-    assert Counter(task.status for task in tasks) == {Status.SUCCESSFUL: PEOPLE}
+    assert Counter(task.status for task in tasks) == {Status.SUCCESSFUL: USERS}
     orphan.refresh_from_db()
     assert orphan.crashes == 1
     assert orphan.attempt > 1
-    assert ExportEvent.objects.filter(kind=Event.BUILT).count() == PEOPLE
-    begun = {name: len(hosts.builds(name)) for name in WORKERS}
-    print(
-        f"{len(tasks)} requests, builds begun: {begun}, tries: {Counter(task.attempt for task in tasks)}"
-    )
-    assert all(begun.values())
+    assert ExportEvent.objects.filter(kind=Event.FINISHED).count() == USERS
+    builds = {name: len(hosts.builds(name)) for name in WORKERS}
+    attempts = Counter(task.attempt for task in tasks)
+    print(f"{len(tasks)} requests, builds by host: {builds}, tasks by attempts: {attempts}")
+    assert all(builds.values())
 
     mails = hosts.post_office.mailbox.mails("")
-    assert len(mails) == len({mail.message["Message-ID"] for mail in mails}) == PEOPLE
+    assert len(mails) == len({mail.message["Message-ID"] for mail in mails}) == USERS
     for task in tasks:
         [mail] = hosts.post_office.mailbox.mails(task.owner.email)
-        assert_whole(mail.attachment("posts.json").get_content(), task)
+        assert_complete(mail.attachment("posts.json").get_content(), task)
         for web in WEB:
-            assert_whole(download(hosts, web, task), task)
+            assert_complete(download(hosts, web, task), task)
 
     assert set(hosts.store.keys()) == {task.archive.name for task in tasks}
     for host in hosts.all.values():
@@ -185,15 +189,15 @@ def test_exports_flow_and_a_host_that_is_cut_off_loses_nothing(hosts, people):
 
 
 def download(hosts: Hosts, web: str, task: ExportTask) -> bytes:
-    session = Account(task.owner, hosts.all[web].site_url).person.session
-    answer: requests.Response = session.get(
+    session = Account(task.owner, hosts.all[web].site_url).client.session
+    response: requests.Response = session.get(
         f"{hosts.all[web].site_url}/exports/{task.pk}/download/", timeout=30
     )
-    assert answer.url.startswith(hosts.store.url)
-    return answer.content
+    assert response.url.startswith(hosts.store.url)
+    return response.content
 
 
-def assert_whole(content: bytes, task: ExportTask) -> None:
+def assert_complete(content: bytes, task: ExportTask) -> None:
     assert hashlib.sha256(content).hexdigest() == task.archive_sha256
     assert json.loads(content)["posts"] == [
         {"body": post.body, "timestamp": post.created_at.isoformat().replace("+00:00", "Z")}

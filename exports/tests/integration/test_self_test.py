@@ -1,4 +1,4 @@
-"""`manage.py selftest` on real processes, each link of the chain broken in turn."""
+"""`manage.py selftest` on real processes, with each service broken in turn."""
 
 import socket
 import subprocess
@@ -18,7 +18,7 @@ COMMAND = ("selftest", "--to", "ops@microblog.example")
 
 
 def verdict(stack):
-    """What the command prints where a link is broken: one line."""
+    """Return the single line that a failing self-test prints."""
     with pytest.raises(StackError) as caught:
         stack.run(*COMMAND)
     [line] = [line for line in str(caught.value).splitlines() if line.startswith("CommandError: ")]
@@ -26,14 +26,14 @@ def verdict(stack):
 
 
 def lock():
-    """Keep everybody else from writing a self-test, inside a transaction of the tests' own."""
+    """Lock the table of self-tests in the test's own transaction."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("LOCK TABLE exports_selftest IN EXCLUSIVE MODE")
 
 
 @pytest.mark.sqlite
-def test_a_whole_chain_holds(stack):
+def test_self_test_passes_with_all_services(stack):
     stack.start("broker", "mail", "worker")
     stack.run(*COMMAND)
     assert SelfTest.objects.get().passed
@@ -41,18 +41,18 @@ def test_a_whole_chain_holds(stack):
 
 
 @pytest.mark.sqlite
-def test_no_broker(stack):
+def test_missing_broker_is_reported(stack):
     assert verdict(stack).startswith("Broker: ")
 
 
 @pytest.mark.sqlite
-def test_no_worker(stack):
+def test_missing_worker_is_reported(stack):
     stack.start("broker")
     assert verdict(stack).startswith("Worker: none is running.")
 
 
 @pytest.mark.sqlite
-def test_a_mail_server_that_refuses(stack):
+def test_refusing_mail_server_is_reported(stack):
     address = urlsplit(stack.env["EMAIL_URL"])
     with socket.create_server((address.hostname, address.port)) as server:
 
@@ -66,14 +66,14 @@ def test_a_mail_server_that_refuses(stack):
     assert line.startswith("Mail: ")
 
 
-def test_a_locked_database(stack):
+def test_locked_database_is_reported(stack):
     stack.start("broker", "worker")
     with transaction.atomic():
         lock()
         assert verdict(stack).startswith("Database: it cannot be written to")
 
 
-def test_a_database_that_locks_while_the_worker_counts(stack):
+def test_database_locked_during_job_is_reported(stack):
     stack.start("broker", "mail", "worker")
     process = subprocess.Popen(
         manage(*COMMAND), cwd=ROOT, env=stack.env, stderr=subprocess.PIPE, text=True

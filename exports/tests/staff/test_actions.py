@@ -5,8 +5,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from redis.exceptions import RedisError
 
-from exports import jobs
 from exports.models import ErrorCode, Event, ExportTask, MailStatus, Purpose, Status
+from tasks import jobs
 
 pytestmark = pytest.mark.django_db
 
@@ -14,7 +14,7 @@ LIST = "/admin/exports/exporttask/"
 
 
 @pytest.fixture
-def act(client, operator):
+def run_action(client, operator):
     client.force_login(operator)
 
     def post(name, *tasks):
@@ -28,11 +28,12 @@ def job_ids():
     return django_rq.get_queue("default").get_job_ids()
 
 
-def last_event(task):
-    return task.events.last()
+def assert_last_event(task, kind, actor):
+    event = task.events.last()
+    assert (event.kind, event.actor) == (kind, actor)
 
 
-def test_it_is_asked_first_and_asking_changes_nothing(client, operator, task):
+def test_confirmation_page_changes_nothing(client, operator, task):
     client.force_login(operator)
     page = client.get(f"{LIST}act/cancel/?task={task.pk}").content.decode()
     assert "The build stops" in page
@@ -42,12 +43,12 @@ def test_it_is_asked_first_and_asking_changes_nothing(client, operator, task):
     assert not LogEntry.objects.exists()
 
 
-def test_cancelling_is_recorded_with_who_did_it(act, task, operator):
-    jobs.enqueue_export(task)
-    assert "Cancel: done for 1 export." in act("cancel", task)
+def test_cancel_action_records_its_actor(run_action, task, operator):
+    jobs.enqueue_task(task)
+    assert "Cancel: done for 1 export." in run_action("cancel", task)
     task.refresh_from_db()
     assert task.status == Status.CANCELLED
-    assert (last_event(task).kind, last_event(task).actor) == (Event.CANCELLED, operator)
+    assert_last_event(task, Event.CANCELLED, operator)
     entry = LogEntry.objects.get()
     assert (entry.user, entry.object_id, entry.change_message) == (
         operator,
@@ -57,35 +58,35 @@ def test_cancelling_is_recorded_with_who_did_it(act, task, operator):
     assert job_ids() == []
 
 
-def test_what_is_over_cannot_be_cancelled(act, task):
+def test_ended_export_cannot_be_cancelled(run_action, task):
     task.cancel()
-    assert "was left as it is" in act("cancel", task)
+    assert "was left as it is" in run_action("cancel", task)
     assert not LogEntry.objects.exists()
 
 
-def test_rescue_takes_a_build_from_its_worker(act, task, operator):
+def test_rescue_takes_build_from_its_worker(run_action, task, operator):
     task.claim()
-    act("rescue", task)
+    run_action("rescue", task)
     rescued = ExportTask.objects.get()
     assert (rescued.status, rescued.attempt, rescued.crashes) == (Status.READY, 2, 0)
-    assert (last_event(task).kind, last_event(task).actor) == (Event.RESCUED, operator)
+    assert_last_event(task, Event.RESCUED, operator)
     assert job_ids() == [rescued.job_id]
-    assert not task.renew(1)  # the old worker is fenced off
+    assert not task.renew(1)  # the old worker lost its lease
 
 
-def test_rescue_gives_a_waiting_export_a_new_job(act, task):
-    jobs.enqueue_export(task)
-    act("rescue", task)
+def test_rescue_enqueues_new_job_for_waiting_export(run_action, task):
+    jobs.enqueue_task(task)
+    run_action("rescue", task)
     assert job_ids() == [f"{task.pk}-2"]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_send_again_makes_another_mail_with_another_message_id(act, finished, operator, mailoutbox):
-    [first] = finished.mails.all()
-    act("resend", finished)
-    second = finished.mails.exclude(pk=first.pk).get()
+def test_resend_sends_new_mail_with_new_message_id(run_action, finished_task, operator, mailoutbox):
+    [first] = finished_task.mails.all()
+    run_action("resend", finished_task)
+    second = finished_task.mails.exclude(pk=first.pk).get()
     assert second.message_id != first.message_id
-    assert (last_event(finished).kind, last_event(finished).actor) == (Event.RESENT, operator)
+    assert_last_event(finished_task, Event.RESENT, operator)
     assert job_ids() == [second.job_id]
     jobs.deliver_mail(str(second.pk))
     assert [mail.extra_headers["Message-ID"] for mail in mailoutbox] == [second.message_id]
@@ -94,103 +95,102 @@ def test_send_again_makes_another_mail_with_another_message_id(act, finished, op
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_clicks_send_one_mail(act, finished):
-    act("resend", finished)
-    assert "was left as it is" in act("resend", finished)
-    assert finished.mails.count() == 2
+def test_resend_twice_sends_one_mail(run_action, finished_task):
+    run_action("resend", finished_task)
+    assert "was left as it is" in run_action("resend", finished_task)
+    assert finished_task.mails.count() == 2
 
 
-def test_news_of_a_failure_can_be_sent_again(act, task):
+def test_failure_mail_can_be_resent(run_action, task):
     task.claim()
     task.fail(ErrorCode.ERROR, "")
     task.mails.update(status=MailStatus.GAVE_UP)
-    act("resend", task)
+    run_action("resend", task)
     assert task.mails.filter(purpose=Purpose.FAILURE).count() == 2
 
 
 @pytest.mark.django_db(transaction=True)
-def test_expire_now_removes_the_file(act, finished, operator, client, alice):
-    storage, name = finished.archive.storage, finished.archive.name
+def test_expire_action_deletes_the_archive(run_action, finished_task, operator, client, alice):
+    storage, name = finished_task.archive.storage, finished_task.archive.name
     assert storage.exists(name)
-    act("expire", finished)
-    finished.refresh_from_db()
-    assert not finished.archive
+    run_action("expire", finished_task)
+    finished_task.refresh_from_db()
+    assert not finished_task.archive
     assert not storage.exists(name)
-    assert (last_event(finished).kind, last_event(finished).actor) == (Event.EXPIRED, operator)
+    assert_last_event(finished_task, Event.EXPIRED, operator)
     client.force_login(alice)
-    assert client.get(f"/exports/{finished.pk}/download/").status_code == 404
+    assert client.get(f"/exports/{finished_task.pk}/download/").status_code == 404
 
 
-def test_request_anew_is_for_the_owner_and_asks_no_pause(act, task, operator, settings):
+def test_request_action_ignores_the_cooldown(run_action, task, operator, settings):
     settings.EXPORT_COOLDOWN = 600
     task.claim()
     task.finish("", 1, 1, "")
-    act("request", task)
+    run_action("request", task)
     new = ExportTask.objects.exclude(pk=task.pk).get()
     assert (new.owner, new.status) == (task.owner, Status.READY)
     assert new.events.get().actor == operator
     assert job_ids() == [new.job_id]
 
 
-def test_nothing_is_requested_for_a_closed_account(act, task):
+def test_request_action_skips_deactivated_owner(run_action, task):
     task.cancel()
     task.owner.is_active = False
     task.owner.save()
-    act("request", task)
+    run_action("request", task)
     assert ExportTask.objects.count() == 1
 
 
-def test_several_are_chosen_in_the_list_and_confirmed_together(client, act, operator, task, bob):
-    other, _ = ExportTask.objects.request(bob.pk)
-    chosen = {"action": "cancel", "_selected_action": [str(task.pk), str(other.pk)]}
-    response = client.post(LIST, chosen)
+def test_several_exports_are_confirmed_together(client, run_action, operator, task, bob):
+    other, _ = ExportTask.objects.request(bob)
+    form = {"action": "cancel", "_selected_action": [str(task.pk), str(other.pk)]}
+    response = client.post(LIST, form)
     assert response.url.startswith(f"{LIST}act/cancel/?task=")
     assert client.get(response.url).content.decode().count('name="task"') == 2
-    assert "done for 2 exports" in act("cancel", task, other)
+    assert "done for 2 exports" in run_action("cancel", task, other)
 
 
 @pytest.mark.parametrize(
     "query", ["", "?task=nonsense", "?task=00000000-0000-4000-8000-000000000000"]
 )
-def test_bad_choices_are_not_found(client, operator, query):
+def test_invalid_action_or_selection_is_not_found(client, operator, query):
     client.force_login(operator)
     assert client.get(f"{LIST}act/cancel/{query}").status_code == 404
     assert client.get(f"{LIST}act/explode/{query}").status_code == 404
 
 
-def test_a_broker_that_is_away_stops_no_cancellation_and_is_asked_once(act, task, bob, monkeypatch):
-    asked = []
+def test_cancel_works_without_broker_and_tries_once(run_action, task, bob, monkeypatch):
+    calls = []
 
-    def away(queue, job_id):
-        asked.append(job_id)
-        raise RedisError("away")
+    def fail(queue, job_id):
+        calls.append(job_id)
+        raise RedisError("unreachable")
 
-    monkeypatch.setattr("rq.Queue.remove", away)
-    other, _ = ExportTask.objects.request(bob.pk)
-    assert "done for 2 exports" in act("cancel", task, other)
-    assert len(asked) == 1
+    monkeypatch.setattr("rq.Queue.remove", fail)
+    other, _ = ExportTask.objects.request(bob)
+    assert "done for 2 exports" in run_action("cancel", task, other)
+    assert len(calls) == 1
     assert set(ExportTask.objects.values_list("status", flat=True)) == {Status.CANCELLED}
 
 
-def test_nothing_is_requested_while_the_disk_is_nearly_full(act, task, settings):
+def test_request_action_fails_when_disk_is_full(run_action, task, settings):
     settings.EXPORT_MIN_FREE = 2**60
     task.cancel()
-    assert "was left as it is" in act("request", task)
+    assert "was left as it is" in run_action("request", task)
     assert ExportTask.objects.count() == 1
 
 
-def test_asking_whether_it_is_meant_costs_the_same_for_many(client, operator, make_user, task):
+def test_confirmation_page_query_count_is_constant(client, operator, make_user, task):
     client.force_login(operator)
     tasks = [task, *(ExportTask.objects.request(make_user(f"person{n}").pk)[0] for n in range(9))]
-    for one in tasks:
-        one.claim()
-        one.fail(ErrorCode.ERROR, "")
-    client.get(
-        f"{LIST}act/resend/", {"task": task.pk}
-    )  # the first request notes when they were last here
-    costs = []
-    for chosen in (tasks[:1], tasks):
+    for failed in tasks:
+        failed.claim()
+        failed.fail(ErrorCode.ERROR, "")
+    # The first request also updates `last_seen_at`.
+    client.get(f"{LIST}act/resend/", {"task": task.pk})
+    counts = []
+    for selected in (tasks[:1], tasks):
         with CaptureQueriesContext(connection) as queries:
-            client.get(f"{LIST}act/resend/", {"task": [one.pk for one in chosen]})
-        costs.append(len(queries))
-    assert costs[0] == costs[1]
+            client.get(f"{LIST}act/resend/", {"task": [task.pk for task in selected]})
+        counts.append(len(queries))
+    assert counts[0] == counts[1]

@@ -1,93 +1,105 @@
-"""What each role may do at the desk: tried, page by page."""
+"""Access of each role to the staff pages."""
 
 import pytest
 from django.contrib.auth.models import Group
 
-from exports.jobs import enqueue_export
 from exports.staff.actions import ACTIONS
+from tasks.jobs import enqueue_task
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 LIST = "/admin/exports/exporttask/"
 DASHBOARD = "/admin/django_rq/dashboard/"
-WATCHING = ["/admin/", LIST, f"{LIST}live/", "/admin/stuck/"]
-QUEUE = [
+VIEW_PAGES = ["/admin/", LIST, f"{LIST}live/", "/admin/diagnosis/"]
+QUEUE_PAGES = [
     DASHBOARD,
     f"{DASHBOARD}queues/0/",
     f"{DASHBOARD}queues/0/failed/",
     f"{DASHBOARD}workers/0/",
 ]
-PEOPLE = ["/admin/blog/user/", "/admin/blog/post/", "/admin/auth/group/"]
+USER_PAGES = ["/admin/blog/user/", "/admin/blog/post/", "/admin/auth/group/"]
 
 
-def codes(client, paths):
+def status_codes(client, paths):
     return {client.get(path).status_code for path in paths}
 
 
-def act(name, task):
+def action_url(name, task):
     return f"{LIST}act/{name}/?task={task.pk}"
 
 
-def test_support_watches_cancels_and_sends_again_and_no_more(client, support, task):
-    enqueue_export(task)
+def test_support_can_view_cancel_and_resend_only(client, support, task):
+    enqueue_task(task)
     client.force_login(support)
-    assert codes(
-        client, [*WATCHING, f"{LIST}{task.pk}/change/", act("cancel", task), act("resend", task)]
+    assert status_codes(
+        client,
+        [
+            *VIEW_PAGES,
+            f"{LIST}{task.pk}/change/",
+            action_url("cancel", task),
+            action_url("resend", task),
+        ],
     ) == {200}
-    closed = [
+    forbidden = [
         "/admin/selftest/",
-        *(act(name, task) for name in ("rescue", "expire", "request")),
-        *QUEUE,
-        *PEOPLE,
+        *(action_url(name, task) for name in ("rescue", "expire", "request")),
+        *QUEUE_PAGES,
+        *USER_PAGES,
     ]
-    assert codes(client, closed) == {403}
-    assert client.post("/admin/stuck/", {"remedy": "sweep"}).status_code == 403
+    assert status_codes(client, forbidden) == {403}
+    assert client.post("/admin/diagnosis/", {"fix": "sweep"}).status_code == 403
 
 
-def test_operators_do_that_and_use_the_queue(client, operator, task):
-    enqueue_export(task)
+def test_operators_can_use_all_staff_pages(client, operator, task):
+    enqueue_task(task)
     client.force_login(operator)
-    acts = [act(name, task) for name in ACTIONS]
-    opened = [*WATCHING, f"{LIST}{task.pk}/change/", "/admin/selftest/", *acts, *QUEUE]
-    assert codes(client, opened) == {200}
-    assert codes(client, PEOPLE) == {403}
+    actions = [action_url(name, task) for name in ACTIONS]
+    allowed = [*VIEW_PAGES, f"{LIST}{task.pk}/change/", "/admin/selftest/", *actions, *QUEUE_PAGES]
+    assert status_codes(client, allowed) == {200}
+    assert status_codes(client, USER_PAGES) == {403}
 
 
-def test_staff_without_a_role_see_an_empty_desk(client, helper, task):
-    client.force_login(helper)
+def test_staff_without_role_see_empty_overview(client, staff_without_permissions, task):
+    client.force_login(staff_without_permissions)
     assert "Success rate" not in client.get("/admin/").content.decode()
-    closed = [
-        *WATCHING[1:],
+    forbidden = [
+        *VIEW_PAGES[1:],
         f"{LIST}{task.pk}/change/",
         "/admin/selftest/",
-        act("cancel", task),
-        *QUEUE,
-        *PEOPLE,
+        action_url("cancel", task),
+        *QUEUE_PAGES,
+        *USER_PAGES,
     ]
-    assert codes(client, closed) == {403}
+    assert status_codes(client, forbidden) == {403}
 
 
-def test_people_stay_outside(client, alice, task):
-    paths = [*WATCHING, f"{LIST}{task.pk}/change/", "/admin/selftest/", act("cancel", task), *QUEUE]
-    assert codes(client, paths) == {302}
+def test_ordinary_users_cannot_open_staff_pages(client, alice, task):
+    paths = [
+        *VIEW_PAGES,
+        f"{LIST}{task.pk}/change/",
+        "/admin/selftest/",
+        action_url("cancel", task),
+        *QUEUE_PAGES,
+    ]
+    assert status_codes(client, paths) == {302}
     client.force_login(alice)
-    assert codes(client, paths) == {302}
+    assert status_codes(client, paths) == {302}
     assert client.get("/admin/login/").status_code == 403
 
 
-def test_the_links_at_the_top_are_those_that_open(client, support, operator):
+def test_navigation_links_match_permissions(client, support, operator):
     client.force_login(support)
     page = client.get("/admin/").content.decode()
-    assert "/admin/stuck/" in page
+    assert "/admin/diagnosis/" in page
     assert "/admin/selftest/" not in page
     assert DASHBOARD not in page
     client.force_login(operator)
     assert DASHBOARD in client.get("/admin/").content.decode()
 
 
-def test_making_the_roles_again_changes_nothing(in_role):
+def test_creating_roles_twice_changes_nothing(make_staff):
     before = {group.name: group.permissions.count() for group in Group.objects.all()}
-    in_role("Support")
+    make_staff("Support")
     assert {
         group.name: group.permissions.count() for group in Group.objects.all()
     } == before or not before

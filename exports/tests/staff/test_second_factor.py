@@ -2,22 +2,22 @@ import re
 import time
 
 import pytest
-from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
 
+from blog.accounts.allauth_internals import TOTP, format_hotp_value, hotp_value
 from conftest import PASSWORD
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 SECRET = "JBSWY3DPEHPK3PXP"
-SET_UP = "/accounts/2fa/totp/activate/"
+SETUP_URL = "/accounts/2fa/totp/activate/"
 
 
-def code(secret=SECRET):
+def totp_code(secret=SECRET):
     return format_hotp_value(hotp_value(secret, int(time.time()) // 30))
 
 
 @pytest.fixture(autouse=True)
-def required(settings):
+def mfa_required(settings):
     settings.STAFF_SECOND_FACTOR = True
 
 
@@ -28,53 +28,53 @@ def sign_in(client, staff):
     )
 
 
-@pytest.mark.django_db(transaction=True)  # allauth tells of what was set up after commit
-def test_staff_without_one_are_led_to_set_it_up_and_back(client, staff, sign_in):
+@pytest.mark.django_db(transaction=True)  # allauth sends its signal after commit
+def test_staff_without_mfa_must_set_it_up(client, staff, sign_in):
     assert sign_in().url == "/admin/"
     client.post("/accounts/reauthenticate/", {"password": PASSWORD})
     response = client.get("/admin/", follow=True)
-    assert response.redirect_chain[-1][0] == SET_UP
+    assert response.redirect_chain[-1][0] == SETUP_URL
     page = response.content.decode()
     assert "Staff need a second factor." in page
     secret = re.findall(r'<code class="checksum">([A-Z2-7 ]+)</code>', page)[0].replace(" ", "")
-    page = client.post(SET_UP, {"code": code(secret)}, follow=True).content.decode()
+    page = client.post(SETUP_URL, {"code": totp_code(secret)}, follow=True).content.decode()
     assert '<a href="/admin/">go on to the admin</a>' in page
     assert client.get("/admin/").status_code == 200
 
 
-def test_staff_who_have_one_show_it_as_they_sign_in(client, staff, sign_in):
+def test_staff_pass_mfa_at_sign_in(client, staff, sign_in):
     TOTP.activate(staff, SECRET)
     response = sign_in()
     assert response.url.startswith("/accounts/2fa/authenticate/")
-    assert client.post(response.url, {"code": code()}).url == "/admin/"
+    assert client.post(response.url, {"code": totp_code()}).url == "/admin/"
     assert client.get("/admin/").status_code == 200
 
 
-def test_a_session_that_has_not_shown_it_is_asked(client, staff):
-    client.force_login(staff)  # as one from before it was set up
+def test_unverified_session_must_reauthenticate(client, staff):
+    client.force_login(staff)  # a session from before the setup
     TOTP.activate(staff, SECRET)
     response = client.get("/admin/exports/exporttask/", follow=True)
     address = response.redirect_chain[-1][0]
     assert address == "/accounts/2fa/reauthenticate/?next=%2Fadmin%2Fexports%2Fexporttask%2F"
-    answer = client.post(address, {"code": code(), "next": "/admin/exports/exporttask/"})
+    answer = client.post(address, {"code": totp_code(), "next": "/admin/exports/exporttask/"})
     assert answer.url == "/admin/exports/exporttask/"
     assert client.get(answer.url).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["", "stats.json", "queues/0/", "workers/0/"])
-def test_the_dashboard_is_closed_without_it(client, staff, path):
+def test_rq_dashboard_requires_mfa(client, staff, path):
     client.force_login(staff)
     assert client.get(f"/admin/django_rq/dashboard/{path}").status_code in (302, 403)
 
 
-def test_whoever_switches_it_off_is_outside_again(client, staff, sign_in):
+def test_disabling_mfa_locks_staff_out(client, staff, sign_in):
     TOTP.activate(staff, SECRET)
-    client.post(sign_in().url, {"code": code()})
+    client.post(sign_in().url, {"code": totp_code()})
     staff.authenticator_set.all().delete()
     assert client.get("/admin/").status_code == 302
 
 
-def test_people_without_rights_are_not_asked_to_set_it_up(client, alice):
+def test_users_who_are_not_staff_are_forbidden(client, alice):
     client.force_login(alice)
     assert client.get("/admin/login/?next=/admin/").status_code == 403
 
@@ -82,19 +82,19 @@ def test_people_without_rights_are_not_asked_to_set_it_up(client, alice):
 @pytest.mark.parametrize(
     "url", ["https://elsewhere.example/", "//elsewhere.example", "javascript:alert(1)"]
 )
-def test_it_leads_nowhere_else(client, staff, settings, url):
+def test_admin_login_ignores_foreign_next_url(client, staff, settings, url):
     settings.STAFF_SECOND_FACTOR = False
     client.force_login(staff)
     assert client.get("/admin/login/", {"next": url}).url == "/admin/"
 
 
-def test_the_admins_own_form_takes_no_password(client, staff, settings):
+def test_admin_login_form_accepts_no_password(client, staff, settings):
     settings.STAFF_SECOND_FACTOR = False
     client.post("/admin/login/", {"username": "staff", "password": PASSWORD})
     assert "_auth_user_id" not in client.session
 
 
-def test_passwords_are_changed_in_the_settings(client, staff, settings):
+def test_admin_password_change_redirects_to_settings(client, staff, settings):
     settings.STAFF_SECOND_FACTOR = False
     client.force_login(staff)
     assert client.get("/admin/password_change/").url == "/accounts/password/change/"

@@ -1,4 +1,4 @@
-"""The self-test's verdicts. tests/test_integration_self_test.py breaks each link for real."""
+"""Verdicts of the self-test; tests/integration/test_self_test.py breaks real components."""
 
 from datetime import timedelta
 
@@ -6,7 +6,7 @@ import django_rq
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
-from redis.exceptions import ConnectionError as Away
+from redis.exceptions import ConnectionError as RedisConnectionError
 from rq import SimpleWorker
 
 from exports.models import SelfTest
@@ -21,91 +21,95 @@ LONG_AGO = timedelta(minutes=5)
 
 
 @pytest.fixture
-def begun():
-    return self_test.begin("ops@microblog.example")
+def started_test():
+    return self_test.start("ops@microblog.example")
 
 
 def change(test, **fields):
     SelfTest.objects.filter(pk=test.pk).update(**fields)
-    return self_test.judge(test)
+    return self_test.update_verdict(test)
 
 
-def work():
+def run_worker():
     queue = django_rq.get_queue("default")
     SimpleWorker([queue], connection=queue.connection, serializer=queue.serializer).work(burst=True)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_whole_chain_holds(begun, mailoutbox):
-    assert self_test.judge(begun).passed is None
-    work()
-    assert self_test.judge(begun).passed
-    assert begun.verdict.startswith("All links hold: database, queue, worker, progress, mail")
-    assert begun.steps_done == STEPS
+def test_self_test_passes_when_everything_works(started_test, mailoutbox):
+    assert self_test.update_verdict(started_test).passed is None
+    run_worker()
+    assert self_test.update_verdict(started_test).passed
+    assert started_test.verdict.startswith(
+        "All links hold: database, queue, worker, progress, mail"
+    )
+    assert started_test.steps_done == STEPS
     [mail] = mailoutbox
     assert mail.to == ["ops@microblog.example"]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_its_mail_has_the_id_of_the_request_that_began_it(begun, mailoutbox):
-    request_ids.begin("a-request")
-    self_test.run(str(begun.pk))
+def test_self_test_mail_carries_request_id(started_test, mailoutbox):
+    request_ids.activate("a-request")
+    self_test.run(str(started_test.pk))
     assert mailoutbox[0].extra_headers["X-Request-ID"] == "a-request"
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_mail_server_that_refuses_is_quoted(begun, settings):
+def test_mail_server_error_is_quoted(started_test, settings):
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    work()
-    assert self_test.judge(begun).passed is False
-    assert begun.verdict.startswith("Mail: the mail server did not take it (ConnectionRefusedError")
+    run_worker()
+    assert self_test.update_verdict(started_test).passed is False
+    assert started_test.verdict.startswith(
+        "Mail: the mail server did not take it (ConnectionRefusedError"
+    )
 
 
-def test_it_runs_once(begun, mailoutbox):
-    change(begun, started_at=timezone.now())
-    self_test.run(str(begun.pk))
+def test_self_test_job_runs_once(started_test, mailoutbox):
+    change(started_test, started_at=timezone.now())
+    self_test.run(str(started_test.pk))
     assert not mailoutbox
 
 
-def test_without_the_broker(monkeypatch):
-    def away(*args, **kwargs):
-        raise Away("nobody at home")
+def test_unreachable_broker_is_reported(monkeypatch):
+    def fail(*args, **kwargs):
+        raise RedisConnectionError("unreachable")
 
-    monkeypatch.setattr("django_rq.get_queue", away)
-    test = self_test.begin("ops@microblog.example")
-    assert test.verdict == "Broker: Redis or Valkey does not answer (nobody at home)."
+    monkeypatch.setattr("django_rq.get_queue", fail)
+    test = self_test.start("ops@microblog.example")
+    assert test.verdict == "Broker: Redis or Valkey does not answer (unreachable)."
     assert SelfTest.objects.get().verdict == test.verdict
 
 
-def test_hope_lasts_ten_seconds_and_then_there_is_no_worker(begun):
-    assert change(begun, created_at=timezone.now() - timedelta(seconds=9)).passed is None
-    change(begun, created_at=timezone.now() - timedelta(seconds=11))
-    assert begun.verdict.startswith("Worker: none is running.")
+def test_missing_worker_is_reported_after_ten_seconds(started_test):
+    assert change(started_test, created_at=timezone.now() - timedelta(seconds=9)).passed is None
+    change(started_test, created_at=timezone.now() - timedelta(seconds=11))
+    assert started_test.verdict.startswith("Worker: none is running.")
 
 
-def test_busy_workers_are_waited_for(begun, worker):
-    assert change(begun, created_at=timezone.now() - timedelta(seconds=50)).passed is None
-    change(begun, created_at=timezone.now() - timedelta(seconds=70))
-    assert begun.verdict.startswith("Worker: all are busy")
+def test_busy_workers_are_reported_after_a_minute(started_test, worker):
+    assert change(started_test, created_at=timezone.now() - timedelta(seconds=50)).passed is None
+    change(started_test, created_at=timezone.now() - timedelta(seconds=70))
+    assert started_test.verdict.startswith("Worker: all are busy")
 
 
-def test_a_lost_job(begun, worker, empty_broker):
+def test_lost_self_test_job_is_reported(started_test, worker, empty_broker):
     empty_broker.delete("rq:queue:default")
-    change(begun, created_at=timezone.now() - LONG_AGO)
-    assert begun.verdict == "Queue: the job was lost before a worker took it."
+    change(started_test, created_at=timezone.now() - LONG_AGO)
+    assert started_test.verdict == "Queue: the job was lost before a worker took it."
 
 
-def test_progress_that_stands_still(begun):
-    change(begun, started_at=timezone.now() - LONG_AGO, steps_done=7)
-    assert begun.verdict == f"Progress: it stands still at 7 of {STEPS}."
+def test_stalled_progress_is_reported(started_test):
+    change(started_test, started_at=timezone.now() - LONG_AGO, steps_done=7)
+    assert started_test.verdict == f"Progress: it stands still at 7 of {STEPS}."
 
 
-def test_a_mail_server_that_never_answers(begun):
-    change(begun, started_at=timezone.now() - LONG_AGO, steps_done=STEPS)
-    assert begun.verdict == "Mail: the worker is still waiting for the mail server."
+def test_hanging_mail_server_is_reported(started_test):
+    change(started_test, started_at=timezone.now() - LONG_AGO, steps_done=STEPS)
+    assert started_test.verdict == "Mail: the worker is still waiting for the mail server."
 
 
-def test_the_button(client, operator):
+def test_self_test_button_starts_a_test(client, operator):
     client.force_login(operator)
     assert "The e-mail goes to operators@microblog.example." in client.get(PAGE).content.decode()
     address = client.post(PAGE).url
@@ -116,7 +120,7 @@ def test_the_button(client, operator):
     assert SelfTest.objects.get().actor == operator
 
 
-def test_who_has_no_address_is_told(client, operator):
+def test_self_test_needs_a_confirmed_address(client, operator):
     operator.email = ""
     operator.save()
     operator.confirm_email()
@@ -125,16 +129,16 @@ def test_who_has_no_address_is_told(client, operator):
     assert not SelfTest.objects.exists()
 
 
-def test_the_button_is_not_for_support(client, support):
+def test_support_cannot_start_self_test(client, support):
     client.force_login(support)
     assert client.post(PAGE).status_code == 403
 
 
-def test_an_unknown_test_is_not_found(client, operator):
+def test_unknown_self_test_is_not_found(client, operator):
     client.force_login(operator)
     assert client.get(f"{PAGE}00000000-0000-4000-8000-000000000000/").status_code == 404
 
 
-def test_the_command_wants_to_know_whom_to_write_to():
-    with pytest.raises(CommandError, match="Where should the mail go"):
+def test_selftest_command_requires_a_recipient():
+    with pytest.raises(CommandError, match="No recipient"):
         call_command("selftest")

@@ -20,7 +20,7 @@ from rq.serializers import JSONSerializer
 
 from blog.models import Post, User
 from conftest import PASSWORD, wait_until
-from dev.person import Person
+from dev.site_client import SiteClient
 from dev.stack import Stack
 from exports.models import ExportMail, ExportTask, MailStatus
 
@@ -100,7 +100,7 @@ def settled() -> bool:
 def test_a_request_can_be_followed_from_the_click_to_the_mail(stack, alice):
     stack.env |= {"LOG_FORMAT": "json", "BEHIND_PROXY": "true", "WEB_CONCURRENCY": "2"}
     stack.start()
-    with Person(stack.site_url) as person:
+    with SiteClient(stack.site_url) as person:
         person.sign_in("alice", PASSWORD)
         person.session.headers["X-Request-ID"] = "the-click"
         person.request_export("alice")
@@ -119,9 +119,9 @@ def test_a_request_can_be_followed_from_the_click_to_the_mail(stack, alice):
     assert ("POST", "/exports/", 302) in {
         (each["method"], each["route"], each["status"]) for each in clicks
     }
-    assert any("Looking after" in each["message"] for each in lines(stack, "sweeper"))
+    assert any("Sweeper started" in each["message"] for each in lines(stack, "sweeper"))
     assert sum("Booting worker" in each["message"] for each in lines(stack, "site")) == 2
-    stack.children["site"].end()
+    stack.children["site"].stop()
     assert any(
         "Worker exiting" in each["message"] for each in lines(stack, "site")
     )  # said by a worker
@@ -177,7 +177,7 @@ def test_errors_of_site_and_worker_reach_admins_once_and_sentry(stack, alice, li
         "SENTRY_RELEASE": "2026.11",
     }
     stack.start()
-    with Person(stack.site_url) as person:
+    with SiteClient(stack.site_url) as person:
         person.sign_in("alice", PASSWORD)
         session_id = person.session.cookies["sessionid"]
         for _ in range(10):
@@ -225,7 +225,7 @@ def test_a_provider_takes_the_mail_and_brings_it_back(stack, alice, listen):
         "ANYMAIL_WEBHOOK_SECRET": SECRET,
     }
     stack.start("broker", "worker", "sweeper", "site")
-    with Person(stack.site_url) as person:
+    with SiteClient(stack.site_url) as person:
         person.sign_in("alice", PASSWORD)
         task = ExportTask.objects.get(pk=person.request_export("alice"))
         wait_until(settled)

@@ -1,0 +1,49 @@
+"""Times and durations as users read them, in their language and time zone."""
+
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+
+from django.contrib.humanize.templatetags.humanize import naturaltime
+from django.utils import timezone
+from django.utils.formats import date_format, localize
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language, ngettext
+from django.utils.translation import gettext as _
+
+
+def relative_time(moment: datetime) -> str:
+    """Return "3 minutes ago" during the first day, then the date."""
+    if timezone.now() - moment < timedelta(days=1):
+        return str(naturaltime(moment))
+    return _cached_date_format(timezone.localtime(moment).date(), "DATE_FORMAT", get_language())
+
+
+def exact_time(moment: datetime) -> str:
+    """Return date, time to the minute, and name of the time zone."""
+    local = timezone.localtime(moment)
+    minute = local.replace(second=0, microsecond=0, tzinfo=None)
+    return f"{_cached_date_format(minute, 'DATETIME_FORMAT', get_language())} {local.tzname()}"
+
+
+# `date_format` is slow, and the posts of a page share days. The key includes the language.
+@lru_cache(maxsize=10_000)
+def _cached_date_format(day: date, style: str, _language: str | None) -> str:
+    return date_format(day, style)
+
+
+def time_tag(moment: datetime) -> SafeString:
+    iso = timezone.localtime(moment).isoformat()
+    title, label = exact_time(moment), relative_time(moment)
+    return format_html('<time datetime="{}" title="{}">{}</time>', iso, title, label)
+
+
+def duration(span: timedelta) -> str:
+    """Return "0.4 seconds", "12 seconds" or "3 min 20 s"."""
+    seconds = span.total_seconds()
+    if seconds < 60:
+        rounded = round(seconds, 1) if seconds < 10 else round(seconds)
+        text = ngettext("%(count)s second", "%(count)s seconds", 1 if rounded == 1 else 2)
+        return text % {"count": localize(rounded)}
+    minutes, rest = divmod(round(seconds), 60)
+    return _("%(minutes)d min %(seconds)d s") % {"minutes": minutes, "seconds": rest}

@@ -1,0 +1,122 @@
+import math
+
+import pytest
+
+from blog import rate_limits
+from conftest import PASSWORD
+from microblog.cache import FailOpenRedisCache
+
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
+
+
+@pytest.fixture(autouse=True)
+def low_limits(monkeypatch, settings):
+    """Allow each action twice an hour per user, three times per address."""
+    settings.RATE_LIMITS = True
+    monkeypatch.setattr(
+        rate_limits, "RATES", dict.fromkeys(rate_limits.RATES, rate_limits.Rate(2, 3, 3600))
+    )
+
+
+@pytest.fixture
+def create_post(client):
+    def create(user, body="Hello", **extra):
+        client.force_login(user)
+        return client.post("/posts/", {"body": body}, **extra)
+
+    return create
+
+
+def test_limited_post_keeps_text_and_says_when(create_post, alice):
+    for number in range(2):
+        assert create_post(alice, f"Number {number}").status_code == 302
+    response = create_post(alice, "Number two")
+    assert response.status_code == 429
+    assert response["Retry-After"] == "3540"
+    assert "Please try again in 59 minutes." in response.content.decode()
+    assert "Number two</textarea>" in response.content.decode()
+    assert alice.posts.count() == 2
+
+
+def test_edit_counts_as_post(client, create_post, alice):
+    create_post(alice)
+    url = f"/posts/{alice.posts.get().pk}/edit/"
+    assert [client.post(url, {"body": text}).status_code for text in ("Changed", "Once more")] == [
+        302,
+        429,
+    ]
+    assert "Once more</textarea>" in client.post(url, {"body": "Once more"}).content.decode()
+    assert alice.posts.get().body == "Changed"
+
+
+def test_users_share_the_limit_of_their_address(create_post, alice, bob):
+    assert [create_post(user).status_code for user in (alice, bob, alice)] == [302] * 3
+    assert create_post(bob).status_code == 429
+    assert bob.posts.count() == 1
+
+
+def test_rejection_by_address_does_not_count_for_user(create_post, alice, bob):
+    assert [create_post(user).status_code for user in (alice, bob, alice, bob)] == [
+        302,
+        302,
+        302,
+        429,
+    ]
+    assert [create_post(bob, "Again", REMOTE_ADDR="192.0.2.9").status_code for _ in range(2)] == [
+        302,
+        429,
+    ]
+
+
+def test_rejection_by_user_does_not_count_for_address(create_post, alice, bob):
+    assert [create_post(alice).status_code for _ in range(4)] == [302, 302, 429, 429]
+    assert create_post(bob).status_code == 302
+
+
+def test_limit_resets_in_next_window(create_post, alice, monkeypatch):
+    assert [create_post(alice).status_code for _ in range(3)] == [302, 302, 429]
+    monkeypatch.setattr("blog.rate_limits.time.time", lambda: 3601.0)
+    assert create_post(alice).status_code == 302
+
+
+def test_limited_button_gets_429_page(client, alice, bob):
+    client.force_login(alice)
+    for _ in range(2):
+        client.post("/@bob/follow/")
+    response = client.post("/@bob/unfollow/")
+    assert response.status_code == 429
+    assert "Please try again in 59 minutes." in response.content.decode()
+    assert alice.following.count() == 1
+
+
+def test_limits_fail_open_without_cache(create_post, alice, monkeypatch):
+    monkeypatch.setattr(FailOpenRedisCache, "unavailable_until", math.inf)
+    assert [create_post(alice).status_code for _ in range(4)] == [302] * 4
+
+
+@pytest.mark.parametrize("address", ["", "unix:", None])
+def test_unknown_address_is_limited_by_user(create_post, alice, bob, client, address):
+    """An address is unknown behind a proxy that connects by a Unix socket."""
+    for user in (alice, bob):
+        assert [create_post(user, REMOTE_ADDR=address).status_code for _ in range(3)] == [
+            302,
+            302,
+            429,
+        ]
+    client.logout()
+    assert {client.get("/search/?q=x", REMOTE_ADDR=address).status_code for _ in range(5)} == {200}
+
+
+def test_sign_in_works_without_address(client, alice):
+    assert (
+        client.post(
+            "/accounts/login/", {"login": "alice", "password": PASSWORD}, REMOTE_ADDR=""
+        ).url
+        == "/"
+    )
+    assert client.session["_auth_user_id"] == str(alice.pk)
+
+
+def test_limits_can_be_turned_off(create_post, alice, settings):
+    settings.RATE_LIMITS = False
+    assert [create_post(alice).status_code for _ in range(4)] == [302] * 4

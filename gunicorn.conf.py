@@ -1,0 +1,44 @@
+"""Settings that gunicorn reads by itself: log format, and a folder for the workers' metrics."""
+
+import os
+import shutil
+import tempfile
+from typing import Any
+
+from environ import Env
+
+Env.read_env(".env")
+log_format = os.environ.get("LOG_FORMAT") or (
+    "plain" if Env().bool("DEBUG", default=False) else "json"
+)
+
+# The workers keep their counters in files here, which remain until the master exits.
+metrics_dir = os.environ.get("PROMETHEUS_MULTIPROC_DIR") or tempfile.mkdtemp(
+    prefix="microblog-metrics-"
+)
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics_dir
+
+# For the master only: the workers load the site's LOGGING instead.
+logconfig_dict = {
+    "filters": {"request_id": {"()": "microblog.logs.RequestIdFilter"}},
+    "formatters": {
+        "json": {"()": "microblog.logs.JsonFormatter"},
+        "plain": {"()": "microblog.logs.PlainFormatter"},
+    },
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": log_format,
+            "filters": ["request_id"],
+        }
+    },
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+    "loggers": {
+        "gunicorn.error": {"level": "INFO", "handlers": [], "propagate": True},
+        "gunicorn.access": {"level": "WARNING", "handlers": []},
+    },
+}
+
+
+def on_exit(server: Any) -> None:
+    shutil.rmtree(metrics_dir, ignore_errors=True)

@@ -1,0 +1,24 @@
+// Marks all notifications as read once the page has been visible for a moment.
+
+import { submitForm } from "./fragment.js";
+
+const DELAY = 1_500; // ms
+
+const form = document.querySelector("[data-mark-read]");
+
+async function markRead() {
+  if (!(await submitForm(form))) return;
+  form.hidden = true;
+  document.dispatchEvent(new Event("microblog:read"));
+}
+
+function scheduleWhenVisible() {
+  if (document.hidden) return;
+  document.removeEventListener("visibilitychange", scheduleWhenVisible);
+  setTimeout(markRead, DELAY);
+}
+
+if (!form.hidden) {
+  document.addEventListener("visibilitychange", scheduleWhenVisible);
+  scheduleWhenVisible();
+}
