@@ -8,6 +8,7 @@ from typing import Any
 import django_rq
 import pytest
 from django.apps import apps
+from django.conf import settings
 from django.contrib.auth.models import Group
 from django.core import mail
 from rq.job import Job
@@ -16,6 +17,7 @@ from blog.models import Post, User
 from exports.archive import build as archive
 from exports.models import ExportTask
 from tasks import jobs
+from tasks.models.clock import from_now
 from tasks.worker import Worker
 
 
@@ -31,6 +33,18 @@ class ProgressSpy:
 
     def wait(self, seconds: float) -> None:
         self.waited += seconds
+
+
+def build_result(archive: str, rows: int, size: int, sha256: str) -> dict[str, Any]:
+    """Return the fields that a finished build sets."""
+    return {
+        "rows_done": rows,
+        "rows_total": rows,
+        "archive": archive,
+        "archive_bytes": size,
+        "archive_sha256": sha256,
+        "archive_expires_at": from_now(settings.EXPORT_KEEP_DAYS * 86400),
+    }
 
 
 @pytest.fixture

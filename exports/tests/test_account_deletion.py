@@ -5,11 +5,10 @@ import pytest
 
 from blog.accounts import deletion
 from blog.models import AccountMail
-from exports import sweeper
 from exports.archive import build as archive
 from exports.models import ExportEvent, ExportTask
 from exports.models.task import archive_storage
-from tasks import jobs
+from tasks import jobs, sweeper
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

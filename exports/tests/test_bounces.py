@@ -12,7 +12,7 @@ from django.utils import timezone
 from blog.models import Notification
 from exports import delivery
 from exports.models import Event, ExportMail, ExportTask, MailStatus, Purpose, Status
-from exports.sweeper import prune_rows
+from exports.sweeper import prune_details
 from tasks import jobs
 from tasks.models.clock import from_now
 
@@ -150,7 +150,7 @@ def test_bounced_failure_mail_does_not_notify_owner(task):
 def test_prune_clears_bounce_reason(mailed):
     send_event("esp-7", description="<alice@microblog.example> is unknown")
     ExportMail.objects.update(created_at=from_now(-91 * 86400))
-    prune_rows()
+    prune_details()
     mailed.refresh_from_db()
     assert mailed.bounce_reason == ""
     assert mailed.bounced_at is not None
@@ -166,7 +166,7 @@ def test_provider_id_is_saved(task, settings):
 def test_mail_server_without_ids_returns_empty_id(task):
     task.claim()
     mail = ExportMail.objects.create(task=task, purpose=Purpose.FAILURE)
-    assert delivery.send(mail) == ""
+    assert delivery.compose_for_owner(mail).send() == ""
 
 
 # Webhooks

@@ -4,10 +4,9 @@ import pytest
 from django.core import mail
 
 from blog import moderation
-from exports import sweeper
 from exports.archive import build as archive
 from exports.models import ExportMail, ExportTask, MailStatus, Purpose, Status
-from tasks import jobs
+from tasks import jobs, sweeper
 
 pytestmark = pytest.mark.django_db
 
@@ -72,7 +71,7 @@ def test_pending_mail_of_deactivated_owner_is_given_up(alice, task, deactivate):
         task=ExportTask.objects.get(pk=task.pk), purpose=Purpose.FAILURE
     )
     deactivate(alice)
-    jobs.deliver_mail(str(pending.pk))
+    jobs.send_mail("exports.ExportMail", str(pending.pk), pending.tries)
     pending.refresh_from_db()
     assert pending.status == MailStatus.GAVE_UP
     assert mail.outbox == []

@@ -7,6 +7,7 @@ from django.utils.formats import date_format
 from exports import delivery
 from exports.models import ErrorCode, ExportMail, ExportTask, Purpose
 from tasks import jobs
+from tasks.models import Undeliverable
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
 
@@ -86,7 +87,7 @@ def test_attachment_limit_counts_encoded_size(size, settings):
 def test_failure_mail_explains_without_traceback(task):
     task.claim()
     task.fail(ErrorCode.TIMEOUT, "Traceback: secret things")
-    delivery.send(task.pending_mail)
+    delivery.compose_for_owner(task.pending_mail).send()
     message = mail.outbox[-1]
     assert message.subject == "[Microblog] Your blog posts could not be exported"
     assert "longer than an export may take" in message.body
@@ -106,12 +107,12 @@ def test_mail_goes_to_currently_confirmed_address(alice, task):
     task.claim()
     task.finish("posts/none.json", 0, 10**9, "0" * 64)
     alice.emailaddress_set.update(email="new@microblog.example")
-    delivery.send(task.pending_mail)
+    delivery.compose_for_owner(task.pending_mail).send()
     assert mail.outbox[-1].to == ["new@microblog.example"]
 
 
 def test_unconfirmed_address_is_undeliverable(alice, task):
     alice.emailaddress_set.update(verified=False)
     pending = ExportMail.objects.create(task=task, purpose=Purpose.FAILURE)
-    with pytest.raises(delivery.Undeliverable):
-        delivery.send(pending)
+    with pytest.raises(Undeliverable):
+        delivery.compose_for_owner(pending).send()

@@ -6,6 +6,7 @@ import pytest
 from django.db import connection, connections, transaction
 
 from exports.models import ErrorCode, ExportTask, Status
+from exports.tests.conftest import build_result
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -19,7 +20,7 @@ def renew(task):
 
 
 def finish(task):
-    return task.finish("posts/x.json", 9, 9, "0" * 64) is not None
+    return task.finish(**build_result("posts/x.json", 9, 9, "0" * 64)) is not None
 
 
 def cancel(task):

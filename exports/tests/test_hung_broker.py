@@ -23,7 +23,9 @@ def hung_broker(tmp_path, monkeypatch):
         server.listen(64)
         url = f"unix://{path}?socket_timeout=2&socket_connect_timeout=1"
         monkeypatch.setattr("django_rq.queues.get_connection", lambda name: Redis.from_url(url))
-        monkeypatch.setattr("exports.heartbeat.get_connection", lambda name: Redis.from_url(url))
+        monkeypatch.setattr(
+            "tasks.broker.django_rq.get_connection", lambda name: Redis.from_url(url)
+        )
         monkeypatch.setattr(cache._cache, "_servers", [f"unix://{path}?socket_timeout=1"])  # type: ignore[attr-defined]
         monkeypatch.setattr(cache._cache, "_pools", {})  # type: ignore[attr-defined]
         monkeypatch.setattr(FailOpenRedisCache, "unavailable_until", 0.0)
@@ -73,11 +75,8 @@ def test_dashboard_reports_unreachable_broker(client, staff, monkeypatch):
 
 @pytest.mark.django_db(transaction=True)
 def test_lease_is_renewed_while_broker_hangs(task, hung_broker, empty_broker):
-    class Job:
-        id, serializer, meta = task.job_id, None, {}
-
     renewals = []
-    with Heartbeat(lambda rows: renewals.append(time.monotonic()) is None, job=Job()):
+    with Heartbeat(lambda rows: renewals.append(time.monotonic()) is None, job_id=task.job_id):
         while len(renewals) < 3:
             time.sleep(0.05)
     assert renewals[-1] - renewals[0] < 8

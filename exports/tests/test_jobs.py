@@ -16,6 +16,7 @@ from exports import delivery
 from exports.archive import build as archive
 from exports.models import ErrorCode, Event, ExportMail, ExportTask, MailStatus, Purpose, Status
 from exports.models.task import archive_storage
+from exports.tests.conftest import build_result
 from tasks import heartbeat, jobs
 from tasks.heartbeat import Heartbeat
 from tasks.worker import Worker
@@ -129,7 +130,7 @@ def test_failed_mail_is_retried_without_rebuilding(task, monkeypatch):
     assert task.status == Status.SUCCESSFUL
     assert (pending.status, pending.tries) == (MailStatus.PENDING, 1)
     assert "closed" in pending.error
-    jobs.deliver_mail(str(pending.pk))
+    jobs.send_mail("exports.ExportMail", str(pending.pk), pending.tries)
     pending.refresh_from_db()
     assert (pending.status, pending.tries, pending.error) == (MailStatus.SENT, 2, "")
     assert len(mail.outbox) == 1
@@ -145,7 +146,7 @@ def test_mail_without_address_is_given_up(alice, task):
 def test_killed_build_is_enqueued_at_once(task):
     job = django_rq.get_queue("default").enqueue(jobs.run_task, str(task.pk), 1, job_id=task.job_id)
     task.claim()
-    jobs.recover_killed_job(job)
+    jobs.work_horse_killed(job.func_name, list(job.args))
     task.refresh_from_db()
     assert (task.status, task.attempt, task.crashes) == (Status.READY, 2, 1)
     assert django_rq.get_queue("default").get_job_ids()[0] == task.job_id
@@ -156,7 +157,7 @@ def test_killed_mail_job_is_enqueued_at_once(task):
     jobs.enqueue_mail(pending)
     job = django_rq.get_queue("default").fetch_job(pending.job_id)
     pending.claim()
-    jobs.recover_killed_job(job)
+    jobs.work_horse_killed(job.func_name, list(job.args))
     pending.refresh_from_db()
     assert (pending.status, pending.tries) == (MailStatus.PENDING, 1)
     assert pending.job_id in django_rq.get_queue("default").get_job_ids()
@@ -170,7 +171,7 @@ def test_mail_claimed_by_other_worker_is_kept(task):
         pending.claim()
         pending.retry_now("killed")
     pending.claim()
-    jobs.recover_killed_job(job)
+    jobs.work_horse_killed(job.func_name, list(job.args))
     pending.refresh_from_db()
     assert pending.status == MailStatus.SENDING
 
@@ -178,9 +179,9 @@ def test_mail_claimed_by_other_worker_is_kept(task):
 def test_mail_is_retried_if_build_job_died_mailing(task):
     job = django_rq.get_queue("default").enqueue(jobs.run_task, str(task.pk), 1, job_id=task.job_id)
     task.claim()
-    task.finish("posts/x.json", 0, 0, "0" * 64)
+    task.finish(**build_result("posts/x.json", 0, 0, "0" * 64))
     task.pending_mail.claim()
-    jobs.recover_killed_job(job)
+    jobs.work_horse_killed(job.func_name, list(job.args))
     assert task.mails.get().status == MailStatus.PENDING
 
 
@@ -188,7 +189,7 @@ def test_third_killed_build_is_logged_as_error(task, caplog):
     for _ in range(3):
         job = django_rq.get_queue("default").enqueue(jobs.run_task, str(task.pk), task.attempt)
         task.claim()
-        jobs.recover_killed_job(job)
+        jobs.work_horse_killed(job.func_name, list(job.args))
         task.refresh_from_db()
     assert task.status == Status.FAILED
     assert [record.levelname for record in caplog.records if record.name == "exports.jobs"][

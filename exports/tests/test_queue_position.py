@@ -6,7 +6,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from exports.models import ExportTask, Status
 from exports.progress import render_progress
-from tasks import queue_position
+from tasks import broker, queue_position
 from tasks.models.clock import from_now
 from tasks.worker import Worker
 
@@ -27,7 +27,7 @@ def waiting_tasks(make_user):
 @pytest.fixture
 def workers(monkeypatch):
     def set_count(number):
-        monkeypatch.setattr(queue_position, "worker_count", lambda: number)
+        monkeypatch.setattr(broker, "worker_count", lambda: number)
 
     set_count(1)
     return set_count
@@ -106,7 +106,7 @@ def test_queue_is_paused_while_broker_is_down(waiting_tasks, monkeypatch):
     def unreachable():
         raise RedisConnectionError
 
-    monkeypatch.setattr(queue_position, "worker_count", unreachable)
+    monkeypatch.setattr(broker, "worker_count", unreachable)
     assert status_text(waiting_tasks[0]).startswith("Paused")
 
 

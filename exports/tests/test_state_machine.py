@@ -16,7 +16,8 @@ from hypothesis.stateful import (
 
 from blog.models import User
 from exports.models import ErrorCode, Event, ExportMail, ExportTask, MailStatus, Purpose, Status
-from exports.models.task import MAX_CRASHES
+from exports.tests.conftest import build_result
+from tasks.models import MAX_CRASHES
 from tasks.models.clock import from_now
 
 FINAL = {Status.SUCCESSFUL, Status.FAILED, Status.CANCELLED}
@@ -83,7 +84,8 @@ class Exports(RuleBasedStateMachine):
         if task := self.builders[worker]:
             held = self._has_lease(task)
             assert (
-                task.finish(f"posts/{task.job_id}.json", 100, 1000, "0" * 64) is not None
+                task.finish(**build_result(f"posts/{task.job_id}.json", 100, 1000, "0" * 64))
+                is not None
             ) == held
             self.builders[worker] = None
 

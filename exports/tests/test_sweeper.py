@@ -16,7 +16,6 @@ from rq.executions import Execution
 
 from blog.models import Notification, User
 from conftest import PASSWORD
-from exports import sweeper
 from exports.archive import build as archive
 from exports.models import (
     ExportEvent,
@@ -27,7 +26,8 @@ from exports.models import (
     Status,
 )
 from exports.models.task import archive_storage
-from tasks import jobs
+from exports.sweeper import remove_orphaned_archives
+from tasks import jobs, sweeper
 from tasks.models import SweeperHeartbeat
 from tasks.models.clock import from_now
 
@@ -262,13 +262,13 @@ def test_orphaned_archives_are_removed(finished_task):
 
 @pytest.mark.django_db(transaction=True)
 def test_orphans_are_found_with_one_query(finished_task, django_assert_num_queries):
-    sweeper.remove_orphaned_archives()  # archives of other tests
+    remove_orphaned_archives()  # archives of other tests
     storage = archive_storage()
     for number in range(3):
         storage.save(f"posts/{uuid4()}-{number}.json", ContentFile(b"of a deleted account"))
     storage.save("posts/by-hand.json", ContentFile(b"of nobody"))
     with django_assert_num_queries(1):
-        sweeper.remove_orphaned_archives()
+        remove_orphaned_archives()
     assert storage.listdir("posts")[1] == [finished_task.archive.name.removeprefix("posts/")]
 
 

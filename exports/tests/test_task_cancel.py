@@ -9,6 +9,7 @@ from django.db import connections
 from conftest import wait_until
 from exports.archive import build as archive
 from exports.models import Event, ExportTask, Status
+from exports.tests.conftest import build_result
 from tasks import jobs
 
 pytestmark = pytest.mark.django_db
@@ -58,7 +59,7 @@ def test_cancel_stops_running_build(cancel, task, alice, create_posts, settings)
 
 def test_finished_task_cannot_be_cancelled(cancel, task):
     task.claim()
-    task.finish("posts/x.json", 0, 0, "0" * 64)
+    task.finish(**build_result("posts/x.json", 0, 0, "0" * 64))
     assert "Too late to cancel" in cancel(task)
     task.refresh_from_db()
     assert task.status == Status.SUCCESSFUL

@@ -5,6 +5,7 @@ from redis import Redis
 
 from blog.models import Notification
 from exports.models import ErrorCode, ExportTask, Status
+from exports.tests.conftest import build_result
 
 pytestmark = pytest.mark.django_db
 URL = "/exports/"
@@ -113,7 +114,7 @@ def test_failure_alert_is_shown_until_read(client, alice, task):
 
 def test_list_shows_mail_that_was_given_up(client, page, task):
     task.claim()
-    task.finish("posts/x.json", 0, 0, "0" * 64)
+    task.finish(**build_result("posts/x.json", 0, 0, "0" * 64))
     task.pending_mail.claim()
     task.mails.get().give_up("no address")
     client.get(URL)

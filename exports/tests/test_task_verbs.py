@@ -6,6 +6,7 @@ from django.db.models.functions import Now
 
 from blog.models import Notification
 from exports.models import ErrorCode, Event, ExportMail, ExportTask, MailStatus, Purpose, Status
+from exports.tests.conftest import build_result
 from tasks.models.clock import from_now
 
 pytestmark = pytest.mark.django_db
@@ -32,7 +33,7 @@ def test_database_refuses_two_unfinished_tasks(alice, task):
 
 def test_new_request_is_possible_after_finish(alice, task):
     task.claim()
-    task.finish("posts/x.json", 0, 0, "0" * 64)
+    task.finish(**build_result("posts/x.json", 0, 0, "0" * 64))
     assert ExportTask.objects.request(alice)[1]
 
 
@@ -72,7 +73,7 @@ def test_zombie_changes_nothing(task):
     before = ExportTask.objects.filter(pk=task.pk).values().get()
     assert not zombie.renew(999)
     assert not zombie.record_traceback("trace")
-    assert not zombie.finish("posts/z.json", 999, 1, "0" * 64)
+    assert not zombie.finish(**build_result("posts/z.json", 999, 1, "0" * 64))
     assert not zombie.fail(ErrorCode.ERROR, "trace")
     assert not zombie.crash()
     assert ExportTask.objects.filter(pk=task.pk).values().get() == before
@@ -89,7 +90,7 @@ def test_rescue_requires_expired_lease(task):
 
 def test_finish_creates_mail_and_sets_expiry(task, settings):
     task.claim()
-    assert task.finish("posts/x.json", 7, 70, "a" * 64)
+    assert task.finish(**build_result("posts/x.json", 7, 70, "a" * 64))
     assert (task.status, task.rows_done, task.rows_total, task.archive_bytes) == (
         Status.SUCCESSFUL,
         7,
@@ -114,7 +115,7 @@ def test_verbs_record_events(task):
     task.claim()
     task.crash()
     task.claim()
-    task.finish("posts/x.json", 0, 0, "0" * 64)
+    task.finish(**build_result("posts/x.json", 0, 0, "0" * 64))
     events = list(task.events.values_list("kind", "attempt"))
     assert events == [
         (Event.REQUESTED, 1),
@@ -142,7 +143,7 @@ def test_task_is_in_progress_until_mail_is_sent(alice, task):
 
     assert is_in_progress()
     task.claim()
-    task.finish("posts/x.json", 0, 0, "0" * 64)
+    task.finish(**build_result("posts/x.json", 0, 0, "0" * 64))
     assert is_in_progress()
     mail = task.pending_mail
     mail.claim()
@@ -192,7 +193,7 @@ def test_sender_without_lease_changes_nothing(task):
 
 def test_expire_clears_archive_once(task):
     task.claim()
-    task.finish("posts/x.json", 0, 0, "0" * 64)
+    task.finish(**build_result("posts/x.json", 0, 0, "0" * 64))
     assert not task.expire()
     ExportTask.objects.filter(pk=task.pk).update(archive_expires_at=Now())
     ExportTask.objects.filter(pk=task.pk).update(archive_expires_at=from_now(-1))

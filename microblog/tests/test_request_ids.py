@@ -7,14 +7,12 @@ from django.core import mail
 from django.test import Client
 from model_bakery import baker
 
-from blog.accounts import jobs as account_jobs
 from blog.models import AccountMail, Post
 from conftest import wait_until
-from exports import sweeper
 from exports.models import ExportTask
 from microblog import request_ids
 from microblog.logs import JsonFormatter, RequestIdFilter
-from tasks import heartbeat, jobs
+from tasks import heartbeat, jobs, sweeper
 from tasks.worker import Worker
 
 pytestmark = pytest.mark.sqlite
@@ -69,7 +67,7 @@ def test_mails_about_accounts_carry_it_too(alice, empty_broker):
     assert django_rq.get_queue("default").fetch_job(owed.job_id).meta == {
         "request_id": "the-request"
     }
-    account_jobs.send_account_mail(str(owed.pk), 0)
+    jobs.send_mail("blog.AccountMail", str(owed.pk), 0)
     assert mail.outbox[-1].extra_headers["X-Request-ID"] == "the-request"
 
 

@@ -275,7 +275,7 @@ def test_killed_worker_starts_new_attempt_at_once(task):
     jobs.work_horse_killed(RUN, ["sample.SampleTask", str(task.pk), 1])
     task = reload(task)
     assert (task.status, task.attempt, task.crashes) == (Status.READY, 2, 1)
-    assert broker.read_state().position(task.job_id) == 1
+    assert broker.read_state().positions[task.job_id] == 1
 
 
 def test_killed_zombie_is_ignored(task):

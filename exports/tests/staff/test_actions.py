@@ -6,6 +6,7 @@ from django.test.utils import CaptureQueriesContext
 from redis.exceptions import RedisError
 
 from exports.models import ErrorCode, Event, ExportTask, MailStatus, Purpose, Status
+from exports.tests.conftest import build_result
 from tasks import jobs
 
 pytestmark = pytest.mark.django_db
@@ -88,7 +89,7 @@ def test_resend_sends_new_mail_with_new_message_id(run_action, finished_task, op
     assert second.message_id != first.message_id
     assert_last_event(finished_task, Event.RESENT, operator)
     assert job_ids() == [second.job_id]
-    jobs.deliver_mail(str(second.pk))
+    jobs.send_mail("exports.ExportMail", str(second.pk), second.tries)
     assert [mail.extra_headers["Message-ID"] for mail in mailoutbox] == [second.message_id]
     second.refresh_from_db()
     assert second.status == MailStatus.SENT
@@ -125,7 +126,7 @@ def test_expire_action_deletes_the_archive(run_action, finished_task, operator, 
 def test_request_action_ignores_the_cooldown(run_action, task, operator, settings):
     settings.EXPORT_COOLDOWN = 600
     task.claim()
-    task.finish("", 1, 1, "")
+    task.finish(**build_result("", 1, 1, ""))
     run_action("request", task)
     new = ExportTask.objects.exclude(pk=task.pk).get()
     assert (new.owner, new.status) == (task.owner, Status.READY)
