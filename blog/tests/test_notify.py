@@ -116,13 +116,13 @@ def test_first_unread_message_is_mailed_without_its_text(
     bob.received_messages.update(read_at=timezone.now())
     as_alice.post("/messages/@bob/", {"body": "one more"})
     AccountMail.objects.update(next_try_at=timezone.now())
-    assert AccountMail.objects.pending().count() == 1
+    assert AccountMail.objects.overdue().count() == 1
     assert len(send_due_mails(mailoutbox)) == 1
 
 
 def test_message_read_in_time_is_not_mailed(as_alice, bob, mailoutbox):
     as_alice.post("/messages/@bob/", {"body": "Hello"})
-    assert not AccountMail.objects.pending().exists()
+    assert not AccountMail.objects.overdue().exists()
     bob.received_messages.update(read_at=timezone.now())
     assert not send_due_mails(mailoutbox)
     assert not AccountMail.objects.exists()

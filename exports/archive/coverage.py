@@ -102,7 +102,7 @@ EXCLUDED = (
 
 def violations(models: Iterable[type[Model]] | None = None) -> Iterator[str]:
     """Yield a sentence for each violation, for developers; by default over all installed models."""
-    models = list(_personal_models() if models is None else models)
+    models = list(personal_models() if models is None else models)
     exported = {label for section in SECTIONS for label in section.field_labels()}
     owner_fields = {section.owner_field_label() for section in SECTIONS}
     owner_fields.update(label for exclusion in EXCLUDED for label in exclusion.owner_fields)
@@ -116,7 +116,7 @@ def violations(models: Iterable[type[Model]] | None = None) -> Iterator[str]:
     yield from _invalid_exclusions(models, exported)
 
 
-def _personal_models() -> Iterator[type[Model]]:
+def personal_models() -> Iterator[type[Model]]:
     """Yield the models of all apps but those that declare to hold no personal data."""
     for config in apps.get_app_configs():
         if getattr(config, "has_personal_data", True):

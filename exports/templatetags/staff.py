@@ -39,7 +39,7 @@ RQ_LABELS = {
 def export_task(job: Job) -> ExportTask | None:
     """Return the export that a job builds or mails; None for other jobs and deleted rows."""
     try:
-        key = UUID(str(job.args[0]))
+        key = UUID(str(job.args[1]))
     except Exception:  # another kind of job: no arguments, unreadable ones, or no UUID
         return None
     tasks = ExportTask.objects.select_related("owner")

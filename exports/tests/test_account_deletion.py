@@ -9,6 +9,7 @@ from exports.archive import build as archive
 from exports.models import ExportEvent, ExportTask
 from exports.models.task import archive_storage
 from tasks import jobs, sweeper
+from tasks.models.clock import from_now
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -51,12 +52,17 @@ def test_deletion_stops_running_build_without_leftovers(
 
 def test_sweeper_enqueues_lost_account_mail_once(alice, monkeypatch):
     mail = AccountMail.objects.create(
-        user=alice, to=alice.email, subject="Hello", text="words", html="words"
+        user=alice,
+        to=alice.email,
+        subject="Hello",
+        text="words",
+        html="words",
+        next_try_at=from_now(60),
     )
     queue = django_rq.get_queue("default")
     sweeper.sweep()
     assert queue.get_job_ids() == []
-    AccountMail.objects.update(next_try_at=mail.created_at)
+    AccountMail.objects.update(next_try_at=from_now(-1))
     sweeper.sweep()
     sweeper.sweep()
     assert queue.get_job_ids() == [mail.job_id]

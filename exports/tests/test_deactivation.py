@@ -53,13 +53,13 @@ def test_lease_of_deactivated_owner_is_not_renewed(alice, task, deactivate):
 
 @pytest.mark.django_db(transaction=True)
 def test_no_mail_if_owner_is_deactivated_after_build(alice, task, deactivate, monkeypatch):
-    deliver = jobs.deliver_claimed
+    deliver = jobs.deliver
 
     def deactivate_and_deliver(pending):
         deactivate(alice)
         deliver(pending)
 
-    monkeypatch.setattr(jobs, "deliver_claimed", deactivate_and_deliver)
+    monkeypatch.setattr(jobs, "deliver", deactivate_and_deliver)
     jobs.run_task("exports.ExportTask", str(task.pk), task.attempt)
     assert task.mails.get().status == MailStatus.GAVE_UP
     assert mail.outbox == []

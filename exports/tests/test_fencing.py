@@ -20,7 +20,7 @@ def renew(task):
 
 
 def finish(task):
-    return task.finish(**build_result("posts/x.json", 9, 9, "0" * 64)) is not None
+    return task.finish(**build_result("posts/x.json", 9, 9, "0" * 64))
 
 
 def cancel(task):

@@ -59,12 +59,12 @@ def test_account_mail_with_line_break_is_not_sent(field):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_archive_mail_with_line_break_stays_pending(alice, task):
+def test_archive_mail_with_line_break_is_given_up(alice, task):
     alice.emailaddress_set.update(email=f"alice@microblog.example\r\n{INJECTED_HEADER}")
     pending = ExportMail.objects.create(task=task, purpose=Purpose.FAILURE)
     jobs.send_mail("exports.ExportMail", str(pending.pk), pending.tries)
     pending.refresh_from_db()
-    assert pending.status == MailStatus.PENDING
+    assert pending.status == MailStatus.GAVE_UP
     assert "Header values can't contain newlines" in pending.error
     assert mail.outbox == []
 

@@ -6,13 +6,13 @@ import threading
 import django_rq
 import pytest
 from django.core import mail
+from django.core.mail.backends.locmem import EmailBackend as LocMemBackend
 from django.db import OperationalError, connection, connections
 from django.urls import clear_url_caches, get_resolver
 from rq import SimpleWorker
 from rq.timeouts import JobTimeoutException
 
 from conftest import wait_until
-from exports import delivery
 from exports.archive import build as archive
 from exports.models import ErrorCode, Event, ExportMail, ExportTask, MailStatus, Purpose, Status
 from exports.models.task import archive_storage
@@ -64,7 +64,7 @@ def test_job_of_older_attempt_does_nothing(task):
 
 def test_job_without_row_does_nothing(db):
     jobs.run_task("exports.ExportTask", "00000000-0000-0000-0000-000000000000", 1)
-    jobs.deliver_mail("00000000-0000-0000-0000-000000000000")
+    jobs.send_mail("exports.ExportMail", "00000000-0000-0000-0000-000000000000", 0)
 
 
 def test_unexpected_error_fails_task_and_is_reraised(task, break_build):
@@ -87,12 +87,12 @@ def test_job_timeout_fails_with_its_own_code(task, break_build):
 
 
 @pytest.mark.parametrize("error", [OperationalError("gone"), OSError("disk full")])
-def test_transient_error_leaves_task_to_sweeper(task, break_build, error):
+def test_transient_error_starts_new_attempt(task, break_build, error):
     break_build(error)
     with pytest.raises(type(error)):
         run(task)
     task.refresh_from_db()
-    assert (task.status, task.crashes) == (Status.RUNNING, 0)
+    assert (task.status, task.attempt, task.crashes) == (Status.READY, 2, 1)
     assert str(error) in task.traceback
 
 
@@ -120,11 +120,11 @@ def test_build_with_lost_lease_leaves_no_file(task, create_posts, alice, monkeyp
 
 
 def test_failed_mail_is_retried_without_rebuilding(task, monkeypatch):
-    def refuse(mail):
+    def refuse(self, messages):
         raise smtplib.SMTPServerDisconnected("closed")
 
     with monkeypatch.context() as patched:
-        patched.setattr(delivery, "send", refuse)
+        patched.setattr(LocMemBackend, "send_messages", refuse)
         run(task)
     pending = task.mails.get()
     assert task.status == Status.SUCCESSFUL
@@ -144,7 +144,9 @@ def test_mail_without_address_is_given_up(alice, task):
 
 
 def test_killed_build_is_enqueued_at_once(task):
-    job = django_rq.get_queue("default").enqueue(jobs.run_task, str(task.pk), 1, job_id=task.job_id)
+    job = django_rq.get_queue("default").enqueue(
+        jobs.run_task, "exports.ExportTask", str(task.pk), 1, job_id=task.job_id
+    )
     task.claim()
     jobs.work_horse_killed(job.func_name, list(job.args))
     task.refresh_from_db()
@@ -177,7 +179,9 @@ def test_mail_claimed_by_other_worker_is_kept(task):
 
 
 def test_mail_is_retried_if_build_job_died_mailing(task):
-    job = django_rq.get_queue("default").enqueue(jobs.run_task, str(task.pk), 1, job_id=task.job_id)
+    job = django_rq.get_queue("default").enqueue(
+        jobs.run_task, "exports.ExportTask", str(task.pk), 1, job_id=task.job_id
+    )
     task.claim()
     task.finish(**build_result("posts/x.json", 0, 0, "0" * 64))
     task.pending_mail.claim()
@@ -187,12 +191,14 @@ def test_mail_is_retried_if_build_job_died_mailing(task):
 
 def test_third_killed_build_is_logged_as_error(task, caplog):
     for _ in range(3):
-        job = django_rq.get_queue("default").enqueue(jobs.run_task, str(task.pk), task.attempt)
+        job = django_rq.get_queue("default").enqueue(
+            jobs.run_task, "exports.ExportTask", str(task.pk), task.attempt
+        )
         task.claim()
         jobs.work_horse_killed(job.func_name, list(job.args))
         task.refresh_from_db()
     assert task.status == Status.FAILED
-    assert [record.levelname for record in caplog.records if record.name == "exports.jobs"][
+    assert [record.levelname for record in caplog.records if record.name == "tasks.jobs"][
         -1
     ] == "ERROR"
 
@@ -218,7 +224,7 @@ def test_read_error_is_recorded_despite_concurrent_writes(task, alice, create_po
 
 
 def test_job_meta_has_final_progress(task, alice, create_posts, settings, monkeypatch):
-    monkeypatch.setattr(heartbeat, "HEARTBEAT_SECONDS", 0.02)
+    monkeypatch.setattr(heartbeat, "HEARTBEAT_INTERVAL", 0.02)
     settings.EXPORT_MAX_RATE = 20
     create_posts(alice, 5)
     jobs.enqueue_task(task)

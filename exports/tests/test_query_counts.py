@@ -85,7 +85,7 @@ def many_posts(alice):
 
 @pytest.mark.django_db(transaction=True)
 def test_export_query_count_is_constant(many_posts, alice, monkeypatch):
-    monkeypatch.setattr(heartbeat, "HEARTBEAT_SECONDS", 60)
+    monkeypatch.setattr(heartbeat, "HEARTBEAT_INTERVAL", 60)
     task, _ = ExportTask.objects.request(alice, rows_total=POSTS)
     with count_statements() as statements:
         jobs.run_task("exports.ExportTask", str(task.pk), task.attempt)
@@ -112,7 +112,7 @@ def test_heartbeat_costs_two_writes(alice, monkeypatch):
 
 @pytest.mark.django_db(transaction=True)
 def test_job_costs_few_broker_commands(many_posts, alice, commands, monkeypatch):
-    monkeypatch.setattr(heartbeat, "HEARTBEAT_SECONDS", 60)
+    monkeypatch.setattr(heartbeat, "HEARTBEAT_INTERVAL", 60)
     task, _ = ExportTask.objects.request(alice, rows_total=POSTS)
     commands()
     jobs.enqueue_task(task)

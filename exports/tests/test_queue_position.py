@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 def waiting_tasks(make_user):
     """Return three READY tasks, the oldest first."""
     tasks = [
-        ExportTask.objects.request(make_user(f"user{n}").pk, rows_total=6000)[0] for n in range(3)
+        ExportTask.objects.request(make_user(f"user{n}"), rows_total=6000)[0] for n in range(3)
     ]
     for seconds, task in zip((30, 20, 10), tasks, strict=True):
         ExportTask.objects.filter(pk=task.pk).update(created_at=from_now(-seconds))

@@ -54,7 +54,7 @@ class Exports(RuleBasedStateMachine):
     @rule()
     def request(self) -> None:
         before = ExportTask.objects.unfinished().count()
-        _, is_new = ExportTask.objects.request(self.owner.pk, rows_total=100)
+        _, is_new = ExportTask.objects.request(self.owner, rows_total=100)
         assert is_new == (before == 0)
 
     @precondition(lambda self: any(self.builders))
@@ -83,10 +83,8 @@ class Exports(RuleBasedStateMachine):
     def finish(self, worker: int) -> None:
         if task := self.builders[worker]:
             held = self._has_lease(task)
-            assert (
-                task.finish(**build_result(f"posts/{task.job_id}.json", 100, 1000, "0" * 64))
-                is not None
-            ) == held
+            result = build_result(f"posts/{task.job_id}.json", 100, 1000, "0" * 64)
+            assert task.finish(**result) == held
             self.builders[worker] = None
 
     @precondition(lambda self: any(self.builders))

@@ -99,7 +99,7 @@ def test_task_whose_job_never_started_is_requeued(task, queue):
 def test_lost_task_is_found_behind_full_batch(task, make_user, queue, monkeypatch):
     monkeypatch.setattr(sweeper, "BATCH_SIZE", 2)
     for number in range(4):
-        queued = ExportTask.objects.request(make_user(f"user{number}").pk)[0]
+        queued = ExportTask.objects.request(make_user(f"user{number}"))[0]
         jobs.enqueue_task(queued)
         age(queued, queued_at=60 if number % 2 else 120)
     age(task, queued_at=90)

@@ -72,7 +72,6 @@ def test_zombie_changes_nothing(task):
     reread(task).crash()
     before = ExportTask.objects.filter(pk=task.pk).values().get()
     assert not zombie.renew(999)
-    assert not zombie.record_traceback("trace")
     assert not zombie.finish(**build_result("posts/z.json", 999, 1, "0" * 64))
     assert not zombie.fail(ErrorCode.ERROR, "trace")
     assert not zombie.crash()

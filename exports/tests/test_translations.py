@@ -61,7 +61,7 @@ def test_failure_mail_uses_language_of_request(alice, mailoutbox, language):
     task = ExportTask.objects.request(alice, language=language)[0]
     task.claim()
     task.fail(ErrorCode.TIMEOUT, "")
-    delivery.compose_for_owner(task.mails.get())
+    delivery.compose_for_owner(task.mails.get()).send()
     subject, reason = FAILURES[language]
     assert mailoutbox[-1].subject == subject
     assert reason in mailoutbox[-1].body

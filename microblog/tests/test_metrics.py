@@ -8,6 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
 
 from exports.models import Event, ExportEvent, ExportMail, ExportTask, Purpose
+from exports.tests.conftest import build_result
 from tasks import jobs
 from tasks.models import SweeperHeartbeat
 from tasks.models.clock import from_now
@@ -107,7 +108,7 @@ def test_a_sweeper_that_never_was_is_silent_for_ever(scrape):
 def finish(task, seconds, rows, size):
     task.claim()
     task.archive.save("posts/x", ContentFile(b"x"), save=False)
-    task.finish(task.archive.name, rows, size, "0" * 64)
+    task.finish(**build_result(task.archive.name, rows, size, "0" * 64))
     ExportTask.objects.filter(pk=task.pk).update(
         started_at=F("finished_at") - timedelta(seconds=seconds)
     )

@@ -53,7 +53,7 @@ def test_it_goes_into_the_job_and_the_mail(client, alice, empty_broker):
     assert job.meta["request_id"] == response.headers["X-Request-ID"]
 
     request_ids.activate(job.meta["request_id"])
-    jobs.run_task("exports.ExportTask", *job.args)
+    jobs.run_task(*job.args)
     assert mail.outbox[-1].extra_headers["X-Request-ID"] == response.headers["X-Request-ID"]
 
 
@@ -63,7 +63,7 @@ def test_mails_about_accounts_carry_it_too(alice, empty_broker):
     owed = AccountMail.objects.create(
         user=alice, to=alice.email, subject="Hello", text="Hello", html="Hello"
     )
-    account_jobs.enqueue_mail(owed)
+    jobs.enqueue_mail(owed)
     assert django_rq.get_queue("default").fetch_job(owed.job_id).meta == {
         "request_id": "the-request"
     }
@@ -96,7 +96,7 @@ def test_each_round_of_the_sweeper_has_one(monkeypatch):
 
 @pytest.mark.django_db(transaction=True)
 def test_progress_does_not_rub_it_out(task, alice, settings, monkeypatch):
-    monkeypatch.setattr(heartbeat, "HEARTBEAT_SECONDS", 0.02)
+    monkeypatch.setattr(heartbeat, "HEARTBEAT_INTERVAL", 0.02)
     settings.EXPORT_MAX_RATE = 20
     baker.make(Post, author=alice, body="x", _quantity=5)
     request_ids.activate("the-request")

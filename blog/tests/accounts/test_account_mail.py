@@ -9,9 +9,10 @@ from django.utils.translation import get_language
 from redis.exceptions import ConnectionError as RedisConnectionError
 from rq.job import Job
 
-from blog.accounts import jobs
 from blog.accounts.adapter import AccountAdapter
-from blog.models import MAIL_LEASE, AccountMail
+from blog.models import AccountMail
+from tasks import jobs
+from tasks.models import MailStatus
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
@@ -24,10 +25,10 @@ def pending_mail(alice):
 
 
 def send(pending_mail):
-    jobs.send_account_mail(str(pending_mail.pk), pending_mail.tries)
+    jobs.send_mail("blog.AccountMail", str(pending_mail.pk), pending_mail.tries)
 
 
-def test_mail_is_sent_once_and_deleted(pending_mail):
+def test_mail_is_sent_once_and_emptied(pending_mail):
     send(pending_mail)
     send(pending_mail)
     [message] = mail.outbox
@@ -38,7 +39,8 @@ def test_mail_is_sent_once_and_deleted(pending_mail):
         "Auto-Submitted": "auto-generated",
     }
     assert message.alternatives[0][0] == "<p>Text</p>"
-    assert not AccountMail.objects.exists()
+    row = AccountMail.objects.get()
+    assert (row.status, row.subject, row.text, row.html) == (MailStatus.SENT, "", "", "")
 
 
 def test_job_holds_only_mail_id(client, alice, django_capture_on_commit_callbacks):
@@ -47,15 +49,15 @@ def test_job_holds_only_mail_id(client, alice, django_capture_on_commit_callback
     queue = django_rq.get_queue("default")
     [job] = Job.fetch_many(queue.get_job_ids(), queue.connection, serializer=queue.serializer)
     assert job
-    assert job.func_name == "blog.accounts.jobs.send_account_mail"
-    assert job.args == [str(AccountMail.objects.get().pk), 0]
+    assert job.func_name == "tasks.jobs.send_mail"
+    assert job.args == ["blog.AccountMail", str(AccountMail.objects.get().pk), 0]
     assert "alice" not in str(job.description)
     assert mail.outbox == []
 
 
 def test_mail_is_enqueued_ahead_of_other_jobs(pending_mail):
     queue = django_rq.get_queue("default")
-    queue.enqueue("blog.accounts.jobs.send_account_mail", "other", 0, job_id="other")
+    queue.enqueue("tasks.jobs.send_mail", "other", 0, job_id="other")
     jobs.enqueue_mail(pending_mail)
     assert queue.get_job_ids() == [pending_mail.job_id, "other"]
 
@@ -69,7 +71,7 @@ def test_mail_is_sent_immediately_without_broker(pending_mail, monkeypatch):
     assert len(mail.outbox) == 1
 
 
-def test_failed_mail_is_retried_with_backoff(pending_mail, monkeypatch):
+def test_failed_mail_is_retried_with_backoff(pending_mail, monkeypatch, settings):
     def fail(*args):
         raise OSError("no mail server")
 
@@ -78,12 +80,14 @@ def test_failed_mail_is_retried_with_backoff(pending_mail, monkeypatch):
     for _ in range(3):
         send(pending_mail)
         pending_mail.refresh_from_db()
-        delays.append(round((pending_mail.next_try_at - timezone.now()) / MAIL_LEASE))
-    assert delays == [1, 2, 4]
+        tick = timedelta(seconds=settings.EXPORT_TICK_SECONDS)
+        delays.append(round((pending_mail.next_try_at - timezone.now()) / tick))
+    assert delays == [2, 4, 8]
     assert pending_mail.tries == 3
 
 
 def test_unsent_mail_becomes_due(pending_mail):
+    assert pending_mail.defer()
     assert not AccountMail.objects.due().exists()
     AccountMail.objects.update(next_try_at=timezone.now() - timedelta(seconds=1))
     assert AccountMail.objects.due().get() == pending_mail

@@ -345,7 +345,9 @@ def test_account_archive_is_mailed_as_account_zip(alice, full_account):
 
 @pytest.mark.django_db(transaction=True)
 def test_mailed_readme_is_in_owners_language(make_user):
-    task = ExportTask.objects.request(make_user("carol", language="es").pk, "account", "en")[0]
+    task = ExportTask.objects.request(make_user("carol", language="es"), "account", language="en")[
+        0
+    ]
     jobs.run_task("exports.ExportTask", str(task.pk), task.attempt)
     with translation.override("es"):
         assert (
@@ -374,7 +376,7 @@ def test_failure_mail_names_the_account(alice, break_build):
     task = ExportTask.objects.request(alice, "account")[0]
     with pytest.raises(ZeroDivisionError):
         jobs.run_task("exports.ExportTask", str(task.pk), task.attempt)
-    delivery.send(task.mails.get())
+    delivery.compose_for_owner(task.mails.get()).send()
     assert mail.outbox[-1].subject == "[Microblog] Your account could not be exported"
     assert "archive of your account" in mail.outbox[-1].body
 

@@ -31,9 +31,7 @@ def site_url(page, live_server, staff):
 
 @pytest.fixture
 def many_tasks(make_user):
-    return [
-        ExportTask.objects.request(make_user(f"person{number}").pk)[0] for number in range(ROWS)
-    ]
+    return [ExportTask.objects.request(make_user(f"person{number}"))[0] for number in range(ROWS)]
 
 
 def row_of(page, task):

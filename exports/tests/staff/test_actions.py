@@ -183,7 +183,7 @@ def test_request_action_fails_when_disk_is_full(run_action, task, settings):
 
 def test_confirmation_page_query_count_is_constant(client, operator, make_user, task):
     client.force_login(operator)
-    tasks = [task, *(ExportTask.objects.request(make_user(f"person{n}").pk)[0] for n in range(9))]
+    tasks = [task, *(ExportTask.objects.request(make_user(f"person{n}"))[0] for n in range(9))]
     for failed in tasks:
         failed.claim()
         failed.fail(ErrorCode.ERROR, "")

@@ -45,7 +45,7 @@ def test_running_export_shows_progress_and_estimate(staff_client, task):
     task.claim()
     task.renew(50)
     [cells] = get_cells(staff_client, task).values()
-    assert (cells["state"], cells["value"], cells["rows"]) == ("Being built", 25, "50 of 200 posts")
+    assert (cells["state"], cells["value"], cells["rows"]) == ("Running", 25, "50 of 200 posts")
     assert cells["last_heartbeat"].endswith(" s ago")
     assert cells["estimate"] == "less than a minute"
     assert cells["worker"] == "none that RQ knows"
@@ -73,7 +73,7 @@ def test_ended_export_shows_mail_status(staff_client, task):
 
 
 def test_live_cells_read_only_with_constant_queries(staff_client, support, task, make_user):
-    tasks = [ExportTask.objects.request(make_user(f"person{n}").pk)[0] for n in range(9)]
+    tasks = [ExportTask.objects.request(make_user(f"person{n}"))[0] for n in range(9)]
     for selected in ([task], [task, *tasks]):
         query = "&".join(f"task={one.pk}" for one in selected)
         with CaptureQueriesContext(connection) as queries:
