@@ -129,7 +129,7 @@ def test_builds_and_mails_are_measured(task, bob, scrape):
     assert seen["microblog_build_seconds", "0.5"] == pytest.approx(10, abs=0.1)
     assert seen["microblog_build_seconds", "1"] == pytest.approx(20, abs=0.1)
     assert seen["microblog_mail_delay_seconds", "1"] == pytest.approx(30, abs=5)
-    assert seen["microblog_events_last_hour", "built"] == 2
+    assert seen["microblog_events_last_hour", "finished"] == 2
     assert seen["microblog_events_last_hour", "mailed"] == 1
 
 

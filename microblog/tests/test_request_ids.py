@@ -12,7 +12,7 @@ from conftest import wait_until
 from exports.models import ExportTask
 from microblog import request_ids
 from microblog.logs import JsonFormatter, RequestIdFilter
-from tasks import heartbeat, jobs, sweeper
+from tasks import broker, heartbeat, jobs, sweeper
 from tasks.worker import Worker
 
 pytestmark = pytest.mark.sqlite
@@ -103,7 +103,7 @@ def test_progress_does_not_rub_it_out(task, alice, settings, monkeypatch):
     jobs.enqueue_task(task)
     queue = django_rq.get_queue("default")
     job = queue.fetch_job(task.job_id)
-    monkeypatch.setattr(jobs, "get_current_job", lambda: job)
+    monkeypatch.setattr(broker, "current_job_id", lambda: job.id)
 
     def wait(heartbeat, seconds):
         wait_until(lambda: "progress" in queue.fetch_job(task.job_id).meta)

@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from .clock import from_now, lease_expiry, sweep_after
+from .rows import apply_update
 from .status import TaskEventKind
 
 RETRY_SECONDS = 24 * 3600
@@ -182,7 +183,7 @@ class Mail(models.Model):
     def _transition(self, old: MailStatus, **changes: Any) -> bool:
         if self._fenced(old).update(**changes) != 1:
             return False
-        self.refresh_from_db(fields=list(changes))
+        apply_update(self, changes)
         return True
 
 

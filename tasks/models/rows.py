@@ -1,7 +1,7 @@
-"""Iteration over rows that several processes may want to change at once."""
+"""Rows that several processes may want to change at once."""
 
-from collections.abc import Iterator
-from typing import TypeVar
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
 
 from django.db import transaction
 from django.db.models import Model, QuerySet
@@ -22,3 +22,15 @@ def each_locked(rows: QuerySet[Row]) -> Iterator[Row]:
             row = rows.filter(pk=pk).select_for_update(skip_locked=True, of=("self",)).first()
             if row is not None:
                 yield row
+
+
+def apply_update(row: Model, changes: Mapping[str, Any]) -> None:
+    """Set on an object what an UPDATE of its row has written.
+
+    Values that the database computed become deferred fields, which are read when needed.
+    """
+    for name, value in changes.items():
+        if hasattr(value, "resolve_expression"):
+            row.__dict__.pop(name, None)
+        else:
+            setattr(row, name, value)

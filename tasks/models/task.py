@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from .clock import from_now, grace_seconds, lease_expiry
 from .hooks import TaskHooks
+from .rows import apply_update
 from .status import UNFINISHED_STATUSES, CoreError, Status, TaskEventKind
 
 if TYPE_CHECKING:
@@ -217,7 +218,8 @@ class Task(TaskHooks, models.Model):
         return self._end(
             type(self)._default_manager.filter(pk=self.pk, status__in=UNFINISHED_STATUSES),
             TaskEventKind.CANCELLED,
-            actor,
+            actor=actor,
+            reload=True,
             status=Status.CANCELLED,
         )
 
@@ -235,23 +237,34 @@ class Task(TaskHooks, models.Model):
         return rows.filter(pk=self.pk, attempt=self.attempt, status=status)
 
     def _transition(
-        self, rows: models.QuerySet[Any], event: str, actor: Any = None, **changes: Any
+        self,
+        rows: models.QuerySet[Any],
+        event: str,
+        actor: Any = None,
+        *,
+        reload: bool = False,
+        **changes: Any,
     ) -> bool:
+        """Update the row, record the event and notify the owner.
+
+        Pass `reload` if another process may have changed fields that are not in `changes`.
+        """
         with transaction.atomic():
             if rows.update(**changes) != 1:
                 return False
-            self.refresh_from_db(fields=self._state_fields())
+            if reload:
+                self.refresh_from_db(fields=self._state_fields())
+            else:
+                apply_update(self, changes)
             if event in (TaskEventKind.FINISHED, TaskEventKind.FAILED):
                 self.create_mail()
             self.record_event(event, actor)
             self.notify_owner()
         return True
 
-    def _end(
-        self, rows: models.QuerySet[Any], event: str, actor: Any = None, **changes: Any
-    ) -> bool:
+    def _end(self, rows: models.QuerySet[Any], event: str, **changes: Any) -> bool:
         changes |= {"finished_at": Now(), "lease_expires_at": None}
-        return self._transition(rows, event, actor, **changes)
+        return self._transition(rows, event, **changes)
 
     def _crash(self, rows: models.QuerySet[Any], traceback: str, retry_after: float) -> bool:
         changes = {"crashes": self.crashes + 1, "traceback": traceback or self.traceback}
@@ -276,6 +289,7 @@ class Task(TaskHooks, models.Model):
             rows,
             event,
             actor,
+            reload=True,
             status=Status.READY,
             attempt=self.attempt + 1,
             lease_expires_at=None,
