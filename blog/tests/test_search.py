@@ -9,7 +9,7 @@ from blog.models import Block, Mute, Post, User
 from blog.search import index as search_index
 from blog.search.query import Question, fold, tokens
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 URL = "/search/"
 
 

@@ -10,7 +10,7 @@ from model_bakery import baker
 
 from blog.models import Post
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 PAGES = [
     *(

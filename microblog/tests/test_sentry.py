@@ -5,7 +5,7 @@ import json
 import pytest
 
 from microblog import request_ids
-from microblog.sentry import without_secrets
+from microblog.sentry import redact_event
 
 # As the SDK makes them of a line, and of an error.
 EVENTS = [
@@ -35,12 +35,12 @@ EVENTS = [
 
 @pytest.mark.parametrize("event", EVENTS)
 def test_nothing_in_it_opens_an_account(event):
-    assert "SECRET" not in json.dumps(without_secrets(event, {}))
+    assert "SECRET" not in json.dumps(redact_event(event, {}))
 
 
 def test_what_opens_nothing_stays():
     event = {"logentry": {"message": "Export %s failed %d times", "params": ["7", 3]}}
-    assert without_secrets(event, {})["logentry"] == {
+    assert redact_event(event, {})["logentry"] == {
         "message": "Export %s failed %d times",
         "params": ["7", "3"],
     }
@@ -48,4 +48,4 @@ def test_what_opens_nothing_stays():
 
 def test_it_has_the_id_of_the_request():
     request_ids.activate("a-request")
-    assert without_secrets({}, {})["tags"] == {"request_id": "a-request"}
+    assert redact_event({}, {})["tags"] == {"request_id": "a-request"}
