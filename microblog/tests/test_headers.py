@@ -36,8 +36,8 @@ SIGNED_IN_PAGES = [
     "/notifications/all/",
     "/search/?q=x",
 ]
-STAFF_PAGES = ["/admin/", "/admin/blog/user/", "/admin/stuck/", "/admin/django_rq/dashboard/"]
-STATIC_FILES = ["/static/css/microblog.css", "/static/js/zone.js", "/static/img/mark.svg"]
+STAFF_PAGES = ["/admin/", "/admin/blog/user/", "/admin/diagnosis/", "/admin/django_rq/dashboard/"]
+STATIC_FILES = ["/static/css/microblog.css", "/static/js/time-zone.js", "/static/img/mark.svg"]
 
 
 @pytest.fixture(autouse=True)
@@ -91,7 +91,7 @@ def test_headers_for_staff(site_client, staff, path):
 
 
 def test_headers_of_api_responses(site_client, alice):
-    _, secret = ApiToken.objects.make(alice, "A program", False)
+    _, secret = ApiToken.objects.issue(alice, "A program", False)
     assert_secure(
         site_client.get(
             "/api/v1/profile/", secure=True, headers={"authorization": f"Bearer {secret}"}
@@ -113,7 +113,7 @@ def test_headers_of_client_errors(site_client, alice, monkeypatch):
     )
     site_client.force_login(alice)
     assert_secure(site_client.get("/admin/login/", secure=True), 403)
-    monkeypatch.setattr(limits, "RATES", dict.fromkeys(limits.RATES, Rate(0, 0, 3600)))
+    monkeypatch.setattr(rate_limits, "RATES", dict.fromkeys(rate_limits.RATES, Rate(0, 0, 3600)))
     assert_secure(site_client.post("/posts/", {"body": "Hello"}, secure=True), 429)
 
 

@@ -10,8 +10,8 @@ from django.test import Client
 from redis import Redis
 
 from exports.health import PROBE_NAME
-from exports.models import SweeperSign
-from exports.models.clock import from_now
+from exports.models import SweeperHeartbeat
+from exports.models.concurrency import from_now
 from exports.models.task import archive_storage
 from exports.worker import Worker
 from microblog import health
@@ -33,7 +33,7 @@ def worker(empty_broker):
 
 @pytest.fixture
 def healthy_site(transactional_db, worker):
-    SweeperSign.objects.renew()
+    SweeperHeartbeat.objects.record_heartbeat()
 
 
 @pytest.fixture
@@ -108,11 +108,11 @@ def test_worker_without_heartbeat_does_not_count(healthy_site, get_readiness, wo
 
 
 def test_site_without_sweeper_is_not_ready(healthy_site, get_readiness):
-    SweeperSign.objects.update(seen_at=from_now(-61))
+    SweeperHeartbeat.objects.update(last_heartbeat_at=from_now(-61))
     assert get_readiness() == (503, {"sweeper": "no sweeper heartbeat in the last 60 seconds"})
-    SweeperSign.objects.renew()
+    SweeperHeartbeat.objects.record_heartbeat()
     assert get_readiness() == (200, {})
-    SweeperSign.objects.all().delete()
+    SweeperHeartbeat.objects.all().delete()
     assert get_readiness()[0] == 503
 
 

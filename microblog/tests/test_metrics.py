@@ -140,8 +140,8 @@ def test_events_are_counted(task, scrape):
     task.crash()
     owed = ExportMail.objects.create(task=task, purpose=Purpose.ARCHIVE)
     owed.claim()
-    owed.postpone("The server was away")
-    owed.bounce("No such mailbox")
+    owed.retry_later("The server was away")
+    owed.mark_bounced("No such mailbox")
     samples = scrape()
     for event in ("requested", "requeued", "claimed", "rescued", "mail_failed", "bounced"):
         assert samples["microblog_events_last_hour", event] == 1, event

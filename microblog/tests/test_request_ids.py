@@ -97,7 +97,7 @@ def test_each_sweep_has_new_id(monkeypatch):
 
 @pytest.mark.django_db(transaction=True)
 def test_progress_keeps_request_id_in_job_meta(task, alice, settings, monkeypatch):
-    monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 0.02)
+    monkeypatch.setattr(heartbeat, "HEARTBEAT_SECONDS", 0.02)
     settings.EXPORT_MAX_RATE = 20
     baker.make(Post, author=alice, body="x", _quantity=5)
     request_ids.activate("the-request")

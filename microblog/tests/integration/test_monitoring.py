@@ -122,9 +122,9 @@ def test_request_id_connects_click_job_and_mail(stack, alice):
     assert ("POST", "/exports/", 302) in {
         (line["method"], line["route"], line["status"]) for line in clicks
     }
-    assert any("Looking after" in line["message"] for line in log_lines(stack, "sweeper"))
+    assert any("Sweeper started" in line["message"] for line in log_lines(stack, "sweeper"))
     assert sum("Booting worker" in line["message"] for line in log_lines(stack, "site")) == 2
-    stack.children["site"].end()
+    stack.children["site"].stop()
     assert any("Worker exiting" in line["message"] for line in log_lines(stack, "site"))
 
 
