@@ -21,7 +21,7 @@ from exports.models.self_test import SelfTest
 from tasks.worker import Worker
 from tests.access import ACCESS, POST_ACCESS, POST_ONLY, REAUTHENTICATE, ROLES, SIGN_IN
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 CSRF_TOKEN = "c" * 32
 REFUSALS = {SIGN_IN, 401, 403, 404}

@@ -107,6 +107,25 @@ def test_unknown_address_is_limited_by_user(create_post, alice, bob, client, add
     assert {client.get("/search/?q=x", REMOTE_ADDR=address).status_code for _ in range(5)} == {200}
 
 
+def test_forwarded_address_is_ignored_without_proxy(create_post, alice, bob, settings):
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = 0
+    statuses = [
+        create_post(user, HTTP_X_FORWARDED_FOR=f"203.0.113.{number}").status_code
+        for number, user in enumerate([alice, alice, bob, bob])
+    ]
+    assert statuses == [302, 302, 302, 429]
+
+
+def test_only_address_by_proxy_is_used(create_post, alice, bob, settings):
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1  # as with BEHIND_PROXY
+    forged = [
+        create_post(user, HTTP_X_FORWARDED_FOR=f"203.0.113.{number}, 198.51.100.7").status_code
+        for number, user in enumerate([alice, alice, bob, bob])
+    ]
+    assert forged == [302, 302, 302, 429]
+    assert create_post(bob, HTTP_X_FORWARDED_FOR="198.51.100.8").status_code == 302
+
+
 def test_sign_in_works_without_address(client, alice):
     assert (
         client.post(

@@ -10,7 +10,7 @@ from blog.search import index as search_index
 from blog.search.query import SearchQuery
 from blog.search.text import normalize, tokenize
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 URL = "/search/"
 
 

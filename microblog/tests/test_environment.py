@@ -1,7 +1,8 @@
-"""Every provider that Anymail knows, set up as docs/operations.md says: by the environment alone."""
+"""Settings from the environment; Anymail's providers as docs/operations.md describes them."""
 
 import pkgutil
 import re
+from pathlib import Path
 
 import anymail.backends
 import anymail.urls
@@ -10,20 +11,14 @@ from anymail.exceptions import AnymailConfigurationError
 from django.core.mail import get_connection
 
 from dev.stack import ROOT
-from microblog.environment import anymail_settings
+from microblog.environment import anymail_settings, broker_socket, redis_url
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:django-anymail has dropped official support"),
     pytest.mark.sqlite,
 ]
 
-NOT_PROVIDERS = {
-    "base",
-    "base_requests",
-    "console",
-    "test",
-    "sendinblue",
-}  # the last is Brevo's old name
+NOT_PROVIDERS = {"base", "base_requests", "console", "test"} | {"sendinblue"}  # now Brevo
 ROW = re.compile(
     r"^\| `anymail\.backends\.(\w+)\.EmailBackend` \| ([^|]*) \| ([^|]*) \|", re.MULTILINE
 )
@@ -47,7 +42,7 @@ def connect(settings, provider, variables):
     return get_connection(f"anymail.backends.{provider}.EmailBackend")
 
 
-def test_each_is_documented():
+def test_each_provider_is_documented():
     known = {
         module.name for module in pkgutil.iter_modules(anymail.backends.__path__)
     } - NOT_PROVIDERS
@@ -55,22 +50,22 @@ def test_each_is_documented():
 
 
 @pytest.mark.parametrize("provider", sorted(DOCUMENTED))
-def test_what_is_documented_is_enough(settings, provider):
+def test_documented_variables_are_sufficient(settings, provider):
     assert connect(settings, provider, DOCUMENTED[provider][0])
 
 
 @pytest.mark.parametrize(
-    ("provider", "left_out"),
-    [(name, each) for name, (needed, _) in sorted(DOCUMENTED.items()) for each in needed],
+    ("provider", "omitted"),
+    [(name, variable) for name, (needed, _) in sorted(DOCUMENTED.items()) for variable in needed],
 )
-def test_and_nothing_of_it_is_too_much(settings, provider, left_out):
-    others = [name for name in DOCUMENTED[provider][0] if name != left_out]
-    with pytest.raises(AnymailConfigurationError, match=left_out):
+def test_each_documented_variable_is_required(settings, provider, omitted):
+    others = [name for name in DOCUMENTED[provider][0] if name != omitted]
+    with pytest.raises(AnymailConfigurationError, match=omitted):
         connect(settings, provider, others)
 
 
 @pytest.mark.parametrize("provider", sorted(DOCUMENTED))
-def test_its_webhook_is_there_if_it_has_one(provider):
+def test_documented_webhook_exists(provider):
     routes = {
         f"`/anymail/{pattern.pattern}`"
         for pattern in anymail.urls.urlpatterns
@@ -82,8 +77,8 @@ def test_its_webhook_is_there_if_it_has_one(provider):
     )
 
 
-def test_values_become_what_anymail_expects():
-    read = anymail_settings(
+def test_values_are_converted_for_anymail():
+    converted = anymail_settings(
         {
             "ANYMAIL_IGNORE_RECIPIENT_STATUS": "True",
             "ANYMAIL_DEBUG_API_REQUESTS": "false",
@@ -94,7 +89,7 @@ def test_values_become_what_anymail_expects():
             "OTHER": "thing",
         }
     )
-    assert read == {
+    assert converted == {
         "IGNORE_RECIPIENT_STATUS": True,
         "DEBUG_API_REQUESTS": False,
         "SEND_DEFAULTS": {"tags": ["export"]},
@@ -102,3 +97,19 @@ def test_values_become_what_anymail_expects():
         "MAILJET_API_KEY": "0042",
         "MAILJET_SECRET_KEY": "{not json",
     }
+
+
+def test_broker_socket_of_long_folder_is_temporary():
+    long_folder = Path("/var") / ("x" * 100)
+    assert broker_socket(Path("/var/microblog")) == Path("/var/microblog/valkey.sock")
+    assert len(str(broker_socket(long_folder))) < 100
+    assert broker_socket(long_folder) == broker_socket(long_folder)
+
+
+def test_redis_url_has_timeouts():
+    assert redis_url("redis://broker") == (
+        "redis://broker?socket_timeout=2&socket_connect_timeout=1"
+    )
+    assert redis_url("redis://broker?db=3", socket_timeout=1).endswith(
+        "?db=3&socket_timeout=1&socket_connect_timeout=1"
+    )

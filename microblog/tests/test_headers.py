@@ -1,4 +1,4 @@
-"""What every response tells browsers, whoever asks and whatever for."""
+"""Security headers of every kind of response."""
 
 import pytest
 from django.test import Client
@@ -18,7 +18,7 @@ EXPECTED = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
 }
-VISITORS = [
+VISITOR_PAGES = [
     "/",
     "/explore/",
     "/accounts/login/",
@@ -27,7 +27,7 @@ VISITORS = [
     "/@alice/",
     "/avatars/alice.svg",
 ]
-SIGNED_IN = [
+SIGNED_IN_PAGES = [
     "/",
     "/settings/",
     "/exports/",
@@ -36,12 +36,12 @@ SIGNED_IN = [
     "/notifications/all/",
     "/search/?q=x",
 ]
-STAFFS = ["/admin/", "/admin/blog/user/", "/admin/diagnosis/", "/admin/django_rq/dashboard/"]
-STATIC = ["/static/css/microblog.css", "/static/js/time-zone.js", "/static/img/mark.svg"]
+STAFF_PAGES = ["/admin/", "/admin/blog/user/", "/admin/diagnosis/", "/admin/django_rq/dashboard/"]
+STATIC_FILES = ["/static/css/microblog.css", "/static/js/time-zone.js", "/static/img/mark.svg"]
 
 
 @pytest.fixture(autouse=True)
-def as_in_production(settings):
+def production_settings(settings):
     settings.SECURE_HSTS_SECONDS, settings.SECURE_HSTS_INCLUDE_SUBDOMAINS = 31_536_000, True
     settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = (
         settings.LANGUAGE_COOKIE_SECURE
@@ -50,11 +50,11 @@ def as_in_production(settings):
 
 
 @pytest.fixture
-def browser(alice):
+def site_client(alice):
     return Client(raise_request_exception=False)
 
 
-def check(response, status=200):
+def assert_secure(response, status=200):
     if response.streaming:
         b"".join(response.streaming_content)
     assert response.status_code == status
@@ -71,72 +71,78 @@ def check(response, status=200):
     assert "http" not in str(rules)
 
 
-@pytest.mark.parametrize("path", [*VISITORS, *STATIC, "/api/docs/", "/api/v1/openapi.json"])
-def test_what_visitors_get(browser, path):
-    check(browser.get(path, secure=True))
+@pytest.mark.parametrize(
+    "path", [*VISITOR_PAGES, *STATIC_FILES, "/api/docs/", "/api/v1/openapi.json"]
+)
+def test_headers_for_visitors(site_client, path):
+    assert_secure(site_client.get(path, secure=True))
 
 
-@pytest.mark.parametrize("path", SIGNED_IN)
-def test_what_people_get(browser, alice, path):
-    browser.force_login(alice)
-    check(browser.get(path, secure=True))
+@pytest.mark.parametrize("path", SIGNED_IN_PAGES)
+def test_headers_for_signed_in_users(site_client, alice, path):
+    site_client.force_login(alice)
+    assert_secure(site_client.get(path, secure=True))
 
 
-@pytest.mark.parametrize("path", STAFFS)
-def test_what_staff_get(browser, staff, path):
-    browser.force_login(staff)
-    check(browser.get(path, secure=True))
+@pytest.mark.parametrize("path", STAFF_PAGES)
+def test_headers_for_staff(site_client, staff, path):
+    site_client.force_login(staff)
+    assert_secure(site_client.get(path, secure=True))
 
 
-def test_what_programs_get(browser, alice):
+def test_headers_of_api_responses(site_client, alice):
     _, secret = ApiToken.objects.issue(alice, "A program", False)
-    check(
-        browser.get("/api/v1/profile/", secure=True, headers={"authorization": f"Bearer {secret}"})
+    assert_secure(
+        site_client.get(
+            "/api/v1/profile/", secure=True, headers={"authorization": f"Bearer {secret}"}
+        )
     )
-    check(browser.get("/api/v1/profile/", secure=True), 401)
+    assert_secure(site_client.get("/api/v1/profile/", secure=True), 401)
 
 
-def test_a_redirect(browser):
-    check(browser.get("/settings/", secure=True), 302)
+def test_headers_of_redirect(site_client):
+    assert_secure(site_client.get("/settings/", secure=True), 302)
 
 
-def test_what_is_refused(browser, alice, monkeypatch):
-    check(browser.get("/nowhere/", secure=True), 404)
-    check(browser.get("/language/", secure=True), 405)
-    check(browser.get("/", secure=True, headers={"host": "elsewhere.example"}), 400)
-    check(Client(enforce_csrf_checks=True).post("/language/", {"language": "es"}, secure=True), 403)
-    browser.force_login(alice)
-    check(browser.get("/admin/login/", secure=True), 403)
+def test_headers_of_client_errors(site_client, alice, monkeypatch):
+    assert_secure(site_client.get("/nowhere/", secure=True), 404)
+    assert_secure(site_client.get("/language/", secure=True), 405)
+    assert_secure(site_client.get("/", secure=True, headers={"host": "elsewhere.example"}), 400)
+    assert_secure(
+        Client(enforce_csrf_checks=True).post("/language/", {"language": "es"}, secure=True), 403
+    )
+    site_client.force_login(alice)
+    assert_secure(site_client.get("/admin/login/", secure=True), 403)
     monkeypatch.setattr(rate_limits, "RATES", dict.fromkeys(rate_limits.RATES, Rate(0, 0, 3600)))
-    check(browser.post("/posts/", {"body": "Hello"}, secure=True), 429)
+    assert_secure(site_client.post("/posts/", {"body": "Hello"}, secure=True), 429)
 
 
-def test_what_breaks(browser, settings):
+def test_headers_of_server_error(site_client, settings):
     settings.ROOT_URLCONF = "microblog.tests.faulty_urls"
-    check(browser.get("/fail/", secure=True), 500)
+    assert_secure(site_client.get("/fail/", secure=True), 500)
 
 
-def test_an_archive(browser, alice, downloadable_task):
-    browser.force_login(alice)
-    response = browser.get(f"/exports/{downloadable_task.pk}/download/", secure=True)
+def test_headers_of_archive_download(site_client, alice, downloadable_task):
+    site_client.force_login(alice)
+    response = site_client.get(f"/exports/{downloadable_task.pk}/download/", secure=True)
     assert "no-store" in response["Cache-Control"]
     assert response["Content-Disposition"] == 'attachment; filename="posts.json"'
-    check(response)
+    assert_secure(response)
 
 
-def test_cookies_are_for_this_site_and_not_for_scripts(browser, alice):
-    browser.post("/language/", {"language": "es"}, secure=True)
-    browser.post("/theme/", {"theme": "dark"}, secure=True)
-    browser.post("/accounts/login/", {"login": "alice", "password": PASSWORD}, secure=True)
-    assert {"csrftoken", "django_language", "theme", "sessionid"} <= set(browser.cookies)
-    for name, cookie in browser.cookies.items():
+def test_cookies_are_secure_httponly_and_lax(site_client, alice):
+    site_client.post("/language/", {"language": "es"}, secure=True)
+    site_client.post("/theme/", {"theme": "dark"}, secure=True)
+    site_client.post("/accounts/login/", {"login": "alice", "password": PASSWORD}, secure=True)
+    assert {"csrftoken", "django_language", "theme", "sessionid"} <= set(site_client.cookies)
+    for name, cookie in site_client.cookies.items():
         assert (cookie["secure"], cookie["httponly"], cookie["samesite"]) == (True, True, "Lax"), (
             name
         )
 
 
-def test_no_browser_keeps_what_is_private(browser, alice):
-    browser.force_login(alice)
+def test_private_pages_are_not_cached(site_client, alice):
+    site_client.force_login(alice)
     for path in [
         "/settings/",
         "/exports/",
@@ -145,6 +151,6 @@ def test_no_browser_keeps_what_is_private(browser, alice):
         "/notifications/all/",
         "/accounts/email/",
     ]:
-        assert "no-store" in browser.get(path, secure=True)["Cache-Control"], path
+        assert "no-store" in site_client.get(path, secure=True)["Cache-Control"], path
     for path in ["/", "/explore/", "/@alice/"]:
-        assert "private" in browser.get(path, secure=True)["Cache-Control"], path
+        assert "private" in site_client.get(path, secure=True)["Cache-Control"], path

@@ -9,7 +9,7 @@ from django.core.files.base import ContentFile
 from django.test import Client
 from redis import Redis
 
-from exports import health as exports_health
+from exports.health import PROBE_NAME
 from exports.models.task import archive_storage
 from microblog import health
 from tasks.models import SweeperHeartbeat
@@ -18,10 +18,9 @@ from tasks.worker import Worker
 
 
 @pytest.fixture(autouse=True)
-def own_memory(monkeypatch):
-    """What earlier tests found out is forgotten."""
-    monkeypatch.setattr(health, "_believed_until", {})
-    monkeypatch.setattr(health, "_under_way", {})
+def no_cached_results(monkeypatch):
+    monkeypatch.setattr(health, "_cached_until", {})
+    monkeypatch.setattr(health, "_running", {})
 
 
 @pytest.fixture
@@ -33,15 +32,15 @@ def worker(empty_broker):
 
 
 @pytest.fixture
-def all_well(transactional_db, worker):
+def healthy_site(transactional_db, worker):
     SweeperHeartbeat.objects.record_heartbeat()
 
 
 @pytest.fixture
-def look(client):
-    """The status, and why each check that failed did."""
+def get_readiness(client):
+    """Request /readyz and return the status, and the reason of each check that failed."""
 
-    def look():
+    def get():
         response = client.get("/readyz")
         answer = json.loads(response.content)
         assert answer["ready"] is (response.status_code == 200)
@@ -49,11 +48,11 @@ def look(client):
             name: check.get("why") for name, check in answer["checks"].items() if not check["ok"]
         }
 
-    return look
+    return get
 
 
-def test_a_living_process_says_so_without_asking_anyone(client, monkeypatch):
-    """Without the `db` fixture a query would raise."""
+def test_healthz_uses_neither_database_nor_broker(client, monkeypatch):
+    # Without the `db` fixture a query raises.
     monkeypatch.setattr("django_rq.get_connection", None)
     response = client.get("/healthz")
     assert (response.status_code, response.content) == (200, b"ok\n")
@@ -61,7 +60,7 @@ def test_a_living_process_says_so_without_asking_anyone(client, monkeypatch):
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
-def test_probes_come_to_any_host_and_are_not_sent_to_https(path, all_well, settings):
+def test_probes_answer_any_host_over_http(path, healthy_site, settings):
     settings.SECURE_SSL_REDIRECT = True
     settings.METRICS_TOKEN = "a-token-of-some-length"
     response = Client(SERVER_NAME="10.0.0.7").get(
@@ -72,95 +71,103 @@ def test_probes_come_to_any_host_and_are_not_sent_to_https(path, all_well, setti
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
-def test_probes_only_read(path, client):
+def test_probes_refuse_post(path, client):
     assert client.post(path).status_code == 405
     assert client.head("/healthz").status_code == 200
 
 
-def test_all_is_there(all_well, look):
-    assert look() == (200, {})
+def test_healthy_site_is_ready(healthy_site, get_readiness):
+    assert get_readiness() == (200, {})
 
 
-def test_a_database_that_is_away_is_named_without_its_words(all_well, look, monkeypatch):
-    def away():
+def test_database_error_is_reported_without_its_text(healthy_site, get_readiness, monkeypatch):
+    def fail():
         raise ConnectionError("password=hunter2 host=db.internal")
 
-    monkeypatch.setitem(health.CHECKS, "database", away)
-    assert look() == (503, {"database": "ConnectionError"})
+    monkeypatch.setitem(health.CHECKS, "database", health.Check(fail))
+    assert get_readiness() == (503, {"database": "ConnectionError"})
 
 
-def test_a_migration_that_is_missing_is_named(all_well, look, monkeypatch):
+def test_missing_migrations_are_counted(healthy_site, get_readiness, monkeypatch):
     monkeypatch.setattr(
         "microblog.health.MigrationExecutor.migration_plan", lambda *args: ["one", "two"]
     )
-    assert look() == (503, {"migrations": "not applied: 2"})
+    assert get_readiness() == (503, {"migrations": "not applied: 2"})
     monkeypatch.undo()
-    assert look() == (200, {})
+    assert get_readiness() == (200, {})
 
 
-def test_without_a_worker_it_is_not_ready(all_well, look, worker):
+def test_site_without_worker_is_not_ready(healthy_site, get_readiness, worker):
     worker.register_death()
-    assert look() == (503, {"worker": "no worker heartbeat in the last 60 seconds"})
+    assert get_readiness() == (503, {"worker": "no worker heartbeat in the last 60 seconds"})
 
 
-def test_a_worker_that_fell_silent_does_not_count(all_well, look, worker):
+def test_worker_without_heartbeat_does_not_count(healthy_site, get_readiness, worker):
     worker.connection.hset(worker.key, "last_heartbeat", "2026-01-01T00:00:00.000000Z")
-    assert look() == (503, {"worker": "no worker heartbeat in the last 60 seconds"})
+    assert get_readiness() == (503, {"worker": "no worker heartbeat in the last 60 seconds"})
 
 
-def test_without_a_sweeper_it_is_not_ready(all_well, look):
+def test_site_without_sweeper_is_not_ready(healthy_site, get_readiness):
     SweeperHeartbeat.objects.update(last_heartbeat_at=from_now(-61))
-    assert look() == (503, {"sweeper": "no sweeper heartbeat in the last 60 seconds"})
+    assert get_readiness() == (503, {"sweeper": "no sweeper heartbeat in the last 60 seconds"})
     SweeperHeartbeat.objects.record_heartbeat()
-    assert look() == (200, {})
+    assert get_readiness() == (200, {})
     SweeperHeartbeat.objects.all().delete()
-    assert look()[0] == 503
+    assert get_readiness()[0] == 503
 
 
-def test_a_storage_that_takes_no_file_is_named(all_well, look, monkeypatch):
+def test_storage_that_refuses_files_is_reported(healthy_site, get_readiness, monkeypatch):
     def refuse(*args, **kwargs):
         raise PermissionError("/secret/place")
 
     monkeypatch.setattr(archive_storage(), "_save", refuse)
-    assert look() == (503, {"storage": "PermissionError"})
+    assert get_readiness() == (503, {"storage": "PermissionError"})
 
 
-def test_a_storage_is_tried_once_a_minute_and_nothing_is_left_in_it(all_well, look, monkeypatch):
+def test_storage_is_checked_once_a_minute_without_leftovers(
+    healthy_site, get_readiness, monkeypatch
+):
     saved = []
     save = archive_storage().save
     monkeypatch.setattr(archive_storage(), "save", lambda *args: saved.append(args) or save(*args))
-    look()
-    look()
+    get_readiness()
+    get_readiness()
     assert len(saved) == 1
-    assert not [name for name in archive_storage().listdir("")[1] if "probe" in name]
+    assert not [name for name in archive_storage().listdir("")[1] if PROBE_NAME in name]
 
 
-def test_a_file_that_could_not_be_removed_is_the_next_time(all_well, look):
-    archive_storage().save(exports_health.PROBE_NAME, ContentFile(b""))
-    assert look() == (200, {})
-    assert not [name for name in archive_storage().listdir("")[1] if "probe" in name]
+def test_leftover_probe_file_is_deleted(healthy_site, get_readiness):
+    archive_storage().save(PROBE_NAME, ContentFile(b""))
+    assert get_readiness() == (200, {})
+    assert not [name for name in archive_storage().listdir("")[1] if PROBE_NAME in name]
 
 
-def test_a_broker_that_hangs_does_not_hang_the_answer(all_well, look, tmp_path, monkeypatch):
+def test_hanging_broker_does_not_delay_the_response(
+    healthy_site, get_readiness, tmp_path, monkeypatch
+):
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(tmp_path / "hung.sock"))
         server.listen(8)
         hung = Redis.from_url(f"unix://{tmp_path}/hung.sock?socket_timeout=30")
         monkeypatch.setattr("django_rq.get_connection", lambda name: hung)
-        # By itself: a busy machine may take longer for the others.
+        # Only this check, because the others may take longer on a busy machine.
         monkeypatch.setattr(health, "CHECKS", {"broker": health.CHECKS["broker"]})
-        monkeypatch.setattr(health, "CHECK_SECONDS", 0.5)
-        began = time.monotonic()
-        assert look() == (503, {"broker": "no answer within 0.5 seconds"})
-        assert time.monotonic() - began < 10
+        monkeypatch.setattr(health, "TIMEOUT_SECONDS", 0.5)
+        started = time.monotonic()
+        assert get_readiness() == (503, {"broker": "no answer within 0.5 seconds"})
+        assert time.monotonic() - started < 10
         hung.connection_pool.disconnect()
 
 
-def test_whatever_hangs_holds_one_thread_however_many_ask(all_well, look, monkeypatch):
+def test_hanging_check_blocks_only_one_thread(healthy_site, get_readiness, monkeypatch):
     done = threading.Event()
-    monkeypatch.setattr(health, "CHECKS", {"database": lambda: done.wait(30)})
-    monkeypatch.setattr(health, "CHECK_SECONDS", 0.5)
+
+    def wait():
+        done.wait(30)
+
+    monkeypatch.setattr(health, "CHECKS", {"database": health.Check(wait)})
+    monkeypatch.setattr(health, "TIMEOUT_SECONDS", 0.5)
     for _ in range(3):
-        assert look() == (503, {"database": "no answer within 0.5 seconds"})
+        assert get_readiness() == (503, {"database": "no answer within 0.5 seconds"})
     assert [thread.name for thread in threading.enumerate()].count("check-database") == 1
     done.set()

@@ -14,13 +14,13 @@ from microblog.cache import FailOpenRedisCache
 pytestmark = pytest.mark.sqlite
 
 
-def record(message="Said", *args, exc_info=None, name="exports"):
-    made = logging.LogRecord(name, logging.ERROR, "x.py", 1, message, args, exc_info)
-    made.request_id = "-"
-    return made
+def record(message="Logged", *args, exc_info=None, name="exports"):
+    record = logging.LogRecord(name, logging.ERROR, "x.py", 1, message, args, exc_info)
+    record.request_id = "-"
+    return record
 
 
-def caught(error):
+def exc_info_of(error):
     try:
         raise error
     except type(error):
@@ -41,10 +41,12 @@ SECRETS = [
 
 
 @pytest.mark.parametrize("text", SECRETS)
-def test_what_opens_an_account_is_in_no_line(text):
+def test_secrets_are_in_no_line(text):
     for formatter in (logs.JsonFormatter(), logs.PlainFormatter()):
         assert "SECRET" not in formatter.format(record("%s", text))
-        assert "SECRET" not in formatter.format(record("Failed", exc_info=caught(ValueError(text))))
+        assert "SECRET" not in formatter.format(
+            record("Failed", exc_info=exc_info_of(ValueError(text)))
+        )
 
 
 @pytest.mark.parametrize(
@@ -56,34 +58,34 @@ def test_what_opens_an_account_is_in_no_line(text):
         "http://testserver:8000/@alice/",
     ],
 )
-def test_what_opens_nothing_stays(text):
+def test_text_without_secrets_is_unchanged(text):
     assert logs.redact(text) == text
 
 
-def test_a_line_is_one_json_object_whatever_is_in_it():
+def test_json_line_holds_any_text():
     line = logs.JsonFormatter().format(
-        record('A "quoted"\nline \u2028 %s', "名", exc_info=caught(ValueError("no")))
+        record('A "quoted"\nline \u2028 %s', "名", exc_info=exc_info_of(ValueError("no")))
     )
     assert "\n" not in line
-    read = json.loads(line)
-    assert read["message"] == 'A "quoted"\nline \u2028 名'
-    assert read["exception"].endswith("ValueError: no")
-    assert (read["level"], read["logger"]) == ("ERROR", "exports")
+    fields = json.loads(line)
+    assert fields["message"] == 'A "quoted"\nline \u2028 名'
+    assert fields["exception"].endswith("ValueError: no")
+    assert (fields["level"], fields["logger"]) == ("ERROR", "exports")
 
 
 @pytest.mark.django_db
-def test_a_request_is_logged_by_its_route_without_what_is_in_it(client, caplog):
+def test_access_log_has_route_instead_of_path(client, caplog):
     caplog.set_level(logging.INFO)
     client.get("/accounts/password/reset/key/1-very-secret/?token=very-secret")
     [line] = [each for each in caplog.records if each.name == "microblog.access"]
     assert "very-secret" not in line.getMessage()
     assert line.route == "/accounts/password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$"
-    read = json.loads(logs.JsonFormatter().format(line))
-    assert (read["method"], read["status"]) == ("GET", line.status)
-    assert read["milliseconds"] >= 0
+    fields = json.loads(logs.JsonFormatter().format(line))
+    assert (fields["method"], fields["status"]) == ("GET", line.status)
+    assert fields["milliseconds"] >= 0
 
 
-def test_probes_leave_no_line(client, caplog):
+def test_probes_are_not_logged(client, caplog):
     caplog.set_level(logging.INFO)
     client.get("/healthz")
     assert not caplog.records
@@ -93,7 +95,7 @@ def test_probes_leave_no_line(client, caplog):
 
 
 def fail(request):
-    raise RuntimeError("a stone in the works")
+    raise RuntimeError("broken view")
 
 
 urlpatterns = [
@@ -110,54 +112,54 @@ def admins(settings, empty_broker, monkeypatch):
 
 
 @pytest.fixture
-def storm(admins):
-    """A site that fails, over and over."""
-    browser = Client(raise_request_exception=False)
+def fail_requests(admins):
+    """Request a page that raises, a number of times."""
+    client = Client(raise_request_exception=False)
 
-    def storm(number, address="/fail/"):
+    def fail_requests(number, path="/fail/"):
         for _ in range(number):
-            assert browser.get(address).status_code == 500
+            assert client.get(path).status_code == 500
 
-    return storm
+    return fail_requests
 
 
-def test_a_storm_of_one_error_is_one_mail(storm):
-    storm(200)
+def test_repeated_error_is_mailed_once(fail_requests):
+    fail_requests(200)
     [message] = mail.outbox
     assert message.to == ["admin@microblog.example"]
     assert message.subject == "[Microblog] ERROR: Internal Server Error: /fail/"
-    assert "RuntimeError: a stone in the works" in message.body
+    assert "RuntimeError: broken view" in message.body
 
 
-def test_the_same_fault_at_many_addresses_is_one_error(storm):
+def test_same_error_at_many_urls_is_mailed_once(fail_requests):
     for number in range(20):
-        storm(1, f"/fail/{number}/")
+        fail_requests(1, f"/fail/{number}/")
     assert len(mail.outbox) == 1
 
 
-def test_another_error_is_another_mail(storm):
-    storm(5)
-    storm(5, "/fail/1/")
+def test_each_different_error_is_mailed(fail_requests):
+    fail_requests(5)
+    fail_requests(5, "/fail/1/")
     assert len(mail.outbox) == 2
 
 
-def test_it_is_mailed_again_when_the_pause_is_over(storm):
-    storm(2)
+def test_error_is_mailed_again_after_pause(fail_requests):
+    fail_requests(2)
     for key in cache._cache.get_client().keys("*admin-mail:*"):  # type: ignore[attr-defined]
         cache._cache.get_client().delete(key)  # type: ignore[attr-defined]
-    storm(2)
+    fail_requests(2)
     assert len(mail.outbox) == 2
 
 
-def test_the_pause_is_the_setting(storm, settings):
+def test_pause_follows_setting(fail_requests, settings):
     settings.ADMIN_MAIL_PAUSE = 77
-    storm(1)
+    fail_requests(1)
     client = cache._cache.get_client()  # type: ignore[attr-defined]
     [key] = client.keys("*admin-mail:*")
     assert 70 < client.ttl(key) <= 77
 
 
-def test_however_many_different_errors_an_hour_has_a_limit(admins, settings):
+def test_mails_per_hour_are_limited(admins, settings):
     settings.ADMIN_MAIL_HOURLY = 7
     logger = logging.getLogger("exports.test")
     for number in range(50):
@@ -165,16 +167,16 @@ def test_however_many_different_errors_an_hour_has_a_limit(admins, settings):
     assert len(mail.outbox) == 7
 
 
-def test_without_a_cache_each_error_is_mailed(storm, monkeypatch):
+def test_every_error_is_mailed_without_cache(fail_requests, monkeypatch):
     monkeypatch.setattr(FailOpenRedisCache, "unavailable_until", float("inf"))
-    storm(3)
+    fail_requests(3)
     assert len(mail.outbox) == 3
 
 
-def test_a_mail_holds_no_form_no_cookie_and_no_variable(storm, admins):
-    browser = Client(raise_request_exception=False)
-    browser.cookies["sessionid"] = "a-very-secret-session"
-    browser.post(
+def test_mail_has_no_form_data_or_cookies(fail_requests, admins):
+    client = Client(raise_request_exception=False)
+    client.cookies["sessionid"] = "a-very-secret-session"
+    client.post(
         "/fail/?token=very-secret",
         {"password": "very-secret"},
         headers={"Authorization": "Bearer secret"},
@@ -184,12 +186,12 @@ def test_a_mail_holds_no_form_no_cookie_and_no_variable(storm, admins):
     assert "secret" not in message.subject
 
 
-def test_a_subject_is_one_line(admins):
+def test_mail_subject_is_one_line(admins):
     logging.getLogger("exports.test").error("One\r\nTwo")
     assert mail.outbox[0].subject == "[Microblog] ERROR: One\\r"
 
 
-def test_a_mail_that_cannot_be_sent_disturbs_nobody(admins, settings):
+def test_failing_mail_backend_raises_nothing(admins, settings):
     settings.EMAIL_BACKEND = "nowhere.Backend"
     logging.raiseExceptions, before = False, logging.raiseExceptions
     logging.getLogger("exports.test").error("Lost")

@@ -26,7 +26,7 @@ def token(settings):
 
 @pytest.fixture
 def scrape(client):
-    """All samples: what they are called and their labels' values, in the order of the labels' names."""
+    """Request the metrics and return values by tuples of the name and the labels' values."""
 
     def scrape():
         response = client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
@@ -46,7 +46,7 @@ def task(alice):
     return ExportTask.objects.request(alice)[0]
 
 
-def test_without_a_token_there_are_none(client, settings):
+def test_metrics_without_configured_token_are_404(client, settings):
     settings.METRICS_TOKEN = ""
     for headers in ({}, {"Authorization": "Bearer "}, {"Authorization": "Bearer"}):
         response = client.get("/metrics", headers=headers)
@@ -56,12 +56,12 @@ def test_without_a_token_there_are_none(client, settings):
 @pytest.mark.parametrize(
     "given", ["", TOKEN, f"Bearer {TOKEN}x", f"bearer {TOKEN}", f"Basic {TOKEN}", "Bearer ä"]
 )
-def test_another_token_gets_nothing(client, given):
+def test_wrong_token_is_401(client, given):
     response = client.get("/metrics", headers={"Authorization": given})
     assert (response.status_code, response.content) == (401, b"")
 
 
-def test_requests_are_counted_by_view_and_not_by_address(client, alice, scrape):
+def test_requests_are_counted_by_view(client, alice, scrape):
     def count(view, status):
         return scrape().get(("microblog_requests_total", "GET", status, view), 0)
 
@@ -75,31 +75,34 @@ def test_requests_are_counted_by_view_and_not_by_address(client, alice, scrape):
     assert not [key for key in scrape() if "alice" in str(key)]
 
 
-def test_odd_methods_are_one(client, scrape):
+def test_unknown_methods_share_a_label(client, scrape):
     client.generic("BREW", "/explore/")
     client.generic("STIR", "/explore/")
     methods = {key[1] for key in scrape() if key[0] == "microblog_requests_total"}
     assert methods <= {"GET", "HEAD", "POST", "other"}
 
 
-def test_exports_are_counted_by_state(task, scrape):
+def test_exports_are_counted_by_status(task, scrape):
     assert scrape()["microblog_exports", "ready"] == 1
     task.claim()
-    seen = scrape()
-    assert (seen["microblog_exports", "ready"], seen["microblog_exports", "running"]) == (0, 1)
+    samples = scrape()
+    assert (samples["microblog_exports", "ready"], samples["microblog_exports", "running"]) == (
+        0,
+        1,
+    )
 
 
-def test_waiting_has_an_age(task, scrape):
+def test_age_of_oldest_waiting_rows_is_reported(task, scrape):
     ExportTask.objects.update(queued_at=from_now(-300))
     ExportMail.objects.create(task=task, purpose=Purpose.ARCHIVE)
     ExportMail.objects.update(created_at=from_now(-60))
-    seen = scrape()
-    assert 299 <= seen["microblog_queue_age_seconds",] < 320
-    assert 59 <= seen["microblog_pending_mail_age_seconds",] < 80
-    assert seen["microblog_mails", "pending"] == 1
+    samples = scrape()
+    assert 299 <= samples["microblog_queue_age_seconds",] < 320
+    assert 59 <= samples["microblog_pending_mail_age_seconds",] < 80
+    assert samples["microblog_mails", "pending"] == 1
 
 
-def test_a_sweeper_that_never_was_is_silent_for_ever(scrape):
+def test_missing_sweeper_has_infinite_heartbeat_age(scrape):
     assert scrape()["microblog_sweeper_heartbeat_age_seconds",] == float("inf")
     SweeperHeartbeat.objects.record_heartbeat()
     assert scrape()["microblog_sweeper_heartbeat_age_seconds",] < 10
@@ -114,7 +117,7 @@ def finish(task, seconds, rows, size):
     )
 
 
-def test_builds_and_mails_are_measured(task, bob, scrape):
+def test_durations_of_builds_and_mails_are_reported(task, bob, scrape):
     finish(task, 10, 500, 7000)
     finish(ExportTask.objects.request(bob)[0], 20, 100, 1000)
     owed = task.pending_mail
@@ -123,17 +126,17 @@ def test_builds_and_mails_are_measured(task, bob, scrape):
     ExportTask.objects.filter(pk=task.pk).update(
         finished_at=from_now(-30), started_at=from_now(-40)
     )
-    seen = scrape()
-    assert seen["microblog_rows_last_hour",] == 600
-    assert seen["microblog_archive_bytes_last_hour",] == 8000
-    assert seen["microblog_build_seconds", "0.5"] == pytest.approx(10, abs=0.1)
-    assert seen["microblog_build_seconds", "1"] == pytest.approx(20, abs=0.1)
-    assert seen["microblog_mail_delay_seconds", "1"] == pytest.approx(30, abs=5)
-    assert seen["microblog_events_last_hour", "finished"] == 2
-    assert seen["microblog_events_last_hour", "mailed"] == 1
+    samples = scrape()
+    assert samples["microblog_rows_last_hour",] == 600
+    assert samples["microblog_archive_bytes_last_hour",] == 8000
+    assert samples["microblog_build_seconds", "0.5"] == pytest.approx(10, abs=0.1)
+    assert samples["microblog_build_seconds", "1"] == pytest.approx(20, abs=0.1)
+    assert samples["microblog_mail_delay_seconds", "1"] == pytest.approx(30, abs=5)
+    assert samples["microblog_events_last_hour", "finished"] == 2
+    assert samples["microblog_events_last_hour", "mailed"] == 1
 
 
-def test_rescues_retries_and_refusals_are_counted(task, scrape):
+def test_events_are_counted(task, scrape):
     task.requeue()
     task.claim()
     task.crash()
@@ -141,37 +144,37 @@ def test_rescues_retries_and_refusals_are_counted(task, scrape):
     owed.claim()
     owed.retry_later("The server was away")
     owed.mark_bounced("No such mailbox")
-    seen = scrape()
+    samples = scrape()
     for event in ("requested", "requeued", "claimed", "rescued", "mail_failed", "bounced"):
-        assert seen["microblog_events_last_hour", event] == 1, event
+        assert samples["microblog_events_last_hour", event] == 1, event
 
 
-def test_what_is_older_than_an_hour_is_not_counted(task, scrape):
+def test_events_older_than_an_hour_are_ignored(task, scrape):
     ExportEvent.objects.update(created_at=from_now(-3601))
     assert scrape()["microblog_events_last_hour", Event.REQUESTED.lower()] == 0
 
 
-def test_the_queue_and_its_workers_are_counted(task, empty_broker, scrape):
+def test_jobs_and_workers_are_counted(task, empty_broker, scrape):
     queue = django_rq.get_queue("default")
     jobs.enqueue_task(task)
     worker = Worker([queue], connection=queue.connection)
     worker.register_birth()
-    seen = scrape()
-    assert (seen["microblog_queue_jobs",], seen["microblog_workers",]) == (1, 1)
+    samples = scrape()
+    assert (samples["microblog_queue_jobs",], samples["microblog_workers",]) == (1, 1)
     worker.connection.hset(worker.key, "last_heartbeat", "2026-01-01T00:00:00.000000Z")
     assert scrape()["microblog_workers",] == 0
 
 
-def test_a_broker_that_is_away_costs_its_own_metrics_only(task, scrape, monkeypatch):
-    away = Redis.from_url("unix:///nowhere.sock")
-    monkeypatch.setattr("django_rq.queues.get_connection", lambda name: away)
-    seen = scrape()
-    assert (seen["microblog_broker_up",], seen["microblog_database_up",]) == (0, 1)
-    assert ("microblog_workers",) not in seen
-    assert seen["microblog_exports", "ready"] == 1
+def test_broker_failure_hides_only_broker_metrics(task, scrape, monkeypatch):
+    connection = Redis.from_url("unix:///nowhere.sock")
+    monkeypatch.setattr("django_rq.queues.get_connection", lambda name: connection)
+    samples = scrape()
+    assert (samples["microblog_broker_up",], samples["microblog_database_up",]) == (0, 1)
+    assert ("microblog_workers",) not in samples
+    assert samples["microblog_exports", "ready"] == 1
 
 
-def test_it_takes_a_fixed_number_of_queries(task, bob, scrape, django_assert_num_queries):
+def test_number_of_queries_is_constant(task, bob, scrape, django_assert_num_queries):
     with django_assert_num_queries(10):
         scrape()
     finish(task, 1, 1, 1)

@@ -1,4 +1,4 @@
-"""Whatever stands in a form or a query, no page breaks."""
+"""Random and hostile input in queries and forms: no page fails."""
 
 from html.parser import HTMLParser
 from urllib.parse import urlencode
@@ -10,7 +10,7 @@ from model_bakery import baker
 
 from blog.models import Post
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 PAGES = [
     *(
@@ -84,7 +84,7 @@ PAGES = [
     ),
     *("/admin/django_rq/dashboard/", "/admin/django_rq/dashboard/queues/0/", "/admin/login/"),
 ]
-DOORS = ["/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/"]
+PUBLIC_PAGES = ["/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/"]
 PARAMETERS = [
     *(
         "before",
@@ -114,7 +114,7 @@ PARAMETERS = [
         "is_active__exact",
     ),
 ]
-NASTY = [
+HOSTILE_VALUES = [
     *(
         "",
         "\0",
@@ -149,40 +149,42 @@ NASTY = [
         "https://[",
     ),
 ]
-ODD = st.one_of(st.sampled_from(NASTY), st.text(max_size=40), st.integers().map(str))
+VALUES = st.one_of(st.sampled_from(HOSTILE_VALUES), st.text(max_size=40), st.integers().map(str))
 
 
-class Forms(HTMLParser):
-    """The names of the fields of each form that is sent by POST, with where it is sent."""
+class FormParser(HTMLParser):
+    """Action and field names of each POST form of a page."""
 
     def __init__(self, path):
         super().__init__()
-        self.path, self.found, self.is_open = path.partition("?")[0], [], False
+        self.path, self.forms, self.is_in_form = path.partition("?")[0], [], False
 
     def handle_starttag(self, tag, attrs):
-        given = dict(attrs)
+        attributes = dict(attrs)
         if tag == "form":
-            self.is_open = given.get("method", "get").lower() == "post"
-            if self.is_open:
-                self.found.append((given.get("action") or self.path, []))
+            self.is_in_form = attributes.get("method", "get").lower() == "post"
+            if self.is_in_form:
+                self.forms.append((attributes.get("action") or self.path, []))
         elif (
-            self.is_open and given.get("name") and tag in ("input", "textarea", "select", "button")
+            self.is_in_form
+            and attributes.get("name")
+            and tag in ("input", "textarea", "select", "button")
         ):
-            self.found[-1][1].append(given["name"])
+            self.forms[-1][1].append(attributes["name"])
 
 
 def forms_on(client, paths):
-    """Every form of those pages once, however often it is shown."""
+    """Return the action and the field names of each different form of these pages."""
     found: dict[tuple[str, ...], tuple[str, list[str]]] = {}
     for path in paths:
-        forms = Forms(path)
-        forms.feed(client.get(path).content.decode())
-        found |= {(action, *names): (action, names) for action, names in forms.found}
+        parser = FormParser(path)
+        parser.feed(client.get(path).content.decode())
+        found |= {(action, *names): (action, names) for action, names in parser.forms}
     return list(found.values())
 
 
-def encoded(fields):
-    """As a browser sends it, and as none would: half characters, too."""
+def encode(fields):
+    """Encode fields for a URL, including surrogates, which no browser sends."""
     return urlencode(
         [(name, value.encode("utf-8", "surrogatepass")) for name, value in fields.items()]
     )
@@ -200,34 +202,34 @@ def paths(staff, alice, bob, settings):
 
 
 @hypothesis.given(data=st.data())
-def test_queries(client, staff, paths, data):
+def test_no_query_breaks_a_page(client, staff, paths, data):
     client.force_login(staff)
     path = data.draw(st.sampled_from(paths)).partition("?")[0]
     names = st.sampled_from(PARAMETERS)
-    query = data.draw(st.dictionaries(names, ODD, min_size=1, max_size=3))
-    assert client.get(f"{path}?{encoded(query)}").status_code < 500
+    query = data.draw(st.dictionaries(names, VALUES, min_size=1, max_size=3))
+    assert client.get(f"{path}?{encode(query)}").status_code < 500
 
 
 @pytest.fixture
 def forms(client, staff, paths):
-    visible = forms_on(client, DOORS)
+    visible = forms_on(client, PUBLIC_PAGES)
     client.force_login(staff)
     return visible + forms_on(client, paths)
 
 
 @hypothesis.given(data=st.data())
-def test_forms(client, staff, forms, data):
+def test_no_input_breaks_a_form(client, staff, forms, data):
     client.force_login(staff)
     action, names = data.draw(st.sampled_from(forms))
-    if action in DOORS[:3]:
+    if action in PUBLIC_PAGES[:3]:
         client.logout()
-    left_out = data.draw(st.sets(st.sampled_from(names), max_size=1))
-    typed = {name: data.draw(ODD) for name in names if name not in left_out}
-    response = client.post(action, encoded(typed), content_type="application/x-www-form-urlencoded")
+    omitted = data.draw(st.sets(st.sampled_from(names), max_size=1))
+    values = {name: data.draw(VALUES) for name in names if name not in omitted}
+    response = client.post(action, encode(values), content_type="application/x-www-form-urlencoded")
     assert response.status_code < 500
 
 
-def test_the_forms_are_found(forms):
+def test_forms_of_all_pages_are_found(forms):
     assert {
         "/posts/",
         "/accounts/login/",

@@ -18,34 +18,34 @@ from tasks.worker import Worker
 pytestmark = pytest.mark.sqlite
 
 
-def answered(**headers):
+def response_id(**headers):
     return Client().get("/healthz", headers=headers).headers["X-Request-ID"]
 
 
-def test_each_request_gets_one_and_says_it():
-    first, second = answered(), answered()
+def test_each_response_has_new_id():
+    first, second = response_id(), response_id()
     assert len(first) == len(second) == 32
     assert first != second
 
 
-def test_the_proxys_is_taken_where_there_is_a_proxy(settings):
+def test_id_from_proxy_is_used(settings):
     settings.BEHIND_PROXY = True
-    assert answered(**{"X-Request-ID": "from.the-proxy_1"}) == "from.the-proxy_1"
+    assert response_id(**{"X-Request-ID": "from.the-proxy_1"}) == "from.the-proxy_1"
 
 
-def test_a_visitors_is_not(settings):
+def test_id_from_visitor_is_ignored(settings):
     settings.BEHIND_PROXY = False
-    assert answered(**{"X-Request-ID": "from-a-visitor"}) != "from-a-visitor"
+    assert response_id(**{"X-Request-ID": "from-a-visitor"}) != "from-a-visitor"
 
 
-@pytest.mark.parametrize("odd", ["", "a b", "a\tb", "ä", "x" * 65, "<script>", 'a"b', "a,b"])
-def test_one_that_could_not_stand_in_a_header_is_replaced(odd, settings):
+@pytest.mark.parametrize("invalid_id", ["", "a b", "a\tb", "ä", "x" * 65, "<script>", 'a"b', "a,b"])
+def test_invalid_id_is_replaced(invalid_id, settings):
     settings.BEHIND_PROXY = True
-    assert len(answered(**{"X-Request-ID": odd})) == 32
+    assert len(response_id(**{"X-Request-ID": invalid_id})) == 32
 
 
 @pytest.mark.django_db(transaction=True)
-def test_it_goes_into_the_job_and_the_mail(client, alice, empty_broker):
+def test_job_and_mail_carry_request_id(client, alice, empty_broker):
     client.force_login(alice)
     response = client.post("/exports/")
     task = ExportTask.objects.get()
@@ -58,20 +58,20 @@ def test_it_goes_into_the_job_and_the_mail(client, alice, empty_broker):
 
 
 @pytest.mark.django_db
-def test_mails_about_accounts_carry_it_too(alice, empty_broker):
+def test_account_mail_carries_request_id(alice, empty_broker):
     request_ids.activate("the-request")
-    owed = AccountMail.objects.create(
+    mail_row = AccountMail.objects.create(
         user=alice, to=alice.email, subject="Hello", text="Hello", html="Hello"
     )
-    jobs.enqueue_mail(owed)
-    assert django_rq.get_queue("default").fetch_job(owed.job_id).meta == {
+    jobs.enqueue_mail(mail_row)
+    assert django_rq.get_queue("default").fetch_job(mail_row.job_id).meta == {
         "request_id": "the-request"
     }
-    jobs.send_mail("blog.AccountMail", str(owed.pk), 0)
+    jobs.send_mail("blog.AccountMail", str(mail_row.pk), 0)
     assert mail.outbox[-1].extra_headers["X-Request-ID"] == "the-request"
 
 
-def test_a_worker_runs_a_job_under_it_and_forgets_it(monkeypatch, empty_broker):
+def test_worker_activates_request_id_during_job(monkeypatch, empty_broker):
     queue = django_rq.get_queue("default")
     seen = []
     monkeypatch.setattr(
@@ -84,7 +84,7 @@ def test_a_worker_runs_a_job_under_it_and_forgets_it(monkeypatch, empty_broker):
 
 
 @pytest.mark.django_db
-def test_each_round_of_the_sweeper_has_one(monkeypatch):
+def test_each_sweep_has_new_id(monkeypatch):
     seen = []
     monkeypatch.setattr(sweeper, "rescue_tasks", lambda: seen.append(request_ids.current()))
     monkeypatch.setattr(sweeper.rescue_tasks, "__name__", "rescue_tasks")
@@ -95,7 +95,7 @@ def test_each_round_of_the_sweeper_has_one(monkeypatch):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_progress_does_not_rub_it_out(task, alice, settings, monkeypatch):
+def test_progress_keeps_request_id_in_job_meta(task, alice, settings, monkeypatch):
     monkeypatch.setattr(heartbeat, "HEARTBEAT_INTERVAL", 0.02)
     settings.EXPORT_MAX_RATE = 20
     baker.make(Post, author=alice, body="x", _quantity=5)
@@ -115,8 +115,8 @@ def test_progress_does_not_rub_it_out(task, alice, settings, monkeypatch):
     assert "progress" in meta
 
 
-def test_every_line_holds_it():
-    record = logging.LogRecord("exports", logging.INFO, "x.py", 1, "Said", (), None)
+def test_log_line_has_request_id():
+    record = logging.LogRecord("exports", logging.INFO, "x.py", 1, "Logged", (), None)
     request_ids.activate("the-request")
     RequestIdFilter().filter(record)
     assert json.loads(JsonFormatter().format(record))["request_id"] == "the-request"

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
         ("https://microblog.example/report", "Contact: https://microblog.example/report"),
     ],
 )
-def test_it_says_to_whom_to_report(client, settings, contact, line):
+def test_contact_and_expiry_are_listed(client, settings, contact, line):
     settings.SECURITY_CONTACT = contact
     response = client.get(URL)
     assert response["Content-Type"] == "text/plain; charset=utf-8"
@@ -29,5 +29,5 @@ def test_it_says_to_whom_to_report(client, settings, contact, line):
     assert client.post(URL).status_code == 405
 
 
-def test_without_a_contact_there_is_none(client):
+def test_security_txt_without_contact_is_404(client):
     assert client.get(URL).status_code == 404

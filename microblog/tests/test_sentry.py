@@ -1,4 +1,4 @@
-"""What is struck out of an event before it leaves; test_integration_watch.py sends some for real."""
+"""Redaction of events; integration/test_monitoring.py sends real ones."""
 
 import json
 
@@ -7,7 +7,7 @@ import pytest
 from microblog import request_ids
 from microblog.sentry import redact_event
 
-# As the SDK makes them of a line, and of an error.
+# Events as the SDK builds them for log records and errors.
 EVENTS = [
     {"logentry": {"message": "Opened /accounts/password/reset/key/1-SECRET/", "params": []}},
     {
@@ -16,7 +16,7 @@ EVENTS = [
             "params": ("redis://user:SECRET@broker:6379/0", 3, None),
         }
     },
-    {"logentry": {"message": "%(what)s", "params": {"what": "Authorization: Bearer SECRET"}}},
+    {"logentry": {"message": "%(header)s", "params": {"header": "Authorization: Bearer SECRET"}}},
     {
         "exception": {
             "values": [
@@ -34,11 +34,11 @@ EVENTS = [
 
 
 @pytest.mark.parametrize("event", EVENTS)
-def test_nothing_in_it_opens_an_account(event):
+def test_event_contains_no_secrets(event):
     assert "SECRET" not in json.dumps(redact_event(event, {}))
 
 
-def test_what_opens_nothing_stays():
+def test_event_without_secrets_is_unchanged():
     event = {"logentry": {"message": "Export %s failed %d times", "params": ["7", 3]}}
     assert redact_event(event, {})["logentry"] == {
         "message": "Export %s failed %d times",
@@ -46,6 +46,6 @@ def test_what_opens_nothing_stays():
     }
 
 
-def test_it_has_the_id_of_the_request():
+def test_event_has_request_id():
     request_ids.activate("a-request")
     assert redact_event({}, {})["tags"] == {"request_id": "a-request"}

@@ -1,8 +1,10 @@
 import pytest
 from allauth.account.models import EmailAddress
+from django.contrib.auth.hashers import make_password
 
 from blog.tests.accounts.test_signup import find_link
 from conftest import PASSWORD
+from microblog.settings import PASSWORD_HASHERS
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
@@ -86,6 +88,13 @@ def test_invalid_password_change_is_rejected(client, alice, changes, message):
     assert message in client.post("/accounts/password/change/", data).content.decode()
     alice.refresh_from_db()
     assert alice.check_password(PASSWORD)
+
+
+def test_passwords_are_hashed_with_argon2id():
+    hashed = make_password(PASSWORD, hasher="argon2")
+    assert hashed.startswith("argon2$argon2id$v=19$m=19456,t=2,p=1$")
+    # The tests' own settings put a faster hasher first.
+    assert PASSWORD_HASHERS[0] == "blog.accounts.passwords.Argon2idHasher"
 
 
 def test_password_of_maximum_length_is_accepted(client, alice, capture_mails):

@@ -1,4 +1,4 @@
-"""What can be seen of real processes: their lines, their counts, their errors, and the mails that come back."""
+"""Logs, metrics, error reports and bounces of real processes."""
 
 import base64
 import gzip
@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.sqlite]
 TOKEN = "a-token-of-some-length"
 SECRET = "postmark:a-secret-of-some-length"
 ADMIN = "admin@microblog.example"
-UNPACK: dict[str | None, Callable[[bytes], bytes]] = {
+DECOMPRESS: dict[str | None, Callable[[bytes], bytes]] = {
     None: bytes,
     "gzip": gzip.decompress,
     "br": brotli.decompress,
@@ -37,17 +37,17 @@ UNPACK: dict[str | None, Callable[[bytes], bytes]] = {
 
 
 class Listener:
-    """A web server that writes down what it is sent, and answers each with the same."""
+    """Web server that records requests (path and body) and gives each the same answer."""
 
     def __init__(self, answer: dict[str, Any]) -> None:
-        self.taken: list[tuple[str, bytes]] = []
+        self.requests: list[tuple[str, bytes]] = []
         listener = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                unpack = UNPACK[self.headers["Content-Encoding"]]
-                listener.taken.append((self.path, unpack(body)))
+                decompress = DECOMPRESS[self.headers["Content-Encoding"]]
+                listener.requests.append((self.path, decompress(body)))
                 self.send_response(200)
                 self.end_headers()
                 self.wfile.write(json.dumps(answer).encode())
@@ -81,7 +81,7 @@ def listen() -> Iterator[Callable[..., Listener]]:
 
 @pytest.fixture
 def alice(transactional_db: None, make_user: Callable[..., User]) -> User:
-    """With a password that the site's processes can check, and something to export."""
+    """Create a user with a post and a password hash that the site's processes accept."""
     alice = make_user("alice")
     alice.password = make_password(PASSWORD, hasher="argon2")
     alice.save(update_fields=["password"])
@@ -89,15 +89,15 @@ def alice(transactional_db: None, make_user: Callable[..., User]) -> User:
     return alice
 
 
-def lines(stack: Stack, name: str) -> list[dict[str, Any]]:
+def log_lines(stack: Stack, name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (stack.log_dir / f"{name}.log").read_text().splitlines()]
 
 
-def settled() -> bool:
+def is_export_mail_sent() -> bool:
     return ExportMail.objects.filter(status=MailStatus.SENT).exists()
 
 
-def test_a_request_can_be_followed_from_the_click_to_the_mail(stack, alice):
+def test_request_id_connects_click_job_and_mail(stack, alice):
     stack.env |= {"LOG_FORMAT": "json", "BEHIND_PROXY": "true", "WEB_CONCURRENCY": "2"}
     stack.start()
     with SiteClient(stack.site_url) as person:
@@ -106,49 +106,50 @@ def test_a_request_can_be_followed_from_the_click_to_the_mail(stack, alice):
         person.request_export("alice")
 
     mail = stack.mailbox.wait(alice.email, seconds=60)
-    wait_until(settled)
+    wait_until(is_export_mail_sent)
     assert mail.message["X-Request-ID"] == "the-click"
-    done = lambda: [each for each in lines(stack, "worker") if "Job OK" in each["message"]]  # noqa: E731
-    wait_until(done)
-    assert {each["request_id"] for each in done()} == {"the-click"}
+
+    def job_lines() -> list[dict[str, Any]]:
+        return [line for line in log_lines(stack, "worker") if "Job OK" in line["message"]]
+
+    wait_until(job_lines)
+    assert {line["request_id"] for line in job_lines()} == {"the-click"}
     clicks = [
-        each
-        for each in lines(stack, "site")
-        if each["request_id"] == "the-click" and "route" in each
+        line
+        for line in log_lines(stack, "site")
+        if line["request_id"] == "the-click" and "route" in line
     ]
     assert ("POST", "/exports/", 302) in {
-        (each["method"], each["route"], each["status"]) for each in clicks
+        (line["method"], line["route"], line["status"]) for line in clicks
     }
-    assert any("Sweeper started" in each["message"] for each in lines(stack, "sweeper"))
-    assert sum("Booting worker" in each["message"] for each in lines(stack, "site")) == 2
+    assert any("Sweeper started" in line["message"] for line in log_lines(stack, "sweeper"))
+    assert sum("Booting worker" in line["message"] for line in log_lines(stack, "site")) == 2
     stack.children["site"].stop()
-    assert any(
-        "Worker exiting" in each["message"] for each in lines(stack, "site")
-    )  # said by a worker
+    assert any("Worker exiting" in line["message"] for line in log_lines(stack, "site"))
 
 
-def test_readiness_and_requests_are_those_of_the_whole_machine(stack, alice):
+def test_metrics_and_readiness_cover_all_processes(stack, alice):
     stack.env |= {"METRICS_TOKEN": TOKEN, "WEB_CONCURRENCY": "2"}
     stack.start()
     wait_until(lambda: requests.get(f"{stack.site_url}/readyz", timeout=10).status_code == 200)
     for _ in range(40):
         assert requests.get(f"{stack.site_url}/explore/", timeout=10).status_code == 200
-    for _ in range(3):  # whichever worker answers
+    for _ in range(3):  # any of the two workers answers
         metrics = requests.get(
             f"{stack.site_url}/metrics", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=10
         )
         samples = [
-            each
+            sample
             for family in text_string_to_metric_families(metrics.text)
-            for each in family.samples
+            for sample in family.samples
         ]
-        [explored] = [
-            each.value
-            for each in samples
-            if each.labels == {"view": "explore", "method": "GET", "status": "200"}
+        [requests_total] = [
+            sample.value
+            for sample in samples
+            if sample.labels == {"view": "explore", "method": "GET", "status": "200"}
         ]
-        assert explored == 40
-        assert [each.value for each in samples if each.name == "microblog_workers"] == [1]
+        assert requests_total == 40
+        assert [sample.value for sample in samples if sample.name == "microblog_workers"] == [1]
 
     stack.kill("worker")
     stack.stop("broker")
@@ -160,15 +161,18 @@ def test_readiness_and_requests_are_those_of_the_whole_machine(stack, alice):
 
 
 def events(sentry: Listener) -> list[dict[str, Any]]:
-    """The events in the envelopes: lines of JSON, of which a header with `type` says what the next one is."""
+    """Return the events in all envelopes.
+
+    An envelope is lines of JSON: each header with a `type` describes the line after it.
+    """
     found = []
-    for _, body in sentry.taken:
-        rows = [json.loads(row) for row in body.splitlines()]
-        found += [row for head, row in pairwise(rows) if head.get("type") == "event"]
+    for _, body in sentry.requests:
+        items = [json.loads(line) for line in body.splitlines()]
+        found += [item for header, item in pairwise(items) if header.get("type") == "event"]
     return found
 
 
-def test_errors_of_site_and_worker_reach_admins_once_and_sentry(stack, alice, listen):
+def test_errors_reach_admins_once_and_sentry(stack, alice, listen):
     sentry = listen()
     stack.env |= {
         "DJANGO_SETTINGS_MODULE": "microblog.tests.faulty_settings",
@@ -189,17 +193,17 @@ def test_errors_of_site_and_worker_reach_admins_once_and_sentry(stack, alice, li
                 "math.sqrt", -1
             )
 
-    def kinds() -> set[str]:
+    def error_types() -> set[str]:
         return {error["type"] for event in events(sentry) for error in event["exception"]["values"]}
 
-    wait_until(lambda: {"RuntimeError", "ValueError"} <= kinds())
+    wait_until(lambda: {"RuntimeError", "ValueError"} <= error_types())
     web = next(event for event in events(sentry) if "request" in event)
     assert web["release"] == "2026.11"
     assert web["tags"]["request_id"]
     sent = json.dumps(events(sentry))
     assert session_id
-    for private in ("very-secret", session_id, "alice", PASSWORD):
-        assert private not in sent
+    for secret in ("very-secret", session_id, "alice", PASSWORD):
+        assert secret not in sent
 
     def subjects() -> list[str]:
         return sorted(mail.message["Subject"] for mail in stack.mailbox.mails(ADMIN))
@@ -215,8 +219,8 @@ def test_errors_of_site_and_worker_reach_admins_once_and_sentry(stack, alice, li
     assert "very-secret" not in "".join(path.read_text() for path in stack.log_dir.glob("*.log"))
 
 
-def test_a_provider_takes_the_mail_and_brings_it_back(stack, alice, listen):
-    """All of it by environment alone: Postmark's interface, spoken by a server of our own."""
+def test_provider_sends_mail_and_reports_bounce(stack, alice, listen):
+    """Configure Postmark by environment variables, with a fake of its API."""
     postmark = listen(ErrorCode=0, Message="OK", MessageID="the-providers-id", To=alice.email)
     stack.env |= {
         "EMAIL_BACKEND": "anymail.backends.postmark.EmailBackend",
@@ -228,10 +232,10 @@ def test_a_provider_takes_the_mail_and_brings_it_back(stack, alice, listen):
     with SiteClient(stack.site_url) as person:
         person.sign_in("alice", PASSWORD)
         task = ExportTask.objects.get(pk=person.request_export("alice"))
-        wait_until(settled)
-        [mail] = [json.loads(body) for path, body in postmark.taken if path == "/email"]
+        wait_until(is_export_mail_sent)
+        [mail] = [json.loads(body) for path, body in postmark.requests if path == "/email"]
         assert mail["To"] == alice.email
-        assert [each["Name"] for each in mail["Attachments"]] == ["posts.json"]
+        assert [file["Name"] for file in mail["Attachments"]] == ["posts.json"]
         assert (
             json.loads(base64.b64decode(mail["Attachments"][0]["Content"]))["posts"][0]["body"]
             == "Hello"
