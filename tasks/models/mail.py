@@ -45,15 +45,15 @@ M = TypeVar("M", bound="Mail")
 
 class MailQuerySet(models.QuerySet[M]):
     def pending(self) -> Self:
-        """Neither sent nor given up."""
+        """Filter mails that are neither sent nor given up."""
         return self.filter(status__in=UNSENT_STATUSES)
 
     def due(self) -> Self:
-        """Waiting, and their pause is over."""
+        """Filter waiting mails whose pause is over."""
         return self.filter(status=MailStatus.PENDING, next_try_at__lte=Now())
 
     def lease_expired(self) -> Self:
-        """Being sent, but not renewed by their sender for a whole lease."""
+        """Filter mails that their sender has not renewed for a whole lease."""
         return self.filter(status=MailStatus.SENDING, lease_expires_at__lt=Now())
 
     def oldest_pending_at(self) -> Any:
@@ -177,7 +177,7 @@ class Mail(models.Model):
         return True
 
     def _fenced(self, status: MailStatus) -> models.QuerySet[Any]:
-        """This row while it has that status and the number of tries this object was read with."""
+        """Select this row while it has that status and the number of tries that was read."""
         return type(self)._default_manager.filter(pk=self.pk, status=status, tries=self.tries)
 
     def _transition(self, old: MailStatus, **changes: Any) -> bool:

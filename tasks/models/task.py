@@ -33,15 +33,15 @@ class TaskQuerySet(models.QuerySet[T]):
         return self.filter(status__in=UNFINISHED_STATUSES)
 
     def not_enqueued(self) -> Self:
-        """READY for longer than a worker needs to take a job; their job may still be queued."""
+        """Filter tasks that a worker should have claimed by now; their job may still be queued."""
         return self.filter(status=Status.READY, queued_at__lt=from_now(-grace_seconds()))
 
     def lease_expired(self) -> Self:
-        """RUNNING, but not renewed by their worker for a whole lease."""
+        """Filter tasks that their worker has not renewed for a whole lease."""
         return self.filter(status=Status.RUNNING, lease_expires_at__lt=Now())
 
     def owner_deactivated(self) -> Self:
-        """Unfinished, although their owner's account is closed."""
+        """Filter unfinished tasks whose owner's account is closed."""
         if not self.model.requires_active_owner:
             return self.none()
         return self.unfinished().filter(owner__is_active=False)
@@ -57,7 +57,7 @@ class TaskQuerySet(models.QuerySet[T]):
         return self.filter(owner__in=get_user_model().objects.filter(is_active=True))
 
     def prunable(self) -> Self:
-        """Tasks that may be deleted once they are old."""
+        """Filter tasks that may be deleted once they are old."""
         return self.exclude(status__in=UNFINISHED_STATUSES)
 
     def get_or_create_unfinished(
@@ -232,7 +232,7 @@ class Task(TaskHooks, models.Model):
         return self._new_attempt(self._fenced(Status.RUNNING), TaskEventKind.RESCUED, actor)
 
     def _fenced(self, status: Status) -> TaskQuerySet[Self]:
-        """This row while it has that status and the attempt that this object was read with."""
+        """Select this row while it has that status and the attempt that was read."""
         rows: TaskQuerySet[Self] = type(self)._default_manager.all()  # type: ignore[assignment]
         return rows.filter(pk=self.pk, attempt=self.attempt, status=status)
 

@@ -8,7 +8,7 @@ from .models import SampleTask
 
 @pytest.fixture
 def task(alice):
-    """A waiting task of alice's that counts to ten."""
+    """Save a waiting task of alice's that counts to ten."""
     return SampleTask.objects.get_or_create_unfinished(alice, rows_total=10)[0]
 
 

@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import pytest
 from django.db import OperationalError
 
@@ -52,3 +56,27 @@ def test_renewal_stops_after_job_timeout(settings):
         heartbeat._thread.join(10)
         assert not heartbeat._thread.is_alive()
     assert beats == []
+
+
+STUCK = """
+import sys, time
+import django
+django.setup()
+from tasks.heartbeat import Heartbeat
+with Heartbeat(lambda rows: False, exit_if_stuck=sys.argv[1] == "exit"):
+    time.sleep(float(sys.argv[2]))
+"""
+
+
+def run_stuck(*arguments):
+    environment = os.environ | {"EXPORT_LEASE_SECONDS": "0.2"}
+    command = [sys.executable, "-c", STUCK, *arguments]
+    return subprocess.run(command, env=environment, timeout=60, check=False).returncode
+
+
+def test_stuck_process_ends_itself():
+    assert run_stuck("exit", "50") == 1
+
+
+def test_web_process_is_never_ended():
+    assert run_stuck("stay", "1.5") == 0
