@@ -21,11 +21,13 @@ from django.utils import timezone, translation
 from rq import SimpleWorker
 
 from blog import rate_limits
+from blog.accounts.deletion import request_deletion
 from blog.models import Conversation, Message, Post, User
 from dev.pytest_plugin import chromium
 from dev.stack import Stack
 from exports.models import ExportTask, Status
 from microblog import request_ids
+from tasks import jobs
 from tasks.models.clock import from_now
 
 if TYPE_CHECKING:
@@ -156,9 +158,10 @@ def capture_mails(
         with django_capture_on_commit_callbacks(execute=True):
             yield sent
         queue = django_rq.get_queue("default")
-        SimpleWorker([queue], connection=queue.connection, serializer=queue.serializer).work(
-            burst=True
-        )
+        while queue.get_job_ids():
+            # Jobs enqueue others after commit, which never comes inside a test's transaction.
+            with django_capture_on_commit_callbacks(execute=True):
+                run_jobs()
         sent += mailoutbox[before:]
 
     return capture
@@ -183,6 +186,18 @@ def downloadable_task(alice: User) -> Iterator[ExportTask]:
     )
     yield task
     task.archive.storage.delete(task.archive.name or "")
+
+
+def run_jobs() -> None:
+    """Run all queued jobs in this process."""
+    queue = django_rq.get_queue("default")
+    SimpleWorker([queue], connection=queue.connection, serializer=queue.serializer).work(burst=True)
+
+
+def delete_account(user: User) -> None:
+    """Request the deletion of an account and carry it out."""
+    task = request_deletion(user)
+    jobs.run_task(task._meta.label, str(task.pk), task.attempt)
 
 
 def database_url() -> str:

@@ -54,8 +54,17 @@ def deactivate(user: User, staff: User) -> None:
         _handle(Report.objects.filter(person=user), staff, Outcome.DEACTIVATED)
 
 
+def is_being_deleted(user: User) -> bool:
+    return user.deletions.unfinished().exists()
+
+
 def reactivate(user: User, staff: User) -> None:
+    """Reopen a closed account, unless it is being deleted."""
     with transaction.atomic():
+        # Lock the user: a concurrent request for deletion either waits or is visible below.
+        User.objects.select_for_update(no_key=True).get(pk=user.pk)
+        if is_being_deleted(user):
+            return
         _set_active(user, staff, is_active=True, log_message="Reactivated.")
 
 

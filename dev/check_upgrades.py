@@ -25,6 +25,7 @@ FIRST_RELEASE = [
     "0003_mail_bounces",
     "0016_notification_is_listed",
     "0017_mail_outbox",
+    "0018_account_deletion",
     "0006_durable_tasks",
 ]
 

@@ -12,13 +12,13 @@ from .models import ExportTask
 
 
 def remove_exports(owner: User) -> None:
-    """Remove the owner's jobs and archives after commit; the rows are deleted by cascade.
+    """Cancel the owner's unfinished exports, and delete archives and jobs after commit.
 
-    A running build loses its lease with its row: it stops at the next heartbeat and deletes its
-    files.
+    The rows are deleted with the account. A running build stops at its next heartbeat and deletes
+    its files.
     """
     for task in ExportTask.objects.filter(owner=owner).select_for_update():
-        if task.is_unfinished:
+        if task.cancel():
             transaction.on_commit(partial(broker.remove_job, task.job_id), robust=True)
         if task.archive:
             transaction.on_commit(partial(archive.discard, str(task.archive.name)), robust=True)

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from ..forms import NotificationSettingsForm
 from ..http import AuthenticatedRequest
-from .deletion import delete_account
+from .deletion import request_deletion
 from .forms import DeleteAccountForm
 
 
@@ -54,7 +54,7 @@ def session_end(request: AuthenticatedRequest, pk: int) -> HttpResponse:
 def account_delete(request: AuthenticatedRequest) -> HttpResponse:
     form = DeleteAccountForm(request.user, request.POST or None)
     if request.method == "POST" and form.is_valid():
-        delete_account(request.user)
+        request_deletion(request.user)
         logout(request)
         messages.success(request, _("Your account is gone, and all that was in it. Farewell!"))
         return redirect("home")

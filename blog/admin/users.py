@@ -15,9 +15,9 @@ from django.utils.translation import gettext_lazy as _
 
 from .. import moderation
 from ..accounts.allauth_internals import delete_and_cleanup
-from ..accounts.deletion import delete_account
+from ..accounts.deletion import request_deletion
 from ..forms import UserAdminChangeForm, UserAdminCreationForm
-from ..models import Follow, User
+from ..models import Follow, Post, User
 from .decisions import DEACTIVATE, Decision, ModeratedAdmin
 
 
@@ -26,7 +26,11 @@ def reactivate_user(user: User, staff: User, form_data: dict[str, Any]) -> None:
 
 
 def can_be_reactivated(user: User, staff: User) -> bool:
-    return not user.is_active and moderation.can_deactivate(user, staff)
+    return (
+        not user.is_active
+        and not moderation.is_being_deleted(user)
+        and moderation.can_deactivate(user, staff)
+    )
 
 
 REACTIVATE = Decision(
@@ -78,17 +82,22 @@ class UserAdmin(ModeratedAdmin, auth_admin.UserAdmin[User]):
                 obj.confirm_email()
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Skip permission checks for related rows: some have no delete permission of their own."""
-        to_delete, counts, _perms_needed, protected = super().get_deleted_objects(objs, request)
-        return to_delete, counts, set(), protected
+        """List the accounts and the number of their posts: all rows would be too many to show."""
+        users = list(objs)
+        counts = {
+            User._meta.verbose_name_plural: len(users),
+            Post._meta.verbose_name_plural: Post.objects.filter(author__in=users).count(),
+        }
+        return [str(user) for user in users], counts, set(), []
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:
-        delete_account(obj, by_staff=True)
+        staff = User.objects.get(pk=request.user.pk)
+        request_deletion(obj, by_staff=True, actor=staff)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         with transaction.atomic():
             for user in queryset:
-                delete_account(user, by_staff=True)
+                self.delete_model(request, user)
 
 
 @admin.register(Follow)

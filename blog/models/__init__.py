@@ -1,5 +1,6 @@
 """Users, posts, messages, notifications and moderation."""
 
+from .account_deletion import AccountDeletion, DeletionEvent
 from .account_mail import AccountMail
 from .api_token import MAX_TOKEN_NAME_LENGTH, MAX_TOKENS, ApiToken, TooManyTokens
 from .block import Block, Mute, unblocked, unmuted
@@ -24,11 +25,13 @@ __all__ = [
     "TEXT_PLACEHOLDER",
     "TIME_PLACEHOLDER",
     "USERNAME_VALIDATORS",
+    "AccountDeletion",
     "AccountMail",
     "ApiToken",
     "Block",
     "CompiledQuery",
     "Conversation",
+    "DeletionEvent",
     "Follow",
     "Message",
     "Mute",

@@ -23,7 +23,9 @@ class FollowManager(models.Manager["Follow"]):
 
         with transaction.atomic():
             # Lock the user: a concurrent block either waits for us or is visible to the check.
-            get_user_model().objects.select_for_update(no_key=True).get(pk=followed.pk)
+            users = get_user_model().objects.select_for_update(no_key=True)
+            if users.filter(pk=followed.pk, is_active=True).first() is None:
+                return
             if Block.objects.between(follower, followed).exists():
                 return
             follow, is_new = self.get_or_create(follower=follower, followed=followed)

@@ -6,11 +6,10 @@ from django.db import connection
 from django.utils import timezone
 
 from blog import rate_limits
-from blog.accounts.deletion import delete_account
 from blog.models import MAX_MESSAGE_LENGTH, Block, Conversation, Message, Notification, User
 from blog.pagination import PAGE_SIZE, format_cursor, older_rows
 from blog.rate_limits import Rate
-from conftest import PASSWORD
+from conftest import PASSWORD, delete_account
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("bob")]
 URL = "/messages/@bob/"

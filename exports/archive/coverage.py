@@ -89,7 +89,12 @@ EXCLUDED = (
     Exclusion(
         description=_("Your exports, and how far they are"),
         reason=_("You find them under “Your exports”, and an archive cannot hold itself."),
-        fields=("exports.*", "blog.Notification.is_listed"),
+        fields=(
+            "exports.*",
+            "blog.AccountDeletion.*",
+            "blog.DeletionEvent.*",
+            "blog.Notification.is_listed",
+        ),
     ),
     Exclusion(
         description=_("What the archive says elsewhere, and numbers that only our database needs"),

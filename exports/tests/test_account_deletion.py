@@ -4,7 +4,8 @@ import django_rq
 import pytest
 
 from blog.accounts import deletion
-from blog.models import AccountMail
+from blog.models import AccountMail, User
+from conftest import delete_account, run_jobs
 from exports.archive import build as archive
 from exports.models import ExportEvent, ExportTask
 from exports.models.task import archive_storage
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def test_deletion_removes_archives_and_rows(alice, finished_task):
     name = finished_task.archive.name
     assert archive_storage().exists(name)
-    deletion.delete_account(alice)
+    delete_account(alice)
     assert not archive_storage().exists(name)
     assert not ExportTask.objects.exists()
     assert not ExportEvent.objects.exists()
@@ -25,7 +26,7 @@ def test_deletion_removes_archives_and_rows(alice, finished_task):
 
 def test_deletion_removes_waiting_job_from_queue(alice, task):
     jobs.enqueue_task(task)
-    deletion.delete_account(alice)
+    delete_account(alice)
     assert task.job_id not in django_rq.get_queue("default").get_job_ids()
     jobs.run_task("exports.ExportTask", str(task.pk), task.attempt)
 
@@ -38,7 +39,7 @@ def test_deletion_stops_running_build_without_leftovers(
     stored = []
 
     def delete_account_and_store(*args):
-        deletion.delete_account(alice)
+        deletion.request_deletion(alice)
         stored.append(store(*args))
         return stored[0]
 
@@ -75,6 +76,8 @@ def test_deletion_by_staff_removes_archives_and_jobs(client, staff, alice, bob, 
     client.force_login(staff)
     form = {"action": "delete_selected", "_selected_action": [alice.pk, bob.pk], "post": "yes"}
     client.post("/admin/blog/user/", form)
+    assert not User.objects.filter(username__in=["alice", "bob"], is_active=True).exists()
+    run_jobs()
     assert not ExportTask.objects.exists()
     assert not archive_storage().exists(name)
     assert waiting.job_id not in django_rq.get_queue("default").get_job_ids()

@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from blog.accounts.deletion import delete_account
+from conftest import delete_account
 from exports.models import ExportTask
 from tasks.models.clock import from_now
 

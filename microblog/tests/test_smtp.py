@@ -26,7 +26,7 @@ class Handler:
         self.messages.append(envelope.content)
         return "250 Accepted"
 
-    async def handle_QUIT(self, server, session, envelope):
+    async def handle_QUIT(self, server, session, envelope):  # noqa: N802  # aiosmtpd's name
         if self.quit_hangs:
             await asyncio.sleep(60)
         return "221 Bye"
@@ -78,7 +78,7 @@ def test_answer_after_data_has_a_limit(monkeypatch):
 
 def test_other_answers_keep_the_short_timeout():
     class SlowGreeting(Handler):
-        async def handle_MAIL(self, server, session, envelope, address, options):
+        async def handle_MAIL(self, server, session, envelope, address, options):  # noqa: N802
             await asyncio.sleep(5)
             return "250 OK"
 
