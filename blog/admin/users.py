@@ -1,6 +1,6 @@
 """Admin pages for users, follows and MFA."""
 
-from typing import Any
+from typing import Any, cast
 
 from allauth.account.adapter import get_adapter
 from allauth.account.admin import EmailAddress
@@ -91,7 +91,7 @@ class UserAdmin(ModeratedAdmin, auth_admin.UserAdmin[User]):
         return [str(user) for user in users], counts, set(), []
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:
-        staff = User.objects.get(pk=request.user.pk)
+        staff = cast("User", request.user)
         request_deletion(obj, by_staff=True, actor=staff)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
