@@ -30,7 +30,7 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from importlib.util import find_spec
 from operator import itemgetter
 from pathlib import Path
@@ -198,7 +198,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
 def pytest_configure(config: pytest.Config) -> None:
     from django.conf import settings
-    from django.test import TransactionTestCase
+    from django.test import TransactionTestCase, utils
 
     database = settings.DATABASES["default"]
     if database["ENGINE"].endswith("sqlite3"):
@@ -214,7 +214,26 @@ def pytest_configure(config: pytest.Config) -> None:
         *settings.PASSWORD_HASHERS,
     ]
     TransactionTestCase._fixture_teardown = _delete_all_rows  # type: ignore[attr-defined]
+    render = utils.instrumented_test_render  # type: ignore[attr-defined]
+    utils.instrumented_test_render = _page_render(render)  # type: ignore[attr-defined]
     logging.getLogger("microblog.access").setLevel(logging.WARNING)  # a line for each request
+
+
+def _page_render(instrumented_render: Callable[..., str]) -> Callable[..., str]:
+    """Record only templates of pages for `response.templates` and `response.context`.
+
+    Partials and widgets are 30 of 31 templates, and each record copies the whole context.
+    """
+    from django.template.base import Template
+
+    plain_render = Template._render  # type: ignore[attr-defined]
+
+    def render(template: Template, context: Any) -> str:
+        name = template.name or ""
+        is_part = "/_" in name or name.startswith("django/forms/")
+        return (plain_render if is_part else instrumented_render)(template, context)
+
+    return render
 
 
 def _delete_all_rows(self: Any) -> None:
