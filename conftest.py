@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import django_rq
 import hypothesis
 import pytest
-from django.core.cache import cache
 from django.core.files.base import ContentFile
 from django.core.mail import EmailMultiAlternatives
 from django.db import connection
@@ -81,12 +80,11 @@ def reset_thread_state() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def reset_rate_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Clear the counters of rate limits, and stop their clock so that no window ends during a test.
+def reset_rate_limits(empty_broker: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stop the clock of rate limits, so that no window ends during a test.
 
-    Without it the tests would share counters: primary keys, and so cache keys, repeat.
+    Primary keys, and so the counters' keys in the cache, repeat; `empty_broker` deletes them.
     """
-    cache.clear()
     monkeypatch.setattr(rate_limits, "time", SimpleNamespace(time=lambda: 60.0))
 
 

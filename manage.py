@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Django's command line for Microblog."""
+"""Django's command-line utility for Microblog."""
 
 import os
 import sys
@@ -11,8 +11,7 @@ def main() -> None:
         from django.core.management import execute_from_command_line
     except ImportError as error:
         raise ImportError(
-            "Django is not installed in this Python. "
-            "Run `make demo` once, then use .venv/bin/python."
+            "Django is not installed. Run `make demo` once, then use .venv/bin/python."
         ) from error
     execute_from_command_line(sys.argv)
 

@@ -16,7 +16,6 @@ RETRY_AFTER_SECONDS = 10
 
 
 def _fail_open(name: str, fallback: Any) -> Callable[..., Any]:
-    """Wrap a method of RedisCache so that it returns `fallback` instead of raising RedisError."""
     original = getattr(RedisCache, name)
 
     @functools.wraps(original)

@@ -33,7 +33,6 @@ EXTRA_FIELDS = ("method", "route", "status", "milliseconds")
 
 
 def redact(text: str) -> str:
-    """Replace sign-in links, tokens, passwords and session ids with ***."""
     return SECRETS.sub(r"\1***", text)
 
 

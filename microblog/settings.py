@@ -93,6 +93,7 @@ MIDDLEWARE = [
 
 ROOT_URLCONF = "microblog.urls"
 WSGI_APPLICATION = "microblog.wsgi.application"
+TEST_RUNNER = "dev.pytest_runner.PytestRunner"
 
 TEMPLATES = [
     {
