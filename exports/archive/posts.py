@@ -14,6 +14,7 @@ from django.db.models.sql.compiler import SQLCompiler
 from blog.models import User
 
 from .json_document import iter_json_document
+from .output import Output
 
 
 class PostAsJSON(Func):
@@ -47,11 +48,19 @@ def count_posts(owner: User) -> int:
     return owner.posts.count()
 
 
-def iter_chunks(owner: User, chunk_rows: int) -> Generator[tuple[int, bytes]]:
-    """Yield the archive of `owner`'s posts in chunks, read by a single SELECT."""
+def write(owner: User, out: Output, chunk_rows: int) -> Generator[int]:
+    """Write the archive of `owner`'s posts, read by a single SELECT.
+
+    Yield the number of posts after each chunk.
+    """
     rows = (
         owner.posts.oldest_first()
         .values_list(PostAsJSON("body", "created_at"), flat=True)
         .iterator(chunk_size=chunk_rows)
     )
-    return iter_json_document(owner.username, "posts", cast("Generator[str]", rows), chunk_rows)
+    chunks = iter_json_document(
+        owner.username, "posts", cast("Generator[str]", rows), chunk_rows=chunk_rows
+    )
+    for added, data in chunks:
+        out.write(data)
+        yield added
