@@ -23,7 +23,7 @@ class PostAsJSON(Func):
     output_field = TextField()
     # As isoformat() does: microseconds, or no fraction where they are 0. to_json() would trim
     # trailing zeros instead. Concatenation is faster than json_build_object().
-    template = (
+    postgresql_template = (
         """'{"body" : ' || to_json(%(body)s)::text || ', "timestamp" : "' """
         """|| replace(to_char(%(created_at)s AT TIME ZONE 'UTC', """
         """'YYYY-MM-DD"T"HH24:MI:SS.US'), '.000000', '') || 'Z"}'"""
@@ -36,12 +36,21 @@ class PostAsJSON(Func):
         "ELSE substr(%(created_at)s || '000000', 1, 26) END, ' ', 'T') || 'Z')"
     )
 
-    def as_sql(  # type: ignore[override]  # one template per database, and no parameters
+    def as_postgresql(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any
-    ) -> tuple[str, tuple[str | int, ...]]:
+    ) -> Any:
+        return self._fill(self.postgresql_template, compiler, connection)
+
+    def as_sqlite(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any
+    ) -> Any:
+        return self._fill(self.sqlite_template, compiler, connection)
+
+    def _fill(self, template: str, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
         body, created_at = (compiler.compile(source)[0] for source in self.get_source_expressions())
-        template = self.sqlite_template if connection.vendor == "sqlite" else self.template
-        return template % {"body": body, "created_at": created_at}, ()
+        return self.as_sql(
+            compiler, connection, template=template, body=body, created_at=created_at
+        )
 
 
 def count_posts(owner: User) -> int:

@@ -38,8 +38,13 @@ pytestmark = pytest.mark.django_db
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SECRETS = (
-    *("argon2", "pbkdf2", "JBSWY3DPEHPK3PXP", "the-key-of-a-session"),
-    *("the hash of a password", "the digest of a token", "what bob holds against alice"),
+    "argon2",
+    "pbkdf2",
+    "JBSWY3DPEHPK3PXP",
+    "the-key-of-a-session",
+    "the hash of a password",
+    "the digest of a token",
+    "what bob holds against alice",
 )
 
 
