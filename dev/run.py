@@ -22,7 +22,7 @@ PORT = 8000
 DEMO_ACCOUNTS = "demo, empty or staff (password: microblog-demo)"
 
 
-class StackManager(Manager):  # type: ignore[misc]
+class StackManager(Manager):
     """Manager that remembers in `exited` the process that exited first, by itself."""
 
     exited = ""

@@ -3,7 +3,6 @@
 from .account_mail import MAIL_LEASE, AccountMail, lease_expiry
 from .api_token import MAX_TOKEN_NAME_LENGTH, MAX_TOKENS, ApiToken, TooManyTokens
 from .block import Block, Mute, unblocked, unmuted
-from .compiled_query import PK_PLACEHOLDER, TEXT_PLACEHOLDER, TIME_PLACEHOLDER, CompiledQuery
 from .follow import Follow
 from .message import MAX_MESSAGE_LENGTH, Conversation, Message, Participant
 from .notification import Notification
@@ -20,15 +19,11 @@ __all__ = [
     "MAX_POST_LENGTH",
     "MAX_TOKENS",
     "MAX_TOKEN_NAME_LENGTH",
-    "PK_PLACEHOLDER",
     "SIGN_UP_RETENTION",
-    "TEXT_PLACEHOLDER",
-    "TIME_PLACEHOLDER",
     "USERNAME_VALIDATORS",
     "AccountMail",
     "ApiToken",
     "Block",
-    "CompiledQuery",
     "Conversation",
     "Follow",
     "Message",

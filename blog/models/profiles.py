@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from allauth.account.models import EmailAddress
 from django.contrib.auth import get_user_model
 from django.contrib.auth import models as auth_models
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
@@ -101,12 +101,10 @@ class UserManager(auth_models.UserManager["User"]):
 
         Every request of an authenticated user begins with this query.
         """
-        for user in _badges(pk):
-            loaded_at = vars(user)["loaded_at"]
-            if isinstance(loaded_at, str):  # SQLite returns text in UTC
-                vars(user)["loaded_at"] = datetime.fromisoformat(loaded_at).replace(tzinfo=UTC)
-            return user
-        return None
+        user: Any = next(iter(_badges(pk)), None)  # Any, for its annotations
+        if user is not None and connection.vendor == "sqlite":  # returns times as text in UTC
+            user.loaded_at = datetime.fromisoformat(user.loaded_at).replace(tzinfo=UTC)
+        return cast("User | None", user)
 
     def get_by_natural_key(self, username: str | None) -> User:
         return self.get(username__lower=(username or "").lower())

@@ -15,6 +15,7 @@ from blog.management.progress_bar import ProgressBar
 from blog.models import User
 from exports.archive import build as archive
 from exports.archive.kinds import KINDS, POSTS
+from exports.archive.output import Output
 
 
 class TerminalProgress(ProgressBar):
@@ -53,7 +54,7 @@ class Command(BaseCommand):
                 TerminalProgress(self.stderr, rows, KINDS[kind].count_rows(owner)) as progress,
                 translation.override(owner.language or settings.LANGUAGE_CODE),
             ):
-                built = archive.build(kind, owner, archive.Output(out), progress)
+                built = archive.build(kind, owner, Output(out), progress)
         except OSError as error:
             raise CommandError(f"Cannot write {output}: {error.strerror or error}.") from None
         except KeyboardInterrupt:
