@@ -6,11 +6,17 @@ MO := $(PO:.po=.mo)
 LOCK := $(BIN)/pip-compile --quiet --strip-extras --no-header \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
+# $(call logged,NAME,COMMAND): run with output to var/log/NAME.log, and show its end after a failure.
+logged = (umask 077; mkdir -p var/log; $(2) >var/log/$(1).log 2>&1 \
+	|| { tail -n 15 var/log/$(1).log >&2; exit 1; })
+install = echo "Installing the packages of $(filter-out -r,$(1)), output in var/log/pip.log ..." \
+	&& $(call logged,pip,$(BIN)/python -m pip install --disable-pip-version-check $(1))
+
 # Some container images set this variable, and then every process would compile the whole project.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint tools bench chaos screenshots observatory sbom lock ready
+.PHONY: help demo run test lint tools bench chaos screenshots observatory sbom lock ready venv
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -18,7 +24,7 @@ help: ## list these targets
 demo: ready ## run the demo: one export end to end, on a temporary stack
 	@$(BIN)/python -m dev.demo
 
-run: ready ## run the site with all its services
+run: ready ## run the site with all its services; PORT=8001 for another port
 	@$(BIN)/python -m dev.run
 
 test: ready ## run all tests: on SQLite, in a browser, on PostgreSQL
@@ -73,16 +79,20 @@ ready: .venv/.installed .env $(MO)
 	@$(PYTHON) -c 'import platform, sys; sys.version_info >= (3, 11) or sys.exit( \
 		"Found Python " + platform.python_version() + "; Microblog needs 3.11 or newer. " \
 		"Example: make PYTHON=python3.12 demo")'
-	@echo "Creating the virtual environment .venv ..."
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@echo "Installing requirements ..."
-	@$(BIN)/python -m pip install --disable-pip-version-check \
-		-r requirements.txt -r requirements-dev.txt
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(MAKE) --no-print-directory venv
+	@$(call install,-r requirements.txt -r requirements-dev.txt)
 	@touch $@
 
+# Debian without python3-venv leaves a .venv without pip, so a half-made one is made anew.
+venv:
+	@echo "Creating the virtual environment .venv ..."
+	@rm -rf .venv
+	@$(call logged,venv,$(PYTHON) -m venv .venv) || { rm -rf .venv; \
+		echo "On Debian and Ubuntu, install the package python3-venv, and run make again." >&2; \
+		exit 1; }
+
 .venv/.bench-installed: requirements-bench.txt .venv/.installed
-	@echo "Installing matplotlib for the plots ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
+	@$(call install,-r requirements-bench.txt)
 	@touch $@
 
 .env:

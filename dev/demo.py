@@ -11,6 +11,7 @@ from typing import Any
 
 import requests
 
+from blog.management.progress_bar import draw_bar
 from dev.mailbox import Mail
 from dev.site_client import SiteClient, UnexpectedResponse
 from dev.stack import ROOT, Stack, StackError, end_on_signals
@@ -19,7 +20,6 @@ USERNAME, ADDRESS, PASSWORD = "demo", "demo@example.com", "microblog-demo"
 POSTS = 10_000
 POSTS_PER_SECOND = 2_000
 MAX_EXPORT_SECONDS = 120
-BAR_WIDTH = 40
 
 
 class DemoError(Exception):
@@ -35,9 +35,8 @@ class ProgressDisplay:
         self.tenth = -1
 
     def show(self, data: dict[str, Any]) -> None:
-        filled = BAR_WIDTH * data["value"] // data["max"]
-        bar = "#" * filled + "." * (BAR_WIDTH - filled)
-        text = f"[{bar}] {data['value']:3d} %  {data['label']}  {data['text']}"
+        bar = draw_bar(data["value"], data["max"])
+        text = f"{bar} {data['value']:3d} %  {data['label']}  {data['text']}"
         if self.is_terminal:
             print(f"\r{text}\x1b[K", end="", flush=True)
         elif data["value"] // 10 > self.tenth:
