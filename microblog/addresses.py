@@ -55,6 +55,15 @@ class SiteAddress:
     def url(self) -> str:
         return f"{self.scheme}://{self.host}" + (f":{self.port}" if self.port else "")
 
+    def cookie_name(self, name: str, *, is_secure: bool) -> str:
+        """Return the name of a cookie that no other site sees or sets.
+
+        Browsers share cookies among the ports of a host, so the port is part of the name. They
+        accept __Host- only over HTTPS, from this very host and for all of its paths.
+        """
+        prefix = "__Host-" if is_secure else ""
+        return f"{prefix}{name}_{self.port}" if self.port else f"{prefix}{name}"
+
     @property
     def mail_domain(self) -> str:
         """Return the host, or "localhost" for an IP address, which is no domain of a sender."""

@@ -271,7 +271,7 @@ EMAIL_BACKEND = env.text(
 )
 # Whether an operator chose how mails leave, for `microblog.checks`.
 HAS_MAIL_SERVER = bool(MAIL_SERVER) or "EMAIL_BACKEND" in os.environ
-EMAIL_TIMEOUT = 10
+EMAIL_TIMEOUT: float = 10
 EMAIL_SUBJECT_PREFIX = "[Microblog] "
 ANYMAIL = anymail_settings(os.environ) | {"REQUESTS_TIMEOUT": EMAIL_TIMEOUT}
 DEFAULT_FROM_EMAIL = env.sender(
@@ -355,14 +355,10 @@ HSTS_SECONDS = env.integer("HSTS_SECONDS", 31_536_000, minimum=0, maximum=315_36
 if SECURE_SSL_REDIRECT:
     SECURE_HSTS_SECONDS = HSTS_SECONDS
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
-# Cookies are shared by all ports of a host, so the port is part of their names. Browsers accept
-# __Host- only over HTTPS, from this very host and for all of its paths.
-COOKIE_PREFIX = "__Host-" if SECURE_SSL_REDIRECT else ""
-COOKIE_SUFFIX = f"_{SITE.port}" if SITE.port else ""
-SESSION_COOKIE_NAME = f"{COOKIE_PREFIX}sessionid{COOKIE_SUFFIX}"
-CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}csrftoken{COOKIE_SUFFIX}"
-LANGUAGE_COOKIE_NAME = f"{COOKIE_PREFIX}django_language{COOKIE_SUFFIX}"
-MESSAGES_COOKIE_NAME = f"{COOKIE_PREFIX}messages{COOKIE_SUFFIX}"
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME, LANGUAGE_COOKIE_NAME, MESSAGES_COOKIE_NAME = (
+    SITE.cookie_name(name, is_secure=SECURE_SSL_REDIRECT)
+    for name in ("sessionid", "csrftoken", "django_language", "messages")
+)
 MESSAGE_STORAGE = "microblog.storage.MessageStorage"
 BEHIND_PROXY = env.boolean("BEHIND_PROXY", default=False)
 if BEHIND_PROXY:

@@ -15,6 +15,7 @@ from blog.management.progress_bar import ProgressBar
 from blog.models import User
 from exports.archive import build as archive
 from exports.archive.kinds import KINDS, POSTS
+from exports.management.requirements import require_database
 
 
 class TerminalProgress(ProgressBar):
@@ -42,6 +43,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, username: str, kind: str, output: Path, **options: Any) -> None:
+        require_database()
         rows = KINDS[kind].rows_name
         try:
             owner = User.objects.get_by_natural_key(username)
