@@ -106,6 +106,9 @@ class Verification:
         rows = document.get(list_name) if isinstance(document, dict) else None
         if not isinstance(rows, list):
             yield from map(_format_error, validator.iter_errors(document))
+            if isinstance(rows, dict):  # the profile, which counts as one entry
+                self.bar.total += 1
+                self.bar.set_done(self.bar.done + 1)
         else:
             yield from map(_format_error, validator.iter_errors(document | {list_name: []}))
             row_schema = schema["properties"][list_name]["items"]
