@@ -3,8 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PO := $(wildcard locale/*/LC_MESSAGES/*.po)
 MO := $(PO:.po=.mo)
-LOCK := $(BIN)/pip-compile --quiet --strip-extras --no-header \
-	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11.0 --no-header
 
 # $(call logged,NAME,COMMAND): run with output to var/log/NAME.log, and show its end after a failure.
 logged = (umask 077; mkdir -p var/log; $(2) >var/log/$(1).log 2>&1 \
@@ -40,6 +39,7 @@ lint: ready ## check code, types, migrations, deployment, Dockerfile, templates,
 	DEBUG=true $(BIN)/mypy .
 	DEBUG=true $(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python -m dev.check_deploy
+	$(BIN)/python -m dev.check_pins
 	$(BIN)/python -m dev.check_upgrades
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/djlint templates --lint --quiet
@@ -68,9 +68,9 @@ sbom: ready ## write the packages and versions that run to var/sbom.json (Cyclon
 		requirements.txt
 	@echo "Saved to var/sbom.json"
 
-lock: ready ## pin all versions: requirements*.in -> requirements*.txt
+lock: ready ## pin all versions for every Python: requirements*.in -> requirements*.txt
 	$(LOCK) --output-file requirements.txt requirements.in
-	$(LOCK) --allow-unsafe --output-file requirements-dev.txt requirements-dev.in
+	$(LOCK) --output-file requirements-dev.txt requirements-dev.in
 	$(LOCK) --output-file requirements-bench.txt requirements-bench.in
 
 ready: .venv/.installed .env $(MO)
@@ -102,4 +102,4 @@ venv:
 
 %.mo: %.po | .venv/.installed
 	@echo "Compiling $< ..."
-	@$(BIN)/pybabel --quiet compile --input-file $< --output-file $@
+	@$(BIN)/python -m babel.messages.frontend --quiet compile --input-file $< --output-file $@

@@ -26,6 +26,7 @@ from dev.stack import Stack
 from exports.models import ExportTask, Status
 from exports.models.concurrency import from_now
 from microblog import request_ids
+from microblog.addresses import sqlite_url
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -187,7 +188,7 @@ def database_url() -> str:
     """Return the URL under which other processes reach the test database."""
     name = connection.settings_dict["NAME"]
     if connection.vendor == "sqlite":
-        return f"sqlite:///{name}"
+        return sqlite_url(name)
     before, _, query = os.environ["DATABASE_URL"].partition("?")
     return f"{before.rpartition('/')[0]}/{name}?{query}".rstrip("?")
 

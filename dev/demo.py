@@ -1,5 +1,6 @@
 """`make demo`: one export end to end, on a temporary stack with its data in var/demo/."""
 
+import argparse
 import hashlib
 import json
 import os
@@ -150,4 +151,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()  # accepts no arguments
     sys.exit(main())

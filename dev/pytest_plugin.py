@@ -35,13 +35,13 @@ from importlib.util import find_spec
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 import redis
 
 from dev import broker
 from dev.stack import Child, die_with_parent, end_on_signals
+from microblog.addresses import socket_from_url, socket_url, sqlite_url
 
 KINDS = ("unit", "integration", "browser", "chaos", "bench")
 OPT_IN_KINDS = ("chaos", "bench")
@@ -104,9 +104,9 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
         tempfile.mkdtemp(prefix="microblog-test-", dir=parent)
     )
     environment = _environment(folder)
-    early_config.add_cleanup(
-        lambda: _remove(folder, Path(urlsplit(environment["REDIS_URL"]).path).parent)
-    )
+    socket = socket_from_url(environment["REDIS_URL"])
+    assert socket is not None
+    early_config.add_cleanup(lambda: _remove(folder, socket.parent))
     os.environ.update(environment)
     if early_config.known_args_namespace.database == "postgres":
         if url := _postgres_url(early_config):
@@ -132,8 +132,8 @@ def _environment(folder: Path) -> dict[str, str]:
         "SITE_URL": "http://testserver",
         "ALLOWED_HOSTS": "testserver",
         "VAR_DIR": str(folder),
-        "DATABASE_URL": f"sqlite:///{folder}/db.sqlite3",
-        "REDIS_URL": f"unix://{broker.socket_path(folder)}",
+        "DATABASE_URL": sqlite_url(folder / "db.sqlite3"),
+        "REDIS_URL": socket_url(broker.socket_path(folder)),
         "EMAIL_URL": "smtp://127.0.0.1:1",
         "DEFAULT_FROM_EMAIL": "Microblog <noreply@microblog.example>",
         "ADMINS": "",
@@ -380,7 +380,7 @@ def pytest_terminal_summary(
 @pytest.fixture(scope="session", autouse=True)
 def _broker_process(pytestconfig: pytest.Config) -> Iterator["redis.Redis"]:
     folder = pytestconfig.stash[folder_key]
-    socket = broker.socket_from_url(os.environ["REDIS_URL"])
+    socket = socket_from_url(os.environ["REDIS_URL"])
     assert socket is not None
     server = Child(
         "broker", broker.server_command(socket, folder), os.environ, folder / "broker.log"

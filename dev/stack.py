@@ -27,6 +27,7 @@ import redis
 
 from dev import broker
 from dev.mailbox import Mailbox
+from microblog.addresses import socket_url, sqlite_url
 
 ROOT = Path(__file__).resolve().parent.parent
 PROCESSES = ("broker", "mail", "worker", "sweeper", "site")
@@ -75,7 +76,7 @@ def environment(var: Path, redis_url: str, **variables: str) -> dict[str, str]:
         "SECRET_KEY": secrets.token_urlsafe(50),
         "VAR_DIR": str(var),
         "MAIL_DIR": str(var / "mail"),
-        "DATABASE_URL": f"sqlite:///{var}/db.sqlite3",
+        "DATABASE_URL": sqlite_url(var / "db.sqlite3"),
         "REDIS_URL": redis_url,
         "EMAIL_URL": f"smtp://127.0.0.1:{free_port()}",
         "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
@@ -227,7 +228,7 @@ class Stack:
         self.log_dir = self.var / "log"
         self.log_dir.mkdir(exist_ok=True)
         self.socket = broker.socket_path(self.var)
-        self.env = environment(self.var, f"unix://{self.socket}", **variables)
+        self.env = environment(self.var, socket_url(self.socket), **variables)
         self.site_url = self.env["SITE_URL"]
         self.mailbox = Mailbox(Path(self.env["MAIL_DIR"]))
         self.children: dict[str, Child] = {}

@@ -41,10 +41,10 @@ DETAIL_RETENTION_DAYS = 90
 PRUNE_INTERVAL = 3600  # seconds
 
 
-def sweep() -> None:
-    """Run all steps but pruning; log a step that fails and continue with the next."""
+def sweep() -> list[str]:
+    """Run all steps but pruning; log those that fail and return their names."""
     request_ids.activate()  # so that the log shows which jobs one sweep enqueued
-    for step in (
+    return _run_steps(
         rescue_tasks,
         cancel_tasks_of_deactivated_owners,
         requeue_lost_tasks,
@@ -55,18 +55,16 @@ def sweep() -> None:
         remove_temporary_files,
         queue_position.update_all,
         record_heartbeat,
-    ):
-        _run_step(step)
+    )
 
 
-def prune() -> None:
-    for step in (
+def prune() -> list[str]:
+    return _run_steps(
         prune_rows,
         prune_unconfirmed_users,
         sessions.delete_expired,
         remove_orphaned_archives,
-    ):
-        _run_step(step)
+    )
 
 
 def record_heartbeat() -> None:
@@ -243,7 +241,11 @@ def _is_just_started(job: Job) -> bool:
     return timedelta() <= age < timedelta(seconds=2 * settings.EXPORT_TICK_SECONDS)
 
 
-def _run_step(step: Callable[[], None]) -> None:
+def _run_steps(*steps: Callable[[], None]) -> list[str]:
+    return [step.__name__ for step in steps if not _run_step(step)]
+
+
+def _run_step(step: Callable[[], None]) -> bool:
     try:
         step()
     except (RedisError, DatabaseError) as error:
@@ -253,3 +255,6 @@ def _run_step(step: Callable[[], None]) -> None:
         )
     except Exception:
         logger.exception("Sweep step %s failed.", step.__name__)
+    else:
+        return True
+    return False

@@ -16,6 +16,7 @@ from blog.models import User
 from exports.archive import build as archive
 from exports.archive.kinds import KINDS, POSTS
 from exports.archive.output import Output
+from exports.management.requirements import require_database
 
 
 class TerminalProgress(ProgressBar):
@@ -43,6 +44,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, username: str, kind: str, output: Path, **options: Any) -> None:
+        require_database()
         rows = KINDS[kind].rows_name
         try:
             owner = User.objects.get_by_natural_key(username)
