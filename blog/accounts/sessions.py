@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from ..middleware import SESSIONLESS_PATHS, is_user_activity
+from ..models import GuessRecord
 
 # Keys in the session; both values are seconds since 1970.
 SIGNED_IN_AT_KEY = "begun_at"
@@ -71,9 +72,10 @@ def touch_session(request: HttpRequest) -> None:
 
 
 def delete_expired() -> None:
-    """Delete expired sessions, and UserSession rows whose session is gone."""
+    """Delete expired sessions, UserSession rows whose session is gone, and expired guesses."""
     now = timezone.now()
     _delete_in_batches(Session.objects.filter(expire_date__lt=now))
+    _delete_in_batches(GuessRecord.objects.expired())
     has_session = Exists(Session.objects.filter(pk=OuterRef("session_key")))
     # Race: allauth may insert the UserSession before Django saves the session, so spare new rows.
     _delete_in_batches(

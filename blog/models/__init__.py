@@ -5,6 +5,7 @@ from .api_token import MAX_TOKEN_NAME_LENGTH, MAX_TOKENS, ApiToken, TooManyToken
 from .block import Block, Mute, unblocked, unmuted
 from .compiled_query import PK_PLACEHOLDER, TEXT_PLACEHOLDER, TIME_PLACEHOLDER, CompiledQuery
 from .follow import Follow
+from .guess_record import GuessRecord
 from .message import MAX_MESSAGE_LENGTH, Conversation, Message, Participant
 from .notification import Notification
 from .post import MAX_HIDDEN_REASON_LENGTH, MAX_POST_LENGTH, Post
@@ -31,6 +32,7 @@ __all__ = [
     "CompiledQuery",
     "Conversation",
     "Follow",
+    "GuessRecord",
     "Message",
     "Mute",
     "Notification",
