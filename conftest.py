@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import django_rq
 import hypothesis
 import pytest
-from django.core.cache import cache
+from django.core.cache import cache, caches
 from django.core.files.base import ContentFile
 from django.core.mail import EmailMultiAlternatives
 from django.db import connection
@@ -87,6 +87,7 @@ def reset_rate_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     Without it the tests would share counters: primary keys, and so cache keys, repeat.
     """
     cache.clear()
+    caches["process"].clear()
     monkeypatch.setattr(rate_limits, "time", SimpleNamespace(time=lambda: 60.0))
 
 
