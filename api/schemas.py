@@ -15,10 +15,10 @@ from django.utils.translation import gettext_noop as _
 from ninja import Field, Query, Schema
 from pydantic import AfterValidator, ConfigDict, PlainSerializer, WithJsonSchema
 
+from blog.formatting import isoformat_utc
 from blog.models import Follow, Post, User
 from blog.pagination import Page
 from exports.archive.kinds import KINDS
-from exports.archive.sections import isoformat_utc
 from exports.models import ErrorCode, ExportTask, MailStatus, Status
 from exports.progress import render_progress
 
