@@ -45,8 +45,8 @@ class FieldError(Schema):
 
 
 class Problem(Schema):
-    type: str
-    title: str
+    type: str = Field(description=_("Always “about:blank”: the status says which problem it is."))
+    title: str = Field(description=_("The phrase of the HTTP status, in English."))
     status: int
     detail: str = Field(description=_("What to do about it, in the reader's language."))
     errors: list[FieldError] = Field(
