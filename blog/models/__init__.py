@@ -6,6 +6,7 @@ from .block import Block, Mute, unblocked, unmuted
 from .compiled_query import PK_PLACEHOLDER, TEXT_PLACEHOLDER, TIME_PLACEHOLDER, CompiledQuery
 from .follow import Follow
 from .guess_record import GuessRecord
+from .last_use import touch
 from .message import MAX_MESSAGE_LENGTH, Conversation, Message, Participant
 from .notification import Notification
 from .post import MAX_HIDDEN_REASON_LENGTH, MAX_POST_LENGTH, Post
@@ -47,6 +48,7 @@ __all__ = [
     "confirmed_emails",
     "lease_expiry",
     "time_zones",
+    "touch",
     "unblocked",
     "unmuted",
     "validate_time_zone",
