@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import django_rq
 import hypothesis
 import pytest
+from django.core.cache import caches
 from django.core.files.base import ContentFile
 from django.core.mail import EmailMultiAlternatives
 from django.db import connection
@@ -86,6 +87,7 @@ def reset_rate_limits(empty_broker: object, monkeypatch: pytest.MonkeyPatch) -> 
 
     Primary keys, and so the counters' keys in the cache, repeat; `empty_broker` deletes them.
     """
+    caches["process"].clear()
     monkeypatch.setattr(rate_limits, "time", SimpleNamespace(time=lambda: 60.0))
 
 

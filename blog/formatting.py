@@ -1,6 +1,6 @@
-"""Times and durations as users read them, in their language and time zone."""
+"""Times and durations, as users read them in their language and time zone, and as ISO 8601."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.utils import timezone
@@ -28,6 +28,11 @@ def time_tag(moment: datetime) -> SafeString:
     iso = timezone.localtime(moment).isoformat()
     title, label = exact_time(moment), relative_time(moment)
     return format_html('<time datetime="{}" title="{}">{}</time>', iso, title, label)
+
+
+def isoformat_utc(moment: datetime) -> str:
+    """Format as `datetime.isoformat()` does, in UTC, with "Z" instead of "+00:00"."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def duration(span: timedelta) -> str:

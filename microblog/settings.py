@@ -145,7 +145,15 @@ CACHES = {
         "BACKEND": "microblog.cache.FailOpenRedisCache",
         # A list, because Django would split a string at the commas of a path or password.
         "LOCATION": [redis_url(REDIS_URL, db=REDIS_CACHE_DB, socket_timeout=1)],
-    }
+        "OPTIONS": {"serializer": "microblog.cache.JSONSerializer"},
+    },
+    # Counts wrong passwords and codes in the database while the first cache is unavailable.
+    "guesses": {"BACKEND": "blog.accounts.guess_cache.GuessCache"},
+    # Counts polls in each process, so that polling does not depend on the broker.
+    "process": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    },
 }
 
 EXPORT_JOB_TIMEOUT = env.integer("EXPORT_JOB_TIMEOUT", 3600, minimum=1, maximum=604_800)

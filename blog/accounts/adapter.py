@@ -19,8 +19,9 @@ from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
 from ..models import AccountMail, User
+from ..rate_limits import client_address, client_network
 from . import encryption, jobs
-from .allauth_internals import generate_totp_secret, get_client_ip, ratelimit
+from .allauth_internals import generate_totp_secret, ratelimit
 
 logger = logging.getLogger(__name__)
 
@@ -146,15 +147,15 @@ class AccountAdapter(DefaultAccountAdapter):
                 ).delete()
             return bool(super().confirm_email(request, email_address))
 
-    # Rate limits on password guesses: 10 per account and IP address, 100 per account. A username
-    # and an e-mail address of the same account count as one.
+    # Rate limits on password guesses: 10 per account and IP address (IPv6: /64 network), 100 per
+    # account. A username and an e-mail address of the same account count as one.
 
     def get_client_ip(self, request: HttpRequest) -> str:
         """Return UNKNOWN_IP_ADDRESS if there is none, as behind a Unix socket.
 
         django-allauth would reject such requests.
         """
-        return str(get_client_ip(request) or UNKNOWN_IP_ADDRESS)
+        return client_address(request) or UNKNOWN_IP_ADDRESS
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         usages: list[ratelimit.SingleRateLimitUsage] = []
@@ -175,7 +176,7 @@ class AccountAdapter(DefaultAccountAdapter):
     ) -> list[tuple[str, str]]:
         account = _account_key(credentials)
         return [
-            ("login_failed", f"{account} {self.get_client_ip(request)}"),
+            ("login_failed", f"{account} {client_network(request) or UNKNOWN_IP_ADDRESS}"),
             ("account_guessed", account),
         ]
 

@@ -4,6 +4,8 @@ from .account_mail import MAIL_LEASE, AccountMail, lease_expiry
 from .api_token import MAX_TOKEN_NAME_LENGTH, MAX_TOKENS, ApiToken, TooManyTokens
 from .block import Block, Mute, unblocked, unmuted
 from .follow import Follow
+from .guess_record import GuessRecord
+from .last_use import touch
 from .message import MAX_MESSAGE_LENGTH, Conversation, Message, Participant
 from .notification import Notification
 from .post import MAX_HIDDEN_REASON_LENGTH, MAX_POST_LENGTH, Post
@@ -26,6 +28,7 @@ __all__ = [
     "Block",
     "Conversation",
     "Follow",
+    "GuessRecord",
     "Message",
     "Mute",
     "Notification",
@@ -40,6 +43,7 @@ __all__ = [
     "confirmed_emails",
     "lease_expiry",
     "time_zones",
+    "touch",
     "unblocked",
     "unmuted",
     "validate_time_zone",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .user import User
 
 ANONYMOUS_PK = -1  # no row has it
+MAX_UNREAD = 100
 SIGN_UP_RETENTION = timedelta(days=7)
 
 
@@ -86,14 +87,14 @@ class UserManager(auth_models.UserManager["User"]):
     def with_badges(self, pk: int) -> models.QuerySet[User]:
         """Filter the user of that key, and annotate their unread counts and `loaded_at`.
 
-        `unread_messages`; `unread_notifications`, except new messages; `loaded_at`: now, by the
-        database's clock.
+        `unread_messages`; `unread_notifications`, except new messages; both up to MAX_UNREAD.
+        `loaded_at`: now, by the database's clock.
         """
         user = get_user_model()(pk=pk)
         return self.filter(pk=pk).annotate(
             loaded_at=Now(),
-            unread_messages=_count_by(Message.objects.unread_for(user), "recipient"),
-            unread_notifications=_count_by(Notification.objects.unread_for(user), "user"),
+            unread_messages=_count_to_maximum(Message.objects.unread_for(user)),
+            unread_notifications=_count_to_maximum(Notification.objects.unread_for(user)),
         )
 
     def find_with_badges(self, pk: int) -> User | None:
@@ -126,6 +127,16 @@ def _count_by(queryset: models.QuerySet[Any], field: str) -> Coalesce:
     # Grouping by the field lets the database count in an index alone.
     rows = queryset.filter(**{field: models.OuterRef("pk")}).order_by().values(field)
     return Coalesce(models.Subquery(rows.values(count=models.Count("pk"))), 0)
+
+
+def _count_to_maximum(queryset: models.QuerySet[Any]) -> models.Func:
+    """Count rows, but stop at MAX_UNREAD: pages show "99+", and 50,000 rows would delay each."""
+    rows = queryset.order_by().values("pk")[:MAX_UNREAD]
+    return models.Func(
+        models.Subquery(rows),
+        template="(SELECT COUNT(*) FROM %(expressions)s AS unread)",
+        output_field=models.IntegerField(),
+    )
 
 
 def _profile_query(viewer_pk: int, username: str) -> models.QuerySet[User]:

@@ -196,3 +196,12 @@ def test_failing_mail_backend_raises_nothing(admins, settings):
     logging.raiseExceptions, before = False, logging.raiseExceptions
     logging.getLogger("exports.test").error("Lost")
     logging.raiseExceptions = before
+
+
+def test_json_line_omits_other_extra_fields():
+    """Django adds the request, whose text contains the path and so the link of a reset."""
+    made = record("Not Found")
+    made.status, made.request = 404, "<WSGIRequest: GET '/accounts/password/reset/key/1-x-SECRET/'>"
+    line = json.loads(logs.JsonFormatter().format(made))
+    assert line["status"] == 404
+    assert "request" not in line
