@@ -3,14 +3,19 @@ PYTHON ?= python3
 BIN := .venv/bin
 PO := $(wildcard locale/*/LC_MESSAGES/*.po)
 MO := $(PO:.po=.mo)
-LOCK := $(BIN)/pip-compile --quiet --strip-extras --no-header \
-	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11.0 --no-header
+
+# $(call logged,NAME,COMMAND): run with output to var/log/NAME.log, and show its end after a failure.
+logged = (umask 077; mkdir -p var/log; $(2) >var/log/$(1).log 2>&1 \
+	|| { tail -n 15 var/log/$(1).log >&2; exit 1; })
+install = echo "Installing the packages of $(filter-out -r,$(1)), output in var/log/pip.log ..." \
+	&& $(call logged,pip,$(BIN)/python -m pip install --disable-pip-version-check $(1))
 
 # Some container images set this variable, and then every process would compile the whole project.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint tools bench chaos screenshots observatory sbom lock ready
+.PHONY: help demo run test lint tools bench chaos screenshots observatory sbom lock ready venv
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -18,7 +23,7 @@ help: ## list these targets
 demo: ready ## run the demo: one export end to end, on a temporary stack
 	@$(BIN)/python -m dev.demo
 
-run: ready ## run the site with all its services
+run: ready ## run the site with all its services; PORT=8001 for another port
 	@$(BIN)/python -m dev.run
 
 test: ready ## run all tests: on SQLite, in a browser, on PostgreSQL
@@ -34,6 +39,7 @@ lint: ready ## check code, types, migrations, deployment, Dockerfile, templates,
 	DEBUG=true $(BIN)/mypy .
 	DEBUG=true $(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python -m dev.check_deploy
+	$(BIN)/python -m dev.check_pins
 	$(BIN)/python -m dev.check_upgrades
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/djlint templates --lint --quiet
@@ -62,9 +68,9 @@ sbom: ready ## write the packages and versions that run to var/sbom.json (Cyclon
 		requirements.txt
 	@echo "Saved to var/sbom.json"
 
-lock: ready ## pin all versions: requirements*.in -> requirements*.txt
+lock: ready ## pin all versions for every Python: requirements*.in -> requirements*.txt
 	$(LOCK) --output-file requirements.txt requirements.in
-	$(LOCK) --allow-unsafe --output-file requirements-dev.txt requirements-dev.in
+	$(LOCK) --output-file requirements-dev.txt requirements-dev.in
 	$(LOCK) --output-file requirements-bench.txt requirements-bench.in
 
 ready: .venv/.installed .env $(MO)
@@ -73,16 +79,20 @@ ready: .venv/.installed .env $(MO)
 	@$(PYTHON) -c 'import platform, sys; sys.version_info >= (3, 11) or sys.exit( \
 		"Found Python " + platform.python_version() + "; Microblog needs 3.11 or newer. " \
 		"Example: make PYTHON=python3.12 demo")'
-	@echo "Creating the virtual environment .venv ..."
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@echo "Installing requirements ..."
-	@$(BIN)/python -m pip install --disable-pip-version-check \
-		-r requirements.txt -r requirements-dev.txt
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(MAKE) --no-print-directory venv
+	@$(call install,-r requirements.txt -r requirements-dev.txt)
 	@touch $@
 
+# Debian without python3-venv leaves a .venv without pip, so a half-made one is made anew.
+venv:
+	@echo "Creating the virtual environment .venv ..."
+	@rm -rf .venv
+	@$(call logged,venv,$(PYTHON) -m venv .venv) || { rm -rf .venv; \
+		echo "On Debian and Ubuntu, install the package python3-venv, and run make again." >&2; \
+		exit 1; }
+
 .venv/.bench-installed: requirements-bench.txt .venv/.installed
-	@echo "Installing matplotlib for the plots ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
+	@$(call install,-r requirements-bench.txt)
 	@touch $@
 
 .env:
@@ -92,4 +102,4 @@ ready: .venv/.installed .env $(MO)
 
 %.mo: %.po | .venv/.installed
 	@echo "Compiling $< ..."
-	@$(BIN)/pybabel --quiet compile --input-file $< --output-file $@
+	@$(BIN)/python -m babel.messages.frontend --quiet compile --input-file $< --output-file $@

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import django_rq
 import hypothesis
 import pytest
-from django.core.cache import cache
+from django.core.cache import caches
 from django.core.files.base import ContentFile
 from django.core.mail import EmailMultiAlternatives
 from django.db import connection
@@ -27,6 +27,7 @@ from dev.pytest_plugin import chromium
 from dev.stack import Stack
 from exports.models import ExportTask, Status
 from microblog import request_ids
+from microblog.addresses import sqlite_url
 from tasks import jobs
 from tasks.models.clock import from_now
 
@@ -83,12 +84,12 @@ def reset_thread_state() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def reset_rate_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Clear the counters of rate limits, and stop their clock so that no window ends during a test.
+def reset_rate_limits(empty_broker: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stop the clock of rate limits, so that no window ends during a test.
 
-    Without it the tests would share counters: primary keys, and so cache keys, repeat.
+    Primary keys, and so the counters' keys in the cache, repeat; `empty_broker` deletes them.
     """
-    cache.clear()
+    caches["process"].clear()
     monkeypatch.setattr(rate_limits, "time", SimpleNamespace(time=lambda: 60.0))
 
 
@@ -204,7 +205,7 @@ def database_url() -> str:
     """Return the URL under which other processes reach the test database."""
     name = connection.settings_dict["NAME"]
     if connection.vendor == "sqlite":
-        return f"sqlite:///{name}"
+        return sqlite_url(name)
     before, _, query = os.environ["DATABASE_URL"].partition("?")
     return f"{before.rpartition('/')[0]}/{name}?{query}".rstrip("?")
 

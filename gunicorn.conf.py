@@ -2,15 +2,27 @@
 
 import os
 import shutil
+import sys
 import tempfile
 from typing import Any
 
 from environ import Env
 
+from microblog.environment import Environment, InvalidVariable
+
 Env.read_env(".env")
-log_format = os.environ.get("LOG_FORMAT") or (
-    "plain" if Env().bool("DEBUG", default=False) else "json"
-)
+env = Environment(os.environ)
+try:
+    log_format = env.choice(
+        "LOG_FORMAT",
+        "plain" if env.boolean("DEBUG", default=False) else "json",
+        ("json", "plain"),
+    )
+except InvalidVariable as error:
+    sys.exit(str(error))
+
+# A client's header must not move the site below a path; by default gunicorn accepts SCRIPT_NAME.
+forwarder_headers = ""
 
 # The workers keep their counters in files here, which remain until the master exits.
 metrics_dir = os.environ.get("PROMETHEUS_MULTIPROC_DIR") or tempfile.mkdtemp(

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 
 from blog.rate_limits import RATES
 
-from .problems import PROBLEMS
+from .problems import DETAILS, PHRASES
 from .v1 import api
 
 JSON = "application/json"
@@ -61,8 +61,8 @@ def documentation(request: HttpRequest) -> HttpResponse:
             name: schema["enum"] for name, schema in schemas.items() if "enum" in schema
         },
         "problems": {
-            status: texts
-            for status, texts in PROBLEMS.items()
+            status: (PHRASES[status], detail)
+            for status, detail in DETAILS.items()
             if status != HTTPStatus.INTERNAL_SERVER_ERROR
         },
         "rate": RATES["api"],

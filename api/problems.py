@@ -1,7 +1,12 @@
-"""Error responses as problem details (RFC 9457)."""
+"""Error responses as problem details (RFC 9457).
+
+Their type is `about:blank`, so the title is the phrase of the HTTP status, in English. The detail
+is in the reader's language.
+"""
 
 import json
 from collections.abc import Iterable, Mapping
+from http.client import responses
 from typing import Any
 
 from django import forms
@@ -15,28 +20,23 @@ Errors = Iterable[tuple[str, StrOrPromise]]
 
 CONTENT_TYPE = "application/problem+json"
 
-# Title and default detail by HTTP status.
-PROBLEMS = {
-    400: (_("Bad request"), _("This could not be read. A body must be JSON in UTF-8.")),
-    401: (
-        _("Not signed in"),
-        _(
-            "Send a token that counts, as “Authorization: Bearer mb_…”."
-            " You make them in your settings."
-        ),
+# Details by HTTP status.
+DETAILS = {
+    400: _("This could not be read. A body must be JSON in UTF-8."),
+    401: _(
+        "Send a token that counts, as “Authorization: Bearer mb_…”. You make them in your settings."
     ),
-    403: (_("Not allowed"), _("You may not do this.")),
-    404: (_("Not found"), _("There is nothing here.")),
-    405: (_("Wrong method"), _("This address answers other methods: “Allow” names them.")),
-    409: (_("Conflict"), _("Things have moved on meanwhile.")),
-    422: (_("Not valid"), _("Something in it is not right: “errors” says what.")),
-    429: (_("Too often"), _("Please wait as long as “Retry-After” says.")),
-    500: (
-        _("Our mistake"),
-        _("Something went wrong on our side. We have been told about it."),
-    ),
-    503: (_("Not now"), _("Please try again later.")),
+    403: _("You may not do this."),
+    404: _("There is nothing here."),
+    405: _("This address answers other methods: “Allow” names them."),
+    409: _("Things have moved on meanwhile."),
+    422: _("Something in it is not right: “errors” says what."),
+    429: _("Please wait as long as “Retry-After” says."),
+    500: _("Something went wrong on our side. We have been told about it."),
+    503: _("Please try again later."),
 }
+# Phrases of RFC 9110. Those of Python depend on its version: before 3.13 they are older.
+PHRASES = responses | {413: "Content Too Large", 422: "Unprocessable Content"}
 
 # By type of pydantic error: pydantic's own messages exist in English only.
 VALIDATION_MESSAGES = {
@@ -67,10 +67,10 @@ def problem_response(
     errors: Errors = (),
     headers: Mapping[str, str] | None = None,
 ) -> HttpResponse:
-    title, default_detail = PROBLEMS.get(status) or PROBLEMS[400 if status < 500 else 500]
+    default_detail = DETAILS.get(status) or DETAILS[400 if status < 500 else 500]
     content: dict[str, Any] = {
         "type": "about:blank",
-        "title": str(title),
+        "title": PHRASES[status],
         "status": status,
         "detail": detail or str(default_detail),
     }

@@ -15,10 +15,10 @@ from django.utils.translation import gettext_noop as _
 from ninja import Field, Query, Schema
 from pydantic import AfterValidator, ConfigDict, PlainSerializer, WithJsonSchema
 
+from blog.formatting import isoformat_utc
 from blog.models import Follow, Post, User
 from blog.pagination import Page
 from exports.archive.kinds import KINDS
-from exports.archive.sections import isoformat_utc
 from exports.models import ErrorCode, ExportTask, MailStatus, Status
 from exports.progress import render_progress
 
@@ -45,8 +45,8 @@ class FieldError(Schema):
 
 
 class Problem(Schema):
-    type: str
-    title: str
+    type: str = Field(description=_("Always “about:blank”: the status says which problem it is."))
+    title: str = Field(description=_("The phrase of the HTTP status, in English."))
     status: int
     detail: str = Field(description=_("What to do about it, in the reader's language."))
     errors: list[FieldError] = Field(

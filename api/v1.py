@@ -11,7 +11,13 @@ from ninja.errors import ValidationError
 from ninja.operation import Operation
 
 from .auth import Token
-from .problems import CONTENT_TYPE, ApiError, handle_api_error, handle_validation_error
+from .problems import (
+    CONTENT_TYPE,
+    PHRASES,
+    ApiError,
+    handle_api_error,
+    handle_validation_error,
+)
 from .views import exports, following, posts, profile
 
 TRANSLATED_KEYS = ("summary", "description")
@@ -32,6 +38,7 @@ class MicroblogAPI(NinjaAPI):
             for operation in operations.values():
                 for status, response in operation["responses"].items():
                     if status >= 400:
+                        response["description"] = PHRASES[status]
                         response["content"] = {
                             CONTENT_TYPE: response["content"]["application/json"]
                         }

@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from dev.stack import Stack
+from microblog.addresses import sqlite_url
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATABASES = ("SQLite", "PostgreSQL")
@@ -110,7 +111,7 @@ def database_url(database: str, folder: Path) -> str:
     SQLite's file is in `folder`; PostgreSQL's database is named after `folder`.
     """
     if database == "SQLite":
-        return f"sqlite:///{folder}/db.sqlite3"
+        return sqlite_url(folder / "db.sqlite3")
     return _create_postgresql_database(folder.name)
 
 

@@ -1,33 +1,30 @@
-"""Goal 4: streaming zip, compared with Python's zlib at its default level.
+"""Goal 4: the build of a zipped archive, compared with the build of a plain one.
 
-Both compress the same archive in the same chunks, alternately. `python -m benchmarks.packing` is
-the measured process. It also measures builds with and without zip.
+Both are everything that a worker does between claim and mail, for the same posts, alternately.
+`python -m benchmarks.packing` is the measured process. On SQLite, whose plain build is the faster
+one, so that zipping weighs more.
 """
 
-import io
+import hashlib
 import json
 import sys
 import zipfile
-import zlib
-from collections.abc import Callable
-from statistics import median
 from time import perf_counter
 from typing import Any
 
 from .installation import installation
 from .report import Goal
 
-POSTS = 100_000
+POSTS = 1_000_000
 ROUNDS = 5
-CHUNK_POSTS = 1000
-MIN_RATIO = 3
-ALWAYS_ZIP, NEVER_ZIP = 0, 10**12  # values of EXPORT_MAIL_LIMIT
+MAX_RATIO = 1.6
+MAIL_LIMITS = {"zipped": 0, "plain": 10**12}  # values of EXPORT_MAIL_LIMIT
 
 
 def run(posts: int = POSTS, rounds: int = ROUNDS) -> dict[str, Any]:
-    """Return the bytes before and after, and the median seconds."""
+    """Return for each side the size in bytes and the shortest duration in seconds."""
     with installation(posts) as place:
-        print(f"Zipping the archive of {posts:,} posts, {rounds} rounds ...", file=sys.stderr)
+        print(f"Building archives of {posts:,} posts, {rounds} rounds ...", file=sys.stderr)
         result: dict[str, Any] = json.loads(
             place.python("-m", "benchmarks.packing", str(posts), str(rounds))
         )
@@ -35,69 +32,42 @@ def run(posts: int = POSTS, rounds: int = ROUNDS) -> dict[str, Any]:
 
 
 def goals(result: dict[str, Any]) -> list[Goal]:
-    plain = result["plain_bytes"]
-    ours, raw = (plain / result["seconds"][side] / 1e6 for side in ("ours", "zlib"))
-    shares = {side: size / plain for side, size in result["packed_bytes"].items()}
+    zipped, plain = result["zipped"], result["plain"]
+    ratio = zipped["seconds"] / plain["seconds"]
+    share = zipped["bytes"] / plain["bytes"]
     return [
         Goal(
             number=4,
-            title="Streaming zip",
-            result=f"{ours / raw:.1f} ({ours:,.0f} MB/s, to {shares['ours']:.0%})",
-            baseline=f"zlib: {raw:,.0f} MB/s, to {shares['zlib']:.0%}",
-            target=f"at least {MIN_RATIO}",
-            is_met=ours / raw >= MIN_RATIO,
+            title=f"Zipped build of {result['posts']:,} posts, SQLite",
+            result=f"{ratio:.2f}x ({zipped['seconds']:.2f} s, to {share:.0%} of the size)",
+            baseline=f"plain build: {plain['seconds']:.2f} s",
+            target=f"at most {MAX_RATIO}x",
+            is_met=ratio <= MAX_RATIO,
         )
     ]
 
 
 def _measure(posts: int, rounds: int) -> dict[str, Any]:
     from blog.models import User
-    from exports.archive.kinds import POSTS as KIND
 
     owner = User.objects.get(username=f"posts{posts}")
-    chunks = [data for _, data in KIND.iter_chunks(owner, CHUNK_POSTS)]
-    ours, raw = _zip_ours(chunks), _zip_with_zlib(chunks)
-    with zipfile.ZipFile(io.BytesIO(ours)) as packed:
-        if packed.read("posts.json") != b"".join(chunks):
-            raise SystemExit("The archive does not survive zip and unzip.")
-    sides: dict[str, Callable[[], Any]] = {
-        "ours": lambda: _zip_ours(chunks),
-        "zlib": lambda: _zip_with_zlib(chunks),
-        "build, zipped": lambda: _build(owner, ALWAYS_ZIP),
-        "build, plain": lambda: _build(owner, NEVER_ZIP),
-    }
-    seconds: dict[str, list[float]] = {side: [] for side in sides}
-    for _ in range(rounds):
-        for side, work in sides.items():
-            start = perf_counter()
-            work()
-            seconds[side].append(perf_counter() - start)
-    return {
-        "posts": posts,
-        "plain_bytes": sum(map(len, chunks)),
-        "packed_bytes": {"ours": len(ours), "zlib": len(raw)},
-        "seconds": {side: median(values) for side, values in seconds.items()},
+    builds = [
+        {side: _build(owner, limit) for side, limit in MAIL_LIMITS.items()} for _ in range(rounds)
+    ]
+    if len({build["sha256"] for pair in builds for build in pair.values()}) != 1:
+        raise SystemExit("The zipped and the plain archives have different contents.")
+    return {"posts": posts} | {
+        side: {
+            "bytes": builds[0][side]["bytes"],
+            # Other work on the machine can only add to it.
+            "seconds": min(pair[side]["seconds"] for pair in builds),
+        }
+        for side in MAIL_LIMITS
     }
 
 
-def _zip_ours(chunks: list[bytes]) -> bytes:
-    from exports.archive.packing import Zip
-
-    packed = Zip()
-    return b"".join(
-        [packed.begin("posts.json"), *map(packed.write, chunks), packed.end(), packed.close()]
-    )
-
-
-def _zip_with_zlib(chunks: list[bytes]) -> bytes:
-    deflate, crc, packed = zlib.compressobj(wbits=-zlib.MAX_WBITS), 0, []
-    for chunk in chunks:
-        crc = zlib.crc32(chunk, crc)
-        packed.append(deflate.compress(chunk))
-    return b"".join([*packed, deflate.flush()])
-
-
-def _build(owner: Any, mail_limit: int) -> None:
+def _build(owner: Any, mail_limit: int) -> dict[str, Any]:
+    """Return the seconds, the size of the file, and the SHA-256 of its contents, unzipped."""
     from django.test import override_settings
 
     from exports.models import ExportTask
@@ -105,11 +75,19 @@ def _build(owner: Any, mail_limit: int) -> None:
 
     task = ExportTask.objects.request(owner)[0]
     task.claim()
+    start = perf_counter()
     with override_settings(EXPORT_MAIL_LIMIT=mail_limit):
         with Heartbeat(task.renew) as heartbeat:
-            result = task.perform(heartbeat)
-        task.finish(**result)
+            fields = task.perform(heartbeat)
+        task.finish(**fields)
+    seconds = perf_counter() - start
+    sha256 = task.archive_sha256
+    if zipfile.is_zipfile(task.archive.path):
+        with zipfile.ZipFile(task.archive.path) as zip_file:
+            sha256 = hashlib.sha256(zip_file.read("posts.json")).hexdigest()
+    result = {"seconds": seconds, "bytes": task.archive_bytes, "sha256": sha256}
     task.archive.delete()
+    return result
 
 
 if __name__ == "__main__":

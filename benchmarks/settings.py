@@ -6,5 +6,5 @@ from microblog.settings import INSTALLED_APPS, MIDDLEWARE, VAR_DIR, env
 STATIC_ROOT = VAR_DIR / "static"
 ROOT_URLCONF = "benchmarks.urls"
 
-if env.bool("BENCH_BASELINE", default=False):
+if env.boolean("BENCH_BASELINE", default=False):
     ROOT_URLCONF, MIDDLEWARE, INSTALLED_APPS = "benchmarks.baseline", [], []

@@ -10,6 +10,8 @@ class BlogConfig(AppConfig):
     def ready(self) -> None:
         from django.contrib.auth.signals import user_logged_in
 
+        from microblog import checks  # noqa: F401 - registers the checks of the site's settings
+
         from . import sweeper
         from .accounts import sessions
         from .search import index as search_index

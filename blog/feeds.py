@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.syndication.views import Feed
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
@@ -25,27 +26,106 @@ MAX_TITLE_LENGTH = 80
 INVALID_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-class PostFeed(Atom1Feed):
+class PostAtomFeed(Atom1Feed):
     """Atom feed with the whole text of each post, and without the current time.
 
     An unchanged feed is byte for byte the same, so that its ETag holds.
     """
 
+    content_type = "application/atom+xml; charset=utf-8"
+
+    def root_attributes(self) -> dict[str, str]:
+        attributes: dict[str, str] = super().root_attributes()
+        attributes.pop("xml:lang", None)  # the language of the posts is unknown
+        return attributes
+
     def add_item_elements(self, handler: SimplerXMLGenerator, item: dict[str, Any]) -> None:
-        super().add_item_elements(handler, item)
-        handler.addQuickElement("content", item["content"], {"type": "html"})
+        super().add_item_elements(handler, item | {"description": None})
+        handler.addQuickElement("content", item["description"], {"type": "html"})
 
     def latest_post_date(self) -> datetime:
         return max((item["updateddate"] for item in self.items), default=EPOCH)
 
 
-# ETag only, no Last-Modified: deleting or hiding a post makes the newest date older.
+class PostFeed(Feed[Post, User | None]):
+    """Feed of posts. All URLs are absolute, because the site's own URL is in the settings."""
+
+    feed_type = PostAtomFeed
+
+    def __call__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        response = super().__call__(request, *args, **kwargs)
+        # ETag only: deleting or hiding a post makes the newest date older.
+        del response["Last-Modified"]
+        return response
+
+    def newest(self, posts: PostQuerySet) -> list[Post]:
+        newest = list(posts.select_related("author").newest_first()[:PAGE_SIZE])
+        attach_mentions(newest, AnonymousUser())
+        return newest
+
+    def item_title(self, item: Post) -> str:
+        return Truncator(" ".join(_valid_text(item).split())).chars(MAX_TITLE_LENGTH)
+
+    def item_description(self, item: Post) -> str:
+        html = linkify(_valid_text(item), item.mentions, site=settings.SITE_URL)
+        return str(html).replace("\n", "<br>")
+
+    def item_link(self, item: Post) -> str:
+        return absolute_url(item.get_absolute_url())
+
+    def item_guid(self, item: Post) -> str:
+        """Return an id that depends on neither the text nor the site's URL scheme (RFC 4151)."""
+        return f"tag:{settings.SITE_HOST},{item.created_at:%Y-%m-%d}:{item.get_absolute_url()}"
+
+    def item_author_name(self, item: Post) -> str:
+        return item.author.username
+
+    def item_author_link(self, item: Post) -> str:
+        return absolute_url(item.author.get_absolute_url())
+
+    def item_pubdate(self, item: Post) -> datetime:
+        return item.created_at
+
+    def item_updateddate(self, item: Post) -> datetime:
+        return item.edited_at or item.created_at
+
+
+class ExploreFeed(PostFeed):
+    def title(self) -> str:
+        return f"{_('Explore')} · Microblog"
+
+    def link(self) -> str:
+        return absolute_url(reverse("explore"))
+
+    def feed_url(self) -> str:
+        return absolute_url(reverse("explore-feed"))
+
+    def items(self) -> list[Post]:
+        return self.newest(Post.objects.published())
+
+
+class ProfileFeed(PostFeed):
+    def get_object(self, request: HttpRequest, user: User) -> User:
+        return user
+
+    def title(self, user: User) -> str:
+        return f"{user.username} · Microblog"
+
+    def link(self, user: User) -> str:
+        return absolute_url(user.get_absolute_url())
+
+    def feed_url(self, user: User) -> str:
+        return absolute_url(reverse("profile-feed", args=[user.username]))
+
+    def items(self, user: User) -> list[Post]:
+        return self.newest(user.posts.published())
+
+
 @require_safe
 @cache_control(no_cache=True)
 @conditional_page
 def explore_feed(request: HttpRequest) -> HttpResponse:
-    title = f"{_('Explore')} · Microblog"
-    return _feed_response(title, reverse("explore"), request.path, posts=Post.objects.published())
+    return ExploreFeed()(request)
 
 
 @require_safe
@@ -56,42 +136,12 @@ def profile_feed(request: HttpRequest, username: str) -> HttpResponse:
     user = get_object_or_404(users, username__lower=username.lower())
     if user.username != username:
         return redirect("profile-feed", user.username)
-    title = f"{user.username} · Microblog"
-    posts = user.posts.published()
-    return _feed_response(title, user.get_absolute_url(), request.path, posts=posts)
+    return ProfileFeed()(request, user)
 
 
-def _feed_response(title: str, path: str, feed_path: str, posts: PostQuerySet) -> HttpResponse:
-    newest = list(posts.select_related("author").newest_first()[:PAGE_SIZE])
-    attach_mentions(newest, AnonymousUser())
-    site = settings.SITE_URL
-    feed = PostFeed(
-        title=title, link=site + path, description=None, feed_url=site + feed_path, language=None
-    )
-    for post in newest:
-        feed.add_item(**_feed_item(post))
-    return HttpResponse(
-        feed.writeString("utf-8"), content_type="application/atom+xml; charset=utf-8"
-    )
+def absolute_url(path: str) -> str:
+    return f"{settings.SITE_URL}{path}"
 
 
-def _feed_item(post: Post) -> dict[str, Any]:
-    """Return the post as arguments of `add_item`.
-
-    Its `unique_id` does not depend on the text or on the site's URL scheme (RFC 4151).
-    """
-    path = post.get_absolute_url()
-    link = settings.SITE_URL + path
-    body = INVALID_IN_XML.sub("\ufffd", post.body)
-    content = linkify(body, post.mentions, site=settings.SITE_URL)
-    return {
-        "title": Truncator(" ".join(body.split())).chars(MAX_TITLE_LENGTH),
-        "link": link,
-        "description": None,
-        "content": content.replace("\n", "<br>"),
-        "unique_id": f"tag:{settings.SITE_HOST},{post.created_at:%Y-%m-%d}:{path}",
-        "author_name": post.author.username,
-        "author_link": settings.SITE_URL + post.author.get_absolute_url(),
-        "pubdate": post.created_at,
-        "updateddate": post.edited_at or post.created_at,
-    }
+def _valid_text(post: Post) -> str:
+    return INVALID_IN_XML.sub("\ufffd", post.body)

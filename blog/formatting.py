@@ -1,41 +1,38 @@
-"""Times and durations as users read them, in their language and time zone."""
+"""Times and durations, as users read them in their language and time zone, and as ISO 8601."""
 
-from datetime import date, datetime, timedelta
-from functools import lru_cache
+from datetime import UTC, datetime, timedelta
 
 from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.utils import timezone
 from django.utils.formats import date_format, localize
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 
 def relative_time(moment: datetime) -> str:
     """Return "3 minutes ago" during the first day, then the date."""
     if timezone.now() - moment < timedelta(days=1):
         return str(naturaltime(moment))
-    return _cached_date_format(timezone.localtime(moment).date(), "DATE_FORMAT", get_language())
+    return date_format(timezone.localtime(moment), "DATE_FORMAT")
 
 
 def exact_time(moment: datetime) -> str:
     """Return date, time to the minute, and name of the time zone."""
     local = timezone.localtime(moment)
-    minute = local.replace(second=0, microsecond=0, tzinfo=None)
-    return f"{_cached_date_format(minute, 'DATETIME_FORMAT', get_language())} {local.tzname()}"
-
-
-# `date_format` is slow, and the posts of a page share days. The key includes the language.
-@lru_cache(maxsize=10_000)
-def _cached_date_format(day: date, style: str, _language: str | None) -> str:
-    return date_format(day, style)
+    return f"{date_format(local, 'DATETIME_FORMAT')} {local.tzname()}"
 
 
 def time_tag(moment: datetime) -> SafeString:
     iso = timezone.localtime(moment).isoformat()
     title, label = exact_time(moment), relative_time(moment)
     return format_html('<time datetime="{}" title="{}">{}</time>', iso, title, label)
+
+
+def isoformat_utc(moment: datetime) -> str:
+    """Format as `datetime.isoformat()` does, in UTC, with "Z" instead of "+00:00"."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def duration(span: timedelta) -> str:

@@ -29,8 +29,16 @@ TEXTAREA_ATTRIBUTES = {"class": "form-control", "dir": "auto", "data-limit": MAX
 DUPLICATE_WINDOW = timedelta(minutes=1)  # a repeated text within it is a double submit
 INVISIBLE_CATEGORIES = {"Cc", "Cf", "Zl", "Zp", "Zs"}  # of Unicode
 TIME_ZONE_REGIONS = {
-    *("Africa", "America", "Antarctica", "Arctic", "Asia"),
-    *("Atlantic", "Australia", "Europe", "Indian", "Pacific"),
+    "Africa",
+    "America",
+    "Antarctica",
+    "Arctic",
+    "Asia",
+    "Atlantic",
+    "Australia",
+    "Europe",
+    "Indian",
+    "Pacific",
 }
 
 

@@ -4,10 +4,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from django.urls import reverse
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
-
-from .paths import path_to
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -93,8 +92,8 @@ def _link_html(
     if not link.startswith("@"):
         return format_html('<a href="{}" rel="nofollow ugc noopener">{}</a>', link, label)
     username = usernames[link[1:].lower()]
-    path = path_to("profile", username)
+    path = reverse("profile", args=[username])
     if site:
         return format_html('<a href="{}">{}</a>', site + path, label)
-    card = path_to("hover-card", username)
+    card = reverse("hover-card", args=[username])
     return format_html('<a href="{}" data-hover-card="{}">{}</a>', path, card, label)

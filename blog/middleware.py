@@ -2,18 +2,15 @@
 
 import re
 from collections.abc import Callable
-from datetime import timedelta
 from urllib.parse import unquote
 
 from django.conf import settings
-from django.contrib.auth.models import AnonymousUser
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
 from django.utils.cache import add_never_cache_headers, patch_cache_control
 
-from .models import User, time_zones
+from .models import User, time_zones, touch
 
 # Browsers must not store these pages: they show e-mail addresses, codes, sessions and messages.
 PRIVATE_PATHS = (
@@ -28,7 +25,6 @@ PRIVATE_PATHS = (
 # Responses that are the same for everyone, and the API, which authenticates by token.
 SESSIONLESS_PATHS = re.compile(r"/avatars/|/api/v1/|.*/feed/$")
 POLLING_URL_NAMES = {"notification-poll", "conversation-poll"}
-LAST_SEEN_INTERVAL = timedelta(minutes=1)
 
 
 class UserMiddleware:
@@ -49,8 +45,9 @@ class UserMiddleware:
             add_never_cache_headers(response)
         elif request.user.is_authenticated:
             patch_cache_control(response, private=True)
-        if is_user_activity(request):
-            touch_last_seen(request.user)
+        if request.user.is_authenticated and is_user_activity(request):
+            rows = User.objects.filter(pk=request.user.pk)
+            touch(rows, "last_seen_at", request.user.last_seen_at)
         return response
 
 
@@ -82,16 +79,3 @@ def time_zone_of(request: HttpRequest) -> str | None:
     chosen = request.user.time_zone if request.user.is_authenticated else ""
     name = chosen or unquote(request.COOKIES.get("zone", ""))
     return name if name in time_zones() else None
-
-
-def touch_last_seen(user: User | AnonymousUser) -> None:
-    """Set `last_seen_at` to now, at most once a minute.
-
-    The first check is made in Python, because on SQLite an UPDATE locks even if no row matches.
-    """
-    now = timezone.now()
-    cutoff = now - LAST_SEEN_INTERVAL
-    if isinstance(user, AnonymousUser) or (user.last_seen_at and user.last_seen_at > cutoff):
-        return
-    is_stale = Q(last_seen_at=None) | Q(last_seen_at__lte=cutoff)
-    User.objects.filter(is_stale, pk=user.pk).update(last_seen_at=now)

@@ -9,43 +9,30 @@
 set -eu
 umask 077
 
-# PostgreSQL may authenticate by the operating system's user (peer authentication).
-as_microblog() {
-    if [ "$(id -u)" = 0 ] && id microblog >/dev/null 2>&1; then
-        runuser -u microblog -- "$@"
-    else
-        "$@"
-    fi
-}
-
-if [ -r /etc/microblog/env ]; then
-    set -a
-    # shellcheck source=deploy/env.example
-    . /etc/microblog/env
-    set +a
-fi
+# shellcheck source=deploy/environment.sh
+. "$(dirname "$0")/environment.sh"
+check_arguments 1 "$@"
+[ ! -r /etc/microblog/env ] || load_environment /etc/microblog/env
 VAR_DIR=${VAR_DIR:-/var/lib/microblog}
-DATABASE_URL=${DATABASE_URL:-sqlite:///$VAR_DIR/db.sqlite3}
-[ $# = 1 ] || { echo "usage: backup.sh FOLDER" >&2 && exit 2; }
 folder=$1/$(date -u +%Y%m%dT%H%M%SZ)
 mkdir -p "$folder.part"
 
-case $DATABASE_URL in
-sqlite:*)
-    "${PYTHON:-python3}" - "${DATABASE_URL#sqlite:///}" "$folder.part/database.sqlite3" <<'PYTHON'
-import contextlib, sqlite3, sys
-source, target = (contextlib.closing(sqlite3.connect(path)) for path in sys.argv[1:])
-with source as source, target as target:
-    source.backup(target)
+path=$(sqlite_path)
+if [ -n "$path" ]; then
+    "${PYTHON:-python3}" - "$path" "$folder.part/database.sqlite3" <<'PYTHON'
+import contextlib, pathlib, sqlite3, sys
+source, target = sys.argv[1:]
+source = pathlib.Path(source).resolve(strict=True).as_uri() + "?mode=rw"  # creates no new database
+with contextlib.closing(sqlite3.connect(source, uri=True)) as source:
+    with contextlib.closing(sqlite3.connect(target)) as target:
+        source.backup(target)
 PYTHON
-    ;;
-*)
+else
     as_microblog pg_dump --format=custom --no-owner --dbname="$DATABASE_URL" \
         >"$folder.part/database.dump"
-    ;;
-esac
+fi
 
-# Archives in a bucket are not copied: turn on the versioning of the bucket.
+# Archives in a bucket are not copied: they expire after days, and can be built again.
 if [ -z "${EXPORT_BUCKET:-}" ] && [ -d "$VAR_DIR/archives" ]; then
     cp -R -p "$VAR_DIR/archives" "$folder.part/archives"
 fi

@@ -20,7 +20,31 @@ state=$DESTDIR/var/lib/microblog
 source=$(cd "$(dirname "$0")/.." && pwd)
 KEEP=5
 
+# shellcheck source=deploy/environment.sh
+. "$source/deploy/environment.sh"
+
 say() { printf '%s\n' "$*"; }
+
+# Refuse a Python that is too old, or that the services could not see: the units hide the homes
+# (ProtectHome) and replace the temporary folders (PrivateTmp).
+check_python() {
+    python=${PYTHON:-python3}
+    [ -z "${VENV:-}" ] || python=$VENV/bin/python
+    "$python" - "$DESTDIR" <<'PYTHON'
+import os, sys
+if sys.version_info < (3, 11):
+    sys.exit(f"{sys.executable} is Python {sys.version.split()[0]}; Microblog needs 3.11 or newer.")
+hidden = [f"{sys.argv[1]}/{name}/" for name in ("home", "root", "run/user", "tmp", "var/tmp")]
+used = [sys.executable, sys.prefix, sys.base_prefix, os.__file__]
+for path in used + [os.path.realpath(path) for path in used]:
+    for folder in hidden:
+        if path.startswith(folder):
+            sys.exit(
+                f"{path} is below {folder}, which systemd hides from the services (ProtectHome, "
+                "PrivateTmp): set PYTHON to a Python of the system, for example /usr/bin/python3."
+            )
+PYTHON
+}
 
 create_folders() {
     if [ -z "$DESTDIR" ] && ! id microblog >/dev/null 2>&1; then
@@ -61,7 +85,8 @@ create_release() {
     fi
     cd "$release"
     .venv/bin/pybabel --quiet compile --directory locale --domain django
-    DEBUG=false STATIC_COLLECTED=true VAR_DIR="$state" SECRET_KEY=unused \
+    key=$(.venv/bin/python -c 'import secrets; print(secrets.token_urlsafe(50))')
+    DEBUG=false STATIC_COLLECTED=true VAR_DIR="$state" SECRET_KEY="$key" \
         .venv/bin/python manage.py collectstatic --no-input --verbosity 0
     .venv/bin/python -m compileall -q api blog exports microblog
     chmod -R a+rX,go-w "$release"
@@ -70,9 +95,9 @@ create_release() {
 
 # The old version keeps running during the migration, so migrations must work with its code.
 migrate() {
-    manage=$home/releases/$1/deploy/manage.sh
-    DESTDIR=$DESTDIR "$manage" check --deploy --fail-level ERROR
-    DESTDIR=$DESTDIR "$manage" migrate --no-input --verbosity 1
+    scripts=$home/releases/$1/deploy
+    DESTDIR=$DESTDIR "$scripts/manage.sh" check --deploy --database default --fail-level ERROR
+    DESTDIR=$DESTDIR "$scripts/migrate.sh"
 }
 
 switch() {
@@ -114,17 +139,26 @@ prune() {
     done
 }
 
-if [ "${1:-}" = --back ]; then
+if [ "$*" != --back ]; then
+    check_arguments 0 "$@"
+else
     [ -e "$home/previous" ] || { say "No previous release." >&2 && exit 1; }
     switch "$(basename "$(readlink "$home/previous")")"
     exit 0
 fi
 
+check_python
 now=$(date +%Y%m%d%H%M%S)
 version=${VERSION:-}
 if [ -z "$version" ]; then
     version=$(git -C "$source" describe --always --tags "--dirty=-$now" 2>/dev/null || echo "$now")
 fi
+case $version in
+.* | *[!A-Za-z0-9._+-]*)
+    echo "VERSION is '$version'; it may be letters, digits and ._+- and not begin with a dot." >&2
+    exit 2
+    ;;
+esac
 create_folders
 create_environment
 create_release "$version"

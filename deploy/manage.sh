@@ -8,11 +8,9 @@ set -eu
 umask 077
 
 cd "$(dirname "$0")/.."
-set -a
+. deploy/environment.sh
 export VAR_DIR="${DESTDIR:-}/var/lib/microblog"
-# shellcheck source=deploy/env.example
-. "${DESTDIR:-}/etc/microblog/env"
-set +a
+load_environment "${DESTDIR:-}/etc/microblog/env"
 if [ -n "${DESTDIR:-}" ]; then
     exec .venv/bin/python manage.py "$@"
 fi

@@ -7,45 +7,34 @@
 set -eu
 umask 077
 
-# PostgreSQL may authenticate by the operating system's user (peer authentication).
-as_microblog() {
-    if [ "$(id -u)" = 0 ] && id microblog >/dev/null 2>&1; then
-        runuser -u microblog -- "$@"
-    else
-        "$@"
-    fi
-}
-
-if [ -r /etc/microblog/env ]; then
-    set -a
-    # shellcheck source=deploy/env.example
-    . /etc/microblog/env
-    set +a
-fi
+# shellcheck source=deploy/environment.sh
+. "$(dirname "$0")/environment.sh"
+check_arguments 1 "$@"
+[ ! -r /etc/microblog/env ] || load_environment /etc/microblog/env
 VAR_DIR=${VAR_DIR:-/var/lib/microblog}
-DATABASE_URL=${DATABASE_URL:-sqlite:///$VAR_DIR/db.sqlite3}
-[ $# = 1 ] || { echo "usage: restore.sh FOLDER" >&2 && exit 2; }
 folder=$1
+path=$(sqlite_path)
+if [ -n "$path" ]; then saved=$folder/database.sqlite3; else saved=$folder/database.dump; fi
+if [ ! -e "$saved" ]; then
+    echo "$saved does not exist: name a folder that backup.sh printed." >&2
+    exit 1
+fi
 mkdir -p "$VAR_DIR"
 
 if [ -e "$VAR_DIR/archives" ] && [ -d "$folder/archives" ]; then
     echo "$VAR_DIR/archives already exists." >&2
     exit 1
 fi
-case $DATABASE_URL in
-sqlite:*)
-    path=${DATABASE_URL#sqlite:///}
+if [ -n "$path" ]; then
     if [ -e "$path" ]; then
         echo "$path already exists." >&2
         exit 1
     fi
-    cp "$folder/database.sqlite3" "$path"
-    ;;
-*)
+    cp "$saved" "$path"
+else
     as_microblog pg_restore --exit-on-error --single-transaction --no-owner \
-        --dbname="$DATABASE_URL" <"$folder/database.dump"
-    ;;
-esac
+        --dbname="$DATABASE_URL" <"$saved"
+fi
 if [ -d "$folder/archives" ]; then
     cp -R -p "$folder/archives" "$VAR_DIR/archives"
 fi

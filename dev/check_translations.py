@@ -3,6 +3,7 @@
 Compares the texts extracted from the source with locale/*/LC_MESSAGES/django.po.
 """
 
+import argparse
 import os
 import re
 import shutil
@@ -128,4 +129,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()  # accepts no arguments
     sys.exit(main())

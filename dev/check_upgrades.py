@@ -5,6 +5,7 @@ column needs a default in the database, and nothing that the older version uses 
 renamed. docs/operations.md has the rules for migrations.
 """
 
+import argparse
 import os
 import secrets
 import sys
@@ -59,4 +60,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()  # accepts no arguments
     sys.exit(main())

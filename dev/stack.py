@@ -27,11 +27,14 @@ import redis
 
 from dev import broker
 from dev.mailbox import Mailbox
+from microblog.addresses import socket_url, sqlite_url
 
 ROOT = Path(__file__).resolve().parent.parent
 PROCESSES = ("broker", "mail", "worker", "sweeper", "site")
 START_SECONDS = 30
 STOP_SECONDS = 5
+WORKING_STATES = ("idle", "busy", "suspended")  # of an RQ worker that has started
+WARM_STOP_SECONDS = 3  # after which a worker is told to leave its job
 PR_SET_PDEATHSIG = 1  # prctl
 
 _libc = ctypes.CDLL(None)
@@ -73,7 +76,7 @@ def environment(var: Path, redis_url: str, **variables: str) -> dict[str, str]:
         "SECRET_KEY": secrets.token_urlsafe(50),
         "VAR_DIR": str(var),
         "MAIL_DIR": str(var / "mail"),
-        "DATABASE_URL": f"sqlite:///{var}/db.sqlite3",
+        "DATABASE_URL": sqlite_url(var / "db.sqlite3"),
         "REDIS_URL": redis_url,
         "EMAIL_URL": f"smtp://127.0.0.1:{free_port()}",
         "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
@@ -146,6 +149,7 @@ class Child:
         self.name = name
         self.log = log
         with log.open("ab") as output:
+            self._log_start = output.tell()
             self.process = subprocess.Popen(
                 command,
                 cwd=ROOT,
@@ -172,6 +176,12 @@ class Child:
         except psutil.NoSuchProcess:
             return False
 
+    @property
+    def exit_code(self) -> int:
+        """Exit code of a process after `stop` or `kill`: a signal is 128 + its number."""
+        code = self.process.returncode
+        return 128 - code if code < 0 else code
+
     def terminate(self) -> None:
         if self.is_running:
             self.process.terminate()
@@ -184,15 +194,28 @@ class Child:
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:
         """Send SIGTERM, and after `seconds` SIGKILL to the remaining processes."""
-        self.terminate()
-        deadline = time.monotonic() + seconds
-        while self.is_running and time.monotonic() < deadline:
-            time.sleep(0.02)
-        self.kill()
+        stop_all([self], seconds)
 
     def last_lines(self, count: int = 15) -> str:
-        lines = self.log.read_text(errors="replace").splitlines()[-count:]
-        return "\n".join(f"  {line}" for line in lines)
+        """Return the end of this process's own output; earlier ones wrote to the same log."""
+        output = self.log.read_bytes()[self._log_start :].decode(errors="replace")
+        return "\n".join(f"  {line}" for line in output.splitlines()[-count:])
+
+
+def stop_all(children: list[Child], seconds: float = STOP_SECONDS) -> None:
+    """Send SIGTERM to all, once more shortly before `seconds` are over, and then SIGKILL.
+
+    The second SIGTERM makes RQ's worker leave its job and exit with 0; the others ignore it.
+    """
+    warm = min(seconds, WARM_STOP_SECONDS)
+    for pause in (warm, seconds - warm):
+        for child in children:
+            child.terminate()
+        deadline = time.monotonic() + pause
+        while any(child.is_running for child in children) and time.monotonic() < deadline:
+            time.sleep(0.02)
+    for child in children:
+        child.kill()
 
 
 class Stack:
@@ -205,10 +228,12 @@ class Stack:
         self.log_dir = self.var / "log"
         self.log_dir.mkdir(exist_ok=True)
         self.socket = broker.socket_path(self.var)
-        self.env = environment(self.var, f"unix://{self.socket}", **variables)
+        self.env = environment(self.var, socket_url(self.socket), **variables)
         self.site_url = self.env["SITE_URL"]
         self.mailbox = Mailbox(Path(self.env["MAIL_DIR"]))
         self.children: dict[str, Child] = {}
+        self.retired: list[Child] = []
+        self.exit_codes: dict[str, int] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -233,19 +258,30 @@ class Stack:
         for name in names:
             self._wait_until_ready(name)
 
+    def retire(self, name: str) -> None:
+        """Let a worker exit after its current job, while another one takes its place."""
+        for child in self.retired:
+            if not child.is_running:
+                child.kill()
+        child = self.children.pop(name)
+        child.name = f"{name} {child.pid}"
+        child.terminate()
+        self.retired.append(child)
+
     def stop(self, *names: str) -> None:
-        """Stop these processes (default: all).
+        """Stop these processes (default: all, with the retired ones), and save their exit codes.
 
         The broker stops last, because workers deregister there.
         """
-        running = [name for name in reversed(names or PROCESSES) if name in self.children]
+        running = [name for name in names or list(self.children) if name in self.children]
         stopping = [self.children.pop(name) for name in running]
-        with _signals_blocked():
-            for child in stopping:
-                if child.name != "broker":
-                    child.terminate()
-            for child in stopping:
-                child.stop()
+        if not names:
+            stopping += self.retired
+            self.retired = []
+        with signals_blocked():
+            stop_all([child for child in stopping if child.name != "broker"])
+            stop_all([child for child in stopping if child.name == "broker"])
+            self.exit_codes = {child.name: child.exit_code for child in stopping}
             if self.socket.parent != self.var and not self.children:
                 shutil.rmtree(self.socket.parent, ignore_errors=True)
 
@@ -265,14 +301,16 @@ class Stack:
         """Raise StackError if a process has exited."""
         for child in self.children.values():
             if not child.is_running:
+                child.kill()
                 raise StackError(
-                    f"The {child.name} process exited. End of {child.log}:\n{child.last_lines()}"
+                    f"The {child.name} process exited (code {child.exit_code}). "
+                    f"End of {child.log}:\n{child.last_lines()}"
                 )
 
     def _wait_until_ready(self, name: str) -> None:
-        child, is_ready = self.children[name], self._readiness_check(name)
+        child = self.children[name]
         deadline = time.monotonic() + START_SECONDS
-        while not is_ready():
+        while not self.is_ready(name):
             self.check()
             if time.monotonic() > deadline:
                 raise StackError(
@@ -281,7 +319,8 @@ class Stack:
                 )
             time.sleep(0.05)
 
-    def _readiness_check(self, name: str) -> Callable[[], bool]:
+    def is_ready(self, name: str) -> bool:
+        """Return whether the process does its work already."""
         checks: dict[str, Callable[[], bool]] = {
             "broker": lambda: broker.is_ready(self.env["REDIS_URL"]),
             "mail": self._is_mail_server_ready,
@@ -289,7 +328,7 @@ class Stack:
             "sweeper": lambda: self.children["sweeper"].is_running,
             "site": self._is_site_ready,
         }
-        return checks[name]
+        return checks[name]()
 
     def _is_mail_server_ready(self) -> bool:
         try:
@@ -300,13 +339,18 @@ class Stack:
             return False
 
     def _is_worker_ready(self) -> bool:
-        """Return whether RQ has registered a worker with the child's process id."""
+        """Return whether RQ has registered a started worker with the child's process id.
+
+        Before that it does not handle SIGTERM.
+        """
+        pid = str(self.children["worker"].pid)
         try:
             with redis.Redis.from_url(self.env["REDIS_URL"], decode_responses=True) as connection:
-                keys = connection.smembers("rq:workers")
-                return str(self.children["worker"].pid) in [
-                    connection.hget(key, "pid") for key in keys
-                ]
+                workers = [connection.hgetall(key) for key in connection.smembers("rq:workers")]
+                return any(
+                    worker.get("pid") == pid and worker.get("state") in WORKING_STATES
+                    for worker in workers
+                )
         except redis.RedisError:
             return False
 
@@ -322,7 +366,7 @@ class Stack:
 
 
 @contextmanager
-def _signals_blocked() -> Iterator[None]:
+def signals_blocked() -> Iterator[None]:
     """Delay Ctrl-C and SIGTERM, so that a second one cannot leave a process behind."""
     previous = signal.pthread_sigmask(
         signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}

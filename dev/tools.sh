@@ -1,6 +1,7 @@
 #!/bin/sh
 # Install the system packages that some tests need, or list them if that takes more rights.
 set -eu
+[ $# = 0 ] || { echo "usage: $0 (without arguments)" >&2 && exit 2; }
 
 missing=""
 command -v chromium-headless-shell >/dev/null || command -v chromium >/dev/null ||

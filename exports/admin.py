@@ -26,6 +26,7 @@ from django.views.decorators.http import require_safe
 from django_rq.models import Dashboard
 from django_stubs_ext import StrOrPromise
 
+from blog.admin.read_only import ReadOnlyMixin
 from blog.http import AuthenticatedRequest
 from tasks import broker
 
@@ -36,19 +37,6 @@ from .staff.actions import ACTIONS, MAX_SELECTED, Action, Followup
 from .staff.filters import AgeFilter, FailureFilter, KindFilter
 from .staff.permissions import DASHBOARD
 from .staff.rq_dashboard import GuardedQueueAdmin
-
-
-class ReadOnlyMixin:
-    """Admin mixin that forbids adding, changing and deleting rows."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 class LiveChangeList(ChangeList):

@@ -33,4 +33,5 @@ class ExportsConfig(AppConfig):
         register(checks.check_intervals)
         register(checks.check_monitoring)
         register(checks.check_bounce_webhook, deploy=True)
+        register(checks.check_bucket_versioning, deploy=True)
         register(checks.check_account_coverage)

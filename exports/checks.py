@@ -1,7 +1,9 @@
 """System checks that refuse a deployment which cannot work."""
 
+import math
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
 from django.core.mail import get_connection
@@ -9,36 +11,26 @@ from django.core.mail import get_connection
 from tasks.heartbeat import HEARTBEAT_INTERVAL
 
 from .archive import coverage
+from .models.task import archive_storage
 
 MIN_SECRET_LENGTH = 16
+MAX_NONCURRENT_DAYS = 1
 
 
 def check_intervals(**options: Any) -> list[CheckMessage]:
-    errors: list[CheckMessage] = []
-    if 4 * max(settings.EXPORT_TICK_SECONDS, HEARTBEAT_INTERVAL) > settings.EXPORT_LEASE_SECONDS:
-        errors.append(
-            Error(
-                "EXPORT_LEASE_SECONDS is too short.",
-                hint=(
-                    "Set it to at least four times EXPORT_TICK_SECONDS, and at least "
-                    f"{4 * HEARTBEAT_INTERVAL:g} seconds."
-                ),
-                id="exports.E004",
-            )
+    if 4 * max(settings.EXPORT_TICK_SECONDS, HEARTBEAT_INTERVAL) <= settings.EXPORT_LEASE_SECONDS:
+        return []
+    return [
+        Error(
+            f"EXPORT_LEASE_SECONDS is {settings.EXPORT_LEASE_SECONDS:g}, which is too short.",
+            hint=(
+                "Set it to at least four times EXPORT_TICK_SECONDS "
+                f"({settings.EXPORT_TICK_SECONDS:g}), and at least {4 * HEARTBEAT_INTERVAL:g} "
+                "seconds."
+            ),
+            id="exports.E004",
         )
-    if (
-        min(settings.EXPORT_TICK_SECONDS, settings.EXPORT_MAX_RATE + 1, settings.EXPORT_JOB_TIMEOUT)
-        <= 0
-    ):
-        errors.append(
-            Error(
-                "EXPORT_TICK_SECONDS and EXPORT_JOB_TIMEOUT must be positive, "
-                "EXPORT_MAX_RATE must not be negative.",
-                hint="Unset them to use the defaults.",
-                id="exports.E005",
-            )
-        )
-    return errors
+    ]
 
 
 def check_account_coverage(**options: Any) -> list[CheckMessage]:
@@ -91,23 +83,15 @@ def check_monitoring(**options: Any) -> list[CheckMessage]:
     except Exception as error:
         errors.append(
             Error(
-                f"The mail backend does not work: {error}",
+                f"EMAIL_BACKEND is {settings.EMAIL_BACKEND}, which does not work: {error}",
                 hint="See docs/operations.md for EMAIL_BACKEND and its ANYMAIL_* variables.",
                 id="exports.E006",
-            )
-        )
-    if any("@" not in address for _, address in settings.ADMINS):
-        errors.append(
-            Error(
-                "ADMINS contains an invalid email address.",
-                hint="Separate addresses with commas.",
-                id="exports.E007",
             )
         )
     if 0 < len(settings.METRICS_TOKEN) < MIN_SECRET_LENGTH:
         errors.append(
             Error(
-                "METRICS_TOKEN is too short.",
+                f"METRICS_TOKEN is too short: {len(settings.METRICS_TOKEN)} characters.",
                 hint=(
                     f"Use at least {MIN_SECRET_LENGTH} characters, or unset it to turn metrics off."
                 ),
@@ -135,6 +119,66 @@ def check_bounce_webhook(**options: Any) -> list[CheckMessage]:
             id="exports.W001",
         )
     ]
+
+
+def check_bucket_versioning(**options: Any) -> list[CheckMessage]:
+    """Ask the bucket whether it keeps what the site deletes.
+
+    A versioned bucket keeps every expired archive, and those of deleted accounts, unless a rule of
+    its lifecycle deletes old versions.
+    """
+    if not settings.EXPORT_BUCKET:
+        return []
+    storage: Any = archive_storage()  # an S3Storage, as EXPORT_BUCKET is set
+    client = storage.connection.meta.client
+    try:
+        versioning = client.get_bucket_versioning(Bucket=settings.EXPORT_BUCKET).get("Status")
+        rules = _lifecycle_rules(client) if versioning else []
+    except (BotoCoreError, ClientError) as error:
+        return [
+            Warning(
+                f"EXPORT_BUCKET is {settings.EXPORT_BUCKET}, which does not say whether it keeps "
+                f"deleted archives: {error}",
+                hint=(
+                    "Allow s3:GetBucketVersioning and s3:GetLifecycleConfiguration, or see for "
+                    "yourself that its versioning is off."
+                ),
+                id="exports.W002",
+            )
+        ]
+    if not versioning or any(map(_deletes_old_versions, rules)):
+        return []
+    return [
+        Error(
+            f"EXPORT_BUCKET is {settings.EXPORT_BUCKET}, whose versioning keeps expired archives "
+            "and those of deleted accounts.",
+            hint=(
+                "Use a bucket without versioning, or add a lifecycle rule for the whole bucket "
+                f"that deletes noncurrent versions after {MAX_NONCURRENT_DAYS} day."
+            ),
+            id="exports.E011",
+        )
+    ]
+
+
+def _lifecycle_rules(client: Any) -> list[dict[str, Any]]:
+    try:
+        answer = client.get_bucket_lifecycle_configuration(Bucket=settings.EXPORT_BUCKET)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "NoSuchLifecycleConfiguration":
+            return []
+        raise
+    rules: list[dict[str, Any]] = answer["Rules"]
+    return rules
+
+
+def _deletes_old_versions(rule: dict[str, Any]) -> bool:
+    """Return whether a lifecycle rule deletes old versions of every object soon enough."""
+    expiration = rule.get("NoncurrentVersionExpiration", {})
+    is_soon = expiration.get("NoncurrentDays", math.inf) <= MAX_NONCURRENT_DAYS
+    covers_all = not any((rule.get("Filter") or {}).values()) and not rule.get("Prefix")
+    keeps_none = not expiration.get("NewerNoncurrentVersions")
+    return rule["Status"] == "Enabled" and is_soon and covers_all and keeps_none
 
 
 def _webhook_secrets() -> list[Any]:

@@ -54,7 +54,6 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Answer the result of each check by name, with status 503 if any failed."""
     failures = failures_by_check()
     checks = {
         name: {"ok": why is None, **({"why": why} if why else {})} for name, why in failures.items()

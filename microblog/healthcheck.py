@@ -9,7 +9,6 @@ from http.client import HTTPConnection, HTTPException
 
 
 def is_alive(port: int, timeout_seconds: float = 4) -> bool:
-    """Return whether the site on this port answers /healthz with 200."""
     connection = HTTPConnection("127.0.0.1", port, timeout=timeout_seconds)
     try:
         connection.request("GET", "/healthz")

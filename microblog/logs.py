@@ -23,7 +23,7 @@ access_logger = logging.getLogger("microblog.access")
 # Values that give access to an account, a session or a service. Only the group is kept.
 SECRETS = re.compile(
     r"""(/password/reset/key/|/confirm-email/ |\bBearer\s | \bBasic\s
-        |\b(?:sessionid|csrftoken|csrfmiddlewaretoken|messages)["']?\s?[=:]\s?["']?
+        |\b(?:sessionid|csrftoken|csrfmiddlewaretoken|messages)(?:_\d+)?["']?\s?[=:]\s?["']?
         |\b(?:password|passwd|secret|token|api_key|code)=
         |://[^/\s:@"']*:(?=[^/\s@"']+@))
         [^\s/"'&;,@?<>\\]+""",
@@ -33,7 +33,6 @@ EXTRA_FIELDS = ("method", "route", "status", "milliseconds")
 
 
 def redact(text: str) -> str:
-    """Replace sign-in links, tokens, passwords and session ids with ***."""
     return SECRETS.sub(r"\1***", text)
 
 

@@ -31,7 +31,6 @@ def init(dsn: str, environment: str, release: str) -> None:
 
 
 def redact_event(event: "Event", hint: "Hint") -> "Event":
-    """Remove secrets from an event and tag it with the request id."""
     event.setdefault("tags", {})["request_id"] = request_ids.current() or "-"
     request = event.get("request", {})
     request.pop("query_string", None)

@@ -6,44 +6,41 @@ docs/operations.md lists the variables.
 import os
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import django_stubs_ext
-import environ
 from csp.constants import NONE, SELF
-from django.core.exceptions import ImproperlyConfigured
+from environ import Env
 
-from .environment import anymail_settings, broker_socket, redis_url
+from .addresses import broker_socket, redis_database, redis_url, socket_url
+from .environment import Environment, InvalidVariable, anymail_settings
 
 django_stubs_ext.monkeypatch()  # makes generic Django classes subscriptable
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = environ.Env()
-env.read_env(BASE_DIR / ".env")
+Env.read_env(BASE_DIR / ".env")
+env = Environment(os.environ)
 
-DEBUG = env.bool("DEBUG", default=False)
+DEBUG = env.boolean("DEBUG", default=False)
 
 INSECURE_KEY = "insecure-key-for-development-only"
-SECRET_KEY = env.str("SECRET_KEY", default=INSECURE_KEY)
-if SECRET_KEY == INSECURE_KEY and not DEBUG:
-    raise ImproperlyConfigured(
-        "SECRET_KEY is not set. Give it a long random value in the environment, for example: "
-        "python3 -c 'import secrets; print(secrets.token_urlsafe(50))'. "
-        "On a development machine set DEBUG=true instead (`make` does it for you)."
-    )
-SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+SECRET_KEY = env.secret_key("SECRET_KEY", default=INSECURE_KEY, is_strict=not DEBUG)
+SECRET_KEY_FALLBACKS = env.secret_keys(
+    "SECRET_KEY_FALLBACKS", default=INSECURE_KEY, is_strict=not DEBUG
+)
 
-SITE_URL = env.str("SITE_URL", default="http://localhost:8000").rstrip("/")
-SITE_HOST = urlsplit(SITE_URL).hostname or "localhost"
-ALLOWED_HOSTS = env.list(
+SITE = env.site("SITE_URL", default="http://localhost:8000")
+SITE_URL, SITE_HOST = SITE.url, SITE.host
+env.refuse_prefix("SCRIPT_NAME")
+ALLOWED_HOSTS = env.hosts(
     "ALLOWED_HOSTS", default=[SITE_HOST, "localhost", "127.0.0.1"] if DEBUG else [SITE_HOST]
 )
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
+# gunicorn reads it, too; here the installation notices a wrong value before it switches.
+env.integer("WEB_CONCURRENCY", 1, minimum=1, maximum=1000)
 
 # Folder of the embedded database and broker, of mails and archives.
-VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var"))).resolve()
-VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+VAR_DIR = env.folder("VAR_DIR", default=BASE_DIR / "var")
 
 # Applications
 
@@ -94,6 +91,7 @@ MIDDLEWARE = [
 
 ROOT_URLCONF = "microblog.urls"
 WSGI_APPLICATION = "microblog.wsgi.application"
+TEST_RUNNER = "dev.pytest_runner.PytestRunner"
 
 TEMPLATES = [
     {
@@ -113,7 +111,7 @@ TEMPLATES = [
 # Database: SQLite unless told otherwise
 
 DATABASES: dict[str, dict[str, Any]] = {
-    "default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR}/db.sqlite3")
+    "default": env.database("DATABASE_URL", default=VAR_DIR / "db.sqlite3")
 }
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # A DEFERRED transaction that reads and then writes fails with "database is locked" whatever the
@@ -125,24 +123,41 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         "init_command": "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;",
     }
 else:
-    DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
+    DATABASES["default"]["CONN_MAX_AGE"] = env.integer(
+        "CONN_MAX_AGE", 60, minimum=0, maximum=86_400
+    )
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Broker and cache: one Redis or Valkey, database 0 for the queue and 1 for the cache
 
-REDIS_URL = env.str("REDIS_URL", default=f"unix://{broker_socket(VAR_DIR)}")
-REDIS_CACHE_DB = env.int("REDIS_CACHE_DB", default=1)
+REDIS_URL = env.redis("REDIS_URL", default=socket_url(broker_socket(VAR_DIR)))
+REDIS_CACHE_DB = env.integer("REDIS_CACHE_DB", 1, minimum=0, maximum=9999)
+if redis_database(REDIS_URL) == REDIS_CACHE_DB:
+    raise InvalidVariable(
+        "REDIS_CACHE_DB",
+        str(REDIS_CACHE_DB),
+        f"any number but {REDIS_CACHE_DB}, the database that REDIS_URL names for the queue",
+    )
 
 CACHES = {
     "default": {
         "BACKEND": "microblog.cache.FailOpenRedisCache",
-        "LOCATION": redis_url(REDIS_URL, db=REDIS_CACHE_DB, socket_timeout=1),
-    }
+        # A list, because Django would split a string at the commas of a path or password.
+        "LOCATION": [redis_url(REDIS_URL, db=REDIS_CACHE_DB, socket_timeout=1)],
+        "OPTIONS": {"serializer": "microblog.cache.JSONSerializer"},
+    },
+    # Counts wrong passwords and codes in the database while the first cache is unavailable.
+    "guesses": {"BACKEND": "blog.accounts.guess_cache.GuessCache"},
+    # Counts polls in each process, so that polling does not depend on the broker.
+    "process": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    },
 }
 
-EXPORT_JOB_TIMEOUT = env.int("EXPORT_JOB_TIMEOUT", default=3600)
+EXPORT_JOB_TIMEOUT = env.integer("EXPORT_JOB_TIMEOUT", 3600, minimum=1, maximum=604_800)
 
 RQ_QUEUES = {
     "default": {
@@ -159,19 +174,29 @@ RQ = {
 }
 
 # Whether web and worker processes run on several machines (always on Heroku), for `exports.checks`.
-SEVERAL_HOSTS = env.bool("SEVERAL_HOSTS", default="DYNO" in os.environ)
+SEVERAL_HOSTS = env.boolean("SEVERAL_HOSTS", default="DYNO" in os.environ)
 
 # Exports
 
-EXPORT_LEASE_SECONDS = env.float("EXPORT_LEASE_SECONDS", default=20)
-EXPORT_TICK_SECONDS = env.float("EXPORT_TICK_SECONDS", default=5)
-EXPORT_MAX_RATE = env.int("EXPORT_MAX_RATE", default=0)  # rows per second; 0: unlimited
-EXPORT_MAIL_LIMIT = env.int("EXPORT_MAIL_LIMIT", default=10_000_000)  # bytes of the encoded mail
-EXPORT_KEEP_DAYS = env.float("EXPORT_KEEP_DAYS", default=7)
-EXPORT_COOLDOWN = env.float("EXPORT_COOLDOWN", default=600)  # seconds from a success to a request
-# Bytes of free disk space below which no build starts.
-EXPORT_MIN_FREE = env.int("EXPORT_MIN_FREE", default=200_000_000)
-EXPORT_ACCEL_PREFIX = env.str("EXPORT_ACCEL_PREFIX", default="")  # internal location in nginx
+EXPORT_LEASE_SECONDS = env.number("EXPORT_LEASE_SECONDS", 20, minimum=0.1, maximum=3600)
+EXPORT_TICK_SECONDS = env.number("EXPORT_TICK_SECONDS", 5, minimum=0.01, maximum=900)
+# Rows per second; 0: unlimited
+EXPORT_MAX_RATE = env.integer("EXPORT_MAX_RATE", 0, minimum=0, maximum=1_000_000_000)
+# Bytes of the encoded mail
+EXPORT_MAIL_LIMIT = env.integer(
+    "EXPORT_MAIL_LIMIT", 10_000_000, minimum=1000, maximum=1_000_000_000
+)
+EXPORT_KEEP_DAYS = env.number("EXPORT_KEEP_DAYS", 7, minimum=0.001, maximum=3650)
+# Seconds from a success to the next request
+EXPORT_COOLDOWN = env.number("EXPORT_COOLDOWN", 600, minimum=0, maximum=31_536_000)
+# Bytes of free disk space below which no build starts
+EXPORT_MIN_FREE = env.integer("EXPORT_MIN_FREE", 200_000_000, minimum=0, maximum=10**15)
+# Internal location in nginx
+EXPORT_ACCEL_PREFIX = env.text(
+    "EXPORT_ACCEL_PREFIX",
+    pattern=r"/[\w./-]*",
+    allowed="the path of a location in nginx, for example /archives",
+)
 
 # Accounts
 
@@ -218,7 +243,7 @@ ACCOUNT_RATE_LIMITS = {
     "account_guessed": "100/15m/key",  # key: account
 }
 
-RATE_LIMITS = env.bool("RATE_LIMITS", default=True)  # of blog.rate_limits
+RATE_LIMITS = env.boolean("RATE_LIMITS", default=True)  # of blog.rate_limits
 
 MFA_ADAPTER = "blog.accounts.adapter.MFAAdapter"
 MFA_FORMS = {
@@ -229,7 +254,7 @@ MFA_FORMS = {
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Microblog"
 MFA_TOTP_TOLERANCE = 1  # periods of 30 s before and after, because clocks of phones are wrong
-STAFF_SECOND_FACTOR = env.bool("STAFF_SECOND_FACTOR", default=not DEBUG)  # MFA for the admin
+STAFF_SECOND_FACTOR = env.boolean("STAFF_SECOND_FACTOR", default=not DEBUG)  # MFA for the admin
 
 PASSWORD_HASHERS = [
     "blog.accounts.passwords.Argon2idHasher",
@@ -244,16 +269,30 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # Mail: EMAIL_URL for SMTP, or EMAIL_BACKEND and ANYMAIL_* for a provider's API
 
-EMAIL_BACKEND = f"django.core.mail.backends.{'console' if DEBUG else 'smtp'}.EmailBackend"
-if "EMAIL_URL" in env:
-    globals().update(env.email_url("EMAIL_URL"))
-EMAIL_BACKEND = env.str("EMAIL_BACKEND", default=EMAIL_BACKEND)
-EMAIL_TIMEOUT = 10
+MAIL_SERVER = env.mail_server("EMAIL_URL")
+EMAIL_HOST = MAIL_SERVER.get("EMAIL_HOST", "localhost")
+EMAIL_PORT = MAIL_SERVER.get("EMAIL_PORT", 25)
+EMAIL_HOST_USER = MAIL_SERVER.get("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = MAIL_SERVER.get("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS = MAIL_SERVER.get("EMAIL_USE_TLS", False)
+EMAIL_USE_SSL = MAIL_SERVER.get("EMAIL_USE_SSL", False)
+EMAIL_BACKEND = env.text(
+    "EMAIL_BACKEND",
+    "django.core.mail.backends."
+    + ("console.EmailBackend" if DEBUG and not MAIL_SERVER else "smtp.EmailBackend"),
+    pattern=r"[A-Za-z_]\w*(\.\w+)+",
+    allowed="a mail backend of Django, for example anymail.backends.postmark.EmailBackend",
+)
+# Whether an operator chose how mails leave, for `microblog.checks`.
+HAS_MAIL_SERVER = bool(MAIL_SERVER) or "EMAIL_BACKEND" in os.environ
+EMAIL_TIMEOUT: float = 10
 EMAIL_SUBJECT_PREFIX = "[Microblog] "
 ANYMAIL = anymail_settings(os.environ) | {"REQUESTS_TIMEOUT": EMAIL_TIMEOUT}
-DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"Microblog <noreply@{SITE_HOST}>")
+DEFAULT_FROM_EMAIL = env.sender(
+    "DEFAULT_FROM_EMAIL", default=f"Microblog <noreply@{SITE.mail_domain}>"
+)
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
-ADMINS = [("", address) for address in env.list("ADMINS", default=[])]
+ADMINS = [("", address) for address in env.addresses("ADMINS")]
 
 # Files: static files are public, archives are private
 
@@ -261,11 +300,15 @@ STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 # Whether `collectstatic` hashes and compresses the files, or they are served from static/.
-STATIC_COLLECTED = env.bool("STATIC_COLLECTED", default=not DEBUG)
+STATIC_COLLECTED = env.boolean("STATIC_COLLECTED", default=not DEBUG)
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = not STATIC_COLLECTED
 
-EXPORT_BUCKET = env.str("EXPORT_BUCKET", default="")
+EXPORT_BUCKET = env.text(
+    "EXPORT_BUCKET",
+    pattern=r"[A-Za-z0-9][A-Za-z0-9.-]{1,61}[A-Za-z0-9]|arn:[\w:/.-]+",
+    allowed="the name of a bucket, without s3:// and without a folder",
+)
 STORAGES: dict[str, dict[str, Any]] = {
     "default": {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
@@ -297,7 +340,11 @@ if EXPORT_BUCKET:
             "querystring_expire": 60,
             "client_config": Config(
                 signature_version="s3v4",
-                s3={"addressing_style": env.str("EXPORT_BUCKET_STYLE", default="auto")},
+                s3={
+                    "addressing_style": env.choice(
+                        "EXPORT_BUCKET_STYLE", "auto", ("auto", "path", "virtual")
+                    )
+                },
                 connect_timeout=5,  # boto3's default of 60 s would block the sweeper
                 read_timeout=15,
                 retries={"total_max_attempts": 2},
@@ -316,12 +363,18 @@ USE_THOUSAND_SEPARATOR = True
 
 # Security
 
-SECURE_SSL_REDIRECT = env.bool("HTTPS", default=not DEBUG)
+SECURE_SSL_REDIRECT = env.boolean("HTTPS", default=not DEBUG)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = SECURE_SSL_REDIRECT
+HSTS_SECONDS = env.integer("HSTS_SECONDS", 31_536_000, minimum=0, maximum=315_360_000)
 if SECURE_SSL_REDIRECT:
-    SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=31_536_000)
+    SECURE_HSTS_SECONDS = HSTS_SECONDS
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
-BEHIND_PROXY = env.bool("BEHIND_PROXY", default=False)
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME, LANGUAGE_COOKIE_NAME, MESSAGES_COOKIE_NAME = (
+    SITE.cookie_name(name, is_secure=SECURE_SSL_REDIRECT)
+    for name in ("sessionid", "csrftoken", "django_language", "messages")
+)
+MESSAGE_STORAGE = "microblog.storage.MessageStorage"
+BEHIND_PROXY = env.boolean("BEHIND_PROXY", default=False)
 if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     ALLAUTH_TRUSTED_PROXY_COUNT = 1
@@ -332,7 +385,11 @@ X_FRAME_OPTIONS = "DENY"
 # HSTS preload binds every subdomain for years, so it is left to the owner of the domain.
 SILENCED_SYSTEM_CHECKS = ["security.W021"]
 
-SECURITY_CONTACT = env.str("SECURITY_CONTACT", default="")  # address or URL for security reports
+SECURITY_CONTACT = env.text(
+    "SECURITY_CONTACT",
+    pattern=r"[^@\s:]+@[^@\s]+|(https://|mailto:|tel:)\S+",
+    allowed="an email address or URL for security reports",
+)
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -351,12 +408,13 @@ CONTENT_SECURITY_POLICY = {
 
 # Monitoring: logs on standard error, errors to ADMINS by mail and to Sentry, metrics for Prometheus
 
-LOG_FORMAT = env.str("LOG_FORMAT", default="plain" if DEBUG else "json")
-if LOG_FORMAT not in ("json", "plain"):
-    raise ImproperlyConfigured("LOG_FORMAT must be json or plain.")
-ADMIN_MAIL_PAUSE = env.int("ADMIN_MAIL_PAUSE", default=600)  # seconds between mails of one error
-ADMIN_MAIL_HOURLY = env.int("ADMIN_MAIL_HOURLY", default=20)  # mails about errors per hour
-METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+LOG_FORMAT = env.choice("LOG_FORMAT", "plain" if DEBUG else "json", ("json", "plain"))
+LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
+# Seconds between mails of one error
+ADMIN_MAIL_PAUSE = env.integer("ADMIN_MAIL_PAUSE", 600, minimum=0, maximum=604_800)
+# Mails about errors per hour
+ADMIN_MAIL_HOURLY = env.integer("ADMIN_MAIL_HOURLY", 20, minimum=0, maximum=10_000)
+METRICS_TOKEN = env.text("METRICS_TOKEN")
 
 LOGGING = {
     "version": 1,
@@ -379,7 +437,7 @@ LOGGING = {
             "filters": ["request_id"],
         },
     },
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "django": {"handlers": ["mail_admins"], "level": "INFO"},
         # Scanners send arbitrary Host headers, and an operator cannot do anything about it.
@@ -392,11 +450,11 @@ LOGGING = {
     },
 }
 
-if SENTRY_DSN := env.str("SENTRY_DSN", default=""):
+if SENTRY_DSN := env.sentry_dsn("SENTRY_DSN"):
     from . import sentry
 
     sentry.init(
         dsn=SENTRY_DSN,
-        environment=env.str("SENTRY_ENVIRONMENT", default="production"),
-        release=env.str("SENTRY_RELEASE", default=""),
+        environment=env.text("SENTRY_ENVIRONMENT", "production"),
+        release=env.text("SENTRY_RELEASE"),
     )

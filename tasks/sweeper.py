@@ -42,10 +42,10 @@ def register_prune_step(step: Step) -> None:
     _prune_steps.append(step)
 
 
-def sweep() -> None:
-    """Run every step once; a step that fails is logged and does not stop the others."""
+def sweep() -> list[str]:
+    """Run every step but pruning; log those that fail and return their names."""
     request_ids.activate()  # log lines of this sweep, and of the jobs it enqueues, share one id
-    for step in (
+    return _run_steps(
         rescue_tasks,
         cancel_tasks_of_closed_accounts,
         enqueue_lost_tasks,
@@ -53,15 +53,17 @@ def sweep() -> None:
         enqueue_due_mails,
         *_steps,
         queue_position.update_all,
-        SweeperHeartbeat.objects.record_heartbeat,
-    ):
-        _guarded(step)
+        record_heartbeat,
+    )
 
 
-def prune() -> None:
-    """Delete what is too old to be of use."""
-    for step in (prune_details, prune_tasks, *_prune_steps):
-        _guarded(step)
+def prune() -> list[str]:
+    """Delete what is too old to be of use; return the names of failed steps."""
+    return _run_steps(prune_details, prune_tasks, *_prune_steps)
+
+
+def record_heartbeat() -> None:
+    SweeperHeartbeat.objects.record_heartbeat()
 
 
 def rescue_tasks() -> None:
@@ -136,11 +138,20 @@ def _each_while_true(action: Callable[[Row], bool], rows: list[Row]) -> None:
             return
 
 
-def _guarded(step: Step) -> None:
+def _run_steps(*steps: Step) -> list[str]:
+    return [step.__name__ for step in steps if not _run_step(step)]
+
+
+def _run_step(step: Step) -> bool:
     try:
         step()
     except (RedisError, DatabaseError) as error:
-        # Not at ERROR, which mails ADMINS: that would be a mail for each step, every five seconds.
-        logger.warning("%s skipped, broker or database is down: %s", step.__name__, error)
+        # Not at ERROR, which mails ADMINS: an outage would send one mail per step and sweep.
+        logger.warning(
+            "Database or broker error; skipping %s: %s (run migrate?)", step.__name__, error
+        )
     except Exception:
-        logger.exception("Sweeper step %s failed", step.__name__)
+        logger.exception("Sweep step %s failed.", step.__name__)
+    else:
+        return True
+    return False

@@ -1,8 +1,12 @@
 """Errors of the API: always problem details, never a page."""
 
+import json
+
 import pytest
 from django.contrib.sessions.models import Session
+from django.utils import translation
 
+from api.problems import DETAILS, problem_response
 from api.schemas import ProfileOut
 from blog import rate_limits
 
@@ -12,13 +16,28 @@ PROFILE = "/api/v1/profile/"
 POSTS = "/api/v1/posts/"
 
 
+# RFC 9110, section 15
+PHRASES = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    413: "Content Too Large",
+    422: "Unprocessable Content",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
+
+
 def assert_problem(response, status, **more):
     assert response.status_code == status
     assert response["Content-Type"] == "application/problem+json"
     problem = response.json()
     assert problem["type"] == "about:blank"
     assert problem["status"] == status
-    assert problem["title"]
+    assert problem["title"] == PHRASES[status]
     assert problem["detail"]
     assert {name: problem[name] for name in more} == more
 
@@ -40,7 +59,7 @@ def assert_problem(response, status, **more):
 def test_invalid_token_is_unauthorized(client, authorization):
     headers = {"authorization": authorization} if authorization is not None else {}
     response = client.get(PROFILE, headers=headers)
-    assert_problem(response, 401, title="Not signed in")
+    assert_problem(response, 401, title="Unauthorized")
     assert response["WWW-Authenticate"] == "Bearer"
     assert response["Cache-Control"] == "no-store"
 
@@ -121,7 +140,7 @@ def test_rate_limit_sets_retry_after(api_client, alice, settings, monkeypatch):
     monkeypatch.setitem(rate_limits.RATES, "api", rate_limits.Rate(2, 9, 3600))
     assert [api_client.get(PROFILE).status_code for _ in range(2)] == [200, 200]
     response = api_client.get(PROFILE)
-    assert_problem(response, 429, title="Too often")
+    assert_problem(response, 429, title="Too Many Requests")
     assert 0 < int(response["Retry-After"]) <= 3600
 
 
@@ -142,6 +161,17 @@ def test_posts_share_rate_limit_with_pages(api_client, client, alice, settings, 
     client.post("/posts/", {"body": "On the page"})
     assert_problem(api_client.post(POSTS, {"body": "Hello"}, content_type="application/json"), 429)
     assert alice.posts.count() == 1
+
+
+@pytest.mark.parametrize("status", [*PHRASES])
+@pytest.mark.parametrize("language", ["en", "es", "zh-hans"])
+def test_title_is_english_phrase_of_status(status, language):
+    with translation.override(language):
+        problem = json.loads(problem_response(status).content)
+        detail = str(DETAILS.get(status, DETAILS[400]))
+    assert problem["type"] == "about:blank"
+    assert (problem["status"], problem["title"]) == (status, PHRASES[status])
+    assert problem["detail"] == detail
 
 
 @pytest.mark.parametrize("debug", [True, False])

@@ -23,8 +23,9 @@ from tasks.models.clock import from_now, sweep_after
 
 from ..models import AccountMail, User
 from ..models.account_mail import MESSAGE_MAIL_DELAY_SECONDS
+from ..rate_limits import client_address, client_network
 from . import encryption
-from .allauth_internals import generate_totp_secret, get_client_ip, ratelimit
+from .allauth_internals import generate_totp_secret, ratelimit
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ REAUTHENTICATION_LABELS = {
 }
 
 
-class AccountBackend(AuthenticationBackend):  # type: ignore[misc]
+class AccountBackend(AuthenticationBackend):
     def authenticate(self, request: HttpRequest | None, **credentials: Any) -> User | None:
         """Authenticate an e-mail address only once.
 
@@ -57,7 +58,7 @@ class AccountBackend(AuthenticationBackend):  # type: ignore[misc]
         return user if user and self.user_can_authenticate(user) else None
 
 
-class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+class AccountAdapter(DefaultAccountAdapter):
     error_messages = DefaultAccountAdapter.error_messages | {
         "account_inactive": _("This account is closed."),
         "cannot_remove_primary_email": _(
@@ -154,15 +155,15 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
                 ).delete()
             return bool(super().confirm_email(request, email_address))
 
-    # Rate limits on password guesses: 10 per account and IP address, 100 per account. A username
-    # and an e-mail address of the same account count as one.
+    # Rate limits on password guesses: 10 per account and IP address (IPv6: /64 network), 100 per
+    # account. A username and an e-mail address of the same account count as one.
 
     def get_client_ip(self, request: HttpRequest) -> str:
         """Return UNKNOWN_IP_ADDRESS if there is none, as behind a Unix socket.
 
         django-allauth would reject such requests.
         """
-        return str(get_client_ip(request) or UNKNOWN_IP_ADDRESS)
+        return client_address(request) or UNKNOWN_IP_ADDRESS
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         usages: list[ratelimit.SingleRateLimitUsage] = []
@@ -183,7 +184,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     ) -> list[tuple[str, str]]:
         account = _account_key(credentials)
         return [
-            ("login_failed", f"{account} {self.get_client_ip(request)}"),
+            ("login_failed", f"{account} {client_network(request) or UNKNOWN_IP_ADDRESS}"),
             ("account_guessed", account),
         ]
 
@@ -205,7 +206,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return reverse("settings")
 
 
-class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
+class MFAAdapter(DefaultMFAAdapter):
     error_messages = DefaultMFAAdapter.error_messages | {
         "add_email_blocked": _("Switch the second factor off before you change your address."),
         "cannot_delete_authenticator": _("The second factor cannot be switched off."),

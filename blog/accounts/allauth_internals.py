@@ -3,6 +3,7 @@
 from allauth.account.internal.flows.login import record_authentication
 from allauth.core.internal import ratelimit
 from allauth.core.internal.httpkit import get_client_ip
+from allauth.core.internal.ratelimit import truncate_ip
 from allauth.mfa.base.internal.flows import delete_and_cleanup
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import (
@@ -23,5 +24,6 @@ __all__ = [
     "hotp_value",
     "ratelimit",
     "record_authentication",
+    "truncate_ip",
     "yield_hotp_counters_from_time",
 ]

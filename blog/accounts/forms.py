@@ -46,11 +46,11 @@ class CustomMessagesMixin(forms.BaseForm):
         super().add_error(field, error)
 
 
-class LoginForm(CustomMessagesMixin, allauth_forms.LoginForm):  # type: ignore[misc]
+class LoginForm(CustomMessagesMixin, allauth_forms.LoginForm):
     pass
 
 
-class SignupForm(CustomMessagesMixin, allauth_forms.SignupForm):  # type: ignore[misc]
+class SignupForm(CustomMessagesMixin, allauth_forms.SignupForm):
     def validate_unique_email(self, value: str) -> str:
         """Note whether an account uses the address; an unconfirmed change of address is no use."""
         confirmed = EmailAddress.objects.filter(email=value, verified=True)
@@ -66,25 +66,19 @@ class SignupForm(CustomMessagesMixin, allauth_forms.SignupForm):  # type: ignore
         return super().try_save(request)
 
 
-class AddEmailForm(CustomMessagesMixin, allauth_forms.AddEmailForm):  # type: ignore[misc]
+class AddEmailForm(CustomMessagesMixin, allauth_forms.AddEmailForm):
     pass
 
 
-class ChangePasswordForm(
-    CustomMessagesMixin,
-    allauth_forms.ChangePasswordForm,  # type: ignore[misc]
-):
+class ChangePasswordForm(CustomMessagesMixin, allauth_forms.ChangePasswordForm):
     pass
 
 
-class SetPasswordForm(CustomMessagesMixin, allauth_forms.SetPasswordForm):  # type: ignore[misc]
+class SetPasswordForm(CustomMessagesMixin, allauth_forms.SetPasswordForm):
     pass
 
 
-class ResetPasswordForm(
-    CustomMessagesMixin,
-    allauth_forms.ResetPasswordForm,  # type: ignore[misc]
-):
+class ResetPasswordForm(CustomMessagesMixin, allauth_forms.ResetPasswordForm):
     users: list[User]
 
     def clean_email(self) -> str:
@@ -94,32 +88,23 @@ class ResetPasswordForm(
         return email
 
 
-class ResetPasswordKeyForm(
-    CustomMessagesMixin,
-    allauth_forms.ResetPasswordKeyForm,  # type: ignore[misc]
-):
+class ResetPasswordKeyForm(CustomMessagesMixin, allauth_forms.ResetPasswordKeyForm):
     pass
 
 
-class ReauthenticateForm(
-    CustomMessagesMixin,
-    allauth_forms.ReauthenticateForm,  # type: ignore[misc]
-):
+class ReauthenticateForm(CustomMessagesMixin, allauth_forms.ReauthenticateForm):
     pass
 
 
-class MFAForm(CustomMessagesMixin, mfa_forms.AuthenticateForm):  # type: ignore[misc]
+class MFAForm(CustomMessagesMixin, mfa_forms.AuthenticateForm):
     pass
 
 
-class ReauthenticateMFAForm(
-    CustomMessagesMixin,
-    mfa_forms.ReauthenticateForm,  # type: ignore[misc]
-):
+class ReauthenticateMFAForm(CustomMessagesMixin, mfa_forms.ReauthenticateForm):
     pass
 
 
-class ActivateMFAForm(CustomMessagesMixin, totp_forms.ActivateTOTPForm):  # type: ignore[misc]
+class ActivateMFAForm(CustomMessagesMixin, totp_forms.ActivateTOTPForm):
     pass
 
 

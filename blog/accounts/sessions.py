@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from allauth.usersessions.models import UserSession
@@ -15,11 +15,11 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from ..middleware import SESSIONLESS_PATHS, is_user_activity
+from ..models import GuessRecord, touch
 
 # Keys in the session; both values are seconds since 1970.
 SIGNED_IN_AT_KEY = "begun_at"
 LAST_USED_AT_KEY = "used_at"
-TOUCH_INTERVAL_SECONDS = 600
 BATCH_SIZE = 500  # rows per DELETE: on SQLite it blocks all other writers
 
 
@@ -60,20 +60,19 @@ def is_expired(session: SessionBase) -> bool:
 def touch_session(request: HttpRequest) -> None:
     """Extend the session and its cookie, and update `last_seen_at`, which account archives contain.
 
-    Both are writes, so they happen at most once in TOUCH_INTERVAL_SECONDS.
+    Both are writes, so they happen at most once a minute.
     """
-    now = int(time.time())
-    if now - request.session.get(LAST_USED_AT_KEY, 0) > TOUCH_INTERVAL_SECONDS:
-        request.session[LAST_USED_AT_KEY] = now
-        UserSession.objects.filter(session_key=request.session.session_key).update(
-            last_seen_at=timezone.now()
-        )
+    rows = UserSession.objects.filter(session_key=request.session.session_key)
+    last = datetime.fromtimestamp(request.session.get(LAST_USED_AT_KEY, 0), UTC)
+    if touch(rows, "last_seen_at", last):
+        request.session[LAST_USED_AT_KEY] = int(time.time())
 
 
 def delete_expired() -> None:
-    """Delete expired sessions, and UserSession rows whose session is gone."""
+    """Delete expired sessions, UserSession rows whose session is gone, and expired guesses."""
     now = timezone.now()
     _delete_in_batches(Session.objects.filter(expire_date__lt=now))
+    _delete_in_batches(GuessRecord.objects.expired())
     has_session = Exists(Session.objects.filter(pk=OuterRef("session_key")))
     # Race: allauth may insert the UserSession before Django saves the session, so spare new rows.
     _delete_in_batches(

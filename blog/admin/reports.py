@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from .. import moderation
 from ..models import Report, User
 from .decisions import DEACTIVATE, HIDE, Decision, ModeratedAdmin, about_related
+from .read_only import ReadOnlyMixin
 
 MAX_OTHER_REPORTS = 20
 
@@ -58,7 +59,7 @@ DISMISS = Decision(
 
 
 @admin.register(Report)
-class ReportAdmin(ModeratedAdmin):
+class ReportAdmin(ReadOnlyMixin, ModeratedAdmin):
     """Report queue: open reports first, oldest first."""
 
     decisions = {
@@ -93,15 +94,6 @@ class ReportAdmin(ModeratedAdmin):
         return reports.annotate(
             post_report_count=_count_reports("post"), user_report_count=_count_reports("person")
         )
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     @admin.display(description=_("about"))
     def subject(self, report: Report) -> str:

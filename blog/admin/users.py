@@ -19,6 +19,7 @@ from ..accounts.deletion import request_deletion
 from ..forms import UserAdminChangeForm, UserAdminCreationForm
 from ..models import Follow, Post, User
 from .decisions import DEACTIVATE, Decision, ModeratedAdmin
+from .read_only import ReadOnlyMixin
 
 
 def reactivate_user(user: User, staff: User, form_data: dict[str, Any]) -> None:
@@ -111,7 +112,7 @@ class FollowAdmin(admin.ModelAdmin[Follow]):
     readonly_fields = ["created_at"]
 
 
-class AuthenticatorAdmin(admin.ModelAdmin[Authenticator]):
+class AuthenticatorAdmin(ReadOnlyMixin, admin.ModelAdmin[Authenticator]):
     """MFA of users, without its secrets. Staff delete it for a user who lost theirs."""
 
     list_display = ["user", "created_at", "last_used_at"]
@@ -127,11 +128,8 @@ class AuthenticatorAdmin(admin.ModelAdmin[Authenticator]):
         authenticators: QuerySet[Authenticator] = super().get_queryset(request)
         return authenticators.exclude(type=Authenticator.Type.RECOVERY_CODES)
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    def has_delete_permission(self, request: HttpRequest, obj: Authenticator | None = None) -> bool:
+        return admin.ModelAdmin.has_delete_permission(self, request, obj)
 
     def delete_model(self, request: HttpRequest, obj: Authenticator) -> None:
         delete_and_cleanup(request, obj)

@@ -1,6 +1,7 @@
 """Reproducible demo users, follows, conversations and posts.
 
-The same seed always gives the same posts. Some of them are edge cases for rendering and export.
+On the same day the same seed gives the same posts; their texts do not depend on the day. Some of
+them are edge cases for rendering and export.
 """
 
 from collections.abc import Iterator
@@ -8,9 +9,10 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import NamedTuple
 
+from django.utils import timezone
+
 from blog.models import MAX_POST_LENGTH
 
-END = datetime(2026, 1, 1, tzinfo=UTC)  # fixed, so that every run creates the same posts
 MAX_HISTORY = timedelta(days=8 * 365)
 MAX_MEAN_INTERVAL = timedelta(hours=7)  # between two posts of one user
 EDGE_CASE_INTERVAL = 9  # every ninth post is an edge case
@@ -135,6 +137,11 @@ EDGE_CASES = [
 ]
 
 
+def latest_end() -> datetime:
+    """Return the midnight (UTC) at which today began, so that no demo data is in the future."""
+    return timezone.now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 def authors(count: int) -> list[DemoUser]:
     """Return `count` users who write posts, `demo` first."""
     named = [DEMO, *OTHERS][:count]
@@ -160,11 +167,17 @@ def post_counts(authors: int, posts: int) -> list[int]:
     return [posts - rest, *counts]
 
 
-def generate_posts(username: str, count: int, seed: int) -> Iterator[DemoPost]:
-    """Generate a user's posts, oldest first, all before END. Some share a timestamp."""
+def generate_posts(
+    username: str, count: int, *, seed: int, end: datetime | None = None
+) -> Iterator[DemoPost]:
+    """Generate a user's posts, oldest first, all before `end` (default: today's first moment).
+
+    Some of them share a timestamp.
+    """
+    end = end or latest_end()
     random = Random(f"{seed}/{username}")  # noqa: S311 - not used for security
     interval = min(MAX_MEAN_INTERVAL, MAX_HISTORY / max(count, 1))
-    created_at = start = END - interval * count
+    created_at = start = end - interval * count
     for number in range(count):
         if number % 50 != 49:
             created_at = _truncated(random, start + interval * (number + random.random()))

@@ -1,4 +1,8 @@
-"""Progress bar for management commands."""
+"""Progress bar for management commands.
+
+Written by hand, because a command's log needs lines: away from a terminal tqdm redraws one endless
+line, and rich prints nothing before the end.
+"""
 
 from time import monotonic
 from types import TracebackType
@@ -6,9 +10,14 @@ from typing import Self
 
 from django.core.management.base import OutputWrapper
 
-WIDTH = 30
+BAR_WIDTH = 40
 TERMINAL_INTERVAL_SECONDS = 0.1
 LOG_INTERVAL_SECONDS = 10
+
+
+def draw_bar(done: int, total: int) -> str:
+    filled = BAR_WIDTH * done // total if total else BAR_WIDTH
+    return f"[{'#' * filled}{'.' * (BAR_WIDTH - filled)}]"
 
 
 class ProgressBar:
@@ -46,8 +55,7 @@ class ProgressBar:
         total = max(self.done, self.total)  # the total may be an estimate
         text = f"{self.done:,} of {total:,} {self.unit}, {self.rate:,.0f} a second"
         if self.is_terminal:
-            filled = WIDTH * self.done // total if total else WIDTH
-            text = f"\r[{'#' * filled}{'.' * (WIDTH - filled)}] {text}\x1b[K"
+            text = f"\r{draw_bar(self.done, total)} {text}\x1b[K"
         self.out.write(text + end, style_func=str, ending="")  # without the red of stderr
         self.out.flush()
 

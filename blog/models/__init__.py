@@ -4,8 +4,9 @@ from .account_deletion import AccountDeletion, DeletionEvent
 from .account_mail import AccountMail
 from .api_token import MAX_TOKEN_NAME_LENGTH, MAX_TOKENS, ApiToken, TooManyTokens
 from .block import Block, Mute, unblocked, unmuted
-from .compiled_query import PK_PLACEHOLDER, TEXT_PLACEHOLDER, TIME_PLACEHOLDER, CompiledQuery
 from .follow import Follow
+from .guess_record import GuessRecord
+from .last_use import touch
 from .message import MAX_MESSAGE_LENGTH, Conversation, Message, Participant
 from .notification import Notification
 from .post import MAX_HIDDEN_REASON_LENGTH, MAX_POST_LENGTH, Post
@@ -20,19 +21,16 @@ __all__ = [
     "MAX_POST_LENGTH",
     "MAX_TOKENS",
     "MAX_TOKEN_NAME_LENGTH",
-    "PK_PLACEHOLDER",
     "SIGN_UP_RETENTION",
-    "TEXT_PLACEHOLDER",
-    "TIME_PLACEHOLDER",
     "USERNAME_VALIDATORS",
     "AccountDeletion",
     "AccountMail",
     "ApiToken",
     "Block",
-    "CompiledQuery",
     "Conversation",
     "DeletionEvent",
     "Follow",
+    "GuessRecord",
     "Message",
     "Mute",
     "Notification",
@@ -46,6 +44,7 @@ __all__ = [
     "UserManager",
     "confirmed_emails",
     "time_zones",
+    "touch",
     "unblocked",
     "unmuted",
     "validate_time_zone",

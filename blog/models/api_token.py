@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from datetime import timedelta
 
 from django.conf import settings
 from django.db import models, transaction
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext_lazy as _
 
+from .last_use import touch
 from .user import User
 
 PREFIX = "mb_"  # lets secret scanners recognise a leaked token
 SECRET_BYTES = 32
 MAX_TOKEN_NAME_LENGTH = 64
 MAX_TOKENS = 20
-LAST_USED_INTERVAL = timedelta(minutes=1)
 
 
 class TooManyTokens(Exception):
@@ -97,10 +95,4 @@ class ApiToken(models.Model):
         return constant_time_compare(self.auth_hash, self.owner.get_session_auth_hash())
 
     def touch_last_used(self) -> None:
-        now = timezone.now()
-        stale = now - LAST_USED_INTERVAL
-        # On SQLite even an UPDATE of no rows takes the write lock, so look in Python first.
-        if self.last_used_at and self.last_used_at > stale:
-            return
-        is_stale = Q(last_used_at=None) | Q(last_used_at__lte=stale)
-        ApiToken.objects.filter(is_stale, pk=self.pk).update(last_used_at=now)
+        touch(ApiToken.objects.filter(pk=self.pk), "last_used_at", self.last_used_at)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.db import models
+from django.db import models, transaction
 from django.db.models.functions import Now
 from django.db.models.sql.compiler import SQLCompiler
 
@@ -17,6 +17,11 @@ from .post import Post
 
 if TYPE_CHECKING:
     from .user import User
+
+
+MAX_CHANGES = 50  # rows of one poll, or twice as many if others flood it
+MAX_FROM_OTHERS = 1000  # rows that a user keeps of those that other users cause
+PRUNE_BATCH_SIZE = 500  # rows per DELETE
 
 
 class SortableNow(Now):
@@ -54,6 +59,8 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
             unique_fields=["user", "name"],
             update_fields=["payload", "actor", "post", "is_listed", "updated_at", "read_at"],
         )
+        if actor:
+            self._prune(user_id)
 
     def create_once(
         self,
@@ -66,7 +73,24 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
     ) -> bool:
         """Create the notification and return True; return False if the name exists already."""
         defaults = {"payload": payload, "actor": actor, "post": post, "updated_at": SortableNow()}
-        return self.get_or_create(user_id=user_id, name=name, defaults=defaults)[1]
+        is_new = self.get_or_create(user_id=user_id, name=name, defaults=defaults)[1]
+        if is_new and actor:
+            self._prune(user_id)
+        return is_new
+
+    def _prune(self, user_id: int) -> None:
+        """Delete the oldest rows that other users caused, beyond MAX_FROM_OTHERS.
+
+        Each new row deletes a batch, so no user's rows grow without bound between sweeps.
+        """
+        from_others = self.filter(user=user_id).exclude(actor=None)
+        excess = from_others.order_by("-updated_at", "-id").values_list("pk", flat=True)
+        pks = list(excess[MAX_FROM_OTHERS : MAX_FROM_OTHERS + PRUNE_BATCH_SIZE])
+        if pks:
+            with transaction.atomic():
+                # Skip locked rows: two concurrent DELETEs of the same rows could deadlock.
+                rows = self.filter(pk__in=pks).select_for_update(skip_locked=True, of=["self"])
+                self.filter(pk__in=list(rows.values_list("pk", flat=True))).delete()
 
     def visible_to(self, user: User) -> NotificationQuerySet:
         actor_is_visible = (
@@ -80,7 +104,15 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
         return self.filter(is_listed=True)
 
     def changed_since(self, user: User, since: datetime) -> list[Notification]:
-        return list(_changed_since(user.pk, since))
+        """Return the newest changes, oldest first: MAX_CHANGES, and as many without an actor.
+
+        Other users can fill the first MAX_CHANGES, but not hide the end of an export.
+        """
+        rows = {row.pk: row for row in _changed_since(user.pk, since)}
+        if len(rows) == MAX_CHANGES:
+            own = _changed_since_query(user.pk, since).filter(actor=None)
+            rows |= {row.pk: row for row in own[:MAX_CHANGES]}
+        return sorted(rows.values(), key=lambda row: row.updated_at)
 
     def unread_for(self, user: User) -> NotificationQuerySet:
         """Filter the user's unread notifications, except new messages, which are counted apart."""
@@ -140,7 +172,11 @@ class Notification(models.Model):
 def _changed_since_query(user_pk: int, since: datetime) -> NotificationQuerySet:
     user = get_user_model()(pk=user_pk)
     changed = Notification.objects.filter(user=user_pk, updated_at__gte=since)
-    return changed.visible_to(user).order_by("updated_at")
+    return changed.visible_to(user).order_by("-updated_at", "-id")
 
 
-_changed_since = CompiledQuery(_changed_since_query, PK_PLACEHOLDER, TIME_PLACEHOLDER)
+_changed_since = CompiledQuery(
+    lambda user_pk, since: _changed_since_query(user_pk, since)[:MAX_CHANGES],
+    PK_PLACEHOLDER,
+    TIME_PLACEHOLDER,
+)

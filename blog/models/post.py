@@ -10,11 +10,11 @@ from django.conf import settings
 from django.core.validators import ProhibitNullCharactersValidator
 from django.db import models
 from django.db.models.expressions import RawSQL
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from ..pagination import PAGE_SIZE, parse_cursor
-from ..paths import path_to
 from . import timeline
 from .block import Mute, unblocked, unmuted
 
@@ -110,7 +110,7 @@ class Post(models.Model):
         return self.body if len(self.body) <= 50 else f"{self.body[:49]}…"
 
     def get_absolute_url(self) -> str:
-        return path_to("post-detail", self.pk)
+        return reverse("post-detail", args=[self.pk])
 
     def hide(self, staff: User, reason: str) -> None:
         self.hidden_at, self.hidden_by, self.hidden_reason = timezone.now(), staff, reason

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from allauth.account.models import EmailAddress
 from django.contrib.auth import get_user_model
 from django.contrib.auth import models as auth_models
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .user import User
 
 ANONYMOUS_PK = -1  # no row has it
+MAX_UNREAD = 100
 SIGN_UP_RETENTION = timedelta(days=7)
 
 
@@ -86,14 +87,14 @@ class UserManager(auth_models.UserManager["User"]):
     def with_badges(self, pk: int) -> models.QuerySet[User]:
         """Filter the user of that key, and annotate their unread counts and `loaded_at`.
 
-        `unread_messages`; `unread_notifications`, except new messages; `loaded_at`: now, by the
-        database's clock.
+        `unread_messages`; `unread_notifications`, except new messages; both up to MAX_UNREAD.
+        `loaded_at`: now, by the database's clock.
         """
         user = get_user_model()(pk=pk)
         return self.filter(pk=pk).annotate(
             loaded_at=Now(),
-            unread_messages=_count_by(Message.objects.unread_for(user), "recipient"),
-            unread_notifications=_count_by(Notification.objects.unread_for(user), "user"),
+            unread_messages=_count_to_maximum(Message.objects.unread_for(user)),
+            unread_notifications=_count_to_maximum(Notification.objects.unread_for(user)),
         )
 
     def find_with_badges(self, pk: int) -> User | None:
@@ -101,12 +102,10 @@ class UserManager(auth_models.UserManager["User"]):
 
         Every request of an authenticated user begins with this query.
         """
-        for user in _badges(pk):
-            loaded_at = vars(user)["loaded_at"]
-            if isinstance(loaded_at, str):  # SQLite returns text in UTC
-                vars(user)["loaded_at"] = datetime.fromisoformat(loaded_at).replace(tzinfo=UTC)
-            return user
-        return None
+        user: Any = next(iter(_badges(pk)), None)  # Any, for its annotations
+        if user is not None and connection.vendor == "sqlite":  # returns times as text in UTC
+            user.loaded_at = datetime.fromisoformat(user.loaded_at).replace(tzinfo=UTC)
+        return cast("User | None", user)
 
     def get_by_natural_key(self, username: str | None) -> User:
         return self.get(username__lower=(username or "").lower())
@@ -128,6 +127,16 @@ def _count_by(queryset: models.QuerySet[Any], field: str) -> Coalesce:
     # Grouping by the field lets the database count in an index alone.
     rows = queryset.filter(**{field: models.OuterRef("pk")}).order_by().values(field)
     return Coalesce(models.Subquery(rows.values(count=models.Count("pk"))), 0)
+
+
+def _count_to_maximum(queryset: models.QuerySet[Any]) -> models.Func:
+    """Count rows, but stop at MAX_UNREAD: pages show "99+", and 50,000 rows would delay each."""
+    rows = queryset.order_by().values("pk")[:MAX_UNREAD]
+    return models.Func(
+        models.Subquery(rows),
+        template="(SELECT COUNT(*) FROM %(expressions)s AS unread)",
+        output_field=models.IntegerField(),
+    )
 
 
 def _profile_query(viewer_pk: int, username: str) -> models.QuerySet[User]:

@@ -12,9 +12,9 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator, RegexValidator
 from django.db import models, transaction
 from django.db.models.functions import Lower
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from ..paths import path_to
 from .profiles import UserManager
 
 USERNAME_VALIDATORS = [
@@ -50,8 +50,7 @@ def confirmed_emails(user: User | models.OuterRef) -> models.QuerySet[EmailAddre
 class User(AbstractUser):
     """User. Usernames are ASCII, so that no two different ones look the same."""
 
-    first_name = None  # type: ignore[assignment]
-    last_name = None  # type: ignore[assignment]
+    first_name = last_name = None  # type: ignore[assignment]
     username = models.CharField(
         _("username"),
         max_length=64,
@@ -111,7 +110,7 @@ class User(AbstractUser):
         ]
 
     def get_absolute_url(self) -> str:
-        return path_to("profile", self.username)
+        return reverse("profile", args=[self.username])
 
     @property
     def confirmed_email(self) -> str | None:

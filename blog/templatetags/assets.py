@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import re
-from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -29,7 +28,8 @@ class Asset(NamedTuple):
 
 @register.simple_tag
 def style(name: str) -> SafeString:
-    return _asset_tag(_style_tag, name)
+    integrity = read_asset(asset_path(name)).integrity
+    return format_html('<link rel="stylesheet" href="{}" integrity="{}">', static(name), integrity)
 
 
 @register.simple_tag
@@ -38,27 +38,6 @@ def script(name: str) -> SafeString:
 
     An `import` statement cannot carry a hash, and the CSP forbids an inline import map.
     """
-    return _asset_tag(_script_tag, name)
-
-
-def _asset_tag(build: Callable[[str], SafeString], name: str) -> SafeString:
-    if settings.STATIC_COLLECTED:
-        # The URL of a collected file changes with its content, so its tag can be cached.
-        return _cached_tag(build, name, static(name))
-    return build(name)
-
-
-@lru_cache
-def _cached_tag(build: Callable[[str], SafeString], name: str, _url: str) -> SafeString:
-    return build(name)
-
-
-def _style_tag(name: str) -> SafeString:
-    integrity = read_asset(asset_path(name)).integrity
-    return format_html('<link rel="stylesheet" href="{}" integrity="{}">', static(name), integrity)
-
-
-def _script_tag(name: str) -> SafeString:
     url, path = static(name), asset_path(name)
     integrity, imports = read_asset(path)
     folder = url.rpartition("/")[0]

@@ -13,13 +13,11 @@ from blog import formatting
 from blog.linkify import linkify
 from blog.notifications import unread_counts
 from blog.pagination import format_cursor
-from blog.paths import path_to
 from blog.search.query import SearchQuery
 
 MAX_BADGE_COUNT = 99
 
 register = template.Library()
-register.simple_tag(path_to)
 register.simple_tag(formatting.time_tag)
 register.filter(formatting.relative_time)
 register.filter(formatting.exact_time)

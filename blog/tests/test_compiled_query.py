@@ -4,15 +4,12 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
 
-from blog.models import (
+from blog.models import Block, Follow, Notification, User
+from blog.models.compiled_query import (
     PK_PLACEHOLDER,
     TEXT_PLACEHOLDER,
     TIME_PLACEHOLDER,
-    Block,
     CompiledQuery,
-    Follow,
-    Notification,
-    User,
 )
 
 pytestmark = pytest.mark.django_db

@@ -111,6 +111,13 @@ def test_empty_feed_keeps_its_etag(feed):
     assert feed()["ETag"] == feed()["ETag"]
 
 
+def test_feed_claims_no_date_and_no_language(feed, bob):
+    baker.make(Post, author=bob)
+    response = feed(**{"accept-language": "es"})
+    assert "Last-Modified" not in response  # a deletion makes the newest date older
+    assert "xml:lang" not in response.content.decode()
+
+
 def test_feed_ignores_session_and_query_count_is_fixed(
     client, alice, bob, django_assert_num_queries
 ):

@@ -39,13 +39,11 @@ def test_exact_time_names_the_time_zone():
 
 def test_times_use_readers_zone_and_language():
     moment = datetime(2026, 1, 2, 15, 4, tzinfo=UTC)
-    for _ in range(2):
-        assert exact_time(moment) == "Jan. 2, 2026, 3:04 p.m. UTC"
-        with timezone.override("Asia/Tokyo"):
-            assert exact_time(moment) == "Jan. 3, 2026, 12:04 a.m. JST"
-            assert relative_time(moment) == "Jan. 3, 2026"
-        with override("es"):
-            assert exact_time(moment) == "2 de enero de 2026 a las 15:04 UTC"
+    with timezone.override("Asia/Tokyo"):
+        assert exact_time(moment) == "Jan. 3, 2026, 12:04 a.m. JST"
+        assert relative_time(moment) == "Jan. 3, 2026"
+    with override("es"):
+        assert exact_time(moment) == "2 de enero de 2026 a las 15:04 UTC"
 
 
 def test_time_tag_has_iso_and_exact_time():

@@ -4,6 +4,7 @@ import pytest
 from django.utils import timezone
 
 from blog import notifications
+from blog.formatting import isoformat_utc
 from blog.models import Notification
 
 pytestmark = pytest.mark.django_db
@@ -137,6 +138,74 @@ def test_poll_counts_unread_without_new_notifications(poll, alice):
     answer = poll(since="2026-11-23T11:00:00Z").json()
     assert answer["notifications"] == []
     assert answer["unread"] == {"messages": 0, "notifications": 1}
+
+
+@pytest.fixture
+def flood(alice, bob):
+    """Return a function that creates rows of alice that bob caused, one each second."""
+
+    def create(number, start=NOW):
+        Notification.objects.bulk_create(
+            Notification(
+                user=alice,
+                name=f"greeting:{place}",
+                payload={"name": "bob"},
+                actor=bob,
+                updated_at=start + timedelta(seconds=place),
+            )
+            for place in range(number)
+        )
+
+    return create
+
+
+def test_poll_of_many_rows_returns_newest_fifty(poll, alice, flood):
+    flood(5000)
+    response = poll()
+    assert names(response) == [f"greeting:{place}" for place in range(4950, 5000)]
+    assert len(response.content) < 20_000
+    newest = NOW + timedelta(seconds=4999)
+    assert response.json()["since"] == isoformat_utc(newest)
+    assert len(names(poll(since=response.json()["since"]))) == 3  # those of the overlap
+
+
+def test_flood_by_others_hides_no_progress(poll, alice, flood):
+    for place in range(60):
+        notify(alice, f"greeting:own-{place}", NOW - timedelta(seconds=60 - place))
+    flood(200)
+    found = names(poll())
+    assert found[:50] == [f"greeting:own-{place}" for place in range(10, 60)]
+    assert found[50:] == [f"greeting:{place}" for place in range(150, 200)]
+
+
+def test_new_notification_prunes_oldest_of_others(alice, bob, flood, monkeypatch):
+    monkeypatch.setattr("blog.models.notification.MAX_FROM_OTHERS", 20)
+    monkeypatch.setattr("blog.models.notification.PRUNE_BATCH_SIZE", 30)
+    notify(alice, "greeting:own", NOW - timedelta(days=300))
+    flood(60, start=timezone.now() - timedelta(days=1))
+    Notification.objects.create_once(alice.pk, "greeting:new", {"name": "bob"}, actor=bob)
+    assert alice.notifications.count() == 1 + 61 - 30
+    assert not Notification.objects.create_once(alice.pk, "greeting:new", {}, actor=bob)
+    assert alice.notifications.count() == 1 + 61 - 30
+    Notification.objects.upsert(alice.pk, "greeting:newest", {"name": "bob"}, actor=bob)
+    left = list(alice.notifications.order_by("updated_at").values_list("name", flat=True))
+    kept = [f"greeting:{place}" for place in range(42, 60)]
+    assert left == ["greeting:own", *kept, "greeting:new", "greeting:newest"]
+
+
+def test_pruning_spares_rows_of_other_users(alice, bob, flood, monkeypatch):
+    monkeypatch.setattr("blog.models.notification.MAX_FROM_OTHERS", 0)
+    flood(5, start=timezone.now())
+    Notification.objects.create_once(bob.pk, "greeting:new", {"name": "alice"}, actor=alice)
+    assert (alice.notifications.count(), bob.notifications.count()) == (5, 0)
+
+
+def test_progress_prunes_nothing(alice, flood, django_assert_num_queries, monkeypatch):
+    monkeypatch.setattr("blog.models.notification.MAX_FROM_OTHERS", 0)
+    flood(5)
+    with django_assert_num_queries(1):
+        Notification.objects.upsert(alice.pk, "greeting:own", {"name": "alice"}, is_listed=False)
+    assert alice.notifications.count() == 6
 
 
 @pytest.mark.parametrize("number", [0, 12])

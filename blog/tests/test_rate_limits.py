@@ -126,6 +126,66 @@ def test_only_address_by_proxy_is_used(create_post, alice, bob, settings):
     assert create_post(bob, HTTP_X_FORWARDED_FOR="198.51.100.8").status_code == 302
 
 
+@pytest.mark.parametrize(
+    ("first", "others"),
+    [
+        ("2001:db8:0:1::1", ["2001:db8:0:1::2", "2001:db8:0:1:f:f:f:f", "2001:DB8:0:1::3"]),
+        ("192.0.2.1", ["::ffff:192.0.2.1", "192.0.2.1:4711", "::ffff:c000:201"]),
+        ("fe80::1%eth0", ["fe80::2%eth1", "fe80::3", "[fe80::4]:4711"]),
+    ],
+)
+def test_addresses_of_one_network_share_limit(client, db, first, others):
+    statuses = [
+        client.get("/search/?q=x", REMOTE_ADDR=address).status_code for address in [first, *others]
+    ]
+    assert statuses == [200, 200, 200, 429]
+
+
+@pytest.mark.parametrize(
+    "address", ["2001:db8:0:2::1", "192.0.2.2", "::ffff:192.0.2.2", "::1", "::"]
+)
+def test_addresses_of_other_networks_count_apart(client, db, address):
+    for limited in ("2001:db8:0:1::1", "192.0.2.1"):
+        for _ in range(4):
+            response = client.get("/search/?q=x", REMOTE_ADDR=limited)
+        assert response.status_code == 429
+    assert client.get("/search/?q=x", REMOTE_ADDR=address).status_code == 200
+
+
+def test_three_hundred_ipv6_addresses_are_limited(client, db, monkeypatch):
+    monkeypatch.setitem(rate_limits.RATES, "search", rate_limits.Rate(9, 240, 3600))
+    statuses = [
+        client.get("/search/?q=x", REMOTE_ADDR=f"2001:db8::{number:x}").status_code
+        for number in range(300)
+    ]
+    assert statuses == [200] * 240 + [429] * 60
+
+
+def test_polls_are_limited_per_user(client, alice, bob):
+    client.force_login(alice)
+    assert [client.get("/notifications/").status_code for _ in range(3)] == [200, 200, 429]
+    response = client.get("/notifications/")
+    assert response["Retry-After"] == "3540"
+    assert response.json() == {"error": "That was too often. Please try again in 59 minutes."}
+    client.force_login(bob)
+    assert client.get("/notifications/").status_code == 200
+
+
+def test_conversation_polls_are_limited_per_user(client, alice, bob, send_message):
+    send_message(bob, alice)
+    client.force_login(alice)
+    statuses = [client.get("/messages/@bob/news/").status_code for _ in range(3)]
+    assert statuses == [200, 200, 429]
+
+
+def test_poll_limit_works_without_cache_server(client, alice, monkeypatch):
+    rate = rate_limits.Rate(2, 3, 3600, cache="process")
+    monkeypatch.setitem(rate_limits.RATES, "poll", rate)
+    monkeypatch.setattr(FailOpenRedisCache, "unavailable_until", math.inf)
+    client.force_login(alice)
+    assert [client.get("/notifications/").status_code for _ in range(3)] == [200, 200, 429]
+
+
 def test_sign_in_works_without_address(client, alice):
     assert (
         client.post(

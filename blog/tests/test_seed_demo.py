@@ -1,8 +1,11 @@
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from blog.management import demo_data as demo
 from blog.models import MAX_POST_LENGTH, Follow, Message, Post, User
@@ -90,6 +93,64 @@ def test_same_seed_creates_same_posts() -> None:
     assert all_posts() != first
 
 
+@pytest.fixture
+def today(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
+    def set_today(moment: datetime) -> None:
+        monkeypatch.setattr(timezone, "now", lambda: moment)
+
+    return set_today
+
+
+def newest_times() -> list[datetime]:
+    return [
+        Post.objects.newest_first()[0].created_at,
+        Message.objects.latest("created_at").created_at,
+        Follow.objects.latest("created_at").created_at,
+    ]
+
+
+def test_demo_data_ends_today_without_future_times() -> None:
+    started_at = timezone.now()
+    seed(users=2, posts=300)
+    assert all(
+        started_at - timedelta(hours=36) < created_at <= timezone.now()
+        for created_at in newest_times()
+    )
+    assert max(User.objects.values_list("date_joined", flat=True)) < started_at
+
+
+def test_demo_data_changes_only_with_the_day(today: Callable[[datetime], None]) -> None:
+    morning, evening, next_day = (
+        _posts_seeded_at(today, moment)
+        for moment in (
+            datetime(2028, 2, 29, tzinfo=UTC),
+            datetime(2028, 2, 29, 23, 59, tzinfo=UTC),
+            datetime(2028, 3, 1, tzinfo=UTC),
+        )
+    )
+    assert morning == evening
+    assert morning[-1][-1] <= datetime(2028, 2, 29, tzinfo=UTC)
+    assert next_day == [
+        (author, body, created_at + timedelta(days=1)) for author, body, created_at in morning
+    ]
+
+
+def _posts_seeded_at(today: Callable[[datetime], None], moment: datetime) -> list[tuple[Any, ...]]:
+    today(moment)
+    Post.objects.all().delete()
+    seed(users=2, posts=120)
+    return all_posts()
+
+
+def test_second_run_on_later_day_changes_nothing(today: Callable[[datetime], None]) -> None:
+    today(datetime(2027, 5, 1, 12, tzinfo=UTC))
+    seed(users=2, posts=30)
+    before = all_posts()
+    today(datetime(2027, 5, 9, 12, tzinfo=UTC))
+    assert "Nothing to add" in seed(users=2, posts=30)
+    assert all_posts() == before
+
+
 def test_interrupted_run_is_completed() -> None:
     seed(users=1, posts=60)
     expected = all_posts()
@@ -117,7 +178,7 @@ def test_generated_posts_are_valid_and_include_edge_cases() -> None:
 def test_generated_timestamps_are_ordered_with_mixed_precision() -> None:
     times = [post.created_at for post in demo.generate_posts("demo", 500, seed=1)]
     assert times == sorted(times)
-    assert times[-1] < demo.END
+    assert times[-1] < demo.latest_end()
     assert any(at.microsecond == 0 for at in times)
     assert any(at.microsecond % 1000 for at in times)
     assert len(set(times)) < len(times)

@@ -5,7 +5,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from blog.models import Block, Message, Mute, User
+from blog.models import Block, Message, Mute, Notification, User
 from blog.notifications import unread_counts
 
 pytestmark = pytest.mark.django_db
@@ -54,6 +54,19 @@ def test_navigation_shows_badge_of_unread_messages(client, alice, bob, send_mess
         for _ in range(99)
     )
     assert badge(client) == (True, "99+")
+
+
+def test_unread_count_stops_at_hundred(alice, bob, send_message):
+    message = send_message(bob, alice)
+    Message.objects.bulk_create(
+        Message(conversation=message.conversation, sender=bob, recipient=alice, body="x")
+        for _ in range(150)
+    )
+    Notification.objects.bulk_create(
+        Notification(user=alice, name=f"mention:{number}", actor=bob) for number in range(150)
+    )
+    assert unread_counts(alice) == {"messages": 100, "notifications": 100}
+    assert unread_counts(bob) == {"messages": 0, "notifications": 0}
 
 
 def test_anonymous_page_has_no_badge(client):

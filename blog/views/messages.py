@@ -146,6 +146,7 @@ def _newest_seen_message(sender: User, newest_first: Iterable[Message]) -> Messa
 
 @require_safe
 @login_required
+@rate_limits.rate_limited("poll")
 def conversation_poll(request: AuthenticatedRequest, username: str) -> HttpResponse:
     """Return as a fragment the messages newer than `?after=`, and what the recipient has read."""
     participant = _get_participant(request.user, username)

@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_POST, require_safe
 
-from .. import notifications
+from .. import notifications, rate_limits
+from ..formatting import isoformat_utc
 from ..http import AuthenticatedRequest, is_fragment_request
 from ..models import Notification
 from ..pagination import EPOCH, paginate
@@ -61,13 +62,17 @@ def notification_read(request: AuthenticatedRequest) -> HttpResponse:
 
 @require_safe
 @cache_control(no_store=True)
-def notification_poll(request: HttpRequest) -> JsonResponse:
-    """Return as JSON the notifications changed since `?since=`, and the unread counts.
+def notification_poll(request: HttpRequest) -> HttpResponse:
+    """Return as JSON the newest notifications changed since `?since=`, and the unread counts.
 
-    The client sends the `since` of the response with its next request.
+    The client sends the `since` of the response with its next request. Of very many changes it
+    learns the newest ones; the others are in the list of notifications.
     """
     if not request.user.is_authenticated:
         return JsonResponse({"error": _("Please sign in.")}, status=401)
+    if seconds := rate_limits.consume(request, "poll"):
+        response = JsonResponse({"error": rate_limits.error_message(seconds)}, status=429)
+        return rate_limits.with_retry_after(response, seconds)
     try:
         since = _parse_moment(request.GET.get("since", ""))
     except (ValueError, OverflowError):
@@ -76,7 +81,7 @@ def notification_poll(request: HttpRequest) -> JsonResponse:
     rows = Notification.objects.changed_since(request.user, since - POLL_OVERLAP)
     return JsonResponse(
         {
-            "since": _format_moment(max([since, *(row.updated_at for row in rows)])),
+            "since": isoformat_utc(max([since, *(row.updated_at for row in rows)])),
             "unread": notifications.unread_counts(request.user),
             "notifications": [_as_json(row) for row in rows if _is_known(row)],
         }
@@ -98,14 +103,10 @@ def _parse_moment(text: str) -> datetime:
     return max(moment.astimezone(UTC), EPOCH)
 
 
-def _format_moment(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
 def _as_json(row: Notification) -> dict[str, Any]:
     return {
         "name": row.name,
         "read": row.read_at is not None,
-        "updated_at": _format_moment(row.updated_at),
+        "updated_at": isoformat_utc(row.updated_at),
         "data": notifications.render(row.name, row.payload),
     }

@@ -16,6 +16,7 @@ from blog.management import demo_data as demo
 from blog.models import Conversation, Follow, Post, User
 from dev.site_client import CSRF_TOKEN, TASK_URL, SiteClient, UnexpectedResponse
 from exports.models import ExportTask
+from microblog.addresses import parse_site
 
 from .databases import retry_query
 from .hooks import POISON_PREFIX
@@ -30,14 +31,20 @@ class Account:
 
     def __init__(self, user: User, site_url: str) -> None:
         self.user = user
+        self.session_key = _create_session(user)
+        self.use_site(site_url)
+
+    def use_site(self, site_url: str) -> None:
+        """Go on at another address of the site, with the same session."""
         self.client = SiteClient(site_url)
-        self.client.session.cookies.set(settings.SESSION_COOKIE_NAME, _create_session(user))
+        site = parse_site(site_url)
+        self.cookie_name = site.cookie_name("sessionid", is_secure=site.scheme == "https")
+        self.client.session.cookies.set(self.cookie_name, self.session_key)
 
     @property
     def cookie(self) -> str:
         """The session cookie as a `Cookie` header."""
-        name = settings.SESSION_COOKIE_NAME
-        return f"{name}={self.client.session.cookies[name]}"
+        return f"{self.cookie_name}={self.session_key}"
 
     def request_export(self, kind: str = "posts") -> str:
         """Request an export as the button on the profile does, and return the task's id.

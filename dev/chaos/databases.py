@@ -10,11 +10,12 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from django.db import Error as DatabaseError
 from django.db import connection, transaction
 from django.db.models import Model
+
+from microblog.addresses import parse_database, sqlite_url
 
 # PGAPPNAME of the suite's own connections, which the faults spare.
 SUITE_APPLICATION_NAME = "chaos"
@@ -29,11 +30,11 @@ class SQLite:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.path = urlsplit(url).path
+        self.path = parse_database(url)["NAME"]
 
     @classmethod
     def create(cls, var: Path) -> "SQLite":
-        return cls(f"sqlite:///{var}/db.sqlite3")
+        return cls(sqlite_url(var / "db.sqlite3"))
 
     def stop(self) -> None:
         pass

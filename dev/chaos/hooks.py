@@ -23,6 +23,7 @@ from django.db.models import Model
 
 from blog.models import User
 from exports.archive.kinds import KINDS
+from exports.archive.output import Output
 from tasks import jobs
 from tasks.models import (
     Mail,
@@ -34,7 +35,7 @@ from tasks.models import (
     task_models,
 )
 
-Chunks = Callable[[User, int], Generator[tuple[int, bytes]]]
+Write = Callable[[User, Output, int], Generator[int]]
 
 HOOK_DIR = Path(settings.VAR_DIR) / "chaos"
 POISON_PREFIX = "poison"  # of the usernames whose builds kill their process
@@ -122,16 +123,16 @@ def _locked(row: Model) -> Any:
 def poison_builds() -> None:
     """Make builds of poison accounts kill their process, and all builds fail on a full disk."""
     for name, kind in KINDS.items():
-        KINDS[name] = replace(kind, iter_chunks=partial(_poisoned_chunks, kind.iter_chunks))
+        KINDS[name] = replace(kind, write=partial(_poisoned_write, kind.write))
 
 
-def _poisoned_chunks(chunks: Chunks, owner: User, rows: int) -> Generator[tuple[int, bytes]]:
-    for number, chunk in enumerate(chunks(owner, rows)):
+def _poisoned_write(write: Write, owner: User, out: Output, rows: int) -> Generator[int]:
+    for number, added in enumerate(write(owner, out, rows)):
         if owner.username.startswith(POISON_PREFIX) and number == POISONED_CHUNK:
             os.kill(os.getpid(), signal.SIGKILL)
         if (HOOK_DIR / "disk-full").exists():
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        yield chunk
+        yield added
 
 
 def kill_before_enqueue() -> None:

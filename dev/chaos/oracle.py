@@ -12,11 +12,11 @@ from typing import Any
 
 from django.core.management.base import OutputWrapper
 
+from blog.formatting import isoformat_utc
 from blog.management.progress_bar import ProgressBar
 from blog.models import Message, User
 from dev.mailbox import Mail, Mailbox
 from exports.archive.kinds import KINDS as ARCHIVES
-from exports.archive.sections import isoformat_utc
 from exports.archive.verification import Verification
 from exports.models import ErrorCode, Event, ExportMail, ExportTask, MailStatus, Purpose, Status
 from tasks.models import MAX_CRASHES

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from dev import broker
+from microblog.addresses import MAX_SOCKET_PATH_BYTES
 
 
 def test_short_socket_path_is_in_folder():
@@ -14,7 +15,7 @@ def test_short_socket_path_is_in_folder():
 def test_long_socket_path_moves_to_private_folder():
     socket = broker.socket_path(Path("/srv") / ("long" * 30))
 
-    assert len(str(socket)) <= broker.MAX_SOCKET_PATH_BYTES
+    assert len(str(socket)) <= MAX_SOCKET_PATH_BYTES
     assert stat.S_IMODE(socket.parent.stat().st_mode) == 0o700
     socket.parent.rmdir()
 

@@ -1,4 +1,4 @@
-"""The pytest plugin, tested by runs of pytest over small modules."""
+"""The pytest plugin and the test runner, tested by runs over small modules."""
 
 import os
 import signal
@@ -209,3 +209,33 @@ def test_only_database_tests_run_on_postgresql(start_pytest):
     assert run.returncode == 0, output
     names = {line.rpartition("::")[2] for line in output.splitlines() if "::" in line}
     assert names == {"test_models", "test_commit", "test_page_on_both_databases"}
+
+
+def run_python(*arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: os.environ[name] for name in os.environ if not name.startswith("PYTEST_")}
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    "command",
+    [(str(Path(sys.executable).with_name("pytest")),), ("manage.py", "test", "--failfast")],
+    ids=["pytest", "manage.py test"],
+)
+def test_command_runs_tests(command):
+    result = run_python(*command, "microblog/tests/test_sentry.py")
+    assert result.returncode == 0, result.stdout
+    assert "7 passed" in result.stdout
+
+
+def test_manage_py_test_reports_failure():
+    result = run_python("manage.py", "test", "missing/path")
+    assert result.returncode == 1
+    assert "file or directory not found: missing/path" in result.stdout

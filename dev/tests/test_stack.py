@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from conftest import wait_until
-from dev.stack import ROOT, Child, Stack, StackError, session_members
+from dev.stack import PROCESSES, ROOT, Child, Stack, StackError, session_members
 
 IGNORES_SIGTERM = """
 import signal, time
@@ -77,7 +77,7 @@ def test_no_process_remains_after_exception(tmp_path):
 
 
 def test_failed_start_reports_end_of_log(tmp_path):
-    reason = r"(?s)The broker process exited\..*REDIS_URL names a server on the network"
+    reason = r"(?s)The broker process exited \(code 1\)\..*REDIS_URL names a server on the network"
     with (
         Stack(tmp_path, REDIS_URL="redis://broker.example") as stack,
         pytest.raises(StackError, match=reason),
@@ -91,7 +91,7 @@ def test_check_reports_exited_process(tmp_path):
         stack.check()
         os.kill(stack.children["mail"].pid, signal.SIGKILL)
         wait_until(lambda: not stack.children["mail"].is_running)
-        with pytest.raises(StackError, match="The mail process exited"):
+        with pytest.raises(StackError, match=r"The mail process exited \(code 137\)"):
             stack.check()
 
 
@@ -111,6 +111,42 @@ def test_kill_reaches_other_process_groups(start):
 
     assert len(pids) == 2
     wait_until(lambda: all(map(is_gone, pids)))
+
+
+def test_last_lines_are_those_of_own_process(tmp_path):
+    log = tmp_path / "child.log"
+    for word in ("earlier", "own"):
+        child = Child("child", [sys.executable, "-c", f"print('{word}')"], os.environ, log)
+        child.process.wait()
+
+    assert log.read_text() == "earlier\nown\n"
+    assert child.last_lines() == "  own"
+
+
+def test_ready_stack_stops_with_exit_codes_0(tmp_path):
+    with Stack(tmp_path) as stack:
+        stack.run("migrate", "--verbosity", "0")
+        stack.start()
+        # A sweeper is ready as soon as it runs, but it handles SIGTERM a little later.
+        wait_until(lambda: "started" in stack.children["sweeper"].last_lines())
+
+    assert stack.exit_codes == dict.fromkeys(PROCESSES, 0)
+
+
+def test_retired_worker_is_replaced_and_exits(tmp_path):
+    with Stack(tmp_path) as stack:
+        stack.run("migrate", "--verbosity", "0")
+        stack.start("broker", "worker")
+        old = stack.children["worker"]
+
+        stack.retire("worker")
+        stack.start("worker")
+
+        wait_until(lambda: not old.is_running)
+        new = stack.children["worker"]
+        assert (old.pid != new.pid, new.is_running) == (True, True)
+
+    assert stack.exit_codes == {"broker": 0, "worker": 0, f"worker {old.pid}": 0}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs prctl")

@@ -1,6 +1,5 @@
 """Archive of a whole account: a zip of JSON files, as described in docs/archive-format.md."""
 
-import hashlib
 import json
 from collections.abc import Generator, Iterator
 from typing import Any
@@ -11,7 +10,7 @@ from blog.models import User
 
 from .coverage import EXCLUDED
 from .json_document import FORMAT_VERSION
-from .packing import Zip
+from .output import Output, open_member, open_zip
 from .sections import SECTIONS
 
 README = "README.txt"
@@ -22,25 +21,25 @@ def count_entries(owner: User) -> int:
     return sum(section.queryset_for(owner).count() for section in SECTIONS)
 
 
-def iter_chunks(owner: User, chunk_rows: int) -> Generator[tuple[int, bytes]]:
-    """Yield the zip file in chunks, each as (number of entries, bytes).
+def write(owner: User, out: Output, chunk_rows: int) -> Generator[int]:
+    """Write the zip file, and yield the number of entries after each chunk.
 
     The README is in the active language. Each section is read by a single SELECT.
     """
-    packing = Zip()
     files: list[dict[str, Any]] = []
-    for name, contents in _iter_files(owner, chunk_rows):
-        digest, size, entries = hashlib.sha256(), 0, 0
-        yield 0, packing.begin(name)
-        for added, data in contents:
-            digest.update(data)
-            size, entries = size + len(data), entries + added
-            yield added, packing.write(data)
-        yield 0, packing.end()
-        files.append({"name": name, "count": entries, "bytes": size, "sha256": digest.hexdigest()})
-    manifest = render_manifest(owner, files).encode()
-    yield 0, packing.begin(MANIFEST) + packing.write(manifest) + packing.end()
-    yield 0, packing.close()
+    with open_zip(out) as zip_file:
+        for name, chunks in _iter_files(owner, chunk_rows):
+            with open_member(zip_file, name) as member:
+                hashed, entries = Output(member), 0
+                for added, data in chunks:
+                    hashed.write(data)
+                    entries += added
+                    yield added
+            files.append(
+                {"name": name, "count": entries, "bytes": hashed.size, "sha256": hashed.sha256}
+            )
+        with open_member(zip_file, MANIFEST) as member:
+            member.write(render_manifest(owner, files).encode())
 
 
 def _iter_files(owner: User, chunk_rows: int) -> Iterator[tuple[str, Iterator[tuple[int, bytes]]]]:

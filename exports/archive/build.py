@@ -1,11 +1,11 @@
 """Build an archive file from database rows: no database writes, no mail, no queue."""
 
-import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -18,7 +18,7 @@ from blog.models import User
 from ..models import ExportTask
 from ..models.task import archive_storage
 from .kinds import KINDS, ZIP
-from .packing import Zip
+from .output import Output, open_member, open_zip
 
 CHUNK_ROWS = 500  # more rows take more memory and save no time
 COPY_BYTES = 1 << 20
@@ -42,59 +42,28 @@ class BuildResult:
     sha256: str
 
 
-class Output:
-    """File that counts and hashes the bytes written to it."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._start(file)
-
-    @property
-    def sha256(self) -> str:
-        return self._digest.hexdigest()
-
-    def write(self, data: bytes) -> None:
-        self._digest.update(data)
-        self.file.write(data)
-        self.size += len(data)
-
-    def finish(self) -> None:
-        """Write the end of the file, if its format has one."""
-
-    def _start(self, file: BinaryIO) -> None:
-        self.file, self.size, self._digest = file, 0, hashlib.sha256()
-
-
 class ArchiveFile(Output):
-    """Temporary file of one attempt, which turns into a zip file once `fits` rejects its size.
+    """Temporary file of one attempt, which `finish` zips if it is too large for a mail.
 
-    `fits` says whether an archive of that many bytes can be mailed. The rest is compressed as it
-    is written, so a large archive is never on the disk uncompressed.
+    `fits` says whether an archive of that many bytes can be mailed.
     """
 
     def __init__(self, task: ExportTask, fits: Callable[[int], bool], files: ExitStack) -> None:
         self._task, self._kind, self._fits, self._files = task, KINDS[task.kind], fits, files
-        self._zip: Zip | None = None
         super().__init__(self._open(Path(self._kind.file_name).suffix))
 
-    def write(self, data: bytes) -> None:
-        if self._zip is None and not (self._kind.is_zip or self._fits(self.size + len(data))):
-            self._zip = self._switch_to_zip()
-        super().write(self._zip.write(data) if self._zip else data)
-
-    def finish(self) -> None:
-        if self._zip:
-            super().write(self._zip.end() + self._zip.close())
-
-    def _switch_to_zip(self) -> Zip:
-        """Copy the bytes written so far into a new zip file, and delete the plain file."""
-        plain, packing = self.file, Zip()
-        with self._files.pop_all():
+    def finish(self, keep_alive: Callable[[], None]) -> None:
+        """Replace a large plain file by a zip file, calling `keep_alive` after each megabyte."""
+        if self._kind.is_zip or self._fits(self.size):
+            return
+        plain = self.file
+        with self._files.pop_all():  # closes and deletes the plain file
             self._start(self._open(".zip"))
-            super().write(packing.begin(self._kind.file_name))
-            plain.seek(0)
-            while data := plain.read(COPY_BYTES):
-                super().write(packing.write(data))
-        return packing
+            with open_zip(self) as zip_file, open_member(zip_file, self._kind.file_name) as member:
+                plain.seek(0)
+                while data := plain.read(COPY_BYTES):
+                    member.write(data)
+                    keep_alive()
 
     def _open(self, suffix: str) -> BinaryIO:
         path = temporary_folder() / f"{self._task.job_id}{suffix}{TEMPORARY_SUFFIX}"
@@ -111,14 +80,13 @@ def build(kind: str, owner: User, out: Output, progress: Progress) -> BuildResul
     rate, chunk_rows, rows = settings.EXPORT_MAX_RATE, CHUNK_ROWS, 0
     if rate:
         chunk_rows = min(CHUNK_ROWS, max(1, rate // 10))  # ten progress reports a second
-    with _snapshot(), closing(KINDS[kind].iter_chunks(owner, chunk_rows)) as chunks:
-        for added, data in chunks:
-            out.write(data)
+    with _snapshot(), closing(KINDS[kind].write(owner, out, chunk_rows)) as chunks:
+        for added in chunks:
             rows += added
             progress.report(rows)
             if added and rate:
                 progress.wait(added / rate)
-    out.finish()
+    out.finish(keep_alive=partial(progress.report, rows))
     return BuildResult(rows=rows, size=out.size, sha256=out.sha256)
 
 

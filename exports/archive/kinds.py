@@ -12,6 +12,7 @@ from blog.models import User
 
 from . import account, posts
 from .coverage import EXCLUDED, Exclusion
+from .output import Output
 from .sections import SECTIONS
 
 ZIP = "application/zip"
@@ -55,8 +56,8 @@ class Kind:
     """Kind of archive: how to build it and how to describe it.
 
     `rows_name` is the English plural for rows in command output, and the number's placeholder in
-    `texts.delivery`. `count_rows` estimates the number of rows. `iter_chunks` takes an owner and
-    a maximum number of rows per chunk, and yields the archive as (number of rows, bytes).
+    `texts.delivery`. `count_rows` estimates the number of rows. `write` takes an owner, the output
+    and a maximum number of rows per chunk; it yields the number of rows after each chunk.
     """
 
     name: str
@@ -64,7 +65,7 @@ class Kind:
     content_type: str
     rows_name: str
     count_rows: Callable[[User], int]
-    iter_chunks: Callable[[User, int], Generator[tuple[int, bytes]]]
+    write: Callable[[User, Output, int], Generator[int]]
     files: tuple[FileDescription, ...]
     excluded: tuple[Exclusion, ...] = ()
     texts: KindTexts
@@ -98,7 +99,7 @@ POSTS = Kind(
     content_type="application/json",
     rows_name="posts",
     count_rows=posts.count_posts,
-    iter_chunks=posts.iter_chunks,
+    write=posts.write,
     files=(
         FileDescription(
             file_name="posts.json",
@@ -139,7 +140,7 @@ ACCOUNT = Kind(
     content_type=ZIP,
     rows_name="entries",
     count_rows=account.count_entries,
-    iter_chunks=account.iter_chunks,
+    write=account.write,
     files=(
         *(
             FileDescription(

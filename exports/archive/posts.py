@@ -14,6 +14,7 @@ from django.db.models.sql.compiler import SQLCompiler
 from blog.models import User
 
 from .json_document import iter_json_document
+from .output import Output
 
 
 class PostAsJSON(Func):
@@ -22,7 +23,7 @@ class PostAsJSON(Func):
     output_field = TextField()
     # As isoformat() does: microseconds, or no fraction where they are 0. to_json() would trim
     # trailing zeros instead. Concatenation is faster than json_build_object().
-    template = (
+    postgresql_template = (
         """'{"body" : ' || to_json(%(body)s)::text || ', "timestamp" : "' """
         """|| replace(to_char(%(created_at)s AT TIME ZONE 'UTC', """
         """'YYYY-MM-DD"T"HH24:MI:SS.US'), '.000000', '') || 'Z"}'"""
@@ -35,23 +36,40 @@ class PostAsJSON(Func):
         "ELSE substr(%(created_at)s || '000000', 1, 26) END, ' ', 'T') || 'Z')"
     )
 
-    def as_sql(  # type: ignore[override]  # one template per database, and no parameters
+    def as_postgresql(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any
-    ) -> tuple[str, tuple[str | int, ...]]:
+    ) -> Any:
+        return self._fill(self.postgresql_template, compiler, connection)
+
+    def as_sqlite(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any
+    ) -> Any:
+        return self._fill(self.sqlite_template, compiler, connection)
+
+    def _fill(self, template: str, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
         body, created_at = (compiler.compile(source)[0] for source in self.get_source_expressions())
-        template = self.sqlite_template if connection.vendor == "sqlite" else self.template
-        return template % {"body": body, "created_at": created_at}, ()
+        return self.as_sql(
+            compiler, connection, template=template, body=body, created_at=created_at
+        )
 
 
 def count_posts(owner: User) -> int:
     return owner.posts.count()
 
 
-def iter_chunks(owner: User, chunk_rows: int) -> Generator[tuple[int, bytes]]:
-    """Yield the archive of `owner`'s posts in chunks, read by a single SELECT."""
+def write(owner: User, out: Output, chunk_rows: int) -> Generator[int]:
+    """Write the archive of `owner`'s posts, read by a single SELECT.
+
+    Yield the number of posts after each chunk.
+    """
     rows = (
         owner.posts.oldest_first()
         .values_list(PostAsJSON("body", "created_at"), flat=True)
         .iterator(chunk_size=chunk_rows)
     )
-    return iter_json_document(owner.username, "posts", cast("Generator[str]", rows), chunk_rows)
+    chunks = iter_json_document(
+        owner.username, "posts", cast("Generator[str]", rows), chunk_rows=chunk_rows
+    )
+    for added, data in chunks:
+        out.write(data)
+        yield added

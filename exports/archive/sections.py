@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any, cast
 
@@ -20,6 +19,7 @@ from django.db.models import Field, ForeignObjectRel, Model, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 from django_stubs_ext import StrOrPromise
 
+from blog.formatting import isoformat_utc
 from blog.models import ApiToken, Block, Follow, Mute, Notification, Participant, Post, Report, User
 
 from .json_document import FORMAT_VERSION, iter_json_document
@@ -104,11 +104,6 @@ class MessagesSection(Section):
 
 def to_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, default=isoformat_utc)
-
-
-def isoformat_utc(moment: datetime) -> str:
-    """Format as `datetime.isoformat()` does, in UTC, with "Z" instead of "+00:00"."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _path_labels(model: type[Model], path: str) -> Iterator[str]:

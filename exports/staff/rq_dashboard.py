@@ -51,7 +51,7 @@ class GuardedQueueAdmin(QueueAdmin):
         return _guard(super().changelist_view)(request, extra_context)
 
     def get_urls(self) -> list[URLPattern]:
-        urls: list[URLPattern] = super().get_urls()  # type: ignore[no-untyped-call]  # untyped there
+        urls: list[URLPattern] = super().get_urls()  # type: ignore[no-untyped-call]
         urls = [url for url in urls if url.name and not url.name.endswith(REMOVED_VIEWS)]
         for url in urls:
             name = url.name or ""

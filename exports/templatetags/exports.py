@@ -3,29 +3,15 @@
 from typing import Any
 
 from django import template
-from django.db.models import QuerySet
 from django.template import RequestContext
 
-from blog.models import PK_PLACEHOLDER, CompiledQuery, Notification, User
+from blog.models import User
 from exports.archive.kinds import KINDS, Kind
 from exports.models import ExportTask
 from exports.progress import render_progress
 from exports.requests import RequestOption, request_options
 
 register = template.Library()
-
-
-def _recent_notifications(user_id: int) -> QuerySet[Notification]:
-    rows = Notification.objects.filter(user=user_id, name__startswith="export:")
-    return rows.order_by("-updated_at")[: len(KINDS)]
-
-
-def _tasks_in_progress(user_id: int) -> QuerySet[ExportTask]:
-    return ExportTask.objects.in_progress().filter(owner=user_id).order_by("created_at")
-
-
-recent_notifications = CompiledQuery(_recent_notifications, PK_PLACEHOLDER)
-tasks_in_progress = CompiledQuery(_tasks_in_progress, PK_PLACEHOLDER)
 
 
 @register.filter
@@ -47,10 +33,11 @@ def progress(task: ExportTask) -> dict[str, Any]:
 def export_progress_bars(context: RequestContext) -> dict[str, Any]:
     """Render a bar for each export in progress, and an alert for each unread failure."""
     user: User = context["request"].user
-    notifications = list(recent_notifications(user.pk))
+    rows = user.notifications.filter(name__startswith="export:").order_by("-updated_at")
+    notifications = list(rows[: len(KINDS)])
     toasts = [render_progress(row.payload)["toast"] for row in notifications if row.read_at is None]
     return {
-        "bars": [progress(task) for task in tasks_in_progress(user.pk)],
+        "bars": [progress(task) for task in user.export_tasks.in_progress().order_by("created_at")],
         "opened_at": getattr(user, "loaded_at", None),
         "since": notifications[0].updated_at if notifications else None,
         "failures": [toast for toast in toasts if toast and toast["level"] != "success"],

@@ -15,6 +15,7 @@ from rq.job import Job
 
 from blog.models import Post, User
 from exports.archive import build as archive
+from exports.archive.output import Output
 from exports.models import ExportTask
 from tasks import jobs
 from tasks.models.clock import from_now
@@ -58,7 +59,7 @@ def build_archive(progress_spy: ProgressSpy) -> Callable[[User], bytes]:
 
     def build(user: User, kind: str = "posts") -> bytes:
         out = io.BytesIO()
-        archive.build(kind, user, archive.Output(out), progress_spy)
+        archive.build(kind, user, Output(out), progress_spy)
         return out.getvalue()
 
     return build

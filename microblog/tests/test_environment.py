@@ -11,7 +11,8 @@ from anymail.exceptions import AnymailConfigurationError
 from django.core.mail import get_connection
 
 from dev.stack import ROOT
-from microblog.environment import anymail_settings, broker_socket, redis_url
+from microblog.addresses import broker_socket, redis_url
+from microblog.environment import anymail_settings
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:django-anymail has dropped official support"),

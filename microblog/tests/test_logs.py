@@ -75,7 +75,7 @@ def test_json_line_holds_any_text():
 
 @pytest.mark.django_db
 def test_access_log_has_route_instead_of_path(client, caplog):
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, logger="microblog.access")
     client.get("/accounts/password/reset/key/1-very-secret/?token=very-secret")
     [line] = [each for each in caplog.records if each.name == "microblog.access"]
     assert "very-secret" not in line.getMessage()
@@ -86,7 +86,7 @@ def test_access_log_has_route_instead_of_path(client, caplog):
 
 
 def test_probes_are_not_logged(client, caplog):
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, logger="microblog.access")
     client.get("/healthz")
     assert not caplog.records
 
@@ -196,3 +196,12 @@ def test_failing_mail_backend_raises_nothing(admins, settings):
     logging.raiseExceptions, before = False, logging.raiseExceptions
     logging.getLogger("exports.test").error("Lost")
     logging.raiseExceptions = before
+
+
+def test_json_line_omits_other_extra_fields():
+    """Django adds the request, whose text contains the path and so the link of a reset."""
+    made = record("Not Found")
+    made.status, made.request = 404, "<WSGIRequest: GET '/accounts/password/reset/key/1-x-SECRET/'>"
+    line = json.loads(logs.JsonFormatter().format(made))
+    assert line["status"] == 404
+    assert "request" not in line

@@ -1,6 +1,6 @@
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -18,8 +18,8 @@ BATCH_SIZE = 5000
 
 class Command(BaseCommand):
     help = (
-        "Add demo users, posts and messages. The same arguments create the same data; a second run"
-        " adds nothing."
+        "Add demo users, posts and messages of the years until today. On the same day the same"
+        " arguments create the same data; a second run adds nothing."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -51,6 +51,7 @@ class Command(BaseCommand):
                 "Refusing to run with DEBUG off: this adds users with a well-known password."
                 " Use --force to override."
             )
+        self._end = demo.latest_end()
         password_hash = make_password(password)
         authors = demo.authors(users)
         users_added = sum(
@@ -80,7 +81,7 @@ class Command(BaseCommand):
                 language=demo_user.language,
                 is_staff=demo_user.is_staff,
                 is_superuser=demo_user.is_staff,
-                date_joined=demo.END - demo.MAX_HISTORY,
+                date_joined=self._end - demo.MAX_HISTORY,
             )
             user.confirm_email()
         return True
@@ -94,7 +95,7 @@ class Command(BaseCommand):
             Follow(
                 follower=users[follower.username.lower()],
                 followed=users[followed.username.lower()],
-                created_at=demo.END,
+                created_at=self._end,
             )
             for follower, followed in demo.follow_pairs(authors)
         ]
@@ -112,8 +113,8 @@ class Command(BaseCommand):
         for other in User.objects.filter(username__in=demo.CONVERSATIONS):
             conversation = Conversation.objects.get_or_create_between(owner, other)
             if not conversation.messages.exists():
-                Message.objects.bulk_create(_messages(conversation, owner, other))
-                conversation.participants.update(last_message_at=demo.END)
+                Message.objects.bulk_create(_messages(conversation, owner, other, self._end))
+                conversation.participants.update(last_message_at=self._end)
 
     def _add_posts(self, post_counts: dict[demo.DemoUser, int], seed: int) -> int:
         """Add each author's missing posts. Return how many were added."""
@@ -126,7 +127,8 @@ class Command(BaseCommand):
             return 0
         with ProgressBar(self.stderr, "posts", total) as bar:
             for author, count, existing in missing:
-                for batch in _post_batches(author, count, existing, seed):
+                posts = demo.generate_posts(author.username, count, seed=seed, end=self._end)
+                for batch in _post_batches(author, islice(posts, existing, None)):
                     Post.objects.bulk_create(batch)
                     reset_queries()  # with DEBUG on, Django would keep the last 9,000 statements
                     bar.set_done(bar.done + len(batch))
@@ -148,12 +150,14 @@ def _find_user(demo_user: demo.DemoUser) -> User:
     return User.objects.get_by_natural_key(demo_user.username)
 
 
-def _messages(conversation: Conversation, owner: User, other: User) -> Iterator[Message]:
-    """Generate one message an hour; all but the last are read."""
+def _messages(
+    conversation: Conversation, owner: User, other: User, end: datetime
+) -> Iterator[Message]:
+    """Generate one message an hour until `end`; all but the last are read."""
     messages = demo.CONVERSATIONS[other.username]
     for age, (is_own, body) in zip(reversed(range(len(messages))), messages, strict=True):
         sender, recipient = (owner, other) if is_own else (other, owner)
-        created_at = demo.END - timedelta(hours=age)
+        created_at = end - timedelta(hours=age)
         yield Message(
             conversation=conversation,
             sender=sender,
@@ -164,9 +168,7 @@ def _messages(conversation: Conversation, owner: User, other: User) -> Iterator[
         )
 
 
-def _post_batches(author: User, count: int, existing: int, seed: int) -> Iterator[list[Post]]:
-    """Generate the author's posts in batches, without the first `existing` ones."""
-    demo_posts = islice(demo.generate_posts(author.username, count, seed), existing, None)
+def _post_batches(author: User, demo_posts: Iterator[demo.DemoPost]) -> Iterator[list[Post]]:
     posts = (Post(author=author, body=post.body, created_at=post.created_at) for post in demo_posts)
     while batch := list(islice(posts, BATCH_SIZE)):
         yield batch

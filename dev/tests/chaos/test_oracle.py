@@ -8,6 +8,7 @@ from blog.models import Conversation, Follow, Message, Post
 from dev.chaos.oracle import ARCHIVE_CHECKS
 from exports.archive import build as archive
 from exports.archive.kinds import KINDS
+from exports.archive.output import Output
 from exports.tests.conftest import ProgressSpy
 
 pytestmark = pytest.mark.django_db
@@ -22,7 +23,7 @@ def archives(alice, bob):
     contents = {}
     for kind in KINDS:
         out = io.BytesIO()
-        archive.build(kind, alice, archive.Output(out), ProgressSpy())
+        archive.build(kind, alice, Output(out), ProgressSpy())
         contents[kind] = out.getvalue()
     return contents
 

@@ -112,7 +112,7 @@ def test_unfinished_export_finishes_after_restore(site, alice, bob, new_database
         posts = json.loads(mail.attachment("posts.json").get_content())["posts"]
         assert [post["body"] for post in posts] == [post.body for post in bob.posts.oldest_first()]
 
-        account.client.site_url = restored.site_url  # the session is restored too
+        account.use_site(restored.site_url)  # the session is restored too
         archive = account.client.get(f"/exports/{finished.pk}/download/").content
         assert hashlib.sha256(archive).hexdigest() == finished.archive_sha256
 

@@ -15,6 +15,8 @@ from blog.management.progress_bar import ProgressBar
 from blog.models import User
 from exports.archive import build as archive
 from exports.archive.kinds import KINDS, POSTS
+from exports.archive.output import Output
+from tasks.management.requirements import require_database
 
 
 class TerminalProgress(ProgressBar):
@@ -42,6 +44,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, username: str, kind: str, output: Path, **options: Any) -> None:
+        require_database()
         rows = KINDS[kind].rows_name
         try:
             owner = User.objects.get_by_natural_key(username)
@@ -53,7 +56,7 @@ class Command(BaseCommand):
                 TerminalProgress(self.stderr, rows, KINDS[kind].count_rows(owner)) as progress,
                 translation.override(owner.language or settings.LANGUAGE_CODE),
             ):
-                built = archive.build(kind, owner, archive.Output(out), progress)
+                built = archive.build(kind, owner, Output(out), progress)
         except OSError as error:
             raise CommandError(f"Cannot write {output}: {error.strerror or error}.") from None
         except KeyboardInterrupt:

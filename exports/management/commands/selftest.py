@@ -5,6 +5,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from exports.staff import self_test
+from microblog.addresses import is_address
 
 
 class Command(BaseCommand):
@@ -22,6 +23,8 @@ class Command(BaseCommand):
         address = options["to"] or next((address for _, address in settings.ADMINS), None)
         if not address:
             raise CommandError("No recipient. Use --to ADDRESS or set ADMINS.")
+        if not is_address(address):
+            raise CommandError(f"--to is {address!r}; it may be one email address without a name.")
         test = self_test.start(address)
         while test.passed is None:
             time.sleep(0.2)  # the worker reports through the row only

@@ -1,4 +1,5 @@
 import hashlib
+import re
 from argparse import ArgumentParser
 from itertools import islice
 from pathlib import Path
@@ -10,6 +11,7 @@ from blog.management.progress_bar import ProgressBar
 from exports.archive.verification import Verification
 
 MAX_PROBLEMS = 10
+CHECKSUM = re.compile(r"[0-9a-fA-F]{64}")
 MAX_LINE_LENGTH = 200
 
 
@@ -34,9 +36,11 @@ class Command(BaseCommand):
             raise CommandError(f"Cannot read {file}: {error.strerror or error}.") from None
         digest = hashlib.sha256(data).hexdigest()
         problems = []
+        if sha256 is not None and not CHECKSUM.fullmatch(sha256.strip()):
+            raise CommandError(f"--sha256 is {sha256!r}; it may be 64 hexadecimal digits.")
         if sha256 and sha256.strip().lower() != digest:
             problems.append(f"SHA-256 mismatch: file has {digest}, expected {sha256}")
-        with ProgressBar(self.stderr, "rows") as bar:
+        with ProgressBar(self.stderr, "entries") as bar:
             archive = Verification(data, bar)
             problems += islice(archive.problems(), MAX_PROBLEMS + 1)
         if problems:

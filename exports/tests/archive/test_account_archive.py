@@ -28,6 +28,7 @@ from blog.models import (
 from exports import delivery
 from exports.archive import build as archive
 from exports.archive.kinds import KINDS
+from exports.archive.output import Output
 from exports.archive.sections import SECTIONS
 from exports.models import ExportTask
 from tasks import jobs
@@ -38,8 +39,13 @@ pytestmark = pytest.mark.django_db
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SECRETS = (
-    *("argon2", "pbkdf2", "JBSWY3DPEHPK3PXP", "the-key-of-a-session"),
-    *("the hash of a password", "the digest of a token", "what bob holds against alice"),
+    "argon2",
+    "pbkdf2",
+    "JBSWY3DPEHPK3PXP",
+    "the-key-of-a-session",
+    "the hash of a password",
+    "the digest of a token",
+    "what bob holds against alice",
 )
 
 
@@ -288,7 +294,7 @@ def test_each_section_takes_one_select(
     for number in range(50):
         write_message(bob, alice, "one of many", 60 + number)
     with django_assert_num_queries(len(SECTIONS)):
-        archive.build("account", alice, archive.Output(io.BytesIO()), progress_spy)
+        archive.build("account", alice, Output(io.BytesIO()), progress_spy)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -323,7 +329,7 @@ def test_failed_account_build_leaves_writable_connection(
 
     monkeypatch.setattr(progress_spy, "report", report)
     with pytest.raises(RuntimeError):
-        archive.build("account", alice, archive.Output(io.BytesIO()), progress_spy)
+        archive.build("account", alice, Output(io.BytesIO()), progress_spy)
     assert not connection.in_atomic_block
     Post.objects.create(author=alice, body="afterwards")
 

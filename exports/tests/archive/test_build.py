@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from blog.models import Post
 from exports.archive import build as archive
 from exports.archive.kinds import KINDS
+from exports.archive.output import Output
 from exports.models.task import archive_storage
 
 # Any text that a post can hold: no NUL and no lone surrogates, which PostgreSQL and UTF-8 reject.
@@ -78,7 +79,7 @@ def test_timestamp_from_database_clock_matches_django(alice, build_archive):
 def test_build_counts_and_hashes_its_output(alice, create_posts, progress_spy):
     create_posts(alice, 5)
     out = io.BytesIO()
-    result = archive.build("posts", alice, archive.Output(out), progress_spy)
+    result = archive.build("posts", alice, Output(out), progress_spy)
     assert result == archive.BuildResult(
         rows=5, size=len(out.getvalue()), sha256=hashlib.sha256(out.getvalue()).hexdigest()
     )
@@ -88,14 +89,14 @@ def test_build_counts_and_hashes_its_output(alice, create_posts, progress_spy):
 def test_progress_is_reported_after_each_chunk(alice, create_posts, progress_spy, monkeypatch):
     monkeypatch.setattr(archive, "CHUNK_ROWS", 2)
     create_posts(alice, 5)
-    archive.build("posts", alice, archive.Output(io.BytesIO()), progress_spy)
+    archive.build("posts", alice, Output(io.BytesIO()), progress_spy)
     assert progress_spy.reported == [0, 2, 4, 5, 5]
 
 
 def test_build_keeps_to_maximum_rate(alice, create_posts, progress_spy, settings):
     settings.EXPORT_MAX_RATE = 10
     create_posts(alice, 5)
-    archive.build("posts", alice, archive.Output(io.BytesIO()), progress_spy)
+    archive.build("posts", alice, Output(io.BytesIO()), progress_spy)
     assert progress_spy.waited == pytest.approx(0.5)
 
 
@@ -105,7 +106,7 @@ def test_build_takes_one_query(
     monkeypatch.setattr(archive, "CHUNK_ROWS", 10)
     create_posts(alice, 100)
     with django_assert_num_queries(1):
-        archive.build("posts", alice, archive.Output(io.BytesIO()), progress_spy)
+        archive.build("posts", alice, Output(io.BytesIO()), progress_spy)
 
 
 def test_posts_are_read_in_index_order(alice, many_posts, create_posts):

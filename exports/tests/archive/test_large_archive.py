@@ -2,7 +2,7 @@ import hashlib
 import io
 import json
 import zipfile
-from contextlib import closing
+from contextlib import closing, suppress
 
 import pytest
 from django.core import mail
@@ -99,22 +99,34 @@ def test_zipped_archive_does_not_depend_on_mail_limit(
     assert list(archive.temporary_folder().iterdir()) == []
 
 
-def test_lost_lease_leaves_no_file(alice, task, create_posts, settings, monkeypatch):
-    monkeypatch.setattr(archive, "CHUNK_ROWS", 10)
+def test_progress_stays_complete_while_zipping(
+    alice, create_posts, task, progress_spy, monkeypatch
+):
+    monkeypatch.setattr(archive, "COPY_BYTES", 1000)
+    create_posts(alice, 500)
+    with archive.open_archive_file(task, fits=lambda size: False) as file:
+        archive.build("posts", alice, file, progress_spy)
+    assert len(progress_spy.reported) > 20
+    assert progress_spy.reported[-20:] == [500] * 20
+
+
+@pytest.mark.parametrize("error", [LeaseLost(), OSError(28, "No space left on device")])
+def test_error_while_zipping_leaves_no_file(
+    alice, task, create_posts, settings, monkeypatch, error
+):
     settings.EXPORT_MAIL_LIMIT = delivery.MESSAGE_OVERHEAD_BYTES
     create_posts(alice, 500)
-    suffixes: list[str] = []
+    suffixes: set[str] = set()
 
     def report(heartbeat, rows_done):
-        if rows_done == 100:
-            suffixes.extend(
-                path.name.split(".", 1)[1] for path in archive.temporary_folder().iterdir()
-            )
-            raise LeaseLost
+        suffixes.update(path.name.split(".", 1)[1] for path in archive.temporary_folder().iterdir())
+        if "zip.part" in suffixes:
+            raise error
 
     monkeypatch.setattr(Heartbeat, "report", report)
-    jobs.run_task("exports.ExportTask", str(task.pk), task.attempt)
-    assert suffixes == ["zip.part"]
+    with suppress(OSError):
+        jobs.run_task("exports.ExportTask", str(task.pk), task.attempt)
+    assert suffixes == {"json.part", "zip.part"}
     assert list(archive.temporary_folder().iterdir()) == []
     task.refresh_from_db()
     assert task.status == Status.RUNNING

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.contrib.auth.hashers import make_password
 
+from blog.formatting import isoformat_utc
 from blog.models import Conversation, Follow, Post, User
 from conftest import PASSWORD
 from dev.stack import Stack
-from exports.archive.sections import isoformat_utc
 from exports.models import ExportTask
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from threading import Thread
 from typing import Any
+from urllib.parse import urlsplit
 
 import brotli
 import pytest
@@ -183,7 +184,7 @@ def test_errors_reach_admins_once_and_sentry(stack, alice, listen):
     stack.start()
     with SiteClient(stack.site_url) as person:
         person.sign_in("alice", PASSWORD)
-        session_id = person.session.cookies["sessionid"]
+        session_id = person.session.cookies[f"sessionid_{urlsplit(stack.site_url).port}"]
         for _ in range(10):
             answer = person.session.get(f"{stack.site_url}/fail/?token=very-secret", timeout=30)
             assert answer.status_code == 500

@@ -6,10 +6,11 @@ from types import FrameType
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import close_old_connections
 
 from tasks import sweeper
+from tasks.management.requirements import require_broker, require_database
 
 logger = logging.getLogger(__name__)
 
@@ -26,8 +27,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["once"]:
-            sweeper.sweep()
-            sweeper.prune()
+            require_database()
+            require_broker()
+            if failed := sweeper.sweep() + sweeper.prune():
+                raise CommandError(f"Failed, see the log: {', '.join(failed)}.")
             return
         stopped = threading.Event()
 
