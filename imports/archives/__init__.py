@@ -9,7 +9,15 @@ from .limits import DEFAULT_LIMITS, Limits
 from .tar import GZIP_SIGNATURE, TarArchive, is_tar
 from .zip import ZipArchive
 
-__all__ = ["DEFAULT_LIMITS", "Archive", "ArchiveError", "Limits", "Problem", "open_archive"]
+__all__ = [
+    "DEFAULT_LIMITS",
+    "Archive",
+    "ArchiveError",
+    "Limits",
+    "Problem",
+    "archive_errors",
+    "open_archive",
+]
 
 AGE_SIGNATURES = (b"age-encryption.org/", b"-----BEGIN AGE ENCRYPTED FILE-----")
 ZIP_SIGNATURES = (b"PK\3\4", b"PK\5\6")

@@ -12,7 +12,9 @@ from .limits import Limits
 CHUNK_BYTES = 1 << 16
 HEAD_BYTES = 4096
 IGNORED = re.compile(r"__MACOSX/.*|(?:.*/)?(?:\._[^/]*|\.DS_Store|Thumbs\.db)", re.DOTALL)
-PACKED_NAME = re.compile(r".*\.(?:zip|tar|t?gz|tgz|bz2|xz|zst|7z|rar|age)", re.IGNORECASE | re.DOTALL)
+PACKED_NAME = re.compile(
+    r".*\.(?:zip|tar|t?gz|tgz|bz2|xz|zst|7z|rar|age)", re.IGNORECASE | re.DOTALL
+)
 FORBIDDEN_IN_NAMES = re.compile(r"[\x00-\x1f\x7f\\:]")
 
 

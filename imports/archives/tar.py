@@ -98,6 +98,8 @@ class TarArchive(Archive):
             self._count += 1
             if self._count > self.limits.max_members:
                 raise ArchiveError(Problem.TOO_MANY_FILES)
+            if self._count == 1 and not is_tar(block):
+                raise ArchiveError(Problem.UNKNOWN)
             header = TarInfo.frombuf(block, "utf-8", "strict")
             if header.size < 0:
                 raise ArchiveError(Problem.DAMAGED)
@@ -156,5 +158,3 @@ def parse_pax(data: bytes) -> dict[bytes, bytes]:
 
 def is_tar(head: bytes) -> bool:
     return head[257:262] == b"ustar"
-
-
