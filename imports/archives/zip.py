@@ -15,16 +15,21 @@ from .errors import ArchiveError, Problem
 from .limits import Limits
 
 END = Struct("<4s4H2LH")
+END_64 = Struct("<4sQ2H2L4Q")
+LOCATOR_64 = Struct("<4sLQL")
+EXTRA, NUMBER = Struct("<2H"), Struct("<Q")
 CENTRAL = Struct("<4s6H3L5H2L")
 LOCAL = Struct("<4s5H3L2H")
 END_SIGNATURE, CENTRAL_SIGNATURE, LOCAL_SIGNATURE = b"PK\5\6", b"PK\1\2", b"PK\3\4"
+END_64_SIGNATURE, LOCATOR_64_SIGNATURE = b"PK\6\6", b"PK\6\7"
 MAX_COMMENT_LENGTH = 0xFFFF
+ZIP64_EXTRA = 1
 
 STORED, DEFLATED = 0, 8
 IS_ENCRYPTED = 0x1 | 0x40 | 0x2000
 IS_UTF8 = 0x800
-# Stands for "see the Zip64 record", which only files beyond our limits need.
-BEYOND_LIMIT = 0xFFFFFFFF
+# Stands for "see the Zip64 field": some programs write one although the number is small.
+IN_ZIP64 = 0xFFFFFFFF
 # Name, extra field and comment of one entry take less than this on average.
 MAX_ENTRY_BYTES = 600
 
@@ -69,12 +74,16 @@ class ZipArchive(Archive):
         position = tail.rfind(END_SIGNATURE)
         if position < 0 or len(tail) - position < END.size:
             raise ArchiveError(Problem.DAMAGED)
-        _, disk, first_disk, here, count, size, start, comment = END.unpack_from(tail, position)
+        *fields, comment = END.unpack_from(tail, position)
+        end = self.size - tail_size + position
+        if record := self._read_zip64_end(end):
+            end -= END_64.size + LOCATOR_64.size
+            fields[1:] = END_64.unpack_from(record)[4:]
+        _, disk, first_disk, here, count, size, start = fields
         if disk or first_disk or here != count:
             raise ArchiveError(Problem.SPLIT)
         if count > self.limits.max_members or size > self.limits.max_members * MAX_ENTRY_BYTES:
             raise ArchiveError(Problem.TOO_MANY_FILES)
-        end = self.size - tail_size + position
         # Anything before, between or behind would let two programs see two different archives.
         if start + size != end or position + END.size + comment != len(tail):
             raise ArchiveError(Problem.DAMAGED)
@@ -82,6 +91,13 @@ class ZipArchive(Archive):
         if count_entries(directory) != count:
             raise ArchiveError(Problem.DAMAGED)
         return start, directory
+
+    def _read_zip64_end(self, end: int) -> bytes | None:
+        """Return the record that holds larger numbers, if there is one before the last record."""
+        start = end - LOCATOR_64.size - END_64.size
+        data = FileView(self.file, start, end - start).read() if start >= 0 else b""
+        has_locator = data[END_64.size :].startswith(LOCATOR_64_SIGNATURE)
+        return data if has_locator and data.startswith(END_64_SIGNATURE) else None
 
     def _locate(self, entry: Entry) -> Entry:
         """Check the header in front of the data, and add where the data begins."""
@@ -138,16 +154,29 @@ def count_entries(directory: bytes) -> int:
 
 
 def parse_entries(directory: bytes) -> Iterator[Entry]:
-    for position, (name_length, _extra, _comment) in entry_positions(directory):
+    for position, (name_length, extra_length, _comment) in entry_positions(directory):
         fields = CENTRAL.unpack_from(directory, position)
-        flags, method, crc, packed_size, size = fields[3], fields[4], *fields[7:10]
-        disk, attributes, offset = fields[13], fields[15], fields[16]
-        if disk:
+        flags, method, crc, attributes = fields[3], fields[4], fields[7], fields[15]
+        if fields[13]:
             raise ArchiveError(Problem.SPLIT)
-        if BEYOND_LIMIT in (packed_size, size, offset):
-            raise ArchiveError(Problem.UNPACKED)
-        name = directory[position + CENTRAL.size : position + CENTRAL.size + name_length]
+        extra_start = position + CENTRAL.size + name_length
+        name = directory[extra_start - name_length : extra_start]
+        larger = zip64_numbers(directory[extra_start : extra_start + extra_length])
+        size, packed_size, offset = (
+            next(larger, IN_ZIP64) if number == IN_ZIP64 else number
+            for number in (fields[9], fields[8], fields[16])
+        )
         yield Entry(name, flags, method, crc, packed_size, size, attributes >> 16, offset)
+
+
+def zip64_numbers(extra: bytes) -> Iterator[int]:
+    """Yield the numbers of the Zip64 field: size, packed size and offset, those that are needed."""
+    while len(extra) >= 4:
+        kind, length = EXTRA.unpack_from(extra)
+        if kind == ZIP64_EXTRA:
+            data = extra[4 : 4 + length]
+            yield from (number for (number,) in NUMBER.iter_unpack(data[: len(data) & ~7]))
+        extra = extra[4 + length :]
 
 
 def check_overlaps(entries: list[Entry], directory_start: int) -> None:

@@ -52,7 +52,7 @@ class Reader(ABC):
     def summary(self) -> Summary:
         """Account and names; raises ArchiveError."""
         with archive_errors():
-            return self.read_summary()
+            return self.read_summary().without_nul()
 
     def posts(self) -> Iterator[Item]:
         """Yield posts and excluded items in the archive's order; raises ArchiveError.
@@ -79,13 +79,13 @@ class Reader(ABC):
         """Return an importable post, or exclude it by the rules that hold for every source."""
         if not isinstance(source_id, str) or not 0 < len(source_id) <= MAX_SOURCE_ID_LENGTH:
             return ExcludedItem(Reason.UNREADABLE, "", source_url, timestamp)
-        body = body.replace("\0", "")
+        source_id, body = source_id.replace("\0", ""), body.replace("\0", "")
         if reason := self._violation(body, timestamp):
             return ExcludedItem(reason, source_id, source_url, timestamp)
         assert timestamp is not None  # noqa: S101  # for mypy: DATE is a violation
         is_edited = edited_at is not None and timestamp < edited_at <= self.now
         return ImportablePost(
-            source_id=source_id.replace("\0", ""),
+            source_id=source_id,
             body=body,
             timestamp=timestamp,
             edited_at=edited_at if is_edited else None,

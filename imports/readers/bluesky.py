@@ -63,7 +63,7 @@ class BlueskyReader(Reader):
             elif collection == REPOST:
                 yield ExcludedItem(Reason.REPOST, source_id)
             elif collection == POST:
-                url = f"https://bsky.app/profile/{tree.did}/post/{record_key}"
+                url = web_url(f"https://bsky.app/profile/{tree.did}/post/{record_key}")
                 yield self._post(source_id, url, tree.car.take(cid))
 
     def _post(self, source_id: str, url: str, record: Any) -> Item:

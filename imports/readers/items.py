@@ -1,8 +1,9 @@
 """What readers yield, and the rules that hold for every source."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
+from typing import Any, Self
 
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
@@ -81,6 +82,21 @@ class Summary:
     item_count: int | None = None
     missing_files: tuple[str, ...] = ()
 
+    def without_nul(self) -> Self:
+        """Return it without the character that PostgreSQL cannot store."""
+        values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        return replace(self, **{name: without_nul(value) for name, value in values.items()})
+
+
+def without_nul(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\0", "")
+    if isinstance(value, tuple):
+        return tuple(map(without_nul, value))
+    if isinstance(value, dict):
+        return {key: without_nul(entry) for key, entry in value.items()}
+    return value
+
 
 def with_lines(body: str, *blocks: list[str]) -> str:
     """Append blocks of lines, such as those for attachments, each after an empty line."""
@@ -99,5 +115,6 @@ def attachment_line(kind: str, description: object = "") -> str:
 
 def web_url(value: object) -> str:
     """Return a link that may be shown, or an empty string."""
-    is_link = isinstance(value, str) and value.startswith(("https://", "http://"))
-    return value if is_link and len(value) <= MAX_URL_LENGTH and value.isprintable() else ""  # type: ignore[return-value,arg-type,union-attr,attr-defined]
+    if not isinstance(value, str) or not value.startswith(("https://", "http://")):
+        return ""
+    return value if len(value) <= MAX_URL_LENGTH and value.isprintable() else ""

@@ -94,9 +94,8 @@ class MicroblogReader(Reader):
 
     def _profile(self) -> dict[str, Any]:
         member = self.archive.find("profile.json")
-        return (
-            as_dict(as_dict(read_document(self.archive, member)).get("profile")) if member else {}
-        )
+        document = read_document(self.archive, member) if member else None
+        return as_dict(as_dict(document).get("profile"))
 
     def _names(self, name: str) -> tuple[str, ...]:
         member = self.archive.find(f"{name}.json")

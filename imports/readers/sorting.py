@@ -14,7 +14,7 @@ MICROSECOND = timedelta(microseconds=1)
 SCHEMA = """
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
-PRAGMA cache_size = -8000;
+PRAGMA cache_size = -1000;
 CREATE TABLE post (
     id INTEGER PRIMARY KEY,
     source_id TEXT UNIQUE,

@@ -3,7 +3,8 @@
 import re
 from datetime import UTC, datetime
 
-MAX_LENGTH = 64
+# A date alone is not enough.
+MIN_LENGTH, MAX_LENGTH = 16, 64
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 # English names, whatever the locale: "Tue May 04 09:08:07 +0000 2021".
 TWITTER = re.compile(
@@ -13,7 +14,7 @@ TWITTER = re.compile(
 
 def parse_iso(value: object) -> datetime | None:
     """Parse ISO 8601 with any number of fraction digits; without a zone it is UTC."""
-    if not isinstance(value, str) or not 19 <= len(value) <= MAX_LENGTH:
+    if not isinstance(value, str) or not MIN_LENGTH <= len(value) <= MAX_LENGTH:
         return None
     try:
         timestamp = datetime.fromisoformat(value)

@@ -33,6 +33,7 @@ LEFT_OUT = {
 NOTES = r"(?:data/)?note-tweet(?:-part\d+)?\.js"
 
 RETWEET = re.compile(r"RT @\w{1,50}:")
+USERNAME = re.compile(r"\w{1,50}", re.ASCII)
 LEADING_NAMES = re.compile(r"(?:@\w+\s+)*")
 TRUNCATED = re.compile(r"…(?:\s+https?://\S+)?$")
 NOTE_PREFIX_LENGTH = 50
@@ -76,7 +77,9 @@ class XReader(Reader):
         )
 
     def read_items(self) -> Iterator[Item]:
-        self._username = str(self._first("account.js", "account").get("username") or "i")
+        name = str(self._first("account.js", "account").get("username"))
+        # X finds a post by its number whatever the name in its address.
+        self._username = name if USERNAME.fullmatch(name) else "i"
         self._read_notes()
         for member in sorted(self.archive.find_all(TWEETS), key=part_key) or [ONLY_MEMBER]:
             for tweet in self._read(member):
@@ -157,6 +160,8 @@ class XReader(Reader):
     def _find_note(self, beginning: str, timestamp: datetime) -> str | None:
         """Return the text that a truncated one belongs to: nothing else joins the two."""
         prefix = beginning[LEADING_NAMES.match(beginning).end() :][:NOTE_PREFIX_LENGTH]  # type: ignore[union-attr]
+        if not prefix:
+            return None
         second = int(timestamp.timestamp())
         tolerance = timedelta(seconds=NOTE_TOLERANCE_SECONDS)
         for near in range(second - NOTE_TOLERANCE_SECONDS, second + NOTE_TOLERANCE_SECONDS + 1):
