@@ -32,7 +32,7 @@ class FileView:
         self._end = start + size if size is not None else file.seek(0, 2)
 
     def read(self, size: int = -1, /) -> bytes:
-        left = self._end - self._position
+        left = max(0, self._end - self._position)
         self._file.seek(self._position)
         data = self._file.read(min(size, left) if size >= 0 else left)
         self._position += len(data)

@@ -11,6 +11,7 @@ Whatever the file contains, the only exception is ArchiveError.
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
+from typing import TypeGuard
 
 from ..archives import Archive, ArchiveError, Problem, archive_errors
 from .base import Reader
@@ -33,9 +34,13 @@ __all__ = [
 @cache
 def readers() -> dict[str, type[Reader]]:
     """Return the readers of all modules in this package by the name of their source."""
-    for module in iter_modules(__path__):
-        import_module(f"{__name__}.{module.name}")
-    return {reader.name: reader for reader in Reader.__subclasses__()}
+    modules = [import_module(f"{__name__}.{info.name}") for info in iter_modules(__path__)]
+    found = [value for module in modules for value in vars(module).values() if is_source(value)]
+    return {reader.name: reader for reader in found}
+
+
+def is_source(value: object) -> TypeGuard[type[Reader]]:
+    return isinstance(value, type) and issubclass(value, Reader) and value is not Reader
 
 
 def find_reader(archive: Archive) -> Reader:

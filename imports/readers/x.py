@@ -77,7 +77,7 @@ class XReader(Reader):
         )
 
     def read_items(self) -> Iterator[Item]:
-        name = str(self._first("account.js", "account").get("username"))
+        name = str(self._first("account.js", "account").get("username") or "i")
         # X finds a post by its number whatever the name in its address.
         self._username = name if USERNAME.fullmatch(name) else "i"
         self._read_notes()
