@@ -19,6 +19,7 @@ from .items import (
     with_lines,
 )
 from .timestamps import parse_iso
+from .values import as_dict, as_list, as_text
 
 POST, REPOST, PROFILE = "app.bsky.feed.post", "app.bsky.feed.repost", "app.bsky.actor.profile"
 PAGES = {POST: "post", "app.bsky.feed.generator": "feed", "app.bsky.graph.list": "lists"}
@@ -187,15 +188,3 @@ def media_lines(media: dict[str, Any]) -> list[str]:
         for image in islice(as_list(media.get("images")), 20)
     ]
     return images + ([attachment_line("video", media.get("alt"))] if "video" in media else [])
-
-
-def as_text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def as_list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def as_dict(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -10,6 +10,7 @@ from ..archives.bare import ONLY_MEMBER
 from .base import Reader
 from .html_text import UnreadableHtml, host_of, html_to_text
 from .items import (
+    MAX_SOURCE_ID_LENGTH,
     ExcludedItem,
     Item,
     Reason,
@@ -21,6 +22,7 @@ from .items import (
 )
 from .json_stream import read_document, read_items
 from .timestamps import parse_iso
+from .values import as_text
 
 PUBLIC = {"https://www.w3.org/ns/activitystreams#Public", "as:Public", "Public"}
 # A list of likes or bookmarks is such a collection as well, but of strings.
@@ -100,7 +102,7 @@ class MastodonReader(Reader):
 
 def reason_by_visibility(audience: dict[str, Any]) -> Reason | None:
     """Return None for public and unlisted posts."""
-    to = set(as_texts(audience.get("to"))) | set(as_texts(audience.get("cc")))
+    to = set(texts_in(audience.get("to"))) | set(texts_in(audience.get("cc")))
     if to & PUBLIC:
         return None
     has_followers = any(uri.endswith("/followers") for uri in to)
@@ -112,18 +114,18 @@ def excluded(reason: Reason, activity: dict[str, Any]) -> ExcludedItem:
     source = note if isinstance(note, dict) and reason != Reason.BOOST else activity
     return ExcludedItem(
         reason,
-        source_id=as_text(source.get("id"))[:500],
+        source_id=as_text(source.get("id"))[:MAX_SOURCE_ID_LENGTH],
         source_url=web_url(source.get("url")) or web_url(source.get("id")),
         timestamp=parse_iso(source.get("published") or activity.get("published")),
     )
 
 
 def body_of(note: dict[str, Any]) -> str:
-    options = [*as_dicts(note.get("oneOf")), *as_dicts(note.get("anyOf"))]
+    options = [*dicts_in(note.get("oneOf")), *dicts_in(note.get("anyOf"))]
     body = with_lines(
         text_of(note),
         [f"- {as_text(option.get('name'))}" for option in options],
-        [line_of(attachment) for attachment in as_dicts(note.get("attachment"))],
+        [line_of(attachment) for attachment in dicts_in(note.get("attachment"))],
     )
     return with_content_warning(as_text(note.get("summary")).strip(), body)
 
@@ -145,7 +147,7 @@ def text_of(note: dict[str, Any]) -> str:
 def mentions_of(note: dict[str, Any]) -> dict[tuple[str, str], str]:
     """Return the full names of mentioned people by their name and the host of their profile."""
     mentions = {}
-    for tag in as_dicts(note.get("tag")):
+    for tag in dicts_in(note.get("tag")):
         if tag.get("type") != "Mention":
             continue
         host = host_of(as_text(tag.get("href")))
@@ -157,7 +159,7 @@ def mentions_of(note: dict[str, Any]) -> dict[tuple[str, str], str]:
 
 
 def line_of(attachment: dict[str, Any]) -> str:
-    links = as_dicts(attachment.get("url"))
+    links = dicts_in(attachment.get("url"))
     media_type = as_text(attachment.get("mediaType")) or as_text(
         links[0].get("mediaType") if links else ""
     )
@@ -177,18 +179,14 @@ def id_of(value: object) -> str:
     return as_text(value.get("id")) if isinstance(value, dict) else as_text(value)
 
 
-def as_text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def as_list(value: object) -> list[Any]:
+def one_or_more(value: object) -> list[Any]:
     """ActivityPub writes a list of one thing as the thing itself."""
     return value if isinstance(value, list) else [value]
 
 
-def as_texts(value: object) -> Iterable[str]:
-    return [text for text in as_list(value) if isinstance(text, str)]
+def texts_in(value: object) -> Iterable[str]:
+    return [text for text in one_or_more(value) if isinstance(text, str)]
 
 
-def as_dicts(value: object) -> list[dict[str, Any]]:
-    return [entry for entry in as_list(value) if isinstance(entry, dict)]
+def dicts_in(value: object) -> list[dict[str, Any]]:
+    return [entry for entry in one_or_more(value) if isinstance(entry, dict)]

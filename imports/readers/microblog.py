@@ -14,6 +14,7 @@ from .base import Reader
 from .items import ExcludedItem, Item, Reason, Summary, web_url
 from .json_stream import read_document, read_items
 from .timestamps import parse_iso
+from .values import as_dict, as_text
 
 POSTS, MANIFEST = "posts.json", "manifest.json"
 HEAD = re.compile(
@@ -150,11 +151,3 @@ def post_count(manifest: dict[str, Any]) -> int | None:
         if file.get("name") == POSTS and type(file.get("count")) is int:
             return int(file["count"])
     return None
-
-
-def as_text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def as_dict(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from ..archives import Archive
+from ..archives import Archive, ArchiveError, Problem
 from ..archives.bare import ONLY_MEMBER
 from .base import Reader
 from .items import (
@@ -19,6 +19,7 @@ from .items import (
 )
 from .json_stream import read_document, read_items
 from .timestamps import parse_iso, parse_twitter
+from .values import as_dict
 
 # "data/tweets.js" from 2022, "data/tweet.js" from 2020, "tweet.js" in 2019 and, before, one
 # file a month. Long lists have further parts.
@@ -126,7 +127,7 @@ class XReader(Reader):
                 text = text[: MAX_BODY_LENGTH + 1]
                 length += len(text)
                 if length > MAX_NOTES_LENGTH:
-                    return
+                    raise ArchiveError(Problem.TOO_COMPLEX)
                 second = int(created_at.timestamp())
                 self._notes.setdefault(second, []).append(Note(created_at, text))
 
@@ -244,7 +245,3 @@ def media_lines(tweet: dict[str, Any]) -> list[str]:
         )
         for medium in media_of(tweet)
     ]
-
-
-def as_dict(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
