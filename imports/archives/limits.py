@@ -22,8 +22,8 @@ class Limits:
     """Mastodon's media files lie 11 folders deep."""
     max_name_length: int = 500
     max_json_depth: int = 32
-    max_string_bytes: int = MEGABYTE
-    max_item_bytes: int = 4 * MEGABYTE
+    max_string_bytes: int = MEGABYTE // 2
+    max_item_bytes: int = MEGABYTE
     """JSON text of one post, or one block of a CAR file."""
     max_items: int = 1_000_000
     """Posts and excluded items of one archive."""

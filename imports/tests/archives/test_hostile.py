@@ -14,6 +14,7 @@ from django.utils import translation
 from imports.archives import ArchiveError, Limits, Problem, open_archive
 from imports.archives.base import read_chunks
 from imports.readers import find_reader
+from imports.readers.json_stream import guard
 from imports.tests.readers.builders import (
     activity,
     bare_file,
@@ -265,6 +266,57 @@ def test_zip_with_wrong_size_is_refused():
         assert problem_of(file) == Problem.DAMAGED
 
 
+def one_member_zip(packed, size, crc=0, *, method=8, local_method=8, packed_size=None):
+    packed_size = len(packed) if packed_size is None else packed_size
+    local = struct.pack(
+        "<4s5H3L2H", b"PK\3\4", 20, 0, local_method, 0, 0, crc, packed_size, size, 1, 0
+    )
+    fields = (b"PK\1\2", 20, 20, 0, method, 0, 0, crc, packed_size, size, 1, 0, 0, 0, 0, 0, 0)
+    directory = struct.pack("<4s6H3L5H2L", *fields) + b"a"
+    body = local + b"a" + packed
+    return io.BytesIO(
+        body + directory + end_record(here=1, count=1, size=len(directory), start=len(body))
+    )
+
+
+def deflated(data):
+    return zlib.compress(data)[2:-4]
+
+
+def test_zip_member_that_reaches_into_directory_is_refused():
+    packed = deflated(b"x")
+    file = one_member_zip(packed, 1, zlib.crc32(b"x"), packed_size=len(packed) + 9)
+    assert problem_of(file) == Problem.DAMAGED
+    with pytest.raises(ArchiveError):
+        open_archive(file)
+
+
+def test_zip_with_two_methods_is_refused():
+    file = one_member_zip(deflated(b"x"), 1, zlib.crc32(b"x"), local_method=0)
+    with pytest.raises(ArchiveError):
+        open_archive(file)
+
+
+def test_zip_member_with_bytes_behind_it_is_refused():
+    crc = zlib.crc32(b"x")
+    assert problem_of(one_member_zip(deflated(b"x") + b"more", 1, crc)) == Problem.DAMAGED
+    assert problem_of(one_member_zip(deflated(b"x"), 1, crc)) == Problem.UNKNOWN
+
+
+def test_zip_member_larger_than_declared_stops_early():
+    stream = open_archive(one_member_zip(deflated(b"x" * 900_000), 10)).open("a")
+    with pytest.raises(ArchiveError):
+        stream.read(1000)
+
+
+def test_tar_checksum_is_checked_behind_its_end():
+    members = tar_file({"a": "x"}, mode="w").getvalue()
+    data = bytearray(gzip.compress(members + random.Random(1).randbytes(300_000)))
+    data[-6] ^= 1
+    with pytest.raises(ArchiveError):
+        open_archive(io.BytesIO(data))
+
+
 def test_zip_with_bytes_in_front_is_refused():
     assert problem_of(io.BytesIO(b"PK\3\4" + zip_file(OUTBOX).getvalue())) == Problem.DAMAGED
 
@@ -377,12 +429,12 @@ def items(text):
         b"[" * 100_000,
         b'{"a":' * 100_000,
         b"[" * 40 + b"]" * 40,
-        b'"' + b"x" * 2_000_000 + b'"',
-        b'"' + b"\\\\" * 3_000_000 + b'"',
-        b"1" * 5_000_000,
-        b"[" + b"0," * 3_000_000 + b"0]",
-        b"[" + b"[]," * 2_000_000 + b"0]",
-        b" " * 5_000_000,
+        b'"' + b"x" * 600_000 + b'"',
+        b'"' + b"\\\\" * 600_000 + b'"',
+        b"1" * 1_200_000,
+        b"[" + b"0," * 600_000 + b"0]",
+        b"[" + b"[]," * 400_000 + b"0]",
+        b" " * 1_200_000,
     ],
     ids=["arrays", "objects", "nested", "string", "escapes", "number", "list", "lists", "spaces"],
 )
@@ -404,12 +456,28 @@ def test_brackets_in_strings_are_no_nesting():
     assert post.body.startswith('[[[[ "quoted" \\ {{{{')
 
 
-@pytest.mark.parametrize("padding", range(9))
-def test_escapes_across_chunks_are_followed(padding):
-    filler = "x" * (65_536 - 200 + padding)
-    first = activity(filler, 1, summary='\\"[[{{\\\\' * 400, published="")
-    posts, excluded = read(bare_file(outbox(first, activity(number=2))))
-    assert ([post.body for post in posts], excluded["DATE"]) == (["Hello"], 1)
+@pytest.mark.parametrize(
+    ("text", "is_nested"),
+    [
+        (rb'{"a": "\\\"[[[[", "b": "\\", "c": "\"{{{{"}', False),
+        (rb'{"a": "\\", "b": [[[]]]}', True),
+        (rb'{"a": "\"\\\\", "b": [[[]]], "c": "\\"}', True),
+    ],
+)
+def test_escapes_across_chunks_are_followed(text, is_nested):
+    for position in range(len(text)):
+        chunks = [text[:position], text[position : position + 1], text[position + 1 :]]
+        passed = guard(chunks, Limits(max_json_depth=3), item_depth=1)
+        if is_nested:
+            with pytest.raises(ArchiveError):
+                list(passed)
+        else:
+            assert b"".join(passed) == text
+
+
+def test_endless_number_between_items_is_refused():
+    file = bare_file(b'{"orderedItems": [{}], "y": ' + b"1" * 1_200_000 + b"}")
+    assert problem_of(file, limits=Limits()) == Problem.TOO_COMPLEX
 
 
 def test_many_items_are_refused():
