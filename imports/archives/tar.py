@@ -28,8 +28,6 @@ PAX_RECORD = re.compile(rb"(\d{1,6}) ([^=\n]{1,200})=")
 
 
 class BoundedStream:
-    """The unpacked bytes of a tar file, counted against the limits while they are read."""
-
     def __init__(self, stream: Stream, packed_size: int, limits: Limits) -> None:
         self._stream = stream
         self._max_bytes = limits.max_unpacked_bytes

@@ -29,7 +29,7 @@ class Reader(ABC):
     """
 
     name: ClassVar[str]
-    """Stored in `Post.source`."""
+    """Value of `Post.source`."""
     label: ClassVar[StrOrPromise]
     first_timestamp: ClassVar[datetime] = FIRST_TIMESTAMP
 

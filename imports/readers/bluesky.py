@@ -107,7 +107,6 @@ class Tree:
                 yield entry
 
     def _node(self, cid: Any) -> Iterator[Record | bytes]:
-        """Yield the records of a node, and the CIDs of the nodes before and between them."""
         node = self.car.take(cid)
         if node is Reason.MISSING:
             yield "", None
@@ -168,7 +167,6 @@ def link_of(facet: Any) -> tuple[int, int, str] | None:
 
 
 def is_on_boundary(data: bytes, start: int, end: int) -> bool:
-    """Tell whether neither position is inside of a character."""
     return all(position == len(data) or data[position] & 0xC0 != 0x80 for position in (start, end))
 
 

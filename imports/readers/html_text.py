@@ -190,7 +190,6 @@ class TextBuilder:
 
 
 def common_start(one: str, other: str) -> str:
-    """Return the prefix of an empty line between two prefixed ones."""
     shorter, longer = sorted((one, other), key=len)
     return shorter if longer.startswith(shorter) else ""
 

@@ -73,7 +73,6 @@ def without_assignment(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def guard(chunks: Iterable[bytes], limits: Limits, item_depth: int) -> Iterator[bytes]:
-    """Pass JSON on as long as it is within the limits."""
     scanner = Scanner(limits, item_depth)
     for chunk in chunks:
         if chunk:

@@ -101,7 +101,6 @@ class MastodonReader(Reader):
 
 
 def reason_by_visibility(audience: dict[str, Any]) -> Reason | None:
-    """Return None for public and unlisted posts."""
     to = set(texts_in(audience.get("to"))) | set(texts_in(audience.get("cc")))
     if to & PUBLIC:
         return None
@@ -145,7 +144,6 @@ def text_of(note: dict[str, Any]) -> str:
 
 
 def mentions_of(note: dict[str, Any]) -> dict[tuple[str, str], str]:
-    """Return the full names of mentioned people by their name and the host of their profile."""
     mentions = {}
     for tag in dicts_in(note.get("tag")):
         if tag.get("type") != "Mention":

@@ -98,7 +98,6 @@ class XReader(Reader):
             yield wrapped or entry
 
     def _first(self, file_name: str, key: str) -> dict[str, Any]:
-        """Return the only entry of a small file of the archive."""
         member = self.archive.find(f"data/{file_name}", file_name)
         document = read_document(self.archive, member, is_javascript=True) if member else None
         entries = document if isinstance(document, list) else []
@@ -196,7 +195,6 @@ def is_older_edit(tweet: dict[str, Any]) -> bool:
 
 
 def id_of(tweet: dict[str, Any]) -> str:
-    """Return the id, which is a number, or an empty string."""
     value = str(tweet.get("id_str") or tweet.get("id") or "")
     return value if value.isascii() and value.isdigit() and len(value) <= 20 else ""
 
