@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('blog', '0016_notification_is_listed'),
+        ('blog', '0018_account_deletion'),
     ]
 
     operations = [
