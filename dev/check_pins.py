@@ -12,7 +12,6 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
-from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
@@ -45,7 +44,7 @@ def requirements_of(name: str) -> list[Requirement]:
 @cache
 def supported_pythons(name: str) -> SpecifierSet:
     try:
-        return SpecifierSet(distribution(name).metadata.get("Requires-Python") or "")
+        return SpecifierSet(distribution(name).metadata["Requires-Python"] or "")
     except PackageNotFoundError:
         return SpecifierSet()
 
@@ -55,18 +54,18 @@ class Lock:
 
     def __init__(self, paths: list[Path], python: str) -> None:
         self.python = python
-        self.environment = default_environment() | {
+        self.environment = {
             "python_full_version": python,
             "python_version": python.rpartition(".")[0],
         }
         pins = [pin for path in paths for pin in parse_requirements(path) if self.applies(pin)]
-        self.versions = {
+        self.versions: dict[str, str] = {
             canonicalize_name(pin.name): next(iter(pin.specifier)).version for pin in pins
         }
 
     def applies(self, requirement: Requirement, extra: str = "") -> bool:
         marker = requirement.marker
-        return marker is None or marker.evaluate({**self.environment, "extra": extra})
+        return marker is None or marker.evaluate(self.environment | {"extra": extra})
 
     def problems(self, wanted: list[Requirement]) -> Iterator[str]:
         """Yield what is wrong with `wanted` and all that it needs."""

@@ -128,7 +128,8 @@ def check_bucket_versioning(**options: Any) -> list[CheckMessage]:
     """
     if not settings.EXPORT_BUCKET:
         return []
-    client = archive_storage().connection.meta.client
+    storage: Any = archive_storage()
+    client = storage.connection.meta.client
     try:
         versioning = client.get_bucket_versioning(Bucket=settings.EXPORT_BUCKET).get("Status")
         rules = _lifecycle_rules(client) if versioning else []

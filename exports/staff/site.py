@@ -90,7 +90,7 @@ class StaffSite(AdminSite):
     def _apply_fix(self, request: AuthenticatedRequest) -> HttpResponse:
         _require_permission(request, OPERATE)
         name, target = request.POST.get("fix", ""), request.POST.get("target", "")
-        fixes: dict[str, Callable[[], None]] = {
+        fixes: dict[str, Callable[[], object]] = {
             "sweep": sweeper.sweep,
             "resume": queue.resume,
             "remove-job": partial(queue.remove_job, target),
