@@ -12,7 +12,6 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
-from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
@@ -55,8 +54,7 @@ class Lock:
 
     def __init__(self, paths: list[Path], python: str) -> None:
         self.python = python
-        self.environment: dict[str, str] = {
-            **dict(default_environment()),  # type: ignore[arg-type]
+        self.environment = {
             "python_full_version": python,
             "python_version": python.rpartition(".")[0],
         }
@@ -67,7 +65,7 @@ class Lock:
 
     def applies(self, requirement: Requirement, extra: str = "") -> bool:
         marker = requirement.marker
-        return marker is None or marker.evaluate({**self.environment, "extra": extra})
+        return marker is None or marker.evaluate(self.environment | {"extra": extra})
 
     def problems(self, wanted: list[Requirement]) -> Iterator[str]:
         """Yield what is wrong with `wanted` and all that it needs."""

@@ -129,7 +129,7 @@ def check_bucket_versioning(**options: Any) -> list[CheckMessage]:
     """
     if not settings.EXPORT_BUCKET:
         return []
-    storage: Any = archive_storage()  # an S3Storage, as EXPORT_BUCKET is set
+    storage: Any = archive_storage()
     client = storage.connection.meta.client
     try:
         versioning = client.get_bucket_versioning(Bucket=settings.EXPORT_BUCKET).get("Status")
