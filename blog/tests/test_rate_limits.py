@@ -152,13 +152,13 @@ def test_addresses_of_other_networks_count_apart(client, db, address):
     assert client.get("/search/?q=x", REMOTE_ADDR=address).status_code == 200
 
 
-def test_three_hundred_ipv6_addresses_are_limited(client, db, monkeypatch):
-    monkeypatch.setitem(rate_limits.RATES, "search", rate_limits.Rate(9, 240, 3600))
+def test_many_ipv6_addresses_are_limited(client, db, monkeypatch):
+    monkeypatch.setitem(rate_limits.RATES, "search", rate_limits.Rate(9, 24, 3600))
     statuses = [
         client.get("/search/?q=x", REMOTE_ADDR=f"2001:db8::{number:x}").status_code
-        for number in range(300)
+        for number in range(30)
     ]
-    assert statuses == [200] * 240 + [429] * 60
+    assert statuses == [200] * 24 + [429] * 6
 
 
 def test_polls_are_limited_per_user(client, alice, bob):

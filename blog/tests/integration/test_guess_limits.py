@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -17,6 +18,7 @@ from dev.stack import Stack
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
 LOCKED = "Too many wrong passwords"
+WRONG = "The name or the password is wrong."
 PROCESSES = 2
 
 
@@ -26,6 +28,7 @@ def site(transactional_db, tmp_path):
     with Stack(tmp_path, DATABASE_URL=database_url(), **variables) as stack:
         stack.start("broker", "site")
         yield stack
+        os.kill(stack.children["broker"].pid, signal.SIGCONT)
 
 
 def sign_in(site_url, password):
@@ -50,3 +53,11 @@ def test_frozen_broker_does_not_lift_guess_limit(site, alice):
     assert [LOCKED in answer for answer in answers] == [False] * 10 + [True] * 15
     assert time.monotonic() - started < 25
     assert LOCKED in sign_in(site.site_url, PASSWORD)
+
+
+def test_concurrent_guesses_do_not_exceed_limit(site, alice):
+    os.kill(site.children["broker"].pid, signal.SIGSTOP)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: sign_in(site.site_url, "wrong"), range(32)))
+    # The others are refused: by this limit, or by that of sign-ins from one address.
+    assert 1 <= sum(WRONG in answer for answer in answers) <= 10
