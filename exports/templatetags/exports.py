@@ -48,6 +48,7 @@ def export_progress_bars(context: RequestContext) -> dict[str, Any]:
     """Render a bar for each export in progress, and an alert for each unread failure."""
     user: User = context["request"].user
     notifications = list(recent_notifications(user.pk))
+    context["request"].export_notifications = notifications  # for `recent_exports`: no query
     toasts = [render_progress(row.payload)["toast"] for row in notifications if row.read_at is None]
     return {
         "bars": [progress(task) for task in tasks_in_progress(user.pk)],
@@ -55,6 +56,14 @@ def export_progress_bars(context: RequestContext) -> dict[str, Any]:
         "since": notifications[0].updated_at if notifications else None,
         "failures": [toast for toast in toasts if toast and toast["level"] != "success"],
     }
+
+
+@register.simple_tag(takes_context=True)
+def recent_exports(context: RequestContext) -> list[dict[str, Any]]:
+    """Return what to show of the user's last exports that have ended, in the sidebar."""
+    rows = getattr(context["request"], "export_notifications", [])
+    exports = [render_progress(row.payload) for row in rows]
+    return [export for export in exports if not export["active"]]
 
 
 @register.inclusion_tag("exports/_request_box.html", takes_context=True)

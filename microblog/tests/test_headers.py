@@ -37,7 +37,7 @@ SIGNED_IN = [
     "/search/?q=x",
 ]
 STAFFS = ["/admin/", "/admin/blog/user/", "/admin/diagnosis/", "/admin/django_rq/dashboard/"]
-STATIC = ["/static/css/microblog.css", "/static/js/time-zone.js", "/static/img/mark.svg"]
+STATIC = ["/static/css/base.css", "/static/js/time-zone.js", "/static/img/mark.svg"]
 
 
 @pytest.fixture(autouse=True)

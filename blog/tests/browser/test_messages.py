@@ -118,7 +118,8 @@ def test_older_messages_load_without_scroll_jump(page, site, alice, bob, send_me
 def test_rejected_message_keeps_text(window, site, alice, bob, send_message):
     send_message(bob, alice)
     window.goto(f"{site}/messages/@alice/")
-    send_message(window, "x" * 2001)
+    window.get_by_label("Your message").fill("x" * 2001)
+    window.locator("form.composer").evaluate("form => form.submit()")
     window.get_by_text("Your message has 2001 characters").wait_for()
     assert window.get_by_label("Your message").input_value() == "x" * 2001
 
@@ -161,3 +162,39 @@ def test_messages_work_without_scripts(window, site, alice, bob, send_message):
     send_message(window, "too late")
     window.get_by_text("Your message was not sent.").wait_for()
     assert window.get_by_label("Your message").input_value() == "too late"
+
+
+@pytest.mark.parametrize("count", [0, 3, 30])
+@pytest.mark.parametrize("size", [(360, 740), (1280, 800), (320, 500)])
+def test_composer_stays_at_bottom_of_window(page, site, alice, bob, send_message, count, size):
+    width, height = size
+    page.set_viewport_size({"width": width, "height": height})
+    for number in range(count):
+        send_message(*((alice, bob) if number % 2 else (bob, alice)), f"number {number}")
+    page.goto(f"{site}/messages/@bob/#newest")
+    composer = page.locator(".message-composer")
+    positions = []
+    for top in (0, 1, 2):
+        page.evaluate(f"scrollTo(0, {top} * document.documentElement.scrollHeight / 4)")
+        box = composer.bounding_box()
+        positions.append(box["y"] + box["height"])
+        assert box["height"] < 80
+    assert all(position <= height for position in positions)
+    if count == 30:
+        page.evaluate("scrollTo(0, 0)")
+        box = composer.bounding_box()
+        assert abs(box["y"] + box["height"] - height) <= 1
+
+
+def test_newest_message_is_not_covered_by_composer(page, site, alice, bob, send_message):
+    for number in range(30):
+        send_message(bob, alice, f"number {number}")
+    page.goto(f"{site}/messages/@bob/")
+    for body in (None, "another one", "two\nlines"):
+        if body:
+            page.get_by_label("Your message").fill(body)
+            page.get_by_role("button", name="Send").click()
+            page.locator(".message-own", has_text=body.split("\n")[0]).wait_for()
+        last = page.locator(".message").last.bounding_box()
+        composer = page.locator(".message-composer").bounding_box()
+        assert last["y"] + last["height"] <= composer["y"]
