@@ -11,14 +11,14 @@ from django.utils.safestring import SafeString
 
 from blog import formatting
 from blog.linkify import linkify
-from blog.models import Post, User
+from blog.models import User
 from blog.notifications import unread_counts
 from blog.pagination import format_cursor
 from blog.paths import path_to
 from blog.search.query import SearchQuery
 
 MAX_BADGE_COUNT = 99
-# Longer posts are folded in lists. The style sheet shows MAX_LINES of them.
+# Longer texts are folded in lists. The style sheet shows MAX_LINES of them.
 MAX_LINES = 10
 MAX_UNFOLDED_LENGTH = 1_000
 
@@ -40,8 +40,8 @@ def user_text(
 
 
 @register.filter
-def is_foldable(post: Post) -> bool:
-    return post.body.count("\n") >= MAX_LINES or len(post.body) > MAX_UNFOLDED_LENGTH
+def is_foldable(text: str) -> bool:
+    return text.count("\n") >= MAX_LINES or len(text) > MAX_UNFOLDED_LENGTH
 
 
 @register.simple_tag

@@ -168,10 +168,13 @@ def test_unruly_post_stays_in_its_box(page, live_server, bob, text):
     written_at = timezone.now() - timedelta(days=3)  # a date: "5 seconds ago" would change
     bodies = iter(["below", "x", "above"])
     baker.make(Post, author=bob, body=bodies, created_at=written_at, _quantity=3)
+    page.set_viewport_size({"width": 360, "height": 2000})  # scrolling would shift the pixels
     for path in ("/", "/explore/", "/@bob/"):
         page.goto(live_server.url + path)
-        posts = page.locator(".posts, .panel").locator(".post")
-        around = [posts.nth(0), posts.nth(2), posts.nth(1).locator("header")]
+        page.wait_for_load_state("networkidle")  # the avatars are loaded
+        posts = page.locator(".post")
+        around = [posts.nth(0).locator(".post-main"), posts.nth(2).locator(".post-main")]
+        around.append(posts.nth(1).locator("header"))
         body = posts.nth(1).locator(".post-body")
         calm = pixels_around(body, "x", around)
         assert pixels_around(body, text, around) == calm, path
@@ -207,7 +210,7 @@ def test_unruly_texts_stay_in_their_cell_of_admin(page, site, alice, bob, text):
     page.goto(f"{site}/admin/blog/post/")
     rows = page.locator("#result_list tbody tr")
     around = [rows.nth(0), rows.nth(2)]
-    cell = rows.nth(1).locator("td, th").filter(has_text="two")
+    cell = rows.nth(1).locator("th")
     page.locator("#result_list").evaluate("table => (table.style.tableLayout = 'fixed')")
     calm = pixels_around(cell, "x", around)
     assert pixels_around(cell, text, around) == calm
@@ -230,8 +233,8 @@ def test_posts_with_many_lines_fold_in_lists(page, site, alice, bob):
     page.get_by_role("link", name="Show more").first.click()  # the poem
     assert page.url == f"{site}/@bob/"
     assert page.get_by_role("link", name="Show more").count() == 1
-    poem = page.locator(".post-body", has_text="abcde" and "starta")
-    assert poem.first.evaluate("body => body.scrollHeight <= body.clientHeight + 1")
+    poem = page.locator(".post-body", has_text="starta")
+    assert poem.evaluate("body => body.scrollHeight <= body.clientHeight + 1")
 
 
 def test_folded_post_opens_without_scripts(page, live_server, bob):
