@@ -24,7 +24,7 @@ def window(page, site, bob):
     return window
 
 
-def send_message(page, body):
+def write_message(page, body):
     page.get_by_label("Your message").fill(body)
     page.get_by_role("button", name="Send").click()
 
@@ -39,10 +39,10 @@ def test_message_arrives_in_other_window_and_is_seen(page, site, window):
     window.goto(f"{site}/messages/@alice/")
     for view in (page, window):
         view.evaluate("window.isMarked = true")
-    send_message(page, "Are you there?")
+    write_message(page, "Are you there?")
     window.locator(".message", has_text="Are you there?").wait_for(timeout=20_000)
     page.locator(".message-own", has_text="Seen").wait_for(timeout=20_000)
-    send_message(window, "Yes!")
+    write_message(window, "Yes!")
     page.locator(".message", has_text="Yes!").wait_for(timeout=20_000)
     window.locator(".message-own", has_text="Seen").wait_for(timeout=20_000)
     assert bodies(page) == bodies(window) == ["Are you there?", "Yes!"]
@@ -82,7 +82,7 @@ def test_double_click_sends_one_message(page, site, bob):
     page.get_by_label("Your message").fill("once")
     page.get_by_role("button", name="Send").dblclick()
     page.locator(".message", has_text="once").wait_for()
-    send_message(page, "more")
+    write_message(page, "more")
     page.locator(".message", has_text="more").wait_for()
     assert list(Message.objects.values_list("body", flat=True)) == ["once", "more"]
 
@@ -152,14 +152,14 @@ def test_messages_work_without_scripts(window, site, alice, bob, send_message):
     window.get_by_role("button", name="Mark as read").click()
     window.get_by_role("button", name="Mark as read").wait_for(state="hidden")
     assert not Message.objects.unread().exists()
-    send_message(window, "plain")
+    write_message(window, "plain")
     window.locator(".message-own", has_text="plain").wait_for()
     window.get_by_role("link", name="Older messages").click()
     window.get_by_text("number 0", exact=True).wait_for()
     window.get_by_role("link", name="Back to the newest").click()
     window.locator(".message-own", has_text="plain").wait_for()
     Block.objects.block(alice, bob)
-    send_message(window, "too late")
+    write_message(window, "too late")
     window.get_by_text("Your message was not sent.").wait_for()
     assert window.get_by_label("Your message").input_value() == "too late"
 
