@@ -54,19 +54,9 @@ def test_empty_post_is_explained_without_scripts(page, site, composers):
 
 
 def paste(page, locator, text):
-    """Copy the text from a second field, because `fill` takes minutes for thousands of lines."""
-    page.evaluate(
-        """
-        (text) => {
-          const source = document.body.appendChild(document.createElement("textarea"));
-          source.value = text;
-          source.select();
-        }
-        """,
-        text,
-    )
-    page.keyboard.press("Control+C")
-    page.evaluate("document.activeElement.remove()")
+    """Paste the text: `fill` takes minutes for thousands of lines."""
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.evaluate("text => navigator.clipboard.writeText(text)", text)
     locator.focus()
     page.keyboard.press("Control+A")
     page.keyboard.press("Control+V")
