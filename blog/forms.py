@@ -137,7 +137,8 @@ class MessageForm(forms.Form):
             attrs=TEXTAREA_ATTRIBUTES
             | {
                 "data-limit": MAX_MESSAGE_LENGTH,
-                "rows": 2,
+                "rows": 1,
+                "placeholder": _("Your message"),
                 "aria-describedby": "message-limit message-error",
             }
         ),

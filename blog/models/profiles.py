@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 ANONYMOUS_PK = -1  # no row has it
 MAX_UNREAD = 100
+MAX_RECENT_POSTS = 100  # whose authors are suggested
+MAX_SUGGESTIONS = 3
 SIGN_UP_RETENTION = timedelta(days=7)
 
 
@@ -54,6 +56,17 @@ class UserManager(auth_models.UserManager["User"]):
                 Mute.objects.filter(muter=viewer.pk, muted=models.OuterRef("pk"))
             ),
         )
+
+    def to_follow(self, viewer: User) -> models.QuerySet[User]:
+        """Filter the authors of recent posts, whom the viewer does not follow yet; at most 3."""
+        recent = Post.objects.suggested_to(viewer).exclude(author=viewer.pk).newest_first()
+        follows = Follow.objects.filter(follower=viewer.pk, followed=models.OuterRef("pk"))
+        authors = self.filter(
+            ~models.Exists(follows), pk__in=recent.values("author")[:MAX_RECENT_POSTS]
+        )
+        return authors.order_by(models.F("last_seen_at").desc(nulls_last=True), "pk")[
+            :MAX_SUGGESTIONS
+        ]
 
     def find_profile(self, viewer: User | AnonymousUser, username: str) -> User | None:
         """Return the user of that name, in any case, annotated as by `with_profile`."""

@@ -11,11 +11,15 @@ from django.utils.safestring import SafeString
 
 from blog import formatting
 from blog.linkify import linkify
+from blog.models import User
 from blog.notifications import unread_counts
 from blog.pagination import format_cursor
 from blog.search.query import SearchQuery
 
 MAX_BADGE_COUNT = 99
+# Longer texts are folded in lists. The style sheet shows MAX_LINES of them.
+MAX_LINES = 10
+MAX_UNFOLDED_LENGTH = 1_000
 
 register = template.Library()
 register.simple_tag(formatting.time_tag)
@@ -31,6 +35,16 @@ def user_text(
     """Return user text as escaped HTML with links, and with the words of a search highlighted."""
     query: SearchQuery | None = context.get("query")
     return linkify(text, usernames or {}, render=query.highlight if query else escape)
+
+
+@register.filter
+def is_foldable(text: str) -> bool:
+    return text.count("\n") >= MAX_LINES or len(text) > MAX_UNFOLDED_LENGTH
+
+
+@register.simple_tag
+def people_to_follow(user: User) -> list[User]:
+    return list(User.objects.to_follow(user))
 
 
 @register.filter

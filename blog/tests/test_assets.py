@@ -67,7 +67,7 @@ def collected(settings, tmp_path, monkeypatch):
 
 def test_collected_scripts_import_hashed_names(collected):
     assert isinstance(storages["staticfiles"], HashedStaticFilesStorage)
-    html = assets.script("js/hover-card.js") + assets.style("css/microblog.css")
+    html = assets.script("js/hover-card.js") + assets.style("css/base.css")
     tags = dict(TAG.findall(html))
     assert len(tags) == 3
     for url, rest in tags.items():

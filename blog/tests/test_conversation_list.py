@@ -39,7 +39,9 @@ def test_conversation_shows_last_message_and_unread_count(as_alice, alice, bob, 
     page = as_alice.get(URL).content.decode()
     assert "Number 2" in page
     assert "Number 1" not in page
-    assert re.search(r'class="badge">3<span class="visually-hidden"> unread', page)
+    assert re.search(
+        r'class="badge conversation-count">3<span class="visually-hidden"> unread', page
+    )
     send_message(alice, bob, "<b>" + "long " * 50)
     page = as_alice.get(URL).content.decode()
     assert re.search(r"You:</span> &lt;b&gt;long [long ]+…</p>", page)

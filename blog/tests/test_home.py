@@ -36,10 +36,11 @@ def test_home_query_count_for_many_posts(client, alice, django_assert_num_querie
     client.force_login(alice)
     client.get("/")
     baker.make(Post)
-    with django_assert_num_queries(5):  # session, user, unread counts, progress bars, posts
+    # session, user with badges, latest exports, progress bars, posts, people to follow
+    with django_assert_num_queries(6):
         client.get("/")
     baker.make(Post, _quantity=20)
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         client.get("/")
 
 

@@ -35,7 +35,7 @@ def test_visit_within_a_minute_keeps_last_seen(client, alice):
 def test_visit_within_a_minute_writes_nothing(client, alice, django_assert_num_queries):
     client.force_login(alice)
     client.get("/")
-    with django_assert_num_queries(5) as queries:
+    with django_assert_num_queries(6) as queries:
         client.get("/")
     assert all(query["sql"].startswith("SELECT") for query in queries.captured_queries)
 

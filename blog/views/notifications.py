@@ -1,23 +1,66 @@
 """List of notifications, and polling for new ones."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_POST, require_safe
 
 from .. import notifications, rate_limits
 from ..formatting import isoformat_utc
 from ..http import AuthenticatedRequest, is_fragment_request
-from ..models import Notification
+from ..models import Notification, User
 from ..pagination import EPOCH, paginate
 
 # A row may be committed after the browser has polled, with a timestamp from before.
 POLL_OVERLAP = timedelta(seconds=2)
+MAX_AVATARS = 5  # of one group
+
+
+@dataclass(frozen=True)
+class NotificationGroup:
+    """Line of the list: one notification, or new followers that came one after the other."""
+
+    rows: list[Notification]
+    toast: dict[str, Any]
+
+    @property
+    def kind(self) -> str:
+        return self.rows[0].name.partition(":")[0]
+
+    @property
+    def is_unread(self) -> bool:
+        return any(row.read_at is None for row in self.rows)
+
+    @property
+    def actors(self) -> list[User]:
+        return [row.actor for row in self.rows if row.actor][:MAX_AVATARS]
+
+    @property
+    def text(self) -> str:
+        if len(self.rows) == 1:
+            return str(self.toast["text"])
+        count = len(self.rows) - 1
+        text = ngettext(
+            "%(name)s and %(count)d other follow you now",
+            "%(name)s and %(count)d others follow you now",
+            count,
+        )
+        return text % {"name": self.rows[0].payload["name"], "count": count}
+
+    @property
+    def url(self) -> str:
+        if len(self.rows) == 1:
+            return str(self.toast["url"])
+        return reverse("follower-list", args=[self.rows[0].user.username])
 
 
 @require_safe
@@ -25,22 +68,37 @@ POLL_OVERLAP = timedelta(seconds=2)
 @cache_control(no_store=True)
 def notification_list(request: AuthenticatedRequest) -> HttpResponse:
     # Viewing marks nothing as read: the page's script or button does, with a POST.
-    rows = request.user.notifications.listed().visible_to(request.user).select_related("actor")
+    rows = request.user.notifications.listed().visible_to(request.user)
+    rows = rows.select_related("actor", "post")
     page = paginate(rows, request.GET.get("before"), order_by="updated_at")
-    toasts = [
-        (row, notifications.render(row.name, row.payload)["toast"])
-        for row in page.items
-        if _is_known(row)
-    ]
     has_unread = bool(notifications.unread_counts(request.user)["notifications"]) or any(
         not row.read_at for row in page.items
     )
     context = {
         "page": page,
-        "notifications": [(row, toast) for row, toast in toasts if toast],
+        "groups": _group(page.items),
         "has_unread": has_unread,
     }
     return render(request, "blog/notification_list.html", context)
+
+
+def _group(rows: list[Notification]) -> list[NotificationGroup]:
+    """Put followers that came one after the other into one group, all read or all unread."""
+    shown = [
+        (row, toast)
+        for row in rows
+        if _is_known(row) and (toast := notifications.render(row.name, row.payload)["toast"])
+    ]
+    groups = []
+    for _key, members in groupby(shown, key=lambda item: _group_key(item[0])):
+        group_rows, toasts = zip(*members, strict=True)
+        groups.append(NotificationGroup(list(group_rows), toasts[0]))
+    return groups
+
+
+def _group_key(row: Notification) -> tuple[object, ...]:
+    is_follow = row.name.startswith("follow:")
+    return ("follow", row.read_at is None) if is_follow else (row.pk,)
 
 
 @require_POST

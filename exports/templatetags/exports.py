@@ -35,6 +35,7 @@ def export_progress_bars(context: RequestContext) -> dict[str, Any]:
     user: User = context["request"].user
     rows = user.notifications.filter(name__startswith="export:").order_by("-updated_at")
     notifications = list(rows[: len(KINDS)])
+    context["request"].export_notifications = notifications  # for `recent_exports`: no query
     toasts = [render_progress(row.payload)["toast"] for row in notifications if row.read_at is None]
     return {
         "bars": [progress(task) for task in user.export_tasks.in_progress().order_by("created_at")],
@@ -42,6 +43,14 @@ def export_progress_bars(context: RequestContext) -> dict[str, Any]:
         "since": notifications[0].updated_at if notifications else None,
         "failures": [toast for toast in toasts if toast and toast["level"] != "success"],
     }
+
+
+@register.simple_tag(takes_context=True)
+def recent_exports(context: RequestContext) -> list[dict[str, Any]]:
+    """Return what to show of the user's last exports that have ended, in the sidebar."""
+    rows = getattr(context["request"], "export_notifications", [])
+    exports = [render_progress(row.payload) for row in rows]
+    return [export for export in exports if not export["active"]]
 
 
 @register.inclusion_tag("exports/_request_box.html", takes_context=True)

@@ -37,7 +37,7 @@ SIGNED_IN_PAGES = [
     "/search/?q=x",
 ]
 STAFF_PAGES = ["/admin/", "/admin/blog/user/", "/admin/diagnosis/", "/admin/django_rq/dashboard/"]
-STATIC_FILES = ["/static/css/microblog.css", "/static/js/time-zone.js", "/static/img/mark.svg"]
+STATIC_FILES = ["/static/css/base.css", "/static/js/time-zone.js", "/static/img/mark.svg"]
 
 
 @pytest.fixture(autouse=True)

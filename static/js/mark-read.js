@@ -1,6 +1,7 @@
 // Marks all notifications as read once the page has been visible for a moment.
 
 import { submitForm } from "./fragment.js";
+import { pollNow } from "./polling.js";
 
 const DELAY = 1_500; // ms
 
@@ -9,7 +10,7 @@ const form = document.querySelector("[data-mark-read]");
 async function markRead() {
   if (!(await submitForm(form))) return;
   form.hidden = true;
-  document.dispatchEvent(new Event("microblog:read"));
+  pollNow();
 }
 
 function scheduleWhenVisible() {

@@ -1,18 +1,15 @@
 // Keeps an open conversation up to date: new messages, read receipts, sending, older messages.
 
 import { loadFragment, submitForm } from "./fragment.js";
+import { pollNow, register } from "./polling.js";
 
-const POLL_INTERVAL = 2_500; // ms, while the page is visible
-const MAX_POLL_INTERVAL = 60_000; // ms, after errors
+const INTERVAL = 2_500; // ms
 const FOLLOW_DISTANCE = 160; // px from the end within which the page scrolls to new messages
 
 const list = document.querySelector("[data-message-list]");
 const end = document.getElementById("newest");
 const form = document.querySelector("form[data-message-form]");
 const readForm = document.querySelector("form[data-mark-read]");
-let isPolling = false;
-let failures = 0;
-let timer;
 
 // Instant: a smooth scroll in progress would look like the reader's own scrolling.
 const scrollToEnd = () => end.scrollIntoView({ block: "end", behavior: "instant" });
@@ -43,26 +40,15 @@ async function markRead() {
   const unread = list.querySelectorAll("[data-unread]");
   if (document.hidden || unread.length === 0 || !(await submitForm(readForm))) return;
   for (const message of unread) message.removeAttribute("data-unread");
-  document.dispatchEvent(new Event("microblog:read"));
+  pollNow();
 }
 
-async function poll() {
-  clearTimeout(timer);
-  if (document.hidden || isPolling) return;
-  isPolling = true;
-  try {
-    await markRead();
-    const url = new URL(list.dataset.pollUrl, location.href);
-    url.searchParams.set("after", newestCursor());
-    showUpdates(await loadFragment(url));
-    await markRead();
-    failures = 0;
-  } catch {
-    failures += 1;
-  } finally {
-    isPolling = false;
-  }
-  timer = setTimeout(poll, Math.min(POLL_INTERVAL * 2 ** failures, MAX_POLL_INTERVAL));
+async function request() {
+  await markRead();
+  const url = new URL(list.dataset.pollUrl, location.href);
+  url.searchParams.set("after", newestCursor());
+  showUpdates(await loadFragment(url));
+  await markRead();
 }
 
 // Sending
@@ -118,6 +104,5 @@ if (form && list.dataset.pollUrl) {
   form.elements.body.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
   });
-  document.addEventListener("visibilitychange", poll);
-  poll();
+  register({ request, interval: () => INTERVAL, delay: 0 });
 }

@@ -1,14 +1,13 @@
 // Keeps the cells of exports up to date, by polling for the rows that are visible.
 
-const INTERVAL_MS = 2_000;
-const MAX_INTERVAL_MS = 60_000; // after errors
+import { register } from "./polling.js";
+
+const INTERVAL = 2_000; // ms
 
 const source = document.querySelector("[data-live-url]");
 const newerLink = document.querySelector("[data-newer]");
 const rows = new Map(); // from task id to the element that holds its cells
 const visible = new Set();
-let failures = 0;
-let timer;
 
 for (const marker of document.querySelectorAll("[data-task]")) {
   rows.set(marker.dataset.task, marker.closest("tr") ?? marker);
@@ -39,7 +38,11 @@ function updateRow(row, cells) {
 async function fetchCells() {
   const url = new URL(source.dataset.liveUrl, location.href);
   for (const task of visible) url.searchParams.append("task", task);
-  const response = await fetch(url, { headers: { Accept: "application/json", "X-Poll": "true" }, cache: "no-store", signal: AbortSignal.timeout(10_000) });
+  const response = await fetch(url, {
+    headers: { Accept: "application/json", "X-Poll": "true" },
+    cache: "no-store",
+    signal: AbortSignal.timeout(10_000),
+  });
   if (response.redirected || response.status === 403) return false;
   if (!response.ok) throw new Error(`HTTP ${response.status}`);
   const { newest, tasks } = await response.json();
@@ -48,18 +51,4 @@ async function fetchCells() {
   return true;
 }
 
-async function poll() {
-  clearTimeout(timer);
-  if (document.hidden) return;
-  try {
-    if (!(await fetchCells())) return;
-    failures = 0;
-  } catch {
-    failures += 1;
-  }
-  clearTimeout(timer);
-  timer = setTimeout(poll, Math.min(INTERVAL_MS * 2 ** failures, MAX_INTERVAL_MS));
-}
-
-document.addEventListener("visibilitychange", poll);
-timer = setTimeout(poll, INTERVAL_MS);
+register({ request: fetchCells, interval: () => INTERVAL });

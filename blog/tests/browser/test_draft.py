@@ -36,7 +36,7 @@ def test_rejected_post_survives_preference_change(page, site):
     page = page.context.browser.new_context(storage_state=page.context.storage_state()).new_page()
     page.goto(site)
     page.locator("form.composer textarea").fill("x" * 290)
-    page.locator("form.composer button").click()
+    page.locator("form.composer").evaluate("form => form.submit()")
     page.locator("#post-error").wait_for()
     page.get_by_role("button", name="Dark").click()
     page.locator("html[data-theme=dark]").wait_for()

@@ -24,7 +24,7 @@ def window(page, site, bob):
     return window
 
 
-def send_message(page, body):
+def write_message(page, body):
     page.get_by_label("Your message").fill(body)
     page.get_by_role("button", name="Send").click()
 
@@ -39,10 +39,10 @@ def test_message_arrives_in_other_window_and_is_seen(page, site, window):
     window.goto(f"{site}/messages/@alice/")
     for view in (page, window):
         view.evaluate("window.isMarked = true")
-    send_message(page, "Are you there?")
+    write_message(page, "Are you there?")
     window.locator(".message", has_text="Are you there?").wait_for(timeout=20_000)
     page.locator(".message-own", has_text="Seen").wait_for(timeout=20_000)
-    send_message(window, "Yes!")
+    write_message(window, "Yes!")
     page.locator(".message", has_text="Yes!").wait_for(timeout=20_000)
     window.locator(".message-own", has_text="Seen").wait_for(timeout=20_000)
     assert bodies(page) == bodies(window) == ["Are you there?", "Yes!"]
@@ -82,7 +82,7 @@ def test_double_click_sends_one_message(page, site, bob):
     page.get_by_label("Your message").fill("once")
     page.get_by_role("button", name="Send").dblclick()
     page.locator(".message", has_text="once").wait_for()
-    send_message(page, "more")
+    write_message(page, "more")
     page.locator(".message", has_text="more").wait_for()
     assert list(Message.objects.values_list("body", flat=True)) == ["once", "more"]
 
@@ -118,7 +118,8 @@ def test_older_messages_load_without_scroll_jump(page, site, alice, bob, send_me
 def test_rejected_message_keeps_text(window, site, alice, bob, send_message):
     send_message(bob, alice)
     window.goto(f"{site}/messages/@alice/")
-    send_message(window, "x" * 2001)
+    window.get_by_label("Your message").fill("x" * 2001)
+    window.locator("form.composer").evaluate("form => form.submit()")
     window.get_by_text("Your message has 2001 characters").wait_for()
     assert window.get_by_label("Your message").input_value() == "x" * 2001
 
@@ -151,13 +152,49 @@ def test_messages_work_without_scripts(window, site, alice, bob, send_message):
     window.get_by_role("button", name="Mark as read").click()
     window.get_by_role("button", name="Mark as read").wait_for(state="hidden")
     assert not Message.objects.unread().exists()
-    send_message(window, "plain")
+    write_message(window, "plain")
     window.locator(".message-own", has_text="plain").wait_for()
     window.get_by_role("link", name="Older messages").click()
     window.get_by_text("number 0", exact=True).wait_for()
     window.get_by_role("link", name="Back to the newest").click()
     window.locator(".message-own", has_text="plain").wait_for()
     Block.objects.block(alice, bob)
-    send_message(window, "too late")
+    write_message(window, "too late")
     window.get_by_text("Your message was not sent.").wait_for()
     assert window.get_by_label("Your message").input_value() == "too late"
+
+
+@pytest.mark.parametrize("count", [0, 3, 30])
+@pytest.mark.parametrize("size", [(360, 740), (1280, 800), (320, 500)])
+def test_composer_stays_at_bottom_of_window(page, site, alice, bob, send_message, count, size):
+    width, height = size
+    page.set_viewport_size({"width": width, "height": height})
+    for number in range(count):
+        send_message(*((alice, bob) if number % 2 else (bob, alice)), f"number {number}")
+    page.goto(f"{site}/messages/@bob/#newest")
+    composer = page.locator(".message-composer")
+    positions = []
+    for top in (0, 1, 2):
+        page.evaluate(f"scrollTo(0, {top} * document.documentElement.scrollHeight / 4)")
+        box = composer.bounding_box()
+        positions.append(box["y"] + box["height"])
+        assert box["height"] < 80
+    assert all(position <= height for position in positions)
+    if count == 30:
+        page.evaluate("scrollTo(0, 0)")
+        box = composer.bounding_box()
+        assert abs(box["y"] + box["height"] - height) <= 1
+
+
+def test_newest_message_is_not_covered_by_composer(page, site, alice, bob, send_message):
+    for number in range(30):
+        send_message(bob, alice, f"number {number}")
+    page.goto(f"{site}/messages/@bob/")
+    for body in (None, "another one", "two\nlines"):
+        if body:
+            page.get_by_label("Your message").fill(body)
+            page.get_by_role("button", name="Send").click()
+            page.locator(".message-own", has_text=body.split("\n")[0]).wait_for()
+        last = page.locator(".message").last.bounding_box()
+        composer = page.locator(".message-composer").bounding_box()
+        assert last["y"] + last["height"] <= composer["y"]

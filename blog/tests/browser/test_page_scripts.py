@@ -80,7 +80,7 @@ def test_hover_card_follows_pointer(page, site, bob):
     baker.make(Post, author=bob, body="hello")
     page.goto(f"{site}/explore/")
     card = page.locator(".hover-card")
-    page.locator("a.username", has_text="bob").hover()
+    page.locator("main a.username", has_text="bob").hover()
     card.get_by_role("button", name="Follow bob").click()
     card.get_by_role("button", name="Unfollow bob").wait_for()
     page.get_by_role("heading", name="Explore").hover()
@@ -113,3 +113,67 @@ def test_time_zone_cookie_is_set(page, live_server):
     time_zone = page.evaluate("Intl.DateTimeFormat().resolvedOptions().timeZone")
     cookies = {cookie["name"]: cookie["value"] for cookie in page.context.cookies()}
     assert cookies["zone"] == time_zone.replace("/", "%2F")
+
+
+def test_own_posts_have_same_menu_as_others(page, site, alice, bob):
+    Follow.objects.follow(alice, bob)
+    baker.make(Post, author=bob, body="theirs")
+    post = baker.make(Post, author=alice, body="mine")
+    for path in ("/", "/explore/", f"/posts/{post.pk}/", "/search/?q=mine", "/@alice/"):
+        page.goto(site + path)
+        own = page.locator(".post", has_text="mine")
+        assert own.get_by_role("link", name="Edit").count() == 0
+        summary = own.locator("summary", has_text="More about this post by alice")
+        summary.press("Enter")
+        own.get_by_role("link", name="Delete").wait_for()
+        page.keyboard.press("Escape")
+        own.get_by_role("link", name="Delete").wait_for(state="hidden")
+    summary.click()
+    own.get_by_role("link", name="Edit").click()
+    page.wait_for_url(f"**/posts/{post.pk}/edit/")
+
+
+def test_new_post_has_menu_without_reload(page, site):
+    page.get_by_label("What would you like to say?").fill("fresh")
+    page.get_by_role("button", name="Post", exact=True).click()
+    page.locator(".post summary").click()
+    page.locator(".post").get_by_role("link", name="Delete").click()
+    page.get_by_role("heading", name="Delete this post?").wait_for()
+
+
+# Stop the clock's pauses: count the timers that wait, and let the test end them.
+COUNT_TIMERS = """
+    window.waiting = new Set();
+    const set = window.setTimeout, clear = window.clearTimeout;
+    window.setTimeout = (action, pause, ...rest) => {
+      const timer = set(() => { window.waiting.delete(timer); action(...rest); }, pause);
+      if (pause > 500) window.waiting.add(timer);
+      return timer;
+    };
+    window.clearTimeout = (timer) => { window.waiting.delete(timer); clear(timer); };
+"""
+
+
+@pytest.mark.parametrize("path", ["/explore/", "/messages/@bob/", "/exports/"])
+def test_page_has_one_polling_timer(page, site, bob, path):
+    page.add_init_script(COUNT_TIMERS)
+    page.goto(site + path)
+    for _ in range(3):
+        with page.expect_response("**/notifications/?*"):
+            page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        page.wait_for_load_state("networkidle")
+        assert page.evaluate("window.waiting.size") == 1
+
+
+def test_failed_poll_slows_down_only_its_own_source(page, site, bob):
+    page = page.context.browser.new_context(storage_state=page.context.storage_state()).new_page()
+    page.clock.install()
+    requested = []
+    page.route("**/notifications/?*", lambda route: route.fulfill(status=500))
+    page.on("request", lambda request: requested.append(request.url))
+    page.goto(f"{site}/messages/@bob/")
+    for number in range(1, 10):
+        with page.expect_response("**/messages/@bob/news/?*"):
+            page.clock.run_for(2_500 * (number > 1))
+    # 20 seconds: the first request after 10, the next one 20 later.
+    assert len([url for url in requested if "/notifications/?" in url]) == 1

@@ -50,7 +50,7 @@ def first_visit(page, address):
     fresh = page.context.browser.new_context(storage_state=page.context.storage_state()).new_page()
     traffic = Traffic(fresh)
     fresh.goto(address, wait_until="networkidle")
-    assert any(url.endswith("microblog.css") for url in traffic.sizes)
+    assert any(url.endswith("base.css") for url in traffic.sizes)
     return traffic
 
 
