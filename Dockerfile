@@ -11,7 +11,8 @@ COPY requirements.txt .
 RUN /venv/bin/pip install --requirement requirements.txt
 COPY . .
 RUN /venv/bin/pybabel compile --directory locale --domain django \
-    && SECRET_KEY="$(head -c 48 /dev/urandom | base64)" VAR_DIR=/tmp/var /venv/bin/python manage.py collectstatic --no-input \
+    && SECRET_KEY=$(python -c 'import secrets; print(secrets.token_hex(32))') \
+        VAR_DIR=/tmp/var /venv/bin/python manage.py collectstatic --no-input \
     && /venv/bin/python -m compileall -q api blog exports microblog
 
 FROM ${PYTHON}

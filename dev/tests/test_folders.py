@@ -48,7 +48,7 @@ def test_broker_and_database_work_in_every_folder(tmp_path, name):
     folder = tmp_path / name
     with Stack(folder, LOG_LEVEL="WARNING") as stack:
         stack.start("broker")
-        stack.run("migrate", "contenttypes", "--verbosity", "0")
+        stack.run("migrate", "--plan")
         with redis.Redis.from_url(stack.env["REDIS_URL"]) as connection:
             connection.client_setname("me")
             assert [client["name"] for client in connection.client_list()] == ["me"]
