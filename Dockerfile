@@ -12,7 +12,7 @@ RUN /venv/bin/pip install --requirement requirements.txt
 COPY . .
 RUN /venv/bin/pybabel compile --directory locale --domain django \
     && SECRET_KEY=unused VAR_DIR=/tmp/var /venv/bin/python manage.py collectstatic --no-input \
-    && /venv/bin/python -m compileall -q api blog exports microblog
+    && /venv/bin/python -m compileall -q api blog exports microblog staff tasks
 
 FROM ${PYTHON}
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 VAR_DIR=/var/lib/microblog

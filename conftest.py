@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import django_rq
 import hypothesis
 import pytest
+from django.apps import apps
+from django.contrib.auth.models import Group
 from django.core.cache import cache
 from django.core.files.base import ContentFile
 from django.core.mail import EmailMultiAlternatives
@@ -19,6 +22,7 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone, translation
 from rq import SimpleWorker
+from rq.job import Job
 
 from blog import rate_limits
 from blog.models import Conversation, Message, Post, User
@@ -26,7 +30,10 @@ from dev.pytest_plugin import chromium
 from dev.stack import Stack
 from exports.models import ExportTask, Status
 from microblog import request_ids
+from tasks import jobs
+from tasks.models import Task
 from tasks.models.clock import from_now
+from tasks.worker import Worker
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -141,6 +148,66 @@ def send_message(db: None) -> Callable[..., Message]:
 def staff(make_user: Callable[..., User]) -> User:
     """Create a superuser."""
     return make_user("staff", is_staff=True, is_superuser=True)
+
+
+@pytest.fixture
+def worker() -> Worker:
+    """Register an idle worker with RQ."""
+    queue = django_rq.get_queue("default")
+    worker = Worker([queue], connection=queue.connection)
+    worker.register_birth()
+    worker.heartbeat()
+    return worker
+
+
+@pytest.fixture
+def start_job(worker: Worker) -> Callable[[Task], None]:
+    """Enqueue a task's job and let the worker start it."""
+
+    def start(task: Task) -> None:
+        queue = django_rq.get_queue("default")
+        jobs.enqueue_task(task)
+        queue.connection.lrem(queue.key, 0, task.job_id)
+        worker.prepare_execution(
+            Job.fetch(task.job_id, queue.connection, serializer=queue.serializer)
+        )
+
+    return start
+
+
+@pytest.fixture
+def make_staff(make_user: Callable[..., User]) -> Callable[[str], User]:
+    """Create a member of staff with the given role.
+
+    Transactional tests flush the database, so the roles are created here again by the functions
+    of the migrations.
+    """
+
+    def make(role: str) -> User:
+        import_module("exports.migrations.0005_roles").make_roles(apps, None)
+        import_module("exports.migrations.0008_mail_roles").add_permissions(apps, None)
+        user = make_user(role.lower(), is_staff=True)
+        user.groups.add(Group.objects.get(name=role))
+        return user
+
+    return make
+
+
+@pytest.fixture
+def support(make_staff: Callable[[str], User]) -> User:
+    """Create a member of staff who may view, cancel, and send mails again."""
+    return make_staff("Support")
+
+
+@pytest.fixture
+def operator(make_staff: Callable[[str], User]) -> User:
+    """Create a member of staff who may perform every action on tasks."""
+    return make_staff("Operators")
+
+
+@pytest.fixture
+def staff_without_permissions(make_user: Callable[..., User]) -> User:
+    return make_user("helper", is_staff=True)
 
 
 @pytest.fixture

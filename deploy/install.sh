@@ -63,7 +63,7 @@ create_release() {
     .venv/bin/pybabel --quiet compile --directory locale --domain django
     DEBUG=false STATIC_COLLECTED=true VAR_DIR="$state" SECRET_KEY=unused \
         .venv/bin/python manage.py collectstatic --no-input --verbosity 0
-    .venv/bin/python -m compileall -q api blog exports microblog
+    .venv/bin/python -m compileall -q api blog exports microblog staff tasks
     chmod -R a+rX,go-w "$release"
     touch .complete
 }

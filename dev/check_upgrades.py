@@ -12,7 +12,7 @@ import tempfile
 
 import django
 
-APPS = ["tasks", "blog", "exports"]
+APPS = ["tasks", "staff", "blog", "exports"]
 # No version ran before these migrations, because the first release contains them.
 FIRST_RELEASE = [
     "0002_account_mails",
@@ -26,6 +26,7 @@ FIRST_RELEASE = [
     "0016_notification_is_listed",
     "0017_mail_outbox",
     "0006_durable_tasks",
+    "0007_move_self_test",
 ]
 
 

@@ -17,7 +17,7 @@ from model_bakery import baker
 from blog.accounts.allauth_internals import TOTP
 from blog.models import ApiToken, Follow, Post, Report
 from conftest import PASSWORD
-from exports.models.self_test import SelfTest
+from staff.models import SelfTest
 from tasks.worker import Worker
 from tests.access import ACCESS, POST_ACCESS, POST_ONLY, REAUTHENTICATE, ROLES, SIGN_IN
 
@@ -38,7 +38,7 @@ WRITTEN_BY_READING = {
     "usersessions_usersession",
     "blog_notification",
     "exports_exportevent",
-    "exports_selftest",
+    "staff_selftest",
 }
 
 
@@ -55,6 +55,7 @@ def all_routes(resolver, prefix=""):
 def users(make_user, alice):
     """Create a user for each role; alice, the owner, owns what the URLs name."""
     import_module("exports.migrations.0005_roles").make_roles(apps, None)
+    import_module("exports.migrations.0008_mail_roles").add_permissions(apps, None)
     import_module("blog.migrations.0012_moderators").make(apps, None)
     staff = {role: make_user(role, is_staff=True) for role in GROUPS}
     for role, group in GROUPS.items():

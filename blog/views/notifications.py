@@ -10,8 +10,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_POST, require_safe
 
+from microblog.http import AuthenticatedRequest, is_fragment_request
+
 from .. import notifications
-from ..http import AuthenticatedRequest, is_fragment_request
 from ..models import Notification
 from ..pagination import EPOCH, paginate
 
