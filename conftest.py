@@ -155,7 +155,7 @@ def worker() -> Worker:
     """Register an idle worker with RQ."""
     queue = django_rq.get_queue("default")
     worker = Worker([queue], connection=queue.connection)
-    worker.register_birth()
+    worker.register_birth()  # type: ignore[no-untyped-call]  # untyped in rq
     worker.heartbeat()
     return worker
 

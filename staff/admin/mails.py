@@ -1,6 +1,6 @@
 """Admin pages of one kind of mail."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -25,7 +25,7 @@ class MailAdmin(ReadOnlyAdmin):
     search_fields = ("id",)
     search_help_text = _("An e-mail's id, or a Message-ID")
     # A whitelist, because Django's own choice would include the text.
-    fields = (
+    fields: ClassVar[tuple[str, ...]] = (
         "state",
         "about",
         "saved",

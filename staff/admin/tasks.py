@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import cached_property, partial
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 from uuid import UUID
 
 from django.contrib import admin, messages
@@ -77,7 +77,7 @@ class TaskAdmin(ReadOnlyAdmin):
         "requested",
     )
     list_display_links = ("owner_name",)
-    list_filter: Any = ("status", FailureFilter, AgeFilter)
+    list_filter: ClassVar[Any] = ("status", FailureFilter, AgeFilter)
     list_select_related = ("owner",)
     search_fields = ("owner__username", "owner__email")
     search_help_text = _("Owner's name or address, a task's id, or a Message-ID")

@@ -142,8 +142,8 @@ def test_job_page_shows_progress_bar(get_page, task, queue):
     assert "{&#x27;" not in page
 
 
-def test_job_page_links_to_its_export(get_page, task):
-    url = f"/admin/exports/exporttask/{task.pk}/change/"
+def test_job_page_links_to_its_task(get_page, task):
+    url = f"/admin/sample/sampletask/{task.pk}/change/"
     jobs.enqueue_task(task)
     assert url in get_page(f"queues/0/{task.job_id}/")
     task.claim()

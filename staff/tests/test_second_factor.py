@@ -53,11 +53,11 @@ def test_staff_pass_mfa_at_sign_in(client, staff, sign_in):
 def test_unverified_session_must_reauthenticate(client, staff):
     client.force_login(staff)  # a session from before the setup
     TOTP.activate(staff, SECRET)
-    response = client.get("/admin/exports/exporttask/", follow=True)
+    response = client.get("/admin/sample/sampletask/", follow=True)
     address = response.redirect_chain[-1][0]
-    assert address == "/accounts/2fa/reauthenticate/?next=%2Fadmin%2Fexports%2Fexporttask%2F"
-    answer = client.post(address, {"code": totp_code(), "next": "/admin/exports/exporttask/"})
-    assert answer.url == "/admin/exports/exporttask/"
+    assert address == "/accounts/2fa/reauthenticate/?next=%2Fadmin%2Fsample%2Fsampletask%2F"
+    answer = client.post(address, {"code": totp_code(), "next": "/admin/sample/sampletask/"})
+    assert answer.url == "/admin/sample/sampletask/"
     assert client.get(answer.url).status_code == 200
 
 

@@ -110,7 +110,7 @@ def test_hanging_mail_server_is_reported(started_test):
 
 def test_self_test_button_starts_a_test(client, operator):
     client.force_login(operator)
-    assert "The e-mail goes to operators@microblog.example." in client.get(PAGE).content.decode()
+    assert "The e-mail goes to operator@microblog.example." in client.get(PAGE).content.decode()
     address = client.post(PAGE).url
     assert "Waiting for a worker" in client.get(address).content.decode()
     change(SelfTest.objects.get(), mailed_at=timezone.now())

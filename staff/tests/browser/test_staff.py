@@ -9,11 +9,11 @@ from django.utils import timezone
 
 from blog.models import User
 from conftest import PASSWORD
-from exports.models import ExportTask
+from tasks.tests.models import SampleTask
 
 pytestmark = pytest.mark.browser
 
-LIST = "/admin/exports/exporttask/"
+LIST = "/admin/sample/sampletask/"
 LIVE_URL = re.compile(r"/live/\?task=")
 ROWS = 40  # more than fit on a screen
 
@@ -30,15 +30,15 @@ def site_url(page, live_server, staff):
 
 
 @pytest.fixture
-def many_tasks(make_user):
-    return [ExportTask.objects.request(make_user(f"person{number}"))[0] for number in range(ROWS)]
+def many_tasks(request_task):
+    return [request_task(f"person{number}") for number in range(ROWS)]
 
 
 def row_of(page, task):
     return page.locator("tr", has=page.locator(f'[data-task="{task.pk}"]'))
 
 
-def test_export_list_updates_by_itself(site_url, page, task):
+def test_task_list_updates_by_itself(site_url, page, task):
     page.goto(site_url + LIST)
     page.evaluate("window.isSamePage = true")
     row = row_of(page, task)
@@ -48,7 +48,7 @@ def test_export_list_updates_by_itself(site_url, page, task):
     task.save()
     task.claim()
     task.renew(50)
-    row.get_by_text("50 of 200 posts").wait_for()
+    row.get_by_text("50 of 200").wait_for()
     assert row.locator("progress").get_attribute("value") == "25"
     task.cancel()
     row.get_by_text("Cancelled").wait_for()
@@ -56,7 +56,7 @@ def test_export_list_updates_by_itself(site_url, page, task):
     assert page.evaluate("window.isSamePage")
 
 
-def test_export_list_polls_visible_rows_only(site_url, page, many_tasks):
+def test_task_list_polls_visible_rows_only(site_url, page, many_tasks):
     page.goto(site_url + LIST)
     with page.expect_request(LIVE_URL) as request_info:
         pass
@@ -66,10 +66,10 @@ def test_export_list_polls_visible_rows_only(site_url, page, many_tasks):
         pass
 
 
-def test_export_list_offers_newer_exports(site_url, page, task, bob):
+def test_task_list_offers_newer_tasks(site_url, page, task, bob):
     page.goto(site_url + LIST)
-    newer, _ = ExportTask.objects.request(bob)
-    page.get_by_role("link", name="There are newer exports. Show them").click()
+    newer, _ = SampleTask.objects.get_or_create_unfinished(bob)
+    page.get_by_role("link", name="There are newer ones. Show them").click()
     row_of(page, newer).wait_for()
 
 
@@ -85,17 +85,17 @@ def test_polling_does_not_update_last_seen(site_url, page, task, staff):
     assert staff.last_seen_at == long_ago
 
 
-def test_export_page_updates_by_itself(site_url, page, task):
+def test_task_page_updates_by_itself(site_url, page, task):
     page.goto(f"{site_url}{LIST}{task.pk}/change/")
     task.claim()
-    page.locator("[data-live=state]").get_by_text("Being built").wait_for()
+    page.locator("[data-live=state]").get_by_text("Running").wait_for()
 
 
-def test_export_is_cancelled_with_two_clicks(site_url, page, task):
+def test_task_is_cancelled_with_two_clicks(site_url, page, task):
     page.goto(f"{site_url}{LIST}{task.pk}/change/")
     page.get_by_role("link", name="Cancel").click()
     page.get_by_role("button", name="Cancel").click()
-    page.get_by_text("Cancel: done for 1 export.").wait_for()
+    page.get_by_text("Cancel: done for 1 task.").wait_for()
     page.get_by_text("by staff").wait_for()
 
 

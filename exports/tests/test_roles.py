@@ -2,15 +2,16 @@
 
 import pytest
 from django.contrib.auth.models import Group
-from exports.staff.actions import ACTIONS
 
+from exports.admin import ExportTaskAdmin
 from tasks.jobs import enqueue_task
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 LIST = "/admin/exports/exporttask/"
 DASHBOARD = "/admin/django_rq/dashboard/"
-VIEW_PAGES = ["/admin/", LIST, f"{LIST}live/", "/admin/diagnosis/"]
+MAIL_PAGES = ["/admin/exports/exportmail/", "/admin/blog/accountmail/"]
+VIEW_PAGES = ["/admin/", LIST, f"{LIST}live/", "/admin/diagnosis/", *MAIL_PAGES]
 QUEUE_PAGES = [
     DASHBOARD,
     f"{DASHBOARD}queues/0/",
@@ -53,7 +54,7 @@ def test_support_can_view_cancel_and_resend_only(client, support, task):
 def test_operators_can_use_all_staff_pages(client, operator, task):
     enqueue_task(task)
     client.force_login(operator)
-    actions = [action_url(name, task) for name in ACTIONS]
+    actions = [action_url(action.name, task) for action in ExportTaskAdmin.task_actions]
     allowed = [*VIEW_PAGES, f"{LIST}{task.pk}/change/", "/admin/selftest/", *actions, *QUEUE_PAGES]
     assert status_codes(client, allowed) == {200}
     assert status_codes(client, USER_PAGES) == {403}
