@@ -9,6 +9,7 @@ from django.utils import timezone
 from redis.exceptions import ConnectionError as RedisConnectionError
 from rq.suspension import is_suspended, suspend
 
+from blog.models import AccountMail
 from tasks import jobs
 from tasks.models import CoreError, MailStatus, SweeperHeartbeat
 from tasks.tests.models import SampleMail, SampleTask
@@ -189,3 +190,15 @@ def test_unreachable_broker_hides_queue_findings(get_page, client, monkeypatch, 
     assert "no job is there that would send it" not in page
     answer = client.post("/admin/diagnosis/", {"fix": "resume"}, follow=True)
     assert "The broker does not answer" in answer.content.decode()
+
+
+def test_findings_cover_account_mails(client, staff, worker):
+    SweeperHeartbeat.objects.record_heartbeat()
+    AccountMail.objects.create(
+        to="alice@microblog.example", next_try_at=timezone.now() - LONG_AGO, text="a link"
+    )
+    client.force_login(staff)
+    page = client.get("/admin/diagnosis/").content.decode()
+    assert "This e-mail is due, but no job is there that would send it." in page
+    assert "/admin/blog/accountmail/" in page
+    assert "alice@microblog.example" not in page
