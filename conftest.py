@@ -21,6 +21,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.db import connection
 from django.test import Client
 from django.utils import timezone, translation
+from prometheus_client.parser import text_string_to_metric_families
 from rq import SimpleWorker
 from rq.job import Job
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 PASSWORD = "a walk beside the river"
+METRICS_TOKEN = "a-token-of-some-length"
 
 # "quick" runs the same examples each time. "thorough" (HYPOTHESIS_PROFILE) runs 20 times as many
 # random ones and shrinks each failing example.
@@ -250,6 +252,27 @@ def downloadable_task(alice: User) -> Iterator[ExportTask]:
     )
     yield task
     task.archive.storage.delete(task.archive.name or "")
+
+
+@pytest.fixture
+def scrape(client: Client, settings: Any) -> Callable[[], dict[tuple[str, ...], float]]:
+    """Scrape /metrics; return the value of each sample by its name and its labels' values.
+
+    Labels are in the order of their names.
+    """
+    settings.METRICS_TOKEN = METRICS_TOKEN
+
+    def scrape() -> dict[tuple[str, ...], float]:
+        headers = {"Authorization": f"Bearer {METRICS_TOKEN}"}
+        response = client.get("/metrics", headers=headers)
+        assert response.status_code == 200
+        return {
+            (sample.name, *sample.labels.values()): sample.value
+            for family in text_string_to_metric_families(response.content.decode())
+            for sample in family.samples
+        }
+
+    return scrape
 
 
 def database_url() -> str:
