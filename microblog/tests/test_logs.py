@@ -3,11 +3,13 @@ import logging
 import sys
 
 import pytest
+from django.apps import apps
 from django.core import mail
 from django.core.cache import cache
 from django.test import Client
 from django.urls import path
 
+from dev.stack import ROOT
 from microblog import logs
 from microblog.cache import FailOpenRedisCache
 
@@ -92,6 +94,12 @@ def test_probes_leave_no_line(client, caplog):
 # Mails to ADMINS
 
 
+def local_apps():
+    """Return the apps of this project, without those that only the tests have."""
+    configs = apps.get_app_configs()
+    return [each for each in configs if (ROOT / each.name).is_dir()]
+
+
 def fail(request):
     raise RuntimeError("a stone in the works")
 
@@ -133,6 +141,12 @@ def test_the_same_fault_at_many_addresses_is_one_error(storm):
     for number in range(20):
         storm(1, f"/fail/{number}/")
     assert len(mail.outbox) == 1
+
+
+@pytest.mark.parametrize("app", [config.name for config in local_apps()])
+def test_errors_of_each_app_are_mailed(admins, app):
+    logging.getLogger(f"{app}.somewhere").error("A task failed")
+    assert [message.subject for message in mail.outbox] == ["[Microblog] ERROR: A task failed"]
 
 
 def test_another_error_is_another_mail(storm):
