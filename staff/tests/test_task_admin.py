@@ -18,8 +18,8 @@ DASHBOARD = "/admin/django_rq/dashboard/"
 def test_every_kind_has_admin_pages():
     for model in task_models():
         assert isinstance(admin.site.get_model_admin(model), TaskAdmin), model
-    for model in mail_models():
-        assert isinstance(admin.site.get_model_admin(model), MailAdmin), model
+    for mail_model in mail_models():
+        assert isinstance(admin.site.get_model_admin(mail_model), MailAdmin), mail_model
     assert SampleTask in task_models()
 
 

@@ -94,7 +94,7 @@ def test_events_of_last_hour_are_counted(task, scrape):
 
 
 def test_older_events_are_not_counted(task, scrape):
-    SampleEvent.objects.update(created_at=from_now(-3601))
+    SampleEvent._default_manager.update(created_at=from_now(-3601))
     assert scrape()["microblog_events_last_hour", "requested", "sampletask"] == 0
 
 
