@@ -1,4 +1,4 @@
-// Keeps the cells of exports up to date, by polling for the rows that are visible.
+// Keeps the cells of tasks up to date, by polling for the rows that are visible.
 
 const INTERVAL_MS = 2_000;
 const MAX_INTERVAL_MS = 60_000; // after errors
