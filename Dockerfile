@@ -13,7 +13,7 @@ COPY . .
 RUN /venv/bin/pybabel compile --directory locale --domain django \
     && SECRET_KEY=$(python -c 'import secrets; print(secrets.token_hex(32))') \
         VAR_DIR=/tmp/var /venv/bin/python manage.py collectstatic --no-input \
-    && /venv/bin/python -m compileall -q api blog exports microblog
+    && /venv/bin/python -m compileall -q api blog exports imports microblog staff tasks
 
 FROM ${PYTHON}
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 VAR_DIR=/var/lib/microblog

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -12,13 +13,17 @@ from typing import TYPE_CHECKING, Any
 import django_rq
 import hypothesis
 import pytest
+from django.apps import apps
+from django.contrib.auth.models import Group
 from django.core.cache import caches
 from django.core.files.base import ContentFile
 from django.core.mail import EmailMultiAlternatives
 from django.db import connection
 from django.test import Client
 from django.utils import timezone, translation
+from prometheus_client.parser import text_string_to_metric_families
 from rq import SimpleWorker
+from rq.job import Job
 
 from blog import rate_limits
 from blog.accounts.deletion import request_deletion
@@ -29,12 +34,15 @@ from exports.models import ExportTask, Status
 from microblog import request_ids
 from microblog.addresses import sqlite_url
 from tasks import jobs
+from tasks.models import Task
 from tasks.models.clock import from_now
+from tasks.worker import Worker
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 PASSWORD = "a walk beside the river"
+METRICS_TOKEN = "a-token-of-some-length"
 
 # "quick" runs the same examples each time. "thorough" (HYPOTHESIS_PROFILE) runs 20 times as many
 # random ones and shrinks each failing example.
@@ -147,6 +155,66 @@ def staff(make_user: Callable[..., User]) -> User:
 
 
 @pytest.fixture
+def worker() -> Worker:
+    """Register an idle worker with RQ."""
+    queue = django_rq.get_queue("default")
+    worker = Worker([queue], connection=queue.connection)
+    worker.register_birth()  # type: ignore[no-untyped-call]  # untyped in rq
+    worker.heartbeat()
+    return worker
+
+
+@pytest.fixture
+def start_job(worker: Worker) -> Callable[[Task], None]:
+    """Enqueue a task's job and let the worker start it."""
+
+    def start(task: Task) -> None:
+        queue = django_rq.get_queue("default")
+        jobs.enqueue_task(task)
+        queue.connection.lrem(queue.key, 0, task.job_id)
+        worker.prepare_execution(
+            Job.fetch(task.job_id, queue.connection, serializer=queue.serializer)
+        )
+
+    return start
+
+
+@pytest.fixture
+def make_staff(make_user: Callable[..., User]) -> Callable[[str], User]:
+    """Create a member of staff with the given role.
+
+    Transactional tests flush the database, so the roles are created here again by the functions
+    of the migrations.
+    """
+
+    def make(role: str) -> User:
+        import_module("exports.migrations.0005_roles").make_roles(apps, None)
+        import_module("exports.migrations.0008_mail_roles").add_permissions(apps, None)
+        user = make_user(role.lower(), is_staff=True)
+        user.groups.add(Group.objects.get(name=role))
+        return user
+
+    return make
+
+
+@pytest.fixture
+def support(make_staff: Callable[[str], User]) -> User:
+    """Create a member of staff who may view, cancel, and send mails again."""
+    return make_staff("Support")
+
+
+@pytest.fixture
+def operator(make_staff: Callable[[str], User]) -> User:
+    """Create a member of staff who may perform every action on tasks."""
+    return make_staff("Operators")
+
+
+@pytest.fixture
+def staff_without_permissions(make_user: Callable[..., User]) -> User:
+    return make_user("helper", is_staff=True)
+
+
+@pytest.fixture
 def capture_mails(
     mailoutbox: list[EmailMultiAlternatives], django_capture_on_commit_callbacks: Callable[..., Any]
 ) -> Callable[[], AbstractContextManager[list[EmailMultiAlternatives]]]:
@@ -199,6 +267,27 @@ def delete_account(user: User) -> None:
     """Request the deletion of an account and carry it out."""
     task = request_deletion(user)
     jobs.run_task(task._meta.label, str(task.pk), task.attempt)
+
+
+@pytest.fixture
+def scrape(client: Client, settings: Any) -> Callable[[], dict[tuple[str, ...], float]]:
+    """Scrape /metrics; return the value of each sample by its name and its labels' values.
+
+    Labels are in the order of their names.
+    """
+    settings.METRICS_TOKEN = METRICS_TOKEN
+
+    def scrape() -> dict[tuple[str, ...], float]:
+        headers = {"Authorization": f"Bearer {METRICS_TOKEN}"}
+        response = client.get("/metrics", headers=headers)
+        assert response.status_code == 200
+        return {
+            (sample.name, *sample.labels.values()): sample.value
+            for family in text_string_to_metric_families(response.content.decode())
+            for sample in family.samples
+        }
+
+    return scrape
 
 
 def database_url() -> str:

@@ -16,8 +16,8 @@ from django.views.decorators.http import (
 )
 
 from blog.accounts.encryption import encryption_keys
-from blog.http import AuthenticatedRequest
 from blog.models import ApiToken
+from microblog.http import AuthenticatedRequest
 
 from .forms import TokenForm
 

@@ -8,6 +8,7 @@ class BlogConfig(AppConfig):
     verbose_name = _("Microblog")
 
     def ready(self) -> None:
+        from allauth.mfa.signals import authenticator_added
         from django.contrib.auth.signals import user_logged_in
 
         from microblog import checks  # noqa: F401 - registers the checks of the site's settings
@@ -18,4 +19,5 @@ class BlogConfig(AppConfig):
 
         post_migrate.connect(search_index.install, sender=self)
         user_logged_in.connect(sessions.record_sign_in)
+        authenticator_added.connect(sessions.verify_staff_after_setup)
         sweeper.register()

@@ -88,7 +88,7 @@ create_release() {
     key=$(.venv/bin/python -c 'import secrets; print(secrets.token_urlsafe(50))')
     DEBUG=false STATIC_COLLECTED=true VAR_DIR="$state" SECRET_KEY="$key" \
         .venv/bin/python manage.py collectstatic --no-input --verbosity 0
-    .venv/bin/python -m compileall -q api blog exports microblog
+    .venv/bin/python -m compileall -q api blog exports microblog staff tasks
     chmod -R a+rX,go-w "$release"
     touch .complete
 }

@@ -19,7 +19,10 @@ from babel.messages.pofile import read_po
 
 from dev.stack import ROOT
 
-SOURCES = ("blog", "exports", "api", "microblog", "templates", "locale", "manage.py")
+SOURCES = (
+    *("microblog", "tasks", "staff", "blog", "exports", "api"),
+    *("templates", "locale", "manage.py"),
+)
 PLACEHOLDER = re.compile(r"%\(\w+\).")
 
 

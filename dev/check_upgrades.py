@@ -13,7 +13,7 @@ import tempfile
 
 import django
 
-APPS = ["tasks", "blog", "exports"]
+APPS = ["tasks", "staff", "blog", "exports"]
 # No version ran before these migrations, because the first release contains them.
 FIRST_RELEASE = [
     "0002_account_mails",
@@ -28,6 +28,7 @@ FIRST_RELEASE = [
     "0017_mail_outbox",
     "0018_account_deletion",
     "0006_durable_tasks",
+    "0007_move_self_test",
 ]
 
 

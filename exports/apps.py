@@ -8,27 +8,22 @@ class ExportsConfig(AppConfig):
     verbose_name = _("Exports")
 
     def ready(self) -> None:
-        from allauth.mfa.signals import authenticator_added
         from anymail.signals import tracking
 
         from blog import notifications
         from blog.accounts import deletion
-        from microblog.metrics import registry
         from tasks import jobs
 
-        from . import bounces, checks, delivery, health, progress, sweeper
+        from . import bounces, checks, delivery, health, metrics, progress, sweeper
         from .deletion import remove_exports
-        from .metrics import ExportCollector
-        from .staff.second_factor import verify_after_setup
 
         notifications.register("export", progress.render_progress)
         deletion.before_delete(remove_exports)
-        authenticator_added.connect(verify_after_setup)
         tracking.connect(bounces.record_bounce)
         health.register()
         sweeper.register()
         jobs.register_preloader(delivery.preload)
-        registry.register(ExportCollector())
+        metrics.register()
         register(checks.check_shared_services)
         register(checks.check_intervals)
         register(checks.check_monitoring)

@@ -4,14 +4,12 @@ from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from tasks.models import MAX_CRASHES
+from tasks.progress import percent, render_minutes
 
 from .archive.kinds import KINDS
 from .models import ErrorCode, MailStatus, Status
-
-MAX_PERCENT = 99  # a bar is complete only when the mail is sent, and then it disappears
 
 
 def render_progress(payload: dict[str, Any]) -> dict[str, Any]:
@@ -34,25 +32,9 @@ def render_progress(payload: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def percent(status: str, rows_done: int, rows_total: int) -> int:
-    if status == Status.SUCCESSFUL:
-        return MAX_PERCENT
-    return min(MAX_PERCENT, 100 * rows_done // rows_total) if rows_total else 0
-
-
 def render_count(rows_done: int, rows_total: int, kind: str) -> str:
     """Return "1,200 of 5,000 posts", with the unit of the archive's kind."""
     return KINDS[kind].progress_text(rows_done, rows_total)
-
-
-def render_minutes(minimum: int, maximum: int) -> str:
-    if minimum < 1 and maximum <= 1:
-        return _("less than a minute")
-    if minimum < 1:
-        return ngettext("at most %(n)d minute", "at most %(n)d minutes", maximum) % {"n": maximum}
-    if minimum == maximum:
-        return ngettext("about %(n)d minute", "about %(n)d minutes", maximum) % {"n": maximum}
-    return _("about %(least)d to %(most)d minutes") % {"least": minimum, "most": maximum}
 
 
 def _status_text(payload: dict[str, Any], status: Status) -> str:

@@ -19,8 +19,8 @@ from django.views.decorators.http import (
 )
 
 from blog import rate_limits
-from blog.http import AuthenticatedRequest
 from blog.pagination import paginate
+from microblog.http import AuthenticatedRequest
 from tasks import broker
 
 from .archive import build as archive

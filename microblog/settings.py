@@ -47,9 +47,10 @@ VAR_DIR = env.folder("VAR_DIR", default=BASE_DIR / "var")
 INSTALLED_APPS = [
     "blog",
     "tasks",
+    "staff",
     "exports",
     "api",
-    "exports.staff.apps.StaffConfig",
+    "staff.apps.StaffAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -442,7 +443,10 @@ LOGGING = {
         "django": {"handlers": ["mail_admins"], "level": "INFO"},
         # Scanners send arbitrary Host headers, and an operator cannot do anything about it.
         "django.security.DisallowedHost": {"handlers": ["console"], "propagate": False},
-        **{name: {"handlers": ["mail_admins"]} for name in ("api", "blog", "exports", "microblog")},
+        **{
+            name: {"handlers": ["mail_admins"]}
+            for name in ("api", "blog", "exports", "microblog", "staff", "tasks")
+        },
         "rq.worker": {"handlers": ["mail_admins"]},  # a job's exception
         # gunicorn adds handlers to its loggers and turns their propagation off.
         "gunicorn.error": {"level": "INFO", "propagate": True},

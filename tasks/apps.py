@@ -7,6 +7,10 @@ class TasksConfig(AppConfig):
     verbose_name = _("Background tasks")
 
     def ready(self) -> None:
+        from microblog.metrics import registry
+
         from . import health
+        from .metrics import TaskCollector
 
         health.register()
+        registry.register(TaskCollector())

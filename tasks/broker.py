@@ -16,6 +16,7 @@ from redis import Redis
 from redis.exceptions import RedisError, WatchError
 from rq import Queue as RQQueue
 from rq import get_current_job
+from rq.exceptions import NoSuchJobError
 from rq.job import Job
 from rq.registry import StartedJobRegistry
 from rq.suspension import is_suspended, resume
@@ -47,7 +48,11 @@ def ping() -> None:
 
 
 def enqueue(
-    job_id: str, function: Callable[..., None], *args: str | int, at_front: bool = False
+    job_id: str,
+    function: Callable[..., None],
+    *args: str | int,
+    at_front: bool = False,
+    timeout_seconds: int | None = None,
 ) -> bool:
     """Enqueue a job; False, logged, if the broker is down. Call it after commit."""
     try:
@@ -56,6 +61,7 @@ def enqueue(
             *args,
             job_id=job_id,
             at_front=at_front,
+            job_timeout=timeout_seconds,
             failure_ttl=FAILED_JOB_TTL_SECONDS,
             meta=request_ids.job_meta(),
         )
@@ -95,6 +101,16 @@ def job_exists(job_id: str) -> bool | None:
         return bool(Job.exists(job_id, connection()))
     except RedisError:
         return None
+
+
+def job_error(job_id: str) -> str:
+    """Return the last line of the job's traceback, or an empty string if RQ has none."""
+    try:
+        result = Job.fetch(job_id, connection(), serializer=_queue().serializer).latest_result()
+    except (RedisError, NoSuchJobError):
+        return ""
+    lines = (result.exc_string or "").strip().splitlines() if result else []
+    return lines[-1] if lines else ""
 
 
 def current_job_id() -> str | None:
@@ -181,11 +197,6 @@ class WorkerInfo:
             self.last_heartbeat_at is None
             or timezone.now() - self.last_heartbeat_at > WORKER_TIMEOUT
         )
-
-    @property
-    def task_id(self) -> str:
-        """Id of the task that the worker runs, or an empty string."""
-        return parse_job_ids([self.job_id]).get(self.job_id, ("", 0))[0]
 
     @property
     def key(self) -> str:

@@ -15,9 +15,11 @@ from django.urls import URLResolver, get_resolver, resolve
 from model_bakery import baker
 
 from blog.accounts.allauth_internals import TOTP
-from blog.models import ApiToken, Follow, Post, Report
+from blog.models import AccountMail, ApiToken, Follow, Post, Report
 from conftest import PASSWORD
-from exports.models.self_test import SelfTest
+from exports.models import ExportMail
+from staff.models import SelfTest
+from tasks.tests.models import SampleMail, SampleTask
 from tasks.worker import Worker
 from tests.access import ACCESS, POST_ACCESS, POST_ONLY, REAUTHENTICATE, ROLES, SIGN_IN
 
@@ -28,7 +30,7 @@ REFUSALS = {SIGN_IN, 401, 403, 404}
 GROUPS = {"support": "Support", "operator": "Operators", "moderator": "Moderators"}
 PLACEHOLDERS = (
     *("post", "report", "task", "token", "session", "user", "group", "follow", "test", "factor"),
-    *("job", "worker", "type"),
+    *("job", "worker", "type", "exportmail", "accountmail", "sample", "samplemail"),
 )
 WRITE = re.compile(r'^(?:INSERT INTO|UPDATE|DELETE FROM) "(\w+)"(?: SET "(\w+)")?')
 # Tables that reading may change: sessions, read notifications, the event of a download, and the
@@ -38,7 +40,7 @@ WRITTEN_BY_READING = {
     "usersessions_usersession",
     "blog_notification",
     "exports_exportevent",
-    "exports_selftest",
+    "staff_selftest",
 }
 
 
@@ -55,6 +57,7 @@ def all_routes(resolver, prefix=""):
 def users(make_user, alice):
     """Create a user for each role; alice, the owner, owns what the URLs name."""
     import_module("exports.migrations.0005_roles").make_roles(apps, None)
+    import_module("exports.migrations.0008_mail_roles").add_permissions(apps, None)
     import_module("blog.migrations.0012_moderators").make(apps, None)
     staff = {role: make_user(role, is_staff=True) for role in GROUPS}
     for role, group in GROUPS.items():
@@ -76,6 +79,7 @@ def objects(users, make_user, downloadable_task):
     worker = Worker([queue], connection=queue.connection)
     worker.register_birth()
     Client().post("/accounts/login/", {"login": "alice", "password": PASSWORD})
+    sample, _ = SampleTask.objects.get_or_create_unfinished(alice)
     yield {
         "post": baker.make(Post, author=alice, body="Hello").pk,
         "report": baker.make(Report, reporter=alice, person=carol, reason="spam").pk,
@@ -89,6 +93,10 @@ def objects(users, make_user, downloadable_task):
         "factor": TOTP.activate(carol, "JBSWY3DPEHPK3PXP").instance.pk,
         "job": queue.enqueue(print, job_id="a-job").id,
         "worker": worker.key,
+        "exportmail": baker.make(ExportMail, task=downloadable_task).pk,
+        "accountmail": baker.make(AccountMail, user=alice).pk,
+        "sample": sample.pk,
+        "samplemail": baker.make(SampleMail, task=sample).pk,
         "type": ContentType.objects.get_for_model(Post).pk,
     }
     worker.register_death()

@@ -14,12 +14,12 @@ from ninja.responses import Status
 from api.auth import enforce_rate_limit
 from api.problems import ApiError
 from api.schemas import Before, ExportIn, ExportOut, ExportPage, absolute_url, problem_responses
-from blog.http import AuthenticatedRequest
 from blog.pagination import paginate
 from exports import requests
 from exports.archive.kinds import KINDS
 from exports.models import ExportTask
 from exports.views import archive_response
+from microblog.http import AuthenticatedRequest
 from tasks import broker
 
 router = Router(tags=[gettext_noop("Exports")])

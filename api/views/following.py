@@ -5,9 +5,9 @@ from ninja.responses import Status
 
 from api.auth import enforce_rate_limit
 from api.schemas import Before, FollowPage, PersonOut, problem_responses
-from blog.http import AuthenticatedRequest
 from blog.models import Follow, User, unblocked
 from blog.pagination import paginate
+from microblog.http import AuthenticatedRequest
 
 router = Router(tags=[_("Following")])
 

@@ -9,9 +9,9 @@ from api.auth import enforce_rate_limit
 from api.problems import require_valid
 from api.schemas import Before, PostIn, PostOut, PostPage, absolute_url, problem_responses
 from blog.forms import PostEditForm, PostForm
-from blog.http import AuthenticatedRequest
 from blog.models import Post
 from blog.pagination import build_page, paginate
+from microblog.http import AuthenticatedRequest
 
 router = Router(tags=[_("Posts")])
 

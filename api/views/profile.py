@@ -5,8 +5,8 @@ from ninja import Router
 from api.problems import require_valid
 from api.schemas import ProfileIn, ProfileOut, problem_responses
 from blog.forms import ProfileForm
-from blog.http import AuthenticatedRequest
 from blog.models import User
+from microblog.http import AuthenticatedRequest
 
 router = Router(tags=[_("Profile")])
 

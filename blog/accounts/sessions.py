@@ -5,17 +5,23 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.models import Session
 from django.db.models import Exists, Model, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
 
 from ..middleware import SESSIONLESS_PATHS, is_user_activity
-from ..models import GuessRecord, touch
+from ..models import GuessRecord, User, touch
+from .allauth_internals import record_authentication
 
 # Keys in the session; both values are seconds since 1970.
 SIGNED_IN_AT_KEY = "begun_at"
@@ -26,6 +32,21 @@ BATCH_SIZE = 500  # rows per DELETE: on SQLite it blocks all other writers
 def record_sign_in(request: HttpRequest, **kwargs: Any) -> None:
     """Record the time of a sign-in. Receiver of `user_logged_in`."""
     request.session[SIGNED_IN_AT_KEY] = request.session[LAST_USED_AT_KEY] = int(time.time())
+
+
+def verify_staff_after_setup(
+    sender: Any, request: HttpRequest, user: User, authenticator: Authenticator, **kwargs: Any
+) -> None:
+    """Mark the session as verified: the user has just entered a code to set up TOTP.
+
+    Receiver of `authenticator_added`. Staff would otherwise have to enter the next code at once.
+    """
+    if user.is_staff and authenticator.type == Authenticator.Type.TOTP:
+        record_authentication(request, user, "mfa", id=authenticator.pk, type=authenticator.type)
+        link = format_html('<a href="{}">{}</a>', reverse("admin:index"), _("go on to the admin"))
+        messages.info(
+            request, format_html(_("Keep your recovery codes in a safe place, then {}."), link)
+        )
 
 
 class SessionLimitMiddleware:

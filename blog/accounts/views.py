@@ -10,8 +10,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from microblog.http import AuthenticatedRequest
+
 from ..forms import NotificationSettingsForm
-from ..http import AuthenticatedRequest
 from .deletion import request_deletion
 from .forms import DeleteAccountForm
 

@@ -1,5 +1,5 @@
-"""Admin pages for users, posts and reports."""
+"""Admin pages for users, posts, reports and e-mails about accounts."""
 
-from . import posts, reports, users
+from . import account_mails, posts, reports, users
 
-__all__ = ["posts", "reports", "users"]
+__all__ = ["account_mails", "posts", "reports", "users"]

@@ -12,9 +12,10 @@ from django.urls import URLPattern, path, reverse
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
+from microblog.http import AuthenticatedRequest
+
 from .. import moderation
 from ..forms import HidePostForm
-from ..http import AuthenticatedRequest
 from ..models import Post, User
 
 if TYPE_CHECKING:

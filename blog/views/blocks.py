@@ -8,7 +8,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from ..http import AuthenticatedRequest, safe_next_url
+from microblog.http import AuthenticatedRequest, safe_next_url
+
 from ..models import Block, User, unblocked
 from ..pagination import paginate
 

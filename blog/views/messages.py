@@ -11,9 +11,10 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from microblog.http import AuthenticatedRequest, is_fragment_request
+
 from .. import drafts, rate_limits
 from ..forms import MessageForm
-from ..http import AuthenticatedRequest, is_fragment_request
 from ..linkify import attach_mentions
 from ..models import Conversation, Message, Participant, User
 from ..notifications import notify_message

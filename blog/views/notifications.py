@@ -14,9 +14,10 @@ from django.utils.translation import ngettext
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_POST, require_safe
 
+from microblog.http import AuthenticatedRequest, is_fragment_request
+
 from .. import notifications, rate_limits
 from ..formatting import isoformat_utc
-from ..http import AuthenticatedRequest, is_fragment_request
 from ..models import Notification, User
 from ..pagination import EPOCH, paginate
 

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 from django.views.i18n import set_language
 
-from ..http import safe_next_url
+from microblog.http import safe_next_url
 
 THEMES = ("system", "light", "dark")
 THEME_COOKIE_AGE = timedelta(days=365)

@@ -13,9 +13,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from microblog.http import AuthenticatedRequest, is_fragment_request, safe_next_url
+
 from .. import avatars, drafts
 from ..forms import ProfileForm
-from ..http import AuthenticatedRequest, is_fragment_request, safe_next_url
 from ..models import Block, Follow, User, unblocked
 from ..pagination import Page, paginate
 from ..rate_limits import rate_limited

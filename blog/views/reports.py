@@ -8,9 +8,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from microblog.http import AuthenticatedRequest
+
 from .. import drafts, rate_limits
 from ..forms import ReportForm
-from ..http import AuthenticatedRequest
 from ..models import Post, Report, User, unblocked
 
 

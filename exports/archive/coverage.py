@@ -71,6 +71,7 @@ EXCLUDED = (
             "blog.Report.handled_by",
             "blog.Report.outcome",
             "admin.LogEntry.*",
+            "staff.SelfTest.*",
         ),
     ),
     Exclusion(

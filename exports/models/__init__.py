@@ -5,7 +5,6 @@ from tasks.models import MailStatus, Status
 from .choices import ErrorCode, Event, Purpose
 from .event import ExportEvent
 from .mail import ExportMail
-from .self_test import SelfTest
 from .task import ExportTask
 
 __all__ = [
@@ -16,6 +15,5 @@ __all__ = [
     "ExportTask",
     "MailStatus",
     "Purpose",
-    "SelfTest",
     "Status",
 ]

@@ -2,16 +2,11 @@
 
 import io
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
-import django_rq
 import pytest
-from django.apps import apps
 from django.conf import settings
-from django.contrib.auth.models import Group
 from django.core import mail
-from rq.job import Job
 
 from blog.models import Post, User
 from exports.archive import build as archive
@@ -19,7 +14,6 @@ from exports.archive.output import Output
 from exports.models import ExportTask
 from tasks import jobs
 from tasks.models.clock import from_now
-from tasks.worker import Worker
 
 
 class ProgressSpy:
@@ -101,62 +95,3 @@ def break_build(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], No
         monkeypatch.setattr(archive, "build", build)
 
     return replace
-
-
-@pytest.fixture
-def worker() -> Worker:
-    """Register an idle worker with RQ."""
-    queue = django_rq.get_queue("default")
-    worker = Worker([queue], connection=queue.connection)
-    worker.register_birth()
-    worker.heartbeat()
-    return worker
-
-
-@pytest.fixture
-def start_job(worker: Worker) -> Callable[[ExportTask], None]:
-    """Enqueue a task's job and let the worker start it."""
-
-    def start(task: ExportTask) -> None:
-        queue = django_rq.get_queue("default")
-        jobs.enqueue_task(task)
-        queue.connection.lrem(queue.key, 0, task.job_id)
-        worker.prepare_execution(
-            Job.fetch(task.job_id, queue.connection, serializer=queue.serializer)
-        )
-
-    return start
-
-
-@pytest.fixture
-def make_staff(make_user: Callable[..., User]) -> Callable[[str], User]:
-    """Create a member of staff with the given role.
-
-    Transactional tests flush the database, so the roles are created here again by the function of
-    the migration.
-    """
-
-    def make(role: str) -> User:
-        import_module("exports.migrations.0005_roles").make_roles(apps, None)
-        user = make_user(role.lower(), is_staff=True)
-        user.groups.add(Group.objects.get(name=role))
-        return user
-
-    return make
-
-
-@pytest.fixture
-def support(make_staff: Callable[[str], User]) -> User:
-    """Create a member of staff who may view, cancel, and send mails again."""
-    return make_staff("Support")
-
-
-@pytest.fixture
-def operator(make_staff: Callable[[str], User]) -> User:
-    """Create a member of staff who may perform every action on tasks."""
-    return make_staff("Operators")
-
-
-@pytest.fixture
-def staff_without_permissions(make_user: Callable[..., User]) -> User:
-    return make_user("helper", is_staff=True)

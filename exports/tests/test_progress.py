@@ -1,6 +1,6 @@
 import pytest
 
-from exports.progress import percent, render_count, render_progress
+from exports.progress import render_count, render_progress
 
 PAYLOAD = {
     "task": "5d4c1f6e-6f5b-4b1c-9d2c-111111111111",
@@ -12,14 +12,6 @@ PAYLOAD = {
     "error_code": "",
     "mail": None,
 }
-
-
-@pytest.mark.parametrize(
-    ("done", "total", "expected"),
-    [(0, 0, 0), (0, 10, 0), (1, 3, 33), (10, 10, 99), (11, 10, 99), (999, 1000, 99)],
-)
-def test_percent_never_reaches_100(done, total, expected):
-    assert percent("RUNNING", done, total) == expected
 
 
 def test_render_count_agrees_with_number():

@@ -3,11 +3,13 @@ import logging
 import sys
 
 import pytest
+from django.apps import apps
 from django.core import mail
 from django.core.cache import cache
 from django.test import Client
 from django.urls import path
 
+from dev.stack import ROOT
 from microblog import logs
 from microblog.cache import FailOpenRedisCache
 
@@ -94,6 +96,12 @@ def test_probes_are_not_logged(client, caplog):
 # Mails to ADMINS
 
 
+def local_apps():
+    """Return the apps of this project, without those that only the tests have."""
+    configs = apps.get_app_configs()
+    return [each for each in configs if (ROOT / each.name).is_dir()]
+
+
 def fail(request):
     raise RuntimeError("broken view")
 
@@ -135,6 +143,12 @@ def test_same_error_at_many_urls_is_mailed_once(fail_requests):
     for number in range(20):
         fail_requests(1, f"/fail/{number}/")
     assert len(mail.outbox) == 1
+
+
+@pytest.mark.parametrize("app", [config.name for config in local_apps()])
+def test_errors_of_each_app_are_mailed(admins, app):
+    logging.getLogger(f"{app}.somewhere").error("A task failed")
+    assert [message.subject for message in mail.outbox] == ["[Microblog] ERROR: A task failed"]
 
 
 def test_each_different_error_is_mailed(fail_requests):

@@ -1,4 +1,4 @@
-// Keeps the cells of exports up to date, by polling for the rows that are visible.
+// Keeps the cells of tasks up to date, by polling for the rows that are visible.
 
 import { register } from "./polling.js";
 

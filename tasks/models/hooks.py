@@ -18,6 +18,9 @@ class TaskHooks:
     requires_active_owner: ClassVar[bool] = True
     """Whether the task is cancelled when its owner's account is closed."""
 
+    is_cancellable: ClassVar[bool] = True
+    """Whether staff may cancel the task."""
+
     def perform(self, heartbeat: Heartbeat) -> dict[str, Any]:
         """Do the work of a claimed task; return the fields that `finish` sets.
 

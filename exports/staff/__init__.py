@@ -1,1 +1,0 @@
-"""Admin site for staff: overview, live list, diagnosis, self-test, actions and RQ dashboard."""
