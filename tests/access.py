@@ -175,6 +175,9 @@ ACCESS: dict[str, Row] = {
     "/admin/exports/exporttask/act/expire/?task={task}": OPERATE,
     **admin_rows("exports/exportmail", "{exportmail}", view=VIEW_TASKS, add=NOBODY, delete=NOBODY),
     **admin_rows("blog/accountmail", "{accountmail}", view=VIEW_TASKS, add=NOBODY, delete=NOBODY),
+    **admin_rows("blog/accountdeletion", "{deletion}", view=SUPERUSER, add=NOBODY, delete=NOBODY),
+    "/admin/blog/accountdeletion/live/": SUPERUSER,
+    "/admin/blog/accountdeletion/act/rescue/?task={deletion}": SUPERUSER,
     # A kind of task and mail of the tests, which no group may see
     **admin_rows("sample/sampletask", "{sample}", view=SUPERUSER, add=NOBODY, delete=NOBODY),
     "/admin/sample/sampletask/live/": SUPERUSER,

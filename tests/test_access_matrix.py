@@ -15,7 +15,7 @@ from django.urls import URLResolver, get_resolver, resolve
 from model_bakery import baker
 
 from blog.accounts.allauth_internals import TOTP
-from blog.models import AccountMail, ApiToken, Follow, Post, Report
+from blog.models import AccountDeletion, AccountMail, ApiToken, Follow, Post, Report
 from conftest import PASSWORD
 from exports.models import ExportMail
 from staff.models import SelfTest
@@ -30,7 +30,7 @@ REFUSALS = {SIGN_IN, 401, 403, 404}
 GROUPS = {"support": "Support", "operator": "Operators", "moderator": "Moderators"}
 PLACEHOLDERS = (
     *("post", "report", "task", "token", "session", "user", "group", "follow", "test", "factor"),
-    *("job", "worker", "type", "exportmail", "accountmail", "sample", "samplemail"),
+    *("job", "worker", "type", "exportmail", "accountmail", "deletion", "sample", "samplemail"),
 )
 WRITE = re.compile(r'^(?:INSERT INTO|UPDATE|DELETE FROM) "(\w+)"(?: SET "(\w+)")?')
 # Tables that reading may change: sessions, read notifications, the event of a download, and the
@@ -95,6 +95,7 @@ def objects(users, make_user, downloadable_task):
         "worker": worker.key,
         "exportmail": baker.make(ExportMail, task=downloadable_task).pk,
         "accountmail": baker.make(AccountMail, user=alice).pk,
+        "deletion": baker.make(AccountDeletion, owner=None).pk,
         "sample": sample.pk,
         "samplemail": baker.make(SampleMail, task=sample).pk,
         "type": ContentType.objects.get_for_model(Post).pk,

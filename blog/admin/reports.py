@@ -12,10 +12,11 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
+from staff.admin.base import ReadOnlyMixin
+
 from .. import moderation
 from ..models import Report, User
 from .decisions import DEACTIVATE, HIDE, Decision, ModeratedAdmin, about_related
-from .read_only import ReadOnlyMixin
 
 MAX_OTHER_REPORTS = 20
 

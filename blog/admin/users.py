@@ -13,13 +13,14 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from staff.admin.base import ReadOnlyMixin
+
 from .. import moderation
 from ..accounts.allauth_internals import delete_and_cleanup
 from ..accounts.deletion import request_deletion
 from ..forms import UserAdminChangeForm, UserAdminCreationForm
 from ..models import Follow, Post, User
 from .decisions import DEACTIVATE, Decision, ModeratedAdmin
-from .read_only import ReadOnlyMixin
 
 
 def reactivate_user(user: User, staff: User, form_data: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ class AccountDeletion(Task):
     """Deletion of a closed account and all its rows. This row outlives the account."""
 
     requires_active_owner = False
+    is_cancellable = False
 
     owner = models.ForeignKey(  # type: ignore[assignment]  # nullable here alone
         settings.AUTH_USER_MODEL,

@@ -21,13 +21,8 @@ Details = list[tuple[StrOrPromise, Any]]
 """Labels and values."""
 
 
-class ReadOnlyAdmin(admin.ModelAdmin[Any]):
-    """Admin that forbids adding, changing and deleting rows."""
-
-    list_per_page = list_max_show_all = 50
-    ordering = ("-created_at",)
-    show_full_result_count = False
-    view_on_site = False  # staff cannot open the owner's page
+class ReadOnlyMixin:
+    """Admin mixin that forbids adding, changing and deleting rows."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -37,6 +32,15 @@ class ReadOnlyAdmin(admin.ModelAdmin[Any]):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+class ReadOnlyAdmin(ReadOnlyMixin, admin.ModelAdmin[Any]):
+    """Admin of tasks and mails, which nobody edits by hand."""
+
+    list_per_page = list_max_show_all = 50
+    ordering = ("-created_at",)
+    show_full_result_count = False
+    view_on_site = False  # staff cannot open the owner's page
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
         """Allow the offered filters only.
