@@ -27,7 +27,7 @@ def test_export_create_enqueues_task(
     create_export, alice, monkeypatch, django_capture_on_commit_callbacks
 ):
     enqueued: list[ExportTask] = []
-    monkeypatch.setattr(jobs, "enqueue_export", enqueued.append)
+    monkeypatch.setattr(jobs, "enqueue_task", enqueued.append)
     with django_capture_on_commit_callbacks(execute=True):
         response = create_export(kind="posts")
     task = alice.export_tasks.get()

@@ -165,7 +165,7 @@ def _render_updates(
     attach_mentions(new_messages, request.user)
     newest = messages.newest_first().only("sender", "read_at")[:PAGE_SIZE]
     context = {"message_list": new_messages, "seen": _newest_seen_message(request.user, newest)}
-    return render(request, "blog/_conversation_updates.html", context, status=status)
+    return render(request, "blog/conversation_updates.html", context, status=status)
 
 
 @require_POST

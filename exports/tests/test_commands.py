@@ -12,9 +12,9 @@ from django.core.management import CommandError, call_command, execute_from_comm
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from dev.stack import ROOT
-from exports import sweeper
 from microblog import health
 from microblog.addresses import sqlite_url
+from tasks import sweeper
 
 
 def run_manage(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -61,10 +61,10 @@ def test_failed_step_of_single_sweep_is_named(monkeypatch):
     def fail() -> None:
         raise ZeroDivisionError
 
-    fail.__name__ = "expire_archives"
+    fail.__name__ = "rescue_tasks"
     call_command("sweeper", once=True)
-    monkeypatch.setattr(sweeper, "expire_archives", fail)
-    with pytest.raises(CommandError, match=r"^Failed, see the log: expire_archives\.$"):
+    monkeypatch.setattr(sweeper, "rescue_tasks", fail)
+    with pytest.raises(CommandError, match=r"^Failed, see the log: rescue_tasks\.$"):
         call_command("sweeper", once=True)
 
 

@@ -112,5 +112,5 @@ def test_redis_url_has_timeouts():
         "redis://broker?socket_timeout=2&socket_connect_timeout=1"
     )
     assert redis_url("redis://broker?db=3", socket_timeout=1).endswith(
-        "?db=3&socket_timeout=1&socket_connect_timeout=1"
+        "?socket_timeout=1&socket_connect_timeout=1&db=3"
     )
