@@ -35,7 +35,7 @@ lint: ready ## check code, types, migrations, deployment, Dockerfile, templates,
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml --severity-level medium \
-		api benchmarks blog dev exports microblog
+		api benchmarks blog dev exports imports microblog staff tasks
 	DEBUG=true $(BIN)/mypy .
 	DEBUG=true $(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python -m dev.check_deploy
