@@ -79,7 +79,7 @@ def environment(var: Path, redis_url: str, **variables: str) -> dict[str, str]:
         "DATABASE_URL": sqlite_url(var / "db.sqlite3"),
         "REDIS_URL": redis_url,
         "EMAIL_URL": f"smtp://127.0.0.1:{free_port()}",
-        "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "EMAIL_BACKEND": "microblog.smtp.EmailBackend",
         "DEFAULT_FROM_EMAIL": "Microblog <noreply@microblog.example>",
         "ADMINS": "",
         "SENTRY_DSN": "",

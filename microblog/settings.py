@@ -279,8 +279,9 @@ EMAIL_USE_TLS = MAIL_SERVER.get("EMAIL_USE_TLS", False)
 EMAIL_USE_SSL = MAIL_SERVER.get("EMAIL_USE_SSL", False)
 EMAIL_BACKEND = env.text(
     "EMAIL_BACKEND",
-    "django.core.mail.backends."
-    + ("console.EmailBackend" if DEBUG and not MAIL_SERVER else "smtp.EmailBackend"),
+    "django.core.mail.backends.console.EmailBackend"
+    if DEBUG and not MAIL_SERVER
+    else "microblog.smtp.EmailBackend",
     pattern=r"[A-Za-z_]\w*(\.\w+)+",
     allowed="a mail backend of Django, for example anymail.backends.postmark.EmailBackend",
 )
