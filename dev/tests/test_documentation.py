@@ -59,8 +59,8 @@ def tests_by_file() -> dict[str, set[str]]:
     """Return the test functions of each test file, by its path in the repository."""
     return {
         path.relative_to(ROOT).as_posix(): set(TEST_FUNCTION.findall(path.read_text()))
-        for folder in ("api", "blog", "dev", "exports", "microblog", "tests")
-        for path in (ROOT / folder).rglob("test_*.py")
+        for pattern in ("tests/**/test_*.py", "*/tests/**/test_*.py")
+        for path in ROOT.glob(pattern)
     }
 
 
