@@ -114,7 +114,6 @@ def job_error(job_id: str) -> str:
 
 
 def current_job_id() -> str | None:
-    """Id of the RQ job that runs in this process."""
     job = get_current_job()
     return job.id if job else None
 

@@ -46,7 +46,6 @@ _preloaders: list[Callable[[], None]] = []
 
 
 def register_job(function: Callable[..., None]) -> Callable[..., None]:
-    """Allow workers to run `function`."""
     REGISTERED[f"{function.__module__}.{function.__qualname__}"] = function
     return function
 

@@ -65,7 +65,6 @@ class TaskCollector(Collector):
 
 
 def kind_of(model: type[Model]) -> str:
-    """Return the value of the label `kind`."""
     return model._meta.model_name or ""
 
 
@@ -74,7 +73,6 @@ def event_models() -> list[type[TaskEvent]]:
 
 
 def recent(events: type[TaskEvent]) -> QuerySet[Any]:
-    """Return the events of the last hour."""
     since = from_now(-WINDOW_SECONDS)
     return events._default_manager.filter(created_at__gt=since).order_by()
 

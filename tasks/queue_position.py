@@ -76,7 +76,6 @@ def _minutes(least_seconds: float, most_seconds: float) -> list[int] | None:
 
 
 def _notify(model: type[Task], news: dict[UUID, dict[str, Any]]) -> None:
-    """Notify the owners for whom something has changed."""
     shown = model.last_notified(news)
     changed = [pk for pk, facts in news.items() if not shown.get(pk, {}).items() >= facts.items()]
     for task in each_locked(model.objects.filter(status=Status.READY, pk__in=changed)):

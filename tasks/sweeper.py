@@ -33,7 +33,6 @@ _prune_steps: list[Step] = []
 
 
 def register_step(step: Step) -> None:
-    """Run `step` in each sweep."""
     _steps.append(step)
 
 

@@ -104,7 +104,6 @@ class XReader(Reader):
         return as_dict(as_dict(entries[0]).get(key)) if entries else {}
 
     def _files_in_manifest(self) -> list[tuple[str, int]]:
-        """Return the files of posts that the archive should contain, with their counts."""
         member = self.archive.find("data/manifest.js", "manifest.js")
         document = read_document(self.archive, member, is_javascript=True) if member else None
         kinds = as_dict(as_dict(document).get("dataTypes"))

@@ -15,7 +15,6 @@ def from_now(seconds: float) -> Expression:
 
 
 def lease_expiry() -> Expression:
-    """Return when a lease that is taken or renewed now expires."""
     return from_now(settings.EXPORT_LEASE_SECONDS)
 
 

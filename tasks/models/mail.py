@@ -45,15 +45,12 @@ M = TypeVar("M", bound="Mail")
 
 class MailQuerySet(models.QuerySet[M]):
     def pending(self) -> Self:
-        """Filter mails that are neither sent nor given up."""
         return self.filter(status__in=UNSENT_STATUSES)
 
     def due(self) -> Self:
-        """Filter waiting mails whose pause is over."""
         return self.filter(status=MailStatus.PENDING, next_try_at__lte=Now())
 
     def lease_expired(self) -> Self:
-        """Filter mails that their sender has not renewed for a whole lease."""
         return self.filter(status=MailStatus.SENDING, lease_expires_at__lt=Now())
 
     def oldest_pending_at(self) -> Any:
@@ -119,7 +116,6 @@ class Mail(models.Model):
     # Verbs, as those of a task.
 
     def claim(self) -> bool:
-        """Move PENDING to SENDING."""
         return self._transition(
             MailStatus.PENDING,
             status=MailStatus.SENDING,
@@ -141,7 +137,6 @@ class Mail(models.Model):
         )
 
     def give_up(self, error: str) -> bool:
-        """Move SENDING to GAVE_UP."""
         return self._settle(MailStatus.GAVE_UP, TaskEventKind.MAIL_FAILED, error=error)
 
     def retry_later(self, error: str) -> bool:
@@ -188,5 +183,4 @@ class Mail(models.Model):
 
 
 def mail_models() -> list[type[Mail]]:
-    """Return every concrete kind of mail."""
     return [model for model in apps.get_models() if issubclass(model, Mail)]

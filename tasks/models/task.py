@@ -37,11 +37,9 @@ class TaskQuerySet(models.QuerySet[T]):
         return self.filter(status=Status.READY, queued_at__lt=from_now(-grace_seconds()))
 
     def lease_expired(self) -> Self:
-        """Filter tasks that their worker has not renewed for a whole lease."""
         return self.filter(status=Status.RUNNING, lease_expires_at__lt=Now())
 
     def owner_deactivated(self) -> Self:
-        """Filter unfinished tasks whose owner's account is closed."""
         if not self.model.requires_active_owner:
             return self.none()
         return self.unfinished().filter(owner__is_active=False)
@@ -132,7 +130,6 @@ class Task(TaskHooks, models.Model):
 
     @property
     def job_id(self) -> str:
-        """Id of the RQ job of the current attempt."""
         return f"{self.pk}-{self.attempt}"
 
     @property
@@ -196,7 +193,6 @@ class Task(TaskHooks, models.Model):
         )
 
     def fail(self, code: str, traceback: str = "") -> bool:
-        """Move RUNNING to FAILED."""
         return self._end(
             self._fenced(Status.RUNNING),
             TaskEventKind.FAILED,
@@ -303,5 +299,4 @@ class Task(TaskHooks, models.Model):
 
 
 def task_models() -> list[type[Task]]:
-    """Return every concrete kind of task."""
     return [model for model in apps.get_models() if issubclass(model, Task)]
