@@ -52,7 +52,10 @@ Parsed = TypeVar("Parsed")
 
 
 class InvalidVariable(ImproperlyConfigured):
-    """Wrong value of an environment variable; the message is one sentence for the operator."""
+    """Wrong value of an environment variable; the message is one sentence for the operator.
+
+    The message shows the value or, if that is secret, only its `problem`.
+    """
 
     def __init__(self, name: str, value: str, allowed: str, *, problem: str = "") -> None:
         super().__init__(f"{name} is {problem or _shown(value)}; it may be {allowed}.")

@@ -86,7 +86,7 @@ class Plot:
 
 @dataclass(frozen=True, kw_only=True)
 class Fact:
-    """One line of the overview."""
+    """Line of the overview."""
 
     label: StrOrPromise
     value: str

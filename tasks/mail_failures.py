@@ -1,4 +1,4 @@
-"""Which failures to send a mail are permanent."""
+"""Classification of failures to send a mail: permanent, too large or transient."""
 
 import re
 from enum import Enum

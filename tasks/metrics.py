@@ -47,12 +47,12 @@ _database_collectors: list[DatabaseCollector] = []
 
 
 def register(collector: DatabaseCollector) -> None:
-    """Collect further metrics from the database, which are omitted while it is down."""
+    """Add a collector of metrics from the database."""
     _database_collectors.append(collector)
 
 
 class TaskCollector(Collector):
-    """Collector of all of them; without the database or the broker it omits their part."""
+    """Collector of these metrics; omits those of the database or broker while it is down."""
 
     def collect(self) -> Iterator[Metric]:
         yield from _collect_or_skip("database", _database_metrics, DatabaseError)

@@ -1,4 +1,4 @@
-"""What zip files, tar files and bare files have in common."""
+"""Base class of zip files, tar files and bare files."""
 
 import re
 from abc import ABC, abstractmethod

@@ -58,9 +58,9 @@ class MailQuerySet(models.QuerySet[M]):
 
 
 class Mail(models.Model):
-    """One e-mail to be sent. `tries` is its fencing token, as `attempt` is a task's.
+    """An e-mail to be sent. `tries` is its fencing token, as `attempt` is a task's.
 
-    A concrete mail implements `compose`, and the hook `on_change` where somebody is told.
+    A concrete mail implements `compose`, and may override the other hooks.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -93,7 +93,7 @@ class Mail(models.Model):
 
     @property
     def message_id(self) -> str:
-        """The same for every try, so that a mailbox can detect a duplicate."""
+        """Message-ID, equal for all tries, so that a mailbox can detect a duplicate."""
         return f"<{self.id}@{settings.SITE_HOST}>"
 
     @property
@@ -113,7 +113,7 @@ class Mail(models.Model):
     def on_change(self, event: str) -> None:
         """React to the end of a try, in its transaction; `event` is for a timeline."""
 
-    # Verbs, as those of a task.
+    # Transitions, conditional as those of a task.
 
     def claim(self) -> bool:
         return self._transition(
@@ -145,7 +145,7 @@ class Mail(models.Model):
         return self._try_again(error, pause)
 
     def retry_now(self, error: str) -> bool:
-        """Try again at once: the sender died. `retry_later` after MAX_QUICK_RETRIES of it."""
+        """Try again at once, because the sender died; after MAX_QUICK_RETRIES, `retry_later`."""
         return (
             self._try_again(error, 0) if self.tries < MAX_QUICK_RETRIES else self.retry_later(error)
         )
