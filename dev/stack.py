@@ -167,7 +167,7 @@ class Child:
 
     @property
     def is_running(self) -> bool:
-        """Whether the process runs, without reaping it.
+        """True while the process runs; does not reap it.
 
         Until `kill` reaps the process, the kernel cannot give its id to another process or session.
         """

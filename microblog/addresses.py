@@ -134,7 +134,6 @@ def parse_site(url: str) -> SiteAddress:
 
 
 def sqlite_url(path: Path | str) -> str:
-    """Return the DATABASE_URL of an SQLite file; the path may hold any character."""
     return f"sqlite:///{quote(os.fsencode(path))}"
 
 
@@ -163,7 +162,6 @@ def parse_database(url: str) -> dict[str, Any]:
 
 
 def is_socket_path(path: Path | str) -> bool:
-    """Return whether a broker can use this path for its socket."""
     is_short = len(os.fsencode(path)) <= MAX_SOCKET_PATH_BYTES
     return is_short and SOCKET_PATH.fullmatch(str(path)) is not None
 
@@ -188,12 +186,10 @@ def broker_socket(var_dir: Path) -> Path:
 
 
 def socket_url(socket: Path) -> str:
-    """Return the REDIS_URL of a broker on a Unix socket."""
     return f"unix://{quote(os.fsencode(socket))}"
 
 
 def socket_from_url(url: str) -> Path | None:
-    """Return the socket of a REDIS_URL, or None if the URL names a server on the network."""
     parts = urlsplit(url)
     return Path(unquote(parts.path)) if parts.scheme == "unix" else None
 
@@ -214,7 +210,6 @@ def check_redis_url(url: str) -> None:
 
 
 def redis_database(url: str) -> int:
-    """Return the number of the database that a REDIS_URL names."""
     return int(redis.Redis.from_url(url).get_connection_kwargs().get("db", 0))
 
 
@@ -253,7 +248,6 @@ def parse_mail_server(url: str) -> dict[str, Any]:
 
 
 def check_sentry_dsn(dsn: str) -> None:
-    """Raise ValueError for a wrong SENTRY_DSN."""
     parts = split_url(dsn)
     number = parts.path.rpartition("/")[2]
     is_number = number.isascii() and number.isdigit()

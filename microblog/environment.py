@@ -52,10 +52,12 @@ Parsed = TypeVar("Parsed")
 
 
 class InvalidVariable(ImproperlyConfigured):
-    """Wrong value of an environment variable; the message is one sentence for the operator."""
+    """Wrong value of an environment variable; the message is one sentence for the operator.
+
+    The message shows the value or, if that is secret, only its `problem`.
+    """
 
     def __init__(self, name: str, value: str, allowed: str, *, problem: str = "") -> None:
-        """Show the value, or the `problem` of a value that is secret."""
         super().__init__(f"{name} is {problem or _shown(value)}; it may be {allowed}.")
 
 
@@ -90,7 +92,6 @@ class Environment:
         return value
 
     def choice(self, name: str, default: str, choices: Collection[str]) -> str:
-        """Return the choice that the value names, in any case."""
         value = self.variables.get(name, default)
         for choice in choices:
             if value.strip().lower() == choice.lower():
@@ -136,7 +137,6 @@ class Environment:
         return value
 
     def items(self, name: str) -> list[str]:
-        """Return the entries of a list that is separated by commas."""
         return [item.strip() for item in self.variables.get(name, "").split(",") if item.strip()]
 
     def secret_key(self, name: str, *, default: str, is_strict: bool) -> str:
@@ -161,7 +161,6 @@ class Environment:
         return found
 
     def sender(self, name: str, default: str) -> str:
-        """Return one address, with or without a name."""
         value = self.variables.get(name, default)
         parsed = getaddresses([value])
         if CONTROL_CHARACTER.search(value) or len(parsed) != 1 or not is_address(parsed[0][1]):
@@ -219,7 +218,6 @@ class Environment:
             )
 
     def database(self, name: str, default: Path) -> dict[str, Any]:
-        """Return an entry of DATABASES; by default the SQLite file at `default`."""
         value = self.variables.get(name)
         if value is None:
             return {"ENGINE": "django.db.backends.sqlite3", "NAME": str(default)}
@@ -231,7 +229,6 @@ class Environment:
         return value
 
     def mail_server(self, name: str) -> dict[str, Any]:
-        """Return EMAIL_* settings; none if the variable is not set."""
         value = self.variables.get(name)
         if value is None:
             return {}
@@ -267,7 +264,6 @@ def _check_key(name: str, key: str, *, default: str) -> None:
 
 
 def anymail_settings(variables: Mapping[str, str]) -> dict[str, Any]:
-    """Return each variable ANYMAIL_<NAME> as <NAME>."""
     return {
         name.removeprefix(ANYMAIL_PREFIX): _parse_anymail(value)
         for name, value in variables.items()

@@ -12,7 +12,6 @@ VALIDITY = timedelta(days=90)
 
 @require_safe
 def security_txt(request: HttpRequest) -> HttpResponse:
-    """Answer 404 if SECURITY_CONTACT is not set."""
     contact = settings.SECURITY_CONTACT
     if not contact:
         raise Http404

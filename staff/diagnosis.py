@@ -66,7 +66,6 @@ class Finding:
 def find_all(
     queue: QueueState, kinds: Sequence[TaskAdmin], mail_kinds: Sequence[MailAdmin]
 ) -> list[Finding]:
-    """Return the findings about queue and workers, and about the given kinds of tasks and mails."""
     findings = list(_process_findings(queue))
     for kind in kinds:
         findings += [*_task_findings(queue, kind), *kind.find_problems()]
@@ -158,7 +157,6 @@ def _running_tasks(queue: QueueState, kind: TaskAdmin) -> Iterator[tuple[str, Ta
 
 
 def _without_job(tasks: QuerySet[Any], job_ids: set[str]) -> QuerySet[Any]:
-    """Return the first MAX_FINDINGS tasks whose job is not among `job_ids`."""
     keys = tasks.values_list("pk", "attempt").iterator()
     missing = (pk for pk, attempt in keys if f"{pk}-{attempt}" not in job_ids)
     return tasks.filter(pk__in=list(islice(missing, MAX_FINDINGS)))

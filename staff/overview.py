@@ -86,7 +86,7 @@ class Plot:
 
 @dataclass(frozen=True, kw_only=True)
 class Fact:
-    """One line of the overview."""
+    """Line of the overview."""
 
     label: StrOrPromise
     value: str
@@ -109,7 +109,6 @@ class TaskOverview:
 def build_overview(
     queue: QueueState, kinds: Sequence[TaskAdmin], mail_kinds: Sequence[MailAdmin]
 ) -> dict[str, Any]:
-    """Return the template context of the start page."""
     now = timezone.now()
     facts = [fact for kind in mail_kinds for fact in _mail_facts(kind, now)]
     facts += [fact for kind in kinds for fact in kind.find_facts(now)]
@@ -141,7 +140,6 @@ def _task_overview(kind: TaskAdmin, now: datetime) -> TaskOverview:
 
 
 def _link_workers(queue: QueueState) -> list[tuple[WorkerInfo, str]]:
-    """Return the workers, each with the page of the task that it runs."""
     ids = parse_job_ids(worker.job_id for worker in queue.workers)
     tasks = find_tasks(task_id for task_id, _attempt in ids.values())
     rows = {job_id: tasks.get(task_id) for job_id, (task_id, _attempt) in ids.items()}
@@ -176,7 +174,6 @@ def _count_by_status(kind: TaskAdmin, now: datetime) -> list[tuple[str, int, str
 
 
 def _mail_facts(kind: MailAdmin, now: datetime) -> Iterable[Fact]:
-    """Count mails that are not sent yet, that are tried again, and that were given up."""
     week = Q(status=MailStatus.GAVE_UP, created_at__gte=now - timedelta(days=7))
     unsent = Q(status__in=(MailStatus.PENDING, MailStatus.SENDING))
     counts = kind.model.objects.aggregate(
@@ -275,7 +272,6 @@ def _draw_bars(
     format_value: Callable[[float | None], str],
     now: datetime,
 ) -> list[Bar]:
-    """Return one bar for each step, without height where the step has no value."""
     bars = []
     for index, value in enumerate(values):
         height = 0 if value is None else max(1.5, HEIGHT * value / highest if highest else 0)

@@ -60,7 +60,6 @@ def start(mail_to: str, actor: User | None = None) -> SelfTest:
 
 @jobs.register_job
 def run(test_id: str) -> None:
-    """Run the test in the worker (RQ job)."""
     test = SelfTest.objects.filter(pk=test_id).first()
     if test is None or not SelfTest.objects.filter(pk=test_id, started_at=None).update(
         started_at=Now()
@@ -94,7 +93,6 @@ def _compose_mail(test: SelfTest) -> EmailMessage:
 
 
 def update_verdict(test: SelfTest) -> SelfTest:
-    """Refresh the test from the database, and save its verdict once there is one."""
     try:
         test.refresh_from_db()
     except DatabaseError as error:

@@ -74,7 +74,6 @@ class StaffSite(AdminSite):
         return super().each_context(request) | {"staff_nav": self._navigation(request)}
 
     def _navigation(self, request: HttpRequest) -> list[tuple[str, str]]:
-        """Return the URLs and titles of the pages that the user may open."""
         kinds = self._task_kinds(request)
         links = [(reverse("admin:index"), _("Staff desk"))]
         links += [(page_url(kind.model, "changelist"), kind_title(kind.model)) for kind in kinds]
@@ -87,7 +86,6 @@ class StaffSite(AdminSite):
         return links
 
     def _task_kinds(self, request: HttpRequest) -> list[TaskAdmin]:
-        """Return the admins of the kinds of task that the user may see."""
         kinds = [cast(TaskAdmin, self.get_model_admin(model)) for model in task_models()]
         return [kind for kind in kinds if kind.has_view_permission(request)]
 

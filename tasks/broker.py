@@ -1,4 +1,4 @@
-"""The queue: everything that is asked of RQ outside of the worker and its dashboard.
+"""The queue: all access to RQ outside of the worker and the dashboard.
 
 Every call may raise RedisError while the broker is down, unless its docstring says otherwise.
 """
@@ -96,7 +96,7 @@ def resume_workers() -> None:
 
 
 def job_exists(job_id: str) -> bool | None:
-    """Whether RQ still has the job; None while the broker is down."""
+    """Return whether RQ still has the job; None while the broker is down."""
     try:
         return bool(Job.exists(job_id, connection()))
     except RedisError:
@@ -114,13 +114,12 @@ def job_error(job_id: str) -> str:
 
 
 def current_job_id() -> str | None:
-    """Id of the RQ job that runs in this process."""
     job = get_current_job()
     return job.id if job else None
 
 
 def jobs_in_hand() -> set[str]:
-    """Ids of jobs that are queued, or were taken too recently to have claimed their row.
+    """Return ids of jobs that are queued or were taken too recently to have claimed their row.
 
     A job hash, or an entry in the registry of started jobs, proves nothing: both outlive a killed
     worker. Start times come from the workers' clocks; a wrong clock only enqueues a job needlessly.
@@ -131,13 +130,13 @@ def jobs_in_hand() -> set[str]:
 
 
 def _has_just_started(job_id: str) -> bool:
-    # Only this field is read, because RQ cannot load a job with an unreadable field, and one such
-    # job must not stop the sweeper for all.
+    # RQ cannot load a job with an unreadable field, and a single such job must not stop the
+    # sweeper, so only this field is read.
     started_at: Any = connection().hget(Job.key_for(job_id), "started_at")
     try:
         started = datetime.fromisoformat(as_text(started_at or b""))
     except ValueError:
-        # The worker or broker died before the start was recorded. A second job is harmless.
+        # The worker or broker died before the start was recorded; a second job is harmless.
         return False
     age = datetime.now(UTC) - started.replace(tzinfo=UTC)
     return timedelta() <= age < timedelta(seconds=grace_seconds())
@@ -169,7 +168,7 @@ class JobProgress:
     def _update_meta(self, redis: Redis, progress: dict[str, int]) -> None:
         serializer = _queue().serializer
         with redis.pipeline() as pipeline:
-            pipeline.watch(self._key)  # type: ignore[no-untyped-call]  # redis-py's is not annotated
+            pipeline.watch(self._key)  # type: ignore[no-untyped-call]  # not annotated
             # Writing to a deleted hash would create it again, without its other fields and TTL.
             if not pipeline.exists(self._key):
                 return
@@ -182,7 +181,7 @@ class JobProgress:
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerInfo:
-    """One worker process."""
+    """State of a worker process as RQ has recorded it."""
 
     name: str
     state: str

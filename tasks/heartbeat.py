@@ -16,7 +16,7 @@ from .broker import JobProgress
 
 logger = logging.getLogger(__name__)
 
-# A cancelled task stops within a second. Work that ends before the first heartbeat costs no write.
+# Short, so that a cancelled task stops within a second; work that ends sooner costs no write.
 HEARTBEAT_INTERVAL = 0.5
 
 
@@ -27,12 +27,14 @@ class LeaseLost(Exception):
 class Heartbeat:
     """Renews a lease from a thread with a database connection of its own.
 
-    `renew(rows_done)` returns whether the lease still holds; after it did not, the next `report`
-    or `wait` raises LeaseLost. Renewal ends after EXPORT_JOB_TIMEOUT, so that work that hangs is
+    `renew(rows_done)` returns whether the lease still holds; once it is lost, the next `report` or
+    `wait` raises LeaseLost. Renewal ends after EXPORT_JOB_TIMEOUT, so that work that hangs is
     rescued as well. Database errors are logged and retried, because only the row can tell whether
-    the lease survived them. With `job_id`, progress is shown in the RQ dashboard. With
-    `exit_if_stuck`, a process that does not stop within a lease after losing it is ended, so that
-    it does not occupy its worker.
+    the lease survived them.
+
+    With `job_id`, progress is shown in the RQ dashboard. With `exit_if_stuck`, the process ends
+    itself if the work has not stopped a whole lease after losing it: otherwise a zombie would
+    occupy its worker.
     """
 
     def __init__(

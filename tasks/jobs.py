@@ -46,7 +46,6 @@ _preloaders: list[Callable[[], None]] = []
 
 
 def register_job(function: Callable[..., None]) -> Callable[..., None]:
-    """Allow workers to run `function`."""
     REGISTERED[f"{function.__module__}.{function.__qualname__}"] = function
     return function
 
@@ -57,7 +56,7 @@ def register_preloader(preloader: Callable[[], None]) -> None:
 
 
 def preload() -> None:
-    """Load what jobs need and what survives a fork, once for all work horses."""
+    """Load what all jobs need, once before the forks of work horses."""
     with suppress(DatabaseError):
         for preloader in _preloaders:
             preloader()
@@ -88,7 +87,7 @@ def enqueue_or_send(mail: Mail) -> None:
 
 
 def enqueue_next(task: Task) -> bool:
-    """Enqueue what a crash or failure left to do: the new attempt, or the mail about the end.
+    """Enqueue the next job after a crash or failure: a new attempt, or the mail about the end.
 
     False if the broker is down.
     """
@@ -143,7 +142,7 @@ def _finish(task: Task, result: dict[str, Any]) -> Mail | None:
         has_finished = task.finish(**result)
         mail = task.pending_mail if has_finished else None
         if mail is not None:
-            mail.claim()  # always succeeds: nobody else sees the mail before the commit
+            mail.claim()  # always succeeds, because only this transaction sees the mail
     if not has_finished:
         task.discard_result(**result)
     return mail
@@ -183,7 +182,7 @@ def log_crash(task: Task) -> None:
 
 @register_job
 def send_mail(label: str, mail_id: str, tries: int) -> None:
-    """Send one mail, unless that try has been made."""
+    """Send a mail, unless this try has been made already."""
     mail = _find_mail(label, pk=mail_id, tries=tries)
     if mail is not None and mail.claim():
         deliver(mail)
@@ -207,7 +206,7 @@ def deliver(mail: Mail) -> None:
 
 
 def _compose(mail: Mail) -> EmailMultiAlternatives | None:
-    """Return the message, or None once the mail is settled without one."""
+    """Return the message; None if there is none to send, after recording why."""
     try:
         return mail.compose()
     except NotNeeded:

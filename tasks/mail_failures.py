@@ -1,4 +1,4 @@
-"""Which failures to send a mail are permanent."""
+"""Classification of failures to send a mail: permanent, too large or transient."""
 
 import re
 from enum import Enum
@@ -32,7 +32,6 @@ class MailFailure(Enum):
 
 
 def classify(error: Exception) -> MailFailure:
-    """Tell the failures that a mail backend raises apart."""
     if isinstance(error, SMTPRecipientsRefused):
         # Each of our mails has one recipient.
         [(code, answer)] = list(error.recipients.values())[:1] or [(0, b"")]

@@ -47,12 +47,12 @@ _database_collectors: list[DatabaseCollector] = []
 
 
 def register(collector: DatabaseCollector) -> None:
-    """Collect further metrics from the database, which are omitted while it is down."""
+    """Add a collector of metrics from the database."""
     _database_collectors.append(collector)
 
 
 class TaskCollector(Collector):
-    """Collector of all of them; without the database or the broker it omits their part."""
+    """Collector of these metrics; omits those of the database or broker while it is down."""
 
     def collect(self) -> Iterator[Metric]:
         yield from _collect_or_skip("database", _database_metrics, DatabaseError)
@@ -65,7 +65,6 @@ class TaskCollector(Collector):
 
 
 def kind_of(model: type[Model]) -> str:
-    """Return the value of the label `kind`."""
     return model._meta.model_name or ""
 
 
@@ -74,7 +73,6 @@ def event_models() -> list[type[TaskEvent]]:
 
 
 def recent(events: type[TaskEvent]) -> QuerySet[Any]:
-    """Return the events of the last hour."""
     since = from_now(-WINDOW_SECONDS)
     return events._default_manager.filter(created_at__gt=since).order_by()
 

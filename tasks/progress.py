@@ -5,7 +5,7 @@ from django.utils.translation import ngettext
 
 from .models import Status
 
-MAX_PERCENT = 99  # a bar is complete only when the mail is sent, and then it disappears
+MAX_PERCENT = 99  # the bar is complete only once the mail is sent, when it disappears
 
 
 def percent(status: str, rows_done: int, rows_total: int) -> int:

@@ -13,28 +13,26 @@ from .models import Status, Task, task_models
 from .models.rows import each_locked
 
 RECENT_TASKS = 20
-# Positions beyond are rounded to tens: a moving queue must not cost a write for each task in it.
+# A moving queue must not cost a write for each task in it, so positions beyond are rounded to tens.
 MAX_EXACT_POSITION = 10
 
 
 def update_all() -> None:
-    """Tell the owners of all READY tasks their position, if it has changed."""
+    """Notify the owners of READY tasks whose position or estimated wait has changed."""
     queue = sorted(
         (task for model in task_models() for task in model.objects.unfinished()),
         key=lambda task: task.created_at,
     )
     if all(task.status != Status.READY for task in queue):
         return
-    news = _positions(queue, _workers(queue))
+    positions = _positions(queue, _count_workers(queue))
     for model in task_models():
-        _notify(
-            model,
-            {task.pk: news[task.pk] for task in queue if type(task) is model and task.pk in news},
-        )
+        ids = {task.pk for task in queue if type(task) is model} & positions.keys()
+        _notify_changed(model, {pk: positions[pk] for pk in ids})
 
 
-def _workers(queue: Iterable[Task]) -> int:
-    """Count the workers; at least those that hold a lease, should the broker have lost them."""
+def _count_workers(queue: Iterable[Task]) -> int:
+    """Count the workers, including those that hold a lease but that the broker has lost."""
     running = sum(task.status == Status.RUNNING for task in queue)
     try:
         return max(running, broker.worker_count())
@@ -45,11 +43,11 @@ def _workers(queue: Iterable[Task]) -> int:
 def _positions(queue: Sequence[Task], workers: int) -> dict[UUID, dict[str, Any]]:
     """Return `place`, `paused` and `wait` of each READY task.
 
-    `wait` is the least and the most minutes until the task is done, from fast and slow rates; None
-    if there is no recent rate for it or for a task before it.
+    `wait` is the minimum and maximum of minutes until the task is done, from fast and slow rates;
+    None if the task, or one before it, has no recent rate.
     """
     rates = {model: recent_rates(model) for model in {type(task) for task in queue}}
-    news = {}
+    positions = {}
     place, least, most = 0, 0.0, 0.0  # seconds of work ahead
     for task in queue:
         slow, fast = rates[type(task)]
@@ -58,7 +56,7 @@ def _positions(queue: Sequence[Task], workers: int) -> dict[UUID, dict[str, Any]
         shortest = rows / fast if fast else math.inf
         if task.status == Status.READY:
             place += 1
-            news[task.pk] = {
+            positions[task.pk] = {
                 "place": rounded_position(place),
                 "paused": workers == 0,
                 "wait": _minutes(
@@ -66,7 +64,7 @@ def _positions(queue: Sequence[Task], workers: int) -> dict[UUID, dict[str, Any]
                 ),
             }
         least, most = least + shortest, most + longest
-    return news
+    return positions
 
 
 def _minutes(least_seconds: float, most_seconds: float) -> list[int] | None:
@@ -75,18 +73,21 @@ def _minutes(least_seconds: float, most_seconds: float) -> list[int] | None:
     return [int(least_seconds / 60), math.ceil(most_seconds / 60)]
 
 
-def _notify(model: type[Task], news: dict[UUID, dict[str, Any]]) -> None:
-    """Notify the owners for whom something has changed."""
-    shown = model.last_notified(news)
-    changed = [pk for pk, facts in news.items() if not shown.get(pk, {}).items() >= facts.items()]
+def _notify_changed(model: type[Task], positions: dict[UUID, dict[str, Any]]) -> None:
+    shown = model.last_notified(positions)
+    changed = [
+        pk
+        for pk, position in positions.items()
+        if not shown.get(pk, {}).items() >= position.items()
+    ]
     for task in each_locked(model.objects.filter(status=Status.READY, pk__in=changed)):
-        task.notify_owner(**news[task.pk])
+        task.notify_owner(**positions[task.pk])
 
 
 def recent_rates(model: type[Task]) -> tuple[float, float]:
-    """Return a slow and a fast rate in rows a second: quartiles of recent tasks, by rows.
+    """Return a slow and a fast rate in rows a second: quartiles of recent tasks, weighted by rows.
 
-    Zeros if there were none.
+    Zeros without recent tasks.
     """
     done = model.objects.filter(status=Status.SUCCESSFUL, rows_done__gt=0)
     rates = sorted(
@@ -98,7 +99,7 @@ def recent_rates(model: type[Task]) -> tuple[float, float]:
 
 
 def _quantile(weighted: Sequence[tuple[float, int]], share: float) -> float:
-    """Return the first value at which that share of all weight is reached; 0 without values."""
+    """Return the weighted quantile at `share`; 0 without values."""
     total = sum(weight for _, weight in weighted)
     sums = accumulate(weight for _, weight in weighted)
     pairs = zip(weighted, sums, strict=True)

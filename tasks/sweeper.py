@@ -1,4 +1,4 @@
-"""Repairs whatever died: expired leases, lost jobs, unsent mails, and what other apps register.
+"""The sweeper: repairs expired leases, lost jobs and unsent mails; other apps add steps.
 
 Needs the database and the broker, and keeps no state. Any number of sweepers may run at once: each
 row is locked in a transaction of its own, locked rows are skipped, and every change is conditional.
@@ -33,7 +33,6 @@ _prune_steps: list[Step] = []
 
 
 def register_step(step: Step) -> None:
-    """Run `step` in each sweep."""
     _steps.append(step)
 
 
@@ -58,7 +57,7 @@ def sweep() -> list[str]:
 
 
 def prune() -> list[str]:
-    """Delete what is too old to be of use; return the names of failed steps."""
+    """Run the steps that delete old rows; return the names of failed steps."""
     return _run_steps(prune_details, prune_tasks, *_prune_steps)
 
 
@@ -132,7 +131,7 @@ def _without_job(ids: dict[str, UUID]) -> list[UUID]:
 
 
 def _each_while_true(action: Callable[[Row], bool], rows: list[Row]) -> None:
-    """Stop at the first failure, because a hanging broker takes seconds a call."""
+    """Call `action` up to its first failure: each call to a hanging broker takes seconds."""
     for row in rows:
         if not action(row):
             return

@@ -30,7 +30,7 @@ FORBIDDEN_FIELDS = (
 
 
 class ForeignJob(Exception):
-    """The job is not one of ours."""
+    """The job is not one that this project enqueues."""
 
 
 class Job(RQJob):
@@ -64,7 +64,7 @@ class Job(RQJob):
             raise ForeignJob(self.foreign)
         return jobs.REGISTERED[str(self.func_name)]
 
-    # Ours have no callbacks. RQ asks for them in the worker, its maintenance and the dashboard.
+    # Our jobs have no callbacks, so every look-up by RQ (worker, maintenance, dashboard) gets None.
     success_callback = failure_callback = stopped_callback = property(lambda self: None)
 
     def _foreign_reason(self, fields: dict[str, bytes]) -> str:
@@ -74,7 +74,7 @@ class Job(RQJob):
 
 
 class Worker(RQWorker):
-    """RQ's worker: refuses foreign jobs, takes no pickles, and tells the row of a killed process.
+    """RQ's worker: refuses foreign jobs and pickles, and retries the work of killed processes.
 
     With `worker_ttl` 30 it sends a heartbeat every 15 seconds and disappears from the dashboard
     90 seconds after its death, instead of 475.
@@ -122,7 +122,8 @@ class Worker(RQWorker):
         self.connection.lrem(queue.intermediate_queue_key, 1, job.id)
 
     def handle_work_horse_killed(self, job: RQJob, retpid: int, ret_val: int, rusage: Any) -> None:
-        super().handle_work_horse_killed(job, retpid, ret_val, rusage)  # type: ignore[no-untyped-call]
+        handle: Any = super().handle_work_horse_killed  # not annotated by RQ
+        handle(job, retpid, ret_val, rusage)
         try:
             jobs.work_horse_killed(str(job.func_name), list(job.args))
         except Exception:

@@ -21,7 +21,7 @@ SETTLED_RETENTION_DAYS = 30
 
 class AccountMailQuerySet(MailQuerySet["AccountMail"]):
     def overdue(self) -> AccountMailQuerySet:
-        """Pending, without those that wait because their message may still be read."""
+        """Filter pending mails, except new ones that wait for their message to be read."""
         return self.pending().exclude(tries=0, next_try_at__gt=Now())
 
     def prunable(self) -> AccountMailQuerySet:
@@ -54,7 +54,7 @@ class AccountMail(Mail):
 
     @property
     def is_already_read(self) -> bool:
-        """Whether the recipient has read the announced message and all later ones."""
+        """True once the recipient has read the announced message and all later ones."""
         if self.about is None:
             return False
         received = Message.objects.filter(

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -170,12 +171,14 @@ def _stop_between_writes(context: FaultContext, state: str) -> tuple[Claim, list
         else:
             pids = [target.pid]
         send_signal(signal.SIGSTOP, *pids)
-        if retry_query(
-            lambda claim=target: claim.is_current and context.harness.is_unlocked(claim.row)  # type: ignore[misc]
-        ):
+        if retry_query(partial(_is_between_writes, context.harness, target)):
             return target, pids
         send_signal(signal.SIGCONT, *pids)
     raise LookupError(f"No process in state {state} could be stopped between two writes.")
+
+
+def _is_between_writes(harness: Harness, target: Claim) -> bool:
+    return target.is_current and harness.is_unlocked(target.row)
 
 
 def _is_claimed_again(target: Claim) -> bool:

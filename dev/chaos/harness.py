@@ -53,7 +53,7 @@ class Claim:
 
     @property
     def is_current(self) -> bool:
-        """Whether the row still has this state and token."""
+        """True while the row has this state and token."""
         row = self.row
         if row is None:
             return False

@@ -1,4 +1,4 @@
-"""One run: parallel lanes of faults at random moments, under load, then the verdict."""
+"""Run of the suite: parallel lanes of faults at random moments, under load, then the verdict."""
 
 import logging
 import random

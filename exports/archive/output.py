@@ -1,4 +1,4 @@
-"""What builds write to: files that are counted and hashed on the way, and zip files."""
+"""Outputs of builds: files that count and hash what is written to them, and zip files."""
 
 import hashlib
 from collections.abc import Callable
@@ -45,5 +45,5 @@ def open_zip(out: Output) -> ZipFile:
 
 def open_member(zip_file: ZipFile, name: str) -> BinaryIO:
     """Open a new file in a zip file. Equal contents give equal bytes: it has no date."""
-    # Its size is not known yet.
+    # The size is not known yet, so the header must have room for one above 4 GiB.
     return cast("BinaryIO", zip_file.open(name, "w", force_zip64=True))

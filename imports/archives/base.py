@@ -1,4 +1,4 @@
-"""What zip files, tar files and bare files have in common."""
+"""Base class of zip files, tar files and bare files."""
 
 import re
 from abc import ABC, abstractmethod
@@ -65,7 +65,6 @@ class Archive(ABC):
         return next((path for path in candidates if path in self.members), None)
 
     def find_all(self, pattern: str) -> list[str]:
-        """Return all members that match, without the outermost folder if there is one."""
         matches = re.compile(pattern).fullmatch
         return [
             path

@@ -102,6 +102,6 @@ def archive_errors() -> Iterator[None]:
     except DAMAGE as error:
         raise ArchiveError(Problem.DAMAGED) from error
     except UNEXPECTED as error:
-        # Every shape should have its own rule, so this is a fault of ours as well.
+        # A reader should check each shape itself, so this is also a fault of ours.
         logger.warning("Archive has an unexpected shape", exc_info=True)
         raise ArchiveError(Problem.DAMAGED) from error

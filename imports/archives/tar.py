@@ -114,7 +114,7 @@ class TarArchive(Archive):
         stream.skip(padding)
 
     def _read_extension(self, header: TarInfo, stream: BoundedStream) -> None:
-        """Read what GNU tar or pax say about the next member: only its name is of interest."""
+        """Read GNU tar's or pax's extension of the next header; only the member's name is used."""
         if header.size > MAX_HEADER_BYTES:
             raise ArchiveError(Problem.FILE_NAME)
         data = read_exactly(stream, header.size)

@@ -35,7 +35,7 @@ MAX_ENTRY_BYTES = 600
 
 
 class Entry(NamedTuple):
-    """What the directory says of one member, and where its data begins."""
+    """Directory entry of a member, and the position of its data."""
 
     raw_name: bytes
     flags: int
@@ -84,7 +84,7 @@ class ZipArchive(Archive):
             raise ArchiveError(Problem.SPLIT)
         if count > self.limits.max_members or size > self.limits.max_members * MAX_ENTRY_BYTES:
             raise ArchiveError(Problem.TOO_MANY_FILES)
-        # Anything before, between or behind would let two programs see two different archives.
+        # Bytes before, between or behind these parts could show other programs another archive.
         if start + size != end or position + END.size + comment != len(tail):
             raise ArchiveError(Problem.DAMAGED)
         directory = read_exactly(FileView(self.file, start, size), size)

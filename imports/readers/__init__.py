@@ -33,7 +33,6 @@ __all__ = [
 
 @cache
 def readers() -> dict[str, type[Reader]]:
-    """Return the readers of all modules in this package by the name of their source."""
     modules = [import_module(f"{__name__}.{info.name}") for info in iter_modules(__path__)]
     found = [value for module in modules for value in vars(module).values() if is_source(value)]
     return {reader.name: reader for reader in found}

@@ -171,7 +171,6 @@ def is_on_boundary(data: bytes, start: int, end: int) -> bool:
 
 
 def quote_url(embed: dict[str, Any]) -> str:
-    """Return the page of a quoted post, feed or list, or an empty string."""
     record = as_dict(embed.get("record"))
     uri = as_text(record.get("uri") or as_dict(record.get("record")).get("uri"))
     parts = uri.removeprefix("at://").split("/")

@@ -9,7 +9,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from .items import MAX_BODY_LENGTH
 
-# Beyond these the parser's time grows with the square of the input. No real post comes near.
+# Beyond these limits, which no real post comes near, parsing takes quadratic time.
 MAX_HTML_LENGTH = 200_000
 MAX_TAG_LENGTH = 4_000
 MAX_NESTING = 100

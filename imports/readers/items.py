@@ -1,4 +1,4 @@
-"""What readers yield, and the rules that hold for every source."""
+"""Items that readers yield, and rules that hold for every source."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -65,7 +65,7 @@ Item = ImportablePost | ExcludedItem
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What an archive says about its owner.
+    """Account, profile and names of the archive's owner.
 
     `following`, `mutes` and `blocks` are names: "alice" from Microblog, "alice@example.com" from
     Mastodon. `item_count` is the number of posts that the archive claims to have, and

@@ -159,7 +159,7 @@ def parents_first(moments: Iterable[tuple[int, int]], parents: dict[int, int]) -
 
 
 def in_circles(waiting: dict[int, list[int]]) -> Iterator[int]:
-    """Yield what still waits at the end of a moment: replies to each other."""
+    """Yield the rows that still wait at the end of a moment, because they reply to each other."""
     yield from (row_id for row_ids in waiting.values() for row_id in row_ids)
     waiting.clear()
 

@@ -26,7 +26,7 @@ from .values import as_dict
 TWEETS = r"(?:(?:data/)?tweets?(?:-part\d+)?|data/js/tweets/\d{4}_\d\d)\.js"
 BARE_HEAD = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:window\.YTD\.tweets?\.|Grailbird\.data\.tweets_)")
 PART_NUMBER = re.compile(r"(\d+)\.js$")
-LEFT_OUT = {
+EXCLUDED = {
     r"(?:data/)?deleted-tweets?(?:-part\d+)?\.js": Reason.DELETED,
     r"(?:data/)?twitter-circle-tweet(?:-part\d+)?\.js": Reason.CIRCLE,
     r"(?:data/)?community-tweet(?:-part\d+)?\.js": Reason.COMMUNITY,
@@ -86,7 +86,7 @@ class XReader(Reader):
             for tweet in self._read(member):
                 yield self._item(tweet)
         self._notes.clear()
-        for pattern, reason in LEFT_OUT.items():
+        for pattern, reason in EXCLUDED.items():
             for member in sorted(self.archive.find_all(pattern), key=part_key):
                 yield from (self._excluded(reason, tweet) for tweet in self._read(member))
 
@@ -104,7 +104,6 @@ class XReader(Reader):
         return as_dict(as_dict(entries[0]).get(key)) if entries else {}
 
     def _files_in_manifest(self) -> list[tuple[str, int]]:
-        """Return the files of posts that the archive should contain, with their counts."""
         member = self.archive.find("data/manifest.js", "manifest.js")
         document = read_document(self.archive, member, is_javascript=True) if member else None
         kinds = as_dict(as_dict(document).get("dataTypes"))
@@ -158,8 +157,11 @@ class XReader(Reader):
         return with_links(text, links | dict.fromkeys(media_urls(tweet), "")).strip()
 
     def _find_note(self, beginning: str, timestamp: datetime) -> str | None:
-        """Return the text that a truncated one belongs to: nothing else joins the two."""
-        prefix = beginning[LEADING_NAMES.match(beginning).end() :][:NOTE_PREFIX_LENGTH]  # type: ignore[union-attr]
+        """Return the note that begins as the truncated text does, and was posted at its time.
+
+        Archives name no other connection between the two.
+        """
+        prefix = LEADING_NAMES.sub("", beginning, count=1)[:NOTE_PREFIX_LENGTH]
         if not prefix:
             return None
         second = int(timestamp.timestamp())

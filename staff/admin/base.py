@@ -1,4 +1,4 @@
-"""What pages of tasks and of mails have in common."""
+"""Helpers shared by the admin pages of tasks and of mails."""
 
 from datetime import datetime
 from typing import Any

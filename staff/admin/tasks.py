@@ -349,7 +349,6 @@ def mail_details(mail: Mail) -> Details:
 
 
 def render_job(job_id: str, *, is_operator: bool) -> SafeString | str:
-    """Return a link to the job if it exists and the user can open the dashboard."""
     exists = broker.job_exists(job_id)
     if exists is None:
         return gettext("The queue cannot be reached")

@@ -73,5 +73,4 @@ def safe_arguments(job: Job) -> list[Any]:
 
 @register.filter
 def rq_label(name: object) -> str:
-    """Return the translated label of an RQ state or action, or the name itself if unknown."""
     return str(RQ_LABELS.get(str(name).lower(), name))

@@ -3,7 +3,8 @@
 const forms = [...document.querySelectorAll("form[data-draft]")];
 
 // The key holds the author's id, because another user may sign in within the same tab.
-const storageKey = (form) => `microblog.draft ${form.dataset.draft} ${new URL(form.action).pathname}`;
+const storageKey = (form) =>
+  `microblog.draft ${form.dataset.draft} ${new URL(form.action).pathname}`;
 
 // Values that the page itself filled in come back with the next page, so they are not kept, except
 // in a rejected form, which the next page shows empty.
@@ -30,14 +31,12 @@ function save(form) {
   sessionStorage.setItem(storageKey(form), JSON.stringify(Object.fromEntries(fields)));
 }
 
-// Storage may be full or forbidden. The text is then still in the page before, in the browser's
-// history.
 function tryEach(action) {
   for (const form of forms) {
     try {
       action(form);
     } catch {
-      // See above.
+      // Storage may be full or forbidden. The browser's history still has the page with the text.
     }
   }
 }

@@ -5,7 +5,8 @@ import { loadFragment } from "./fragment.js";
 document.addEventListener("click", async (event) => {
   const link = event.target.closest("a.pager-older");
   const list = document.querySelector("[data-page-rows]");
-  if (!link || !list || event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
+  const opensElsewhere = event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0;
+  if (!link || !list || opensElsewhere) return;
   event.preventDefault();
   if (link.ariaBusy === "true") return;
   link.ariaBusy = "true";

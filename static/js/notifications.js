@@ -30,7 +30,7 @@ function showToast({ level, title = "", text, url }) {
   toasts.append(toast);
 }
 
-/** Whether the page shows the news already: in an alert, or because it is the page of the task. */
+/** Return whether the page shows the change already: in an alert, or as the task's own page. */
 const isOnPage = (url) =>
   location.pathname === url || section.querySelector(`.alert a[href="${CSS.escape(url)}"]`);
 
@@ -38,8 +38,8 @@ function showToastOnce(notification) {
   const { name, read, updated_at: updatedAt, data } = notification;
   const key = `${name} ${updatedAt}`;
   const isRecent = Date.parse(updatedAt) > Date.parse(openedAt);
-  const isNews = watchedTasks.has(data.task) || (isRecent && !read);
-  if (!data.toast || !isNews || shownToasts.has(key)) return;
+  const isNew = watchedTasks.has(data.task) || (isRecent && !read);
+  if (!data.toast || !isNew || shownToasts.has(key)) return;
   shownToasts.add(key);
   if (!isOnPage(data.toast.url)) showToast(data.toast);
 }

@@ -3,5 +3,6 @@
 const selectAll = document.querySelector("#action-toggle");
 
 selectAll?.addEventListener("change", () => {
-  for (const checkbox of document.querySelectorAll("input.action-select")) checkbox.checked = selectAll.checked;
+  const checkboxes = document.querySelectorAll("input.action-select");
+  for (const checkbox of checkboxes) checkbox.checked = selectAll.checked;
 });

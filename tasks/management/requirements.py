@@ -1,4 +1,4 @@
-"""What commands need before they can begin, told in one sentence where it is missing."""
+"""Requirements of commands. If one is missing, the command ends with one sentence about it."""
 
 from django.core.management.base import CommandError
 from django.db import Error as DatabaseError

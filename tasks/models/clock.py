@@ -15,15 +15,14 @@ def from_now(seconds: float) -> Expression:
 
 
 def lease_expiry() -> Expression:
-    """Return when a lease that is taken or renewed now expires."""
     return from_now(settings.EXPORT_LEASE_SECONDS)
 
 
 def grace_seconds() -> float:
-    """Return how long the sweeper leaves work alone that a process is about to start itself."""
+    """Return how long the sweeper leaves new work to the process that saved it."""
     return float(2 * settings.EXPORT_TICK_SECONDS)
 
 
 def sweep_after() -> Expression:
-    """Return when that grace period ends for work that is saved now."""
+    """Return when the grace period of work that is saved now ends."""
     return from_now(grace_seconds())

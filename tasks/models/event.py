@@ -16,7 +16,7 @@ class TaskEvent(models.Model):
     kind = models.CharField(_("event"), max_length=16, choices=TaskEventKind)
     attempt = models.PositiveIntegerField(_("attempt"))
     created_at = models.DateTimeField(_("time"), db_default=Now())
-    # The staff member who did it; NULL for the owner and for the system.
+    # Staff member who caused the event; NULL for the owner and for the system.
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.SET_NULL,

@@ -16,10 +16,10 @@ class TaskHooks:
     """The part of a task that a concrete class fills in."""
 
     requires_active_owner: ClassVar[bool] = True
-    """Whether the task is cancelled when its owner's account is closed."""
+    """Cancel the task when its owner's account is closed."""
 
     is_cancellable: ClassVar[bool] = True
-    """Whether staff may cancel the task."""
+    """Let staff cancel the task."""
 
     def perform(self, heartbeat: Heartbeat) -> dict[str, Any]:
         """Do the work of a claimed task; return the fields that `finish` sets.
@@ -42,7 +42,7 @@ class TaskHooks:
         return None
 
     def notify_owner(self, **queue: Any) -> None:
-        """Update what the owner's pages show; `queue` is what queue_position found out."""
+        """Update what the owner's pages show; `queue` comes from `queue_position`."""
 
     @classmethod
     def last_notified(cls, task_ids: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:

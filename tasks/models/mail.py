@@ -45,15 +45,12 @@ M = TypeVar("M", bound="Mail")
 
 class MailQuerySet(models.QuerySet[M]):
     def pending(self) -> Self:
-        """Filter mails that are neither sent nor given up."""
         return self.filter(status__in=UNSENT_STATUSES)
 
     def due(self) -> Self:
-        """Filter waiting mails whose pause is over."""
         return self.filter(status=MailStatus.PENDING, next_try_at__lte=Now())
 
     def lease_expired(self) -> Self:
-        """Filter mails that their sender has not renewed for a whole lease."""
         return self.filter(status=MailStatus.SENDING, lease_expires_at__lt=Now())
 
     def oldest_pending_at(self) -> Any:
@@ -61,9 +58,9 @@ class MailQuerySet(models.QuerySet[M]):
 
 
 class Mail(models.Model):
-    """One e-mail to be sent. `tries` is its fencing token, as `attempt` is a task's.
+    """An e-mail to be sent. `tries` is its fencing token, as `attempt` is a task's.
 
-    A concrete mail implements `compose`, and the hook `on_change` where somebody is told.
+    A concrete mail implements `compose`, and may override the other hooks.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -96,7 +93,7 @@ class Mail(models.Model):
 
     @property
     def message_id(self) -> str:
-        """The same for every try, so that a mailbox can detect a duplicate."""
+        """Message-ID, equal for all tries, so that a mailbox can detect a duplicate."""
         return f"<{self.id}@{settings.SITE_HOST}>"
 
     @property
@@ -116,10 +113,9 @@ class Mail(models.Model):
     def on_change(self, event: str) -> None:
         """React to the end of a try, in its transaction; `event` is for a timeline."""
 
-    # Verbs, as those of a task.
+    # Transitions, conditional as those of a task.
 
     def claim(self) -> bool:
-        """Move PENDING to SENDING."""
         return self._transition(
             MailStatus.PENDING,
             status=MailStatus.SENDING,
@@ -141,7 +137,6 @@ class Mail(models.Model):
         )
 
     def give_up(self, error: str) -> bool:
-        """Move SENDING to GAVE_UP."""
         return self._settle(MailStatus.GAVE_UP, TaskEventKind.MAIL_FAILED, error=error)
 
     def retry_later(self, error: str) -> bool:
@@ -150,7 +145,7 @@ class Mail(models.Model):
         return self._try_again(error, pause)
 
     def retry_now(self, error: str) -> bool:
-        """Try again at once: the sender died. `retry_later` after MAX_QUICK_RETRIES of it."""
+        """Try again at once, because the sender died; after MAX_QUICK_RETRIES, `retry_later`."""
         return (
             self._try_again(error, 0) if self.tries < MAX_QUICK_RETRIES else self.retry_later(error)
         )
@@ -188,5 +183,4 @@ class Mail(models.Model):
 
 
 def mail_models() -> list[type[Mail]]:
-    """Return every concrete kind of mail."""
     return [model for model in apps.get_models() if issubclass(model, Mail)]

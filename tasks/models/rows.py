@@ -1,4 +1,4 @@
-"""Rows that several processes may want to change at once."""
+"""Helpers for rows that several processes may change at once."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
@@ -25,7 +25,7 @@ def each_locked(rows: QuerySet[Row]) -> Iterator[Row]:
 
 
 def apply_update(row: Model, changes: Mapping[str, Any]) -> None:
-    """Set on an object what an UPDATE of its row has written.
+    """Apply an UPDATE of the row to the object.
 
     Values that the database computed become deferred fields, which are read when needed.
     """

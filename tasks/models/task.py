@@ -20,9 +20,6 @@ from .hooks import TaskHooks
 from .rows import apply_update
 from .status import UNFINISHED_STATUSES, CoreError, Status, TaskEventKind
 
-if TYPE_CHECKING:
-    pass
-
 MAX_CRASHES = 3
 
 T = TypeVar("T", bound="Task")
@@ -37,11 +34,9 @@ class TaskQuerySet(models.QuerySet[T]):
         return self.filter(status=Status.READY, queued_at__lt=from_now(-grace_seconds()))
 
     def lease_expired(self) -> Self:
-        """Filter tasks that their worker has not renewed for a whole lease."""
         return self.filter(status=Status.RUNNING, lease_expires_at__lt=Now())
 
     def owner_deactivated(self) -> Self:
-        """Filter unfinished tasks whose owner's account is closed."""
         if not self.model.requires_active_owner:
             return self.none()
         return self.unfinished().filter(owner__is_active=False)
@@ -80,12 +75,8 @@ class TaskQuerySet(models.QuerySet[T]):
         return task, True
 
 
-class Task(TaskHooks, models.Model):
-    """A row that is the record of work to be done; the queue only carries a hint of it.
-
-    A concrete task fills in the hooks. `attempt` is a fencing token: it grows each time the task
-    is enqueued anew, and writes that carry an old number change nothing.
-    """
+class TaskRow(models.Model):
+    """Columns of a task, and facts that follow from them."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(
@@ -95,7 +86,7 @@ class Task(TaskHooks, models.Model):
         db_index=False,
         verbose_name=_("owner"),
     )
-    # Language of the page on which the owner asked: used if they have not chosen a language.
+    # Language of the page with the request, for owners who have not chosen a language.
     language = models.CharField(_("language"), max_length=10, blank=True)
     status = models.CharField(_("state"), max_length=10, choices=Status, default=Status.READY)
     attempt = models.PositiveIntegerField(_("attempt"), default=1)
@@ -103,16 +94,13 @@ class Task(TaskHooks, models.Model):
     lease_expires_at = models.DateTimeField(_("lease until"), null=True)
     rows_done = models.PositiveBigIntegerField(_("rows written"), default=0)
     rows_total = models.PositiveBigIntegerField(_("rows in all"), default=0)
-    # Python's clock: lists are paged by this column, and SQLite's own clock has fewer digits.
+    # Lists are paged by this column, and SQLite's clock has too few digits, so use Python's.
     created_at = models.DateTimeField(_("requested at"), default=timezone.now, editable=False)
     queued_at = models.DateTimeField(_("queued at"), db_default=Now())
     started_at = models.DateTimeField(_("started at"), null=True)
     finished_at = models.DateTimeField(_("finished at"), null=True)
     error_code = models.CharField(_("error"), max_length=16, choices=CoreError, blank=True)
     traceback = models.TextField(_("traceback"), blank=True)
-
-    if TYPE_CHECKING:
-        objects: Any  # a concrete class has a manager of its own QuerySet
 
     class Meta:
         abstract = True
@@ -132,7 +120,6 @@ class Task(TaskHooks, models.Model):
 
     @property
     def job_id(self) -> str:
-        """Id of the RQ job of the current attempt."""
         return f"{self.pk}-{self.attempt}"
 
     @property
@@ -141,7 +128,7 @@ class Task(TaskHooks, models.Model):
 
     @property
     def duration(self) -> timedelta | None:
-        """Time that the last attempt took."""
+        """Duration of the last attempt, once it has ended."""
         return self.finished_at - self.started_at if self.finished_at and self.started_at else None
 
     @property
@@ -152,12 +139,25 @@ class Task(TaskHooks, models.Model):
 
     @property
     def owner_language(self) -> str:
-        """Language code of what is written for the owner."""
+        """Language code for texts that the owner reads."""
         chosen = self.owner.language if self.owner else ""
         return chosen or self.language or settings.LANGUAGE_CODE
 
-    # Verbs. Each is one conditional UPDATE with its event and notification, in one transaction.
-    # False means that the row had changed meanwhile, and that nothing was written.
+
+class Task(TaskHooks, TaskRow):
+    """A row that is the record of work to be done; the queue only carries a hint of it.
+
+    A concrete task fills in the hooks. Each transition is one conditional UPDATE with its event and
+    notification, in one transaction. False means that the row had changed meanwhile, and that
+    nothing was written. `attempt` is a fencing token: it grows each time the task is enqueued anew,
+    and writes that carry an old number change nothing.
+    """
+
+    if TYPE_CHECKING:
+        objects: Any  # a concrete class has a manager of its own QuerySet
+
+    class Meta(TaskRow.Meta):
+        abstract = True
 
     def claim(self) -> bool:
         """Move READY to RUNNING under a new lease."""
@@ -196,7 +196,6 @@ class Task(TaskHooks, models.Model):
         )
 
     def fail(self, code: str, traceback: str = "") -> bool:
-        """Move RUNNING to FAILED."""
         return self._end(
             self._fenced(Status.RUNNING),
             TaskEventKind.FAILED,
@@ -210,7 +209,7 @@ class Task(TaskHooks, models.Model):
         return self._crash(self._fenced(Status.RUNNING), traceback, retry_after)
 
     def rescue(self) -> bool:
-        """`crash` if the lease has expired."""
+        """Treat an expired lease as a crash."""
         return self._crash(self._fenced(Status.RUNNING).lease_expired(), "", 0)
 
     def cancel(self, actor: Any = None) -> bool:
@@ -303,5 +302,4 @@ class Task(TaskHooks, models.Model):
 
 
 def task_models() -> list[type[Task]]:
-    """Return every concrete kind of task."""
     return [model for model in apps.get_models() if issubclass(model, Task)]

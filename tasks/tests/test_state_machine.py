@@ -25,7 +25,7 @@ WORKERS = st.integers(0, 1)
 
 
 class Tasks(RuleBasedStateMachine):
-    """One owner's tasks. A worker remembers the row as it read it, however stale."""
+    """Tasks of one owner, and workers that remember a row as they read it, however stale."""
 
     def __init__(self) -> None:
         super().__init__()

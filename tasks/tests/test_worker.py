@@ -163,7 +163,7 @@ def test_unreadable_job_does_not_stop_jobs_in_hand(queue, task):
     assert broker.jobs_in_hand() == {task.job_id}
 
 
-def test_job_registered_as_started_without_hash_is_not_in_hand(queue):
+def test_started_job_without_hash_is_not_in_hand(queue):
     queue.connection.zadd(queue.started_job_registry.key, {"gone:1": 4e9})
     assert broker.jobs_in_hand() == set()
 

@@ -34,7 +34,7 @@ def context(
     django_db_blocker: pytest.MonkeyPatch,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[FaultContext]:
-    """One running stack for all tests of this module, with leases of two seconds."""
+    """Start a stack for all tests of this module, with leases of two seconds."""
     with django_db_blocker.unblock():  # type: ignore[attr-defined]
         url = database_url()
         database = SQLite(url) if connection.vendor == "sqlite" else Postgres.attach(url)
@@ -47,7 +47,7 @@ def context(
 
 
 class Scenario:
-    """One fault, the exports requested around it, and their outcome."""
+    """A fault, the exports requested around it, and their outcome."""
 
     def __init__(self, context: FaultContext, fault: str) -> None:
         self.context = context

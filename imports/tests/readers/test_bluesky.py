@@ -214,7 +214,7 @@ def test_shared_nodes_are_read_once():
     assert error.value.problem == Problem.DAMAGED
 
 
-def test_one_record_under_two_keys_is_a_duplicate():
+def test_record_under_second_key_is_a_duplicate():
     post = bluesky_post()
     assert reasons(car_file({f"{POST}/3a": post, f"{POST}/3b": post})) == {"DUPLICATE": 1}
 
