@@ -1,8 +1,9 @@
 """SMTP as RFC 5321 wants it: patient after DATA, and aware of the size that a server accepts."""
 
 import smtplib
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from typing import Any
 
 from django.core.mail.backends.smtp import EmailBackend as DjangoEmailBackend
@@ -10,6 +11,18 @@ from django.core.mail.backends.smtp import EmailBackend as DjangoEmailBackend
 # RFC 5321 4.5.3.2.6. A server that answers late has usually accepted the message, so that giving
 # up earlier delivers it again.
 DATA_TIMEOUT_SECONDS = 600
+
+_is_hurried = ContextVar("is_hurried", default=False)
+
+
+@contextmanager
+def hurried() -> Iterator[None]:
+    """Wait after DATA no longer than for other answers: a web request cannot take minutes."""
+    token = _is_hurried.set(True)
+    try:
+        yield
+    finally:
+        _is_hurried.reset(token)
 
 
 class _PatientSMTP(smtplib.SMTP):
@@ -22,7 +35,7 @@ class _PatientSMTP(smtplib.SMTP):
         return super().mail(sender, options)
 
     def data(self, msg: Any) -> tuple[int, bytes]:
-        if self.sock is not None:
+        if self.sock is not None and not _is_hurried.get():
             self.sock.settimeout(DATA_TIMEOUT_SECONDS)
         try:
             return super().data(msg)

@@ -17,6 +17,8 @@ from django.db import connections, transaction
 from django.utils import translation
 from rq.timeouts import JobTimeoutException
 
+from microblog import smtp
+
 from . import broker
 from .heartbeat import Heartbeat, LeaseLost
 from .mail_failures import MAIL_SERVER_ERRORS, MailFailure, classify
@@ -83,7 +85,8 @@ def enqueue_mail(mail: Mail) -> bool:
 def enqueue_or_send(mail: Mail) -> None:
     """Enqueue a mail, or send it at once if the broker is down. Call it after commit."""
     if not enqueue_mail(mail):
-        send_mail(mail._meta.label, str(mail.pk), mail.tries)
+        with smtp.hurried():
+            send_mail(mail._meta.label, str(mail.pk), mail.tries)
 
 
 def enqueue_next(task: Task) -> bool:

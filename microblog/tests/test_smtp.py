@@ -76,6 +76,12 @@ def test_answer_after_data_has_a_limit(monkeypatch):
         send(port)
 
 
+def test_hurried_sender_gives_up_after_short_timeout():
+    timed_out = pytest.raises((TimeoutError, SMTPServerDisconnected))
+    with serving(Handler(pause=5)) as port, smtp.hurried(), timed_out:
+        send(port)
+
+
 def test_other_answers_keep_the_short_timeout():
     class SlowGreeting(Handler):
         async def handle_MAIL(self, server, session, envelope, address, options):  # noqa: N802
