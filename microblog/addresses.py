@@ -169,7 +169,9 @@ def is_socket_path(path: Path | str) -> bool:
 def temporary_folder() -> Path:
     """Return the folder for sockets whose own folder has an unsuitable name."""
     folder = Path(tempfile.gettempdir())
-    return folder if is_socket_path(folder / ("x" * 40)) else Path("/tmp")  # noqa: S108  # nosec B108
+    if is_socket_path(folder / ("x" * 40)):
+        return folder
+    return Path("/tmp")  # noqa: S108  # nosec B108
 
 
 def broker_socket(var_dir: Path) -> Path:

@@ -45,16 +45,23 @@ class BuildResult:
 class ArchiveFile(Output):
     """Temporary file of one attempt, which `finish` zips if it is too large for a mail.
 
-    `fits` says whether an archive of that many bytes can be mailed.
+    `can_be_mailed` says whether an archive of that many bytes can be mailed.
     """
 
-    def __init__(self, task: ExportTask, fits: Callable[[int], bool], files: ExitStack) -> None:
-        self._task, self._kind, self._fits, self._files = task, KINDS[task.kind], fits, files
+    def __init__(
+        self, task: ExportTask, can_be_mailed: Callable[[int], bool], files: ExitStack
+    ) -> None:
+        self._task, self._kind, self._can_be_mailed, self._files = (
+            task,
+            KINDS[task.kind],
+            can_be_mailed,
+            files,
+        )
         super().__init__(self._open(Path(self._kind.file_name).suffix))
 
     def finish(self, keep_alive: Callable[[], None]) -> None:
         """Replace a large plain file by a zip file, calling `keep_alive` after each megabyte."""
-        if self._kind.is_zip or self._fits(self.size):
+        if self._kind.is_zip or self._can_be_mailed(self.size):
             return
         plain = self.file
         with self._files.pop_all():  # closes and deletes the plain file
@@ -91,10 +98,12 @@ def build(kind: str, owner: User, out: Output, progress: Progress) -> BuildResul
 
 
 @contextmanager
-def open_archive_file(task: ExportTask, fits: Callable[[int], bool]) -> Iterator[ArchiveFile]:
+def open_archive_file(
+    task: ExportTask, can_be_mailed: Callable[[int], bool]
+) -> Iterator[ArchiveFile]:
     """Open the temporary file of one attempt, and delete it at the end unless it was stored."""
     with ExitStack() as files:
-        yield ArchiveFile(task, fits, files)
+        yield ArchiveFile(task, can_be_mailed, files)
 
 
 @contextmanager

@@ -104,7 +104,7 @@ def test_progress_stays_complete_while_zipping(
 ):
     monkeypatch.setattr(archive, "COPY_BYTES", 1000)
     create_posts(alice, 500)
-    with archive.open_archive_file(task, fits=lambda size: False) as file:
+    with archive.open_archive_file(task, can_be_mailed=lambda size: False) as file:
         archive.build("posts", alice, file, progress_spy)
     assert len(progress_spy.reported) > 20
     assert progress_spy.reported[-20:] == [500] * 20
