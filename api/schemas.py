@@ -116,7 +116,7 @@ class ProfileIn(InputSchema):
 
 
 class PostIn(InputSchema):
-    body: Text = Field(description=_("280 characters at most, counted as Unicode code points."))
+    body: Text = Field(description=_("500 characters at most, counted as Unicode code points."))
 
 
 class PostOut(Schema):
@@ -130,6 +130,11 @@ class PostOut(Schema):
         description=_("Whether staff hid it; then nobody but its author is shown it.")
     )
     hidden_reason: str
+    source: str = Field(
+        description=_("The service that it was imported from, such as “mastodon”, or empty.")
+    )
+    source_id: str = Field(description=_("Its id at that service, or empty."))
+    source_url: str = Field(description=_("Its page at that service, or empty."))
 
     @classmethod
     def from_post(cls, post: Post) -> "PostOut":
@@ -142,6 +147,9 @@ class PostOut(Schema):
             edited_at=post.edited_at,
             is_hidden=post.hidden_at is not None,
             hidden_reason=post.hidden_reason,
+            source=post.source,
+            source_id=post.source_id,
+            source_url=post.source_url,
         )
 
 

@@ -48,6 +48,7 @@ INSTALLED_APPS = [
     "blog",
     "tasks",
     "exports",
+    "imports",
     "api",
     "exports.staff.apps.StaffConfig",
     "django.contrib.auth",

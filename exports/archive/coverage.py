@@ -99,7 +99,12 @@ EXCLUDED = (
     Exclusion(
         description=_("What the archive says elsewhere, and numbers that only our database needs"),
         reason=_("They would tell you nothing new."),
-        fields=("*.id", "blog.Message.recipient", "blog.Participant.last_message_at"),
+        fields=(
+            "*.id",
+            "blog.Post.import_id",
+            "blog.Message.recipient",
+            "blog.Participant.last_message_at",
+        ),
         owner_fields=("blog.Message.sender", "blog.Participant.other"),
     ),
 )

@@ -21,7 +21,7 @@ class BareFile(Archive):
         return FileView(self.file).read(HEAD_BYTES)
 
     def find(self, *names: str) -> str | None:
-        """A bare file is recognized by its contents, never by a name."""
+        """Return None: a bare file is recognized by its contents, never by a name."""
         return None
 
     def find_all(self, pattern: str) -> list[str]:

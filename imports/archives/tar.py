@@ -142,7 +142,7 @@ class TarArchive(Archive):
 
 
 def parse_pax(data: bytes) -> dict[bytes, bytes]:
-    """Return the fields of a pax header: "length key=value\\n" each, the length that of all."""
+    """Return the fields of a pax header: lines of "length key=value", the length that of all."""
     fields: dict[bytes, bytes] = {}
     while data:
         match = PAX_RECORD.match(data)
