@@ -74,6 +74,10 @@ class SortedPosts:
     def __iter__(self) -> Iterator[ImportablePost]:
         return self.of_years(None)
 
+    def has(self, source_id: str) -> bool:
+        found = self._database.execute("SELECT 1 FROM post WHERE source_id = ?", (source_id,))
+        return found.fetchone() is not None
+
     def close(self) -> None:
         self._database.close()
 
