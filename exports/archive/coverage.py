@@ -87,10 +87,13 @@ EXCLUDED = (
         ),
     ),
     Exclusion(
-        description=_("Your exports, and how far they are"),
-        reason=_("You find them under “Your exports”, and an archive cannot hold itself."),
+        description=_("Your exports and imports, and how far they are"),
+        reason=_(
+            "You find them under “Your exports” and “Your imports”, and an archive cannot hold itself."
+        ),
         fields=(
             "exports.*",
+            "imports.*",
             "blog.AccountDeletion.*",
             "blog.DeletionEvent.*",
             "blog.Notification.is_listed",

@@ -196,7 +196,9 @@ async function poll() {
   timer = setTimeout(poll, interval());
 }
 
-for (const bar of bars.children) watchedTasks.add(bar.dataset.progress);
+for (const bar of document.querySelectorAll("[data-progress]")) {
+  watchedTasks.add(bar.dataset.progress);
+}
 document.addEventListener("visibilitychange", poll);
 document.addEventListener("microblog:read", poll); // this page has marked something as read
 timer = setTimeout(poll, isBusy() ? BUSY_INTERVAL : IDLE_INTERVAL);
