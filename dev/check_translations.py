@@ -19,7 +19,10 @@ from babel.messages.pofile import read_po
 
 from dev.stack import ROOT
 
-SOURCES = ("blog", "tasks", "exports", "imports", "api", "microblog", "templates", "locale", "manage.py")
+SOURCES = (
+    *("blog", "tasks", "exports", "imports", "api", "microblog"),
+    *("templates", "locale", "manage.py"),
+)
 PLACEHOLDER = re.compile(r"%\(\w+\).")
 
 

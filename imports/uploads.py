@@ -4,13 +4,15 @@ import uuid
 from functools import partial
 from typing import Any
 
+from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
+from django.http import HttpRequest
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from blog.models import User
-from tasks import jobs
+from tasks import broker, jobs
 
 from .archives import open_archive
 from .models import ImportTask, upload_storage
@@ -19,6 +21,8 @@ from .readers import find_reader
 
 MAX_NAME_LENGTH = 255
 FOLDER = "imports"
+FORM_BYTES = 100_000
+"""Size of the rest of an upload's form."""
 
 
 class ImportRejected(Exception):
@@ -78,3 +82,27 @@ def _require_none_in_progress(owner: User) -> None:
 
 def _in_progress_message() -> str:
     return _("You have an import in progress already. End it before you upload another archive.")
+
+
+def is_too_large(request: HttpRequest) -> bool:
+    """Tell by its header whether a body is too large, before it is read."""
+    try:
+        size = int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return True
+    return size > settings.IMPORT_MAX_BYTES + FORM_BYTES
+
+
+def cancel(task: ImportTask) -> bool:
+    """Cancel or discard an import, and delete its upload; False if it has ended."""
+    if not (task.cancel() or task.discard()):
+        return False
+    broker.remove_job(task.job_id)
+    delete_upload(task)
+    return True
+
+
+def delete_upload(task: ImportTask) -> None:
+    if task.upload:
+        delete_file(str(task.upload.name))
+        ImportTask.objects.filter(pk=task.pk).update(upload="")

@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -25,18 +25,15 @@ from blog import rate_limits
 from blog.http import AuthenticatedRequest
 from blog.models import Post
 from blog.pagination import paginate
-from tasks import broker, jobs
+from tasks import jobs
 
 from .archives import ArchiveError, Problem
 from .forms import ConfirmForm
 from .models import ImportTask
-from .phases import delete_file
 from .progress import render_progress
 from .readers import Reason
-from .uploads import ImportRejected, create_task
+from .uploads import ImportRejected, cancel, create_task, is_too_large
 
-FORM_BYTES = 100_000
-"""Size of the rest of an upload's form."""
 MAX_KEPT_SHOWN = 100
 
 
@@ -49,14 +46,6 @@ def task_list(request: AuthenticatedRequest) -> HttpResponse:
     if is_too_large(request):
         return _render_list(request, error=str(Problem.TOO_LARGE.label), status=413)
     return _task_list(request)
-
-
-def is_too_large(request: HttpRequest) -> bool:
-    try:
-        size = int(request.META.get("CONTENT_LENGTH") or 0)
-    except ValueError:
-        return True
-    return size > settings.IMPORT_MAX_BYTES + FORM_BYTES
 
 
 @csrf_protect
@@ -152,21 +141,6 @@ def task_cancel(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     else:
         messages.info(request, _("Too late to cancel: it has ended already."))
     return redirect(task)
-
-
-def cancel(task: ImportTask) -> bool:
-    """Cancel or discard an import, and delete its upload; False if it has ended."""
-    if not (task.cancel() or task.discard()):
-        return False
-    broker.remove_job(task.job_id)
-    delete_upload(task)
-    return True
-
-
-def delete_upload(task: ImportTask) -> None:
-    if task.upload:
-        delete_file(str(task.upload.name))
-        ImportTask.objects.filter(pk=task.pk).update(upload="")
 
 
 @require_POST

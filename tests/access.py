@@ -161,6 +161,9 @@ ACCESS: dict[str, Row] = {
     "/api/v1/exports/{task}/": NEEDS_TOKEN,
     "/api/v1/exports/{task}/cancel/": POST_ONLY,
     "/api/v1/exports/{task}/download/": NEEDS_TOKEN,
+    "/api/v1/imports/": NEEDS_TOKEN,
+    "/api/v1/imports/{import}/": NEEDS_TOKEN,
+    "/api/v1/imports/{import}/cancel/": POST_ONLY,
     # The admin
     "/admin/": STAFF,
     "/admin/login/": row(302, visitor=SIGN_IN, stranger=403, owner=403),
@@ -235,4 +238,5 @@ POST_ACCESS: dict[str, Row] = {
     "/settings/tokens/{token}/revoke/": OWNER_REDIRECTED,
     "/api/v1/following/carol/": POST_ONLY,
     "/api/v1/exports/{task}/cancel/": NEEDS_TOKEN,
+    "/api/v1/imports/{import}/cancel/": NEEDS_TOKEN,
 }

@@ -89,7 +89,8 @@ EXCLUDED = (
     Exclusion(
         description=_("Your exports and imports, and how far they are"),
         reason=_(
-            "You find them under “Your exports” and “Your imports”, and an archive cannot hold itself."
+            "You find them under “Your exports” and “Your imports”, and an archive cannot hold "
+            "itself."
         ),
         fields=(
             "exports.*",
