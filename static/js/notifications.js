@@ -138,10 +138,11 @@ const hasUnsentText = () =>
 /** Remove the bars and show a toast. A page that shows the task is reloaded first. */
 function endTask(notification) {
   const { task } = notification.data;
+  const end = `${task} ${notification.updated_at}`; // an import ends once in each phase
   const isShown = document.querySelector(`[data-task="${CSS.escape(task)}"]`);
-  if (isShown && !hasUnsentText() && !reloadedTasks.has(task)) {
+  if (isShown && !hasUnsentText() && !reloadedTasks.has(end)) {
     watchedTasks.add(task);
-    reloadedTasks.add(task);
+    reloadedTasks.add(end);
     location.reload();
     return;
   }
