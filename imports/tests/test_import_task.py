@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from blog.accounts.deletion import request_deletion
 from blog.models import AccountMail, Follow, Mute, Notification, Post
-from conftest import run_jobs
+from conftest import delete_account, run_jobs
 from imports import phases, sweeper, writing
 from imports.models import Event, ImportTask, Phase, upload_storage
 from imports.models.task import KEEP_UPLOAD_DAYS, UNDO_DAYS
@@ -383,6 +383,13 @@ def test_account_deletion_removes_uploads(alice, previewed):
     assert stored_files() == []
     previewed.refresh_from_db()
     assert previewed.status == Status.CANCELLED
+
+
+def test_account_deletion_deletes_import_and_posts(alice, imported):
+    delete_account(alice)
+    assert not ImportTask.objects.exists()
+    assert not Post.objects.exists()
+    assert stored_files() == []
 
 
 def test_other_people_cannot_see_import(client, bob, previewed):
