@@ -1,10 +1,13 @@
 """Uploads: checked by their contents, and stored until the import is over."""
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 from django.conf import settings
+from django.core.cache import cache
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.http import HttpRequest
@@ -23,6 +26,9 @@ MAX_NAME_LENGTH = 255
 FOLDER = "imports"
 FORM_BYTES = 100_000
 """Size of the rest of an upload's form."""
+SLOT_SECONDS = 600
+"""When the slot of an upload is free again whose process died."""
+RETRY_SECONDS = 60
 
 
 class ImportRejected(Exception):
@@ -82,6 +88,25 @@ def _require_none_in_progress(owner: User) -> None:
 
 def _in_progress_message() -> str:
     return _("You have an import in progress already. End it before you upload another archive.")
+
+
+@contextmanager
+def upload_slot() -> Iterator[bool]:
+    """Hold one of IMPORT_MAX_UPLOADS slots; False if all are taken.
+
+    Enter it before the body is read. Without the cache, nothing is limited.
+    """
+    keys = (f"import-upload:{number}" for number in range(settings.IMPORT_MAX_UPLOADS))
+    slot = next((key for key in keys if cache.add(key, 1, SLOT_SECONDS)), None)
+    try:
+        yield slot is not None
+    finally:
+        if slot is not None:
+            cache.delete(slot)
+
+
+def busy_message() -> str:
+    return _("Many archives are being uploaded at the moment. Please try again in a minute.")
 
 
 def is_too_large(request: HttpRequest) -> bool:

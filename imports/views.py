@@ -32,7 +32,15 @@ from .forms import ConfirmForm
 from .models import ImportTask
 from .progress import render_progress
 from .readers import Reason
-from .uploads import ImportRejected, cancel, create_task, is_too_large
+from .uploads import (
+    RETRY_SECONDS,
+    ImportRejected,
+    busy_message,
+    cancel,
+    create_task,
+    is_too_large,
+    upload_slot,
+)
 
 MAX_KEPT_SHOWN = 100
 
@@ -42,10 +50,16 @@ MAX_KEPT_SHOWN = 100
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def task_list(request: AuthenticatedRequest) -> HttpResponse:
-    """Check the size before the body is read, which the check of the CSRF token does."""
+    """Check size and free slots before the body is read, which the check of the CSRF token does."""
     if is_too_large(request):
         return _render_list(request, error=str(Problem.TOO_LARGE.label), status=413)
-    return _task_list(request)
+    if request.method != "POST":
+        return _task_list(request)
+    with upload_slot() as has_slot:
+        if not has_slot:
+            response = _render_list(request, error=busy_message(), status=503)
+            return rate_limits.with_retry_after(response, RETRY_SECONDS)
+        return _task_list(request)
 
 
 @csrf_protect

@@ -205,6 +205,8 @@ EXPORT_ACCEL_PREFIX = env.text(
 IMPORT_MAX_BYTES = env.integer(
     "IMPORT_MAX_BYTES", 200_000_000, minimum=1000, maximum=10_000_000_000
 )
+# Uploads that are received at the same time
+IMPORT_MAX_UPLOADS = env.integer("IMPORT_MAX_UPLOADS", 4, minimum=1, maximum=1000)
 # Posts that one import may add
 IMPORT_MAX_POSTS = env.integer("IMPORT_MAX_POSTS", 100_000, minimum=1, maximum=1_000_000)
 # Days from signing up to the first confirmed import

@@ -2,6 +2,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from imports.models import ImportTask
+from imports.uploads import upload_slot
 from tasks.models import Status
 
 pytestmark = pytest.mark.django_db
@@ -51,6 +52,13 @@ def test_import_create_without_file_is_rejected(api_client):
 def test_large_import_is_rejected_unread(upload, settings):
     settings.IMPORT_MAX_BYTES = 1000
     assert upload(b"x" * 200_000).status_code == 413
+
+
+def test_import_create_waits_for_free_slot(upload, settings):
+    settings.IMPORT_MAX_UPLOADS = 1
+    with upload_slot():
+        assert upload().status_code == 503
+    assert upload().status_code == 201
 
 
 def test_import_cancel_works_once(api_client, upload):

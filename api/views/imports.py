@@ -16,6 +16,7 @@ from blog.http import AuthenticatedRequest
 from blog.pagination import paginate
 from imports import uploads
 from imports.archives import ArchiveError, Problem
+from imports.models import ImportTask
 
 router = Router(tags=[gettext_noop("Imports")])
 
@@ -49,24 +50,32 @@ def import_list(request: AuthenticatedRequest, before: Before = None) -> ImportP
     summary=gettext_noop(
         "Upload an archive as the form field “file”; you confirm its preview on its page"
     ),
-    response={201: ImportOut, **problem_responses(400, 403, 409, 413, 422)},
+    response={201: ImportOut, **problem_responses(400, 403, 409, 413, 422, 503)},
     openapi_extra=UPLOAD_BODY,
 )
 def import_create(request: AuthenticatedRequest, response: HttpResponse) -> Status[ImportOut]:
     if uploads.is_too_large(request):
         raise ApiError(413, str(Problem.TOO_LARGE.label))
     enforce_rate_limit(request, "import")
+    with uploads.upload_slot() as has_slot:
+        if not has_slot:
+            headers = {"Retry-After": str(uploads.RETRY_SECONDS)}
+            raise ApiError(503, uploads.busy_message(), headers=headers)
+        task = _create_task(request)
+    response["Location"] = absolute_url(reverse("api-1:import_detail", args=[task.pk]))
+    return Status(201, ImportOut.from_task(task))
+
+
+def _create_task(request: AuthenticatedRequest) -> ImportTask:
     file = request.FILES.get("file")
     if not isinstance(file, UploadedFile):
         raise ApiError(422, errors=[("file", _("Choose a file first."))])
     try:
-        task = uploads.create_task(request.user, file)
+        return uploads.create_task(request.user, file)
     except ArchiveError as error:
         raise ApiError(422, errors=[("file", str(error))]) from error
     except uploads.ImportRejected as error:
         raise ApiError(409, error.message) from error
-    response["Location"] = absolute_url(reverse("api-1:import_detail", args=[task.pk]))
-    return Status(201, ImportOut.from_task(task))
 
 
 @router.get(

@@ -17,6 +17,7 @@ from imports.models import Event, ImportTask, Phase, upload_storage
 from imports.models.task import KEEP_UPLOAD_DAYS, UNDO_DAYS
 from imports.tests.conftest import ARCHIVE, posts_json
 from imports.tests.readers.test_fixtures import EXPECTED, fixture
+from imports.uploads import upload_slot
 from tasks.models import Status, TaskFailed
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
@@ -245,6 +246,15 @@ def test_large_file_is_refused(upload, settings):
     settings.IMPORT_MAX_BYTES = 10
     assert upload().status_code == 422
     assert not ImportTask.objects.exists()
+
+
+def test_upload_waits_for_free_slot(upload, settings):
+    settings.IMPORT_MAX_UPLOADS = 1
+    with upload_slot():
+        response = upload()
+        assert (response.status_code, response["Retry-After"]) == (503, "60")
+        assert not ImportTask.objects.exists()
+    assert upload().status_code == 302
 
 
 def test_upload_without_file_is_rejected(client, alice):
