@@ -12,6 +12,7 @@ from blog.models import User
 from .models import ImportTask
 from .people import PROFILE
 
+CHECKBOXES = forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"})
 OPTION_LABELS = {
     "following": _("Follow the people you followed"),
     "mutes": _("Mute the people you had muted"),
@@ -24,11 +25,9 @@ class ConfirmForm(forms.Form):
     """Years and options of a previewed import."""
 
     years = forms.TypedMultipleChoiceField(
-        label=_("Years"), coerce=int, required=False, widget=forms.CheckboxSelectMultiple
+        label=_("Years"), coerce=int, required=False, widget=CHECKBOXES
     )
-    options = forms.MultipleChoiceField(
-        label=_("Also"), required=False, widget=forms.CheckboxSelectMultiple
-    )
+    options = forms.MultipleChoiceField(label=_("Also"), required=False, widget=CHECKBOXES)
 
     def __init__(self, *args: Any, task: ImportTask, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
