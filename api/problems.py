@@ -30,6 +30,7 @@ DETAILS = {
     404: _("There is nothing here."),
     405: _("This address answers other methods: “Allow” names them."),
     409: _("Things have moved on meanwhile."),
+    413: _("This is too large."),
     422: _("Something in it is not right: “errors” says what."),
     429: _("Please wait as long as “Retry-After” says."),
     500: _("Something went wrong on our side. We have been told about it."),

@@ -21,6 +21,8 @@ from blog.pagination import Page
 from exports.archive.kinds import KINDS
 from exports.models import ErrorCode, ExportTask, MailStatus, Status
 from exports.progress import render_progress
+from imports import progress as import_progress
+from imports.models import ImportTask, Phase
 
 Timestamp = Annotated[
     datetime,
@@ -116,7 +118,7 @@ class ProfileIn(InputSchema):
 
 
 class PostIn(InputSchema):
-    body: Text = Field(description=_("280 characters at most, counted as Unicode code points."))
+    body: Text = Field(description=_("500 characters at most, counted as Unicode code points."))
 
 
 class PostOut(Schema):
@@ -130,6 +132,11 @@ class PostOut(Schema):
         description=_("Whether staff hid it; then nobody but its author is shown it.")
     )
     hidden_reason: str
+    source: str = Field(
+        description=_("The service that it was imported from, such as “mastodon”, or empty.")
+    )
+    source_id: str = Field(description=_("Its id at that service, or empty."))
+    source_url: str = Field(description=_("Its page at that service, or empty."))
 
     @classmethod
     def from_post(cls, post: Post) -> "PostOut":
@@ -142,6 +149,9 @@ class PostOut(Schema):
             edited_at=post.edited_at,
             is_hidden=post.hidden_at is not None,
             hidden_reason=post.hidden_reason,
+            source=post.source,
+            source_id=post.source_id,
+            source_url=post.source_url,
         )
 
 
@@ -253,6 +263,54 @@ class ExportPage(PageOut):
     def from_page(cls, request: HttpRequest, page: Page[ExportTask]) -> "ExportPage":
         return cls(
             items=[ExportOut.from_task(task, task.payload()) for task in page.items],
+            older=next_page_url(request, page),
+        )
+
+
+class ImportOut(Schema):
+    id: UUID
+    url: str = Field(description=_("The import's page."))
+    source: str = Field(description=_("The service that the archive is from."))
+    phase: Phase
+    status: Status
+    percent: int = Field(description=_("How far this phase is."), ge=0, le=100)
+    rows_done: int
+    rows_total: int
+    text: str = Field(description=_("How things stand, in the reader's language."))
+    error: str | None = Field(description=_("Why it failed, in the reader's language."))
+    imported: int = Field(description=_("Posts of this import at its end."))
+    created_at: Timestamp
+    started_at: Timestamp | None
+    finished_at: Timestamp | None
+
+    @classmethod
+    def from_task(cls, task: ImportTask) -> "ImportOut":
+        progress = import_progress.render_progress(task.payload())
+        return cls(
+            id=task.pk,
+            url=absolute_url(task.get_absolute_url()),
+            source=task.source,
+            phase=Phase(task.phase),
+            status=Status(task.status),
+            percent=100 if task.status == Status.SUCCESSFUL else progress["value"],
+            rows_done=task.rows_done,
+            rows_total=task.rows_total,
+            text=progress["text"],
+            error=str(task.get_error_code_display()) if task.error_code else None,
+            imported=task.imported,
+            created_at=task.created_at,
+            started_at=task.started_at,
+            finished_at=task.finished_at,
+        )
+
+
+class ImportPage(PageOut):
+    items: list[ImportOut]
+
+    @classmethod
+    def from_page(cls, request: HttpRequest, page: Page[ImportTask]) -> "ImportPage":
+        return cls(
+            items=[ImportOut.from_task(task) for task in page.items],
             older=next_page_url(request, page),
         )
 

@@ -18,7 +18,7 @@ from .problems import (
     handle_api_error,
     handle_validation_error,
 )
-from .views import exports, following, posts, profile
+from .views import exports, following, imports, posts, profile
 
 TRANSLATED_KEYS = ("summary", "description")
 
@@ -59,12 +59,14 @@ def _translate(node: Any, is_text: bool = False) -> Any:
 api = MicroblogAPI(
     title="Microblog",
     version="1",
-    description=_("Your profile, posts, timeline, following and exports, for your own programs."),
+    description=_(
+        "Your profile, posts, timeline, following, exports and imports, for your own programs."
+    ),
     docs_url=None,
     docs_decorator=require_safe,
     auth=Token(),
 )
 api.exception_handler(ApiError)(handle_api_error)
 api.exception_handler(ValidationError)(handle_validation_error)
-for module in (profile, posts, following, exports):
+for module in (profile, posts, following, exports, imports):
     api.add_router("", module.router)

@@ -10,12 +10,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
-from .models import MAX_POST_LENGTH
+from .models import MAX_IMPORTED_LENGTH
 
 View = Callable[..., HttpResponse]
 
 SESSION_KEY = "draft"
-MAX_FIELD_LENGTH = 20 * MAX_POST_LENGTH  # keeps sessions small: nobody types more
+MAX_FIELD_LENGTH = MAX_IMPORTED_LENGTH  # keeps sessions small: nobody types more
 
 
 def login_required_with_draft(*fields: str, redirect_back: bool) -> Callable[[View], View]:

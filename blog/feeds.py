@@ -59,7 +59,7 @@ class PostFeed(Feed[Post, User | None]):
         return response
 
     def newest(self, posts: PostQuerySet) -> list[Post]:
-        newest = list(posts.select_related("author").newest_first()[:PAGE_SIZE])
+        newest = list(posts.written_here().select_related("author").newest_first()[:PAGE_SIZE])
         attach_mentions(newest, AnonymousUser())
         return newest
 

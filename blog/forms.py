@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from .models import (
     MAX_COMMENT_LENGTH,
     MAX_HIDDEN_REASON_LENGTH,
+    MAX_IMPORTED_LENGTH,
     MAX_MESSAGE_LENGTH,
     MAX_POST_LENGTH,
     Post,
@@ -117,6 +118,15 @@ class PostEditForm(forms.ModelForm[Post]):
 
     class Meta(PostForm.Meta):
         pass
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.source:
+            widget = self.fields["body"].widget
+            widget.attrs["data-limit"] = MAX_IMPORTED_LENGTH
+            self.fields["body"] = UserTextField(
+                label=self.fields["body"].label, limit=MAX_IMPORTED_LENGTH, widget=widget
+            )
 
     def save(self, commit: bool = True) -> Post:
         """Save the change and notify the users it mentions."""

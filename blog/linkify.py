@@ -32,10 +32,12 @@ def find_usernames(text: str) -> Iterator[str]:
 def attach_mentions(texts: Iterable["Post | Message"], viewer: "User | AnonymousUser") -> None:
     """Set `mentions` of each text: lower-case to real username, of users that the viewer can see.
 
-    One query for all texts, none if no text has a mention.
+    One query for all texts, none if no text has a mention. Imported posts mention nobody, because
+    a name of another service may be somebody else's here.
     """
     from .models import User
 
+    texts = [text for text in texts if not getattr(text, "source", "")]
     names = {name for text in texts for name in find_usernames(text.body)}
     users = (
         User.objects.visible_to(viewer).filter(username__lower__in=names)

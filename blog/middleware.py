@@ -19,6 +19,7 @@ PRIVATE_PATHS = (
     "/messages/",
     "/notifications/",
     "/exports/",
+    "/imports/",
     "/reports/",
     "/admin/",
 )

@@ -30,8 +30,12 @@ def notify_follow(follow: Follow) -> None:
 
 
 def notify_mention(post: Post) -> None:
-    """Notify the users that a post mentions and who can see it, once for each post."""
-    names = [] if post.hidden_at else list(dict.fromkeys(linkify.find_usernames(post.body)))
+    """Notify the users that a post mentions and who can see it, once for each post.
+
+    An imported post mentions nobody.
+    """
+    is_silent = post.hidden_at or post.source
+    names = [] if is_silent else list(dict.fromkeys(linkify.find_usernames(post.body)))
     if not names:
         return
     users = User.objects.visible_to(post.author).filter(username__lower__in=names)

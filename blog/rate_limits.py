@@ -39,6 +39,7 @@ RATES = {
     "message": Rate(per_user=60, per_address=240, seconds=600),
     "search": Rate(per_user=60, per_address=240, seconds=300),
     "report": Rate(per_user=10, per_address=40, seconds=3600),
+    "import": Rate(per_user=20, per_address=80, seconds=3600),
     "export": Rate(per_user=20, per_address=80, seconds=3600),
     "api": Rate(per_user=300, per_address=1200, seconds=300),
     # A page polls once a second at most. Each process counts for itself.

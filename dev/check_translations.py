@@ -20,7 +20,7 @@ from babel.messages.pofile import read_po
 from dev.stack import ROOT
 
 SOURCES = (
-    *("microblog", "tasks", "staff", "blog", "exports", "api"),
+    *("microblog", "tasks", "staff", "blog", "exports", "imports", "api"),
     *("templates", "locale", "manage.py"),
 )
 PLACEHOLDER = re.compile(r"%\(\w+\).")

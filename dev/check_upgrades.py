@@ -13,7 +13,7 @@ import tempfile
 
 import django
 
-APPS = ["tasks", "staff", "blog", "exports"]
+APPS = ["tasks", "staff", "blog", "exports", "imports"]
 # No version ran before these migrations, because the first release contains them.
 FIRST_RELEASE = [
     "0002_account_mails",
@@ -27,6 +27,7 @@ FIRST_RELEASE = [
     "0016_notification_is_listed",
     "0017_mail_outbox",
     "0018_account_deletion",
+    "0020_imported_posts",
     "0006_durable_tasks",
     "0007_move_self_test",
 ]

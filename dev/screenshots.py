@@ -62,6 +62,7 @@ USER_PAGES = {
     "exports-none": "/exports/",
     "export-new-account": "/exports/new/account/",
     "export-new-posts": "/exports/new/posts/",
+    "imports-none": "/imports/",
     "settings": "/settings/",
     "settings-profile": "/settings/profile/",
     "settings-notifications": "/settings/notifications/",

@@ -29,12 +29,15 @@ class SiteClient:
     def get(self, path: str, **query: str) -> requests.Response:
         return self._request("GET", path, params=query)
 
-    def post(self, path: str, page: str, **fields: str) -> requests.Response:
+    def post(
+        self, path: str, page: str, files: dict[str, Any] | None = None, **fields: str | list[str]
+    ) -> requests.Response:
         """Submit a form shown on `page`, with that page's CSRF token."""
         token = CSRF_TOKEN.search(self.get(page).text)
         if token is None:
             raise UnexpectedResponse(f"No form on {page}.")
-        return self._request("POST", path, data={"csrfmiddlewaretoken": token[1], **fields})
+        data = {"csrfmiddlewaretoken": token[1], **fields}
+        return self._request("POST", path, data=data, files=files)
 
     def sign_in(self, name: str, password: str) -> None:
         page = "/accounts/login/"

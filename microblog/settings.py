@@ -49,6 +49,7 @@ INSTALLED_APPS = [
     "tasks",
     "staff",
     "exports",
+    "imports",
     "api",
     "staff.apps.StaffAdminConfig",
     "django.contrib.auth",
@@ -198,6 +199,19 @@ EXPORT_ACCEL_PREFIX = env.text(
     pattern=r"/[\w./-]*",
     allowed="the path of a location in nginx, for example /archives",
 )
+
+# Imports
+
+# Bytes of an upload
+IMPORT_MAX_BYTES = env.integer(
+    "IMPORT_MAX_BYTES", 200_000_000, minimum=1000, maximum=10_000_000_000
+)
+# Uploads that are received at the same time
+IMPORT_MAX_UPLOADS = env.integer("IMPORT_MAX_UPLOADS", 4, minimum=1, maximum=1000)
+# Posts that one import may add
+IMPORT_MAX_POSTS = env.integer("IMPORT_MAX_POSTS", 100_000, minimum=1, maximum=1_000_000)
+# Days from signing up to the first confirmed import
+IMPORT_MIN_ACCOUNT_AGE_DAYS = env.number("IMPORT_MIN_ACCOUNT_AGE_DAYS", 1, minimum=0, maximum=3650)
 
 # Accounts
 

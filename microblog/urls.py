@@ -9,6 +9,7 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("exports/", include("exports.urls")),
+    path("imports/", include("imports.urls")),
     path("settings/tokens/", include("api.token_urls")),
     path("settings/", include("blog.accounts.urls")),
     path("", include("blog.urls")),

@@ -126,7 +126,7 @@ def run_task(label: str, task_id: str, attempt: int) -> None:
         logger.warning("Task %s, attempt %d: stopped, the lease was lost.", task_id, attempt)
         return
     except TaskFailed as error:
-        _fail(task, error.code, "")
+        _fail(task, error.code, "", is_expected=error.is_expected)
         return
     except TRANSIENT_ERRORS:
         _retry_later(task)
@@ -151,9 +151,10 @@ def _finish(task: Task, result: dict[str, Any]) -> Mail | None:
     return mail
 
 
-def _fail(task: Task, code: str, traceback: str) -> None:
+def _fail(task: Task, code: str, traceback: str, *, is_expected: bool = False) -> None:
     if task.fail(code, traceback):
-        logger.error("Task %s failed (%s).\n%s", task.pk, code, traceback)
+        level = logging.INFO if is_expected else logging.ERROR
+        logger.log(level, "Task %s failed (%s).\n%s", task.pk, code, traceback)
         enqueue_next(task)
 
 

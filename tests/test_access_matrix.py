@@ -9,16 +9,20 @@ import pytest
 from django.apps import apps
 from django.contrib.auth.models import Group
 from django.contrib.contenttypes.models import ContentType
+from django.core.files.base import ContentFile
 from django.db import connection, transaction
 from django.test import Client
 from django.urls import URLResolver, get_resolver, resolve
+from django.utils import timezone
 from model_bakery import baker
 
 from blog.accounts.allauth_internals import TOTP
 from blog.models import AccountDeletion, AccountMail, ApiToken, Follow, Post, Report
 from conftest import PASSWORD
 from exports.models import ExportMail
+from imports.models import ImportTask, Phase
 from staff.models import SelfTest
+from tasks.models import Status
 from tasks.tests.models import SampleMail, SampleTask
 from tasks.worker import Worker
 from tests.access import ACCESS, POST_ACCESS, POST_ONLY, REAUTHENTICATE, ROLES, SIGN_IN
@@ -30,8 +34,19 @@ REFUSALS = {SIGN_IN, 401, 403, 404}
 GROUPS = {"support": "Support", "operator": "Operators", "moderator": "Moderators"}
 PLACEHOLDERS = (
     *("post", "report", "task", "token", "session", "user", "group", "follow", "test", "factor"),
-    *("job", "worker", "type", "exportmail", "accountmail", "deletion", "sample", "samplemail"),
+    *(
+        "job",
+        "worker",
+        "type",
+        "exportmail",
+        "accountmail",
+        "deletion",
+        "sample",
+        "samplemail",
+        "import",
+    ),
 )
+UUIDS = ("task", "import", "test")
 WRITE = re.compile(r'^(?:INSERT INTO|UPDATE|DELETE FROM) "(\w+)"(?: SET "(\w+)")?')
 # Tables that reading may change: sessions, read notifications, the event of a download, and the
 # result of a self-test.
@@ -72,7 +87,23 @@ def users(make_user, alice):
 
 
 @pytest.fixture
-def objects(users, make_user, downloadable_task):
+def finished_import(alice):
+    """Create an import of alice that has ended, with its report."""
+    task = baker.make(
+        ImportTask,
+        owner=alice,
+        source="mastodon",
+        phase=Phase.IMPORT,
+        status=Status.SUCCESSFUL,
+        imported_at=timezone.now(),
+    )
+    task.report.save("imports/report.csv", ContentFile(b"Date,Id,Address,Reason"))
+    yield task
+    task.report.delete(save=False)
+
+
+@pytest.fixture
+def objects(users, make_user, downloadable_task, finished_import):
     """Create an object for each placeholder of a URL."""
     alice, carol = users["owner"], make_user("carol")
     queue = django_rq.get_queue("default")
@@ -84,6 +115,7 @@ def objects(users, make_user, downloadable_task):
         "post": baker.make(Post, author=alice, body="Hello").pk,
         "report": baker.make(Report, reporter=alice, person=carol, reason="spam").pk,
         "task": downloadable_task.pk,
+        "import": finished_import.pk,
         "token": ApiToken.objects.issue(alice, "A program", False)[0].pk,
         "session": alice.usersession_set.get().pk,
         "user": alice.pk,
@@ -140,7 +172,7 @@ def request(send, url, **arguments):
 
 
 def test_every_url_has_a_row():
-    sample = dict.fromkeys(PLACEHOLDERS, 1) | {"task": uuid.uuid4(), "test": uuid.uuid4()}
+    sample = dict.fromkeys(PLACEHOLDERS, 1) | dict.fromkeys(UUIDS, uuid.uuid4())
     known = {resolve(url.format(**sample).partition("?")[0]).route for url in ACCESS}
     assert known == {route.replace("^", "") for route in all_routes(get_resolver())}
     assert {url for url, row in ACCESS.items() if row == POST_ONLY} == set(POST_ACCESS)

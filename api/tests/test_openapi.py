@@ -20,6 +20,7 @@ from api import v1
 from api.v1 import api
 from blog.models import ApiToken, Post
 from exports.models import ExportTask
+from imports.models import ImportTask
 from microblog.wsgi import application
 
 DOCUMENT = "/api/v1/openapi.json"
@@ -52,16 +53,21 @@ def headers(persistent_connection, alice, bob):
     return {"Authorization": f"Bearer {ApiToken.objects.issue(alice, 'Try', False)[1]}"}
 
 
+def make_instance(path, owner):
+    if "/exports/" in path:
+        return ExportTask.objects.request(owner)[0]
+    if "/imports/" in path:
+        ImportTask.objects.all().delete()
+        return baker.make(ImportTask, owner=owner, source="mastodon")
+    return baker.make(Post, author=owner)
+
+
 @schema.parametrize()
 @hypothesis.settings(max_examples=hypothesis.settings().max_examples // 10)
 def test_responses_conform_to_schema(case, headers, alice):
     case.call_and_validate(headers=headers, checks=CHECKS)
     if "pk" in case.path_parameters:  # no generated key would exist
-        is_export = "/exports/" in case.path
-        instance = (
-            ExportTask.objects.request(alice)[0] if is_export else baker.make(Post, author=alice)
-        )
-        case.path_parameters["pk"] = instance.pk
+        case.path_parameters["pk"] = make_instance(case.path, alice).pk
         case.call_and_validate(headers=headers, checks=CHECKS)
 
 
@@ -91,6 +97,6 @@ def test_openapi_document_is_translated_per_request(client, db, monkeypatch):
 def test_openapi_operations_are_unique_and_need_token(client, db):
     paths = json.loads(client.get(DOCUMENT).content)["paths"]
     operations = [operation for methods in paths.values() for operation in methods.values()]
-    assert len({operation["operationId"] for operation in operations}) == len(operations) == 17
+    assert len({operation["operationId"] for operation in operations}) == len(operations) == 21
     assert all(operation["security"] == [{"Token": []}] for operation in operations)
     assert all({"401", "429", "500"} <= set(operation["responses"]) for operation in operations)

@@ -35,6 +35,9 @@ def test_post_create_returns_post(api_client, alice, bob, settings):
         "edited_at": None,
         "is_hidden": False,
         "hidden_reason": "",
+        "source": "",
+        "source_id": "",
+        "source_url": "",
     }
     assert Notification.objects.get().user == bob
 
@@ -43,7 +46,7 @@ def test_post_create_returns_post(api_client, alice, bob, settings):
     ("body", "message"),
     [
         ("", "Your post is empty. Write a few words first."),
-        ("x" * 281, "Your post has 281 characters; 280 are allowed."),
+        ("x" * 501, "Your post has 501 characters; 500 are allowed."),
         ("a\0b", "Your post holds a NUL character, which cannot be stored. Please take it out."),
         ("\u200b", "Your post has nothing to see in it. Write a few words first."),
         (7, "This must be a text."),

@@ -189,10 +189,10 @@ def test_server_error_hides_details(make_api_client, alice, settings, monkeypatc
 def test_problems_are_translated(api_client, alice):
     alice.language = "es"
     alice.save()
-    data = {"body": "x" * 281}
+    data = {"body": "x" * 501}
     for headers, message in [
-        ({}, "Tu publicación tiene 281 caracteres; se permiten 280."),
-        ({"accept-language": "en"}, "Your post has 281 characters; 280 are allowed."),
+        ({}, "Tu publicación tiene 501 caracteres; se permiten 500."),
+        ({"accept-language": "en"}, "Your post has 501 characters; 500 are allowed."),
     ]:
         response = api_client.post(POSTS, data, content_type="application/json", headers=headers)
         assert response.json()["errors"][0]["detail"] == message

@@ -9,7 +9,7 @@ from .guess_record import GuessRecord
 from .last_use import touch
 from .message import MAX_MESSAGE_LENGTH, Conversation, Message, Participant
 from .notification import Notification
-from .post import MAX_HIDDEN_REASON_LENGTH, MAX_POST_LENGTH, Post
+from .post import MAX_HIDDEN_REASON_LENGTH, MAX_IMPORTED_LENGTH, MAX_POST_LENGTH, Post
 from .profiles import SIGN_UP_RETENTION, UserManager
 from .report import MAX_COMMENT_LENGTH, Outcome, Reason, Report
 from .user import USERNAME_VALIDATORS, User, confirmed_emails, time_zones, validate_time_zone
@@ -17,6 +17,7 @@ from .user import USERNAME_VALIDATORS, User, confirmed_emails, time_zones, valid
 __all__ = [
     "MAX_COMMENT_LENGTH",
     "MAX_HIDDEN_REASON_LENGTH",
+    "MAX_IMPORTED_LENGTH",
     "MAX_MESSAGE_LENGTH",
     "MAX_POST_LENGTH",
     "MAX_TOKENS",

@@ -13,6 +13,7 @@ from django.db.models.expressions import RawSQL
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django_stubs_ext import StrOrPromise
 
 from ..pagination import PAGE_SIZE, parse_cursor
 from . import timeline
@@ -23,8 +24,15 @@ if TYPE_CHECKING:
 
     from .user import User
 
-MAX_POST_LENGTH = 280  # Unicode code points, as Python counts
+MAX_POST_LENGTH = 500  # Unicode code points, as Python counts
+MAX_IMPORTED_LENGTH = 10_000
+MAX_SOURCE_ID_LENGTH = 500
+MAX_SOURCE_URL_LENGTH = 2_000
 MAX_HIDDEN_REASON_LENGTH = 280
+
+
+source_labels: dict[str, StrOrPromise] = {}
+"""Names of the services that posts can be imported from. `imports` registers them."""
 
 
 class PostQuerySet(models.QuerySet["Post"]):
@@ -52,6 +60,10 @@ class PostQuerySet(models.QuerySet["Post"]):
         sql, params = timeline.build_query(user.pk, parse_cursor(before, Post), size + 1)
         return self.filter(pk__in=RawSQL(sql, params)).newest_first()  # noqa: S611 - bound params
 
+    def written_here(self) -> PostQuerySet:
+        """Exclude imported posts, which are new to the site, but not to readers."""
+        return self.filter(source="")
+
     def newest_first(self) -> PostQuerySet:
         return self.order_by("-created_at", "-id")
 
@@ -68,7 +80,7 @@ class Post(models.Model):
         verbose_name=_("author"),
     )
     body = models.CharField(
-        _("text"), max_length=MAX_POST_LENGTH, validators=[ProhibitNullCharactersValidator()]
+        _("text"), max_length=MAX_IMPORTED_LENGTH, validators=[ProhibitNullCharactersValidator()]
     )
     # SQLite's clock has only milliseconds, so use Python's.
     created_at = models.DateTimeField(_("written at"), default=timezone.now, editable=False)
@@ -88,6 +100,29 @@ class Post(models.Model):
         _("reason for hiding"), max_length=MAX_HIDDEN_REASON_LENGTH, blank=True, db_default=""
     )
 
+    # Of imported posts alone: name of the service, its id of the post, its page of it, and the id
+    # of the import that wrote the post.
+    source = models.CharField(
+        _("source"), max_length=32, blank=True, editable=False, default="", db_default=""
+    )
+    source_id = models.CharField(
+        _("id at the source"),
+        max_length=MAX_SOURCE_ID_LENGTH,
+        blank=True,
+        editable=False,
+        default="",
+        db_default="",
+    )
+    source_url = models.CharField(
+        _("page at the source"),
+        max_length=MAX_SOURCE_URL_LENGTH,
+        blank=True,
+        editable=False,
+        default="",
+        db_default="",
+    )
+    import_id = models.UUIDField(_("import"), null=True, blank=True, editable=False)
+
     # Usernames that the body mentions, by their lower case. `blog.linkify` fills it.
     mentions: Mapping[str, str] = MappingProxyType({})
 
@@ -104,6 +139,19 @@ class Post(models.Model):
             ),
             # The explore page: the newest posts of all authors.
             models.Index(fields=["-created_at", "-id"], name="blog_post_newest"),
+            # The posts of one import, to undo or hide it.
+            models.Index(
+                fields=["import_id"],
+                condition=models.Q(import_id__isnull=False),
+                name="blog_post_import",
+            ),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["author", "source", "source_id"],
+                condition=~models.Q(source=""),
+                name="blog_post_source",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -111,6 +159,10 @@ class Post(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("post-detail", args=[self.pk])
+
+    @property
+    def source_label(self) -> str:
+        return str(source_labels.get(self.source, self.source))
 
     def hide(self, staff: User, reason: str) -> None:
         self.hidden_at, self.hidden_by, self.hidden_reason = timezone.now(), staff, reason

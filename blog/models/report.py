@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from .post import MAX_POST_LENGTH, Post
+from .post import MAX_IMPORTED_LENGTH, Post
 
 if TYPE_CHECKING:
     from .user import User
@@ -84,7 +84,7 @@ class Report(models.Model):
         verbose_name=_("reported post"),
     )
     # The post's text when reported: its author may edit or delete the post.
-    excerpt = models.CharField(_("text of the post"), max_length=MAX_POST_LENGTH, blank=True)
+    excerpt = models.CharField(_("text of the post"), max_length=MAX_IMPORTED_LENGTH, blank=True)
     reason = models.CharField(_("reason"), max_length=16, choices=Reason.choices)
     comment = models.CharField(_("comment"), max_length=MAX_COMMENT_LENGTH, blank=True)
     created_at = models.DateTimeField(_("reported at"), default=timezone.now, editable=False)

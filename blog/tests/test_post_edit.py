@@ -44,7 +44,7 @@ def test_edit_keeps_concurrent_decision_of_staff(alice, staff, post):
     assert (changed.body, changed.hidden_reason) == ("other words", "Advertising")
 
 
-@pytest.mark.parametrize("data", [{}, {"body": " "}, {"body": "x" * 281}, {"body": "a\0b"}])
+@pytest.mark.parametrize("data", [{}, {"body": " "}, {"body": "x" * 501}, {"body": "a\0b"}])
 def test_invalid_edit_changes_nothing(as_alice, url, data):
     response = as_alice.post(url, data)
     assert response.status_code == 422

@@ -25,8 +25,8 @@ def test_users_language_wins_over_browsers(client, make_user, chosen, words):
 
 def test_form_errors_are_translated(client, make_user):
     client.force_login(make_user("carol", language="es"))
-    page = client.post("/posts/", {"body": "x" * 281}).content.decode()
-    assert "Tu publicación tiene 281 caracteres; se permiten 280." in page
+    page = client.post("/posts/", {"body": "x" * 501}).content.decode()
+    assert "Tu publicación tiene 501 caracteres; se permiten 500." in page
 
 
 def test_dates_follow_the_language(client, make_user):

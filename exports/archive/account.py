@@ -4,6 +4,7 @@ import json
 from collections.abc import Generator, Iterator
 from typing import Any
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 
 from blog.models import User
@@ -52,6 +53,7 @@ def render_manifest(owner: User, files: list[dict[str, Any]]) -> str:
     document = {
         "version": FORMAT_VERSION,
         "username": owner.username,
+        "site": settings.SITE_URL,
         "files": files,
         "count": sum(file["count"] for file in files),
     }

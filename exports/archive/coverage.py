@@ -88,10 +88,14 @@ EXCLUDED = (
         ),
     ),
     Exclusion(
-        description=_("Your exports, and how far they are"),
-        reason=_("You find them under “Your exports”, and an archive cannot hold itself."),
+        description=_("Your exports and imports, and how far they are"),
+        reason=_(
+            "You find them under “Your exports” and “Your imports”, and an archive cannot hold "
+            "itself."
+        ),
         fields=(
             "exports.*",
+            "imports.*",
             "blog.AccountDeletion.*",
             "blog.DeletionEvent.*",
             "blog.Notification.is_listed",
@@ -100,7 +104,12 @@ EXCLUDED = (
     Exclusion(
         description=_("What the archive says elsewhere, and numbers that only our database needs"),
         reason=_("They would tell you nothing new."),
-        fields=("*.id", "blog.Message.recipient", "blog.Participant.last_message_at"),
+        fields=(
+            "*.id",
+            "blog.Post.import_id",
+            "blog.Message.recipient",
+            "blog.Participant.last_message_at",
+        ),
         owner_fields=("blog.Message.sender", "blog.Participant.other"),
     ),
 )

@@ -160,6 +160,9 @@ SECTIONS: tuple[Section, ...] = (
             "edited_at": "edited_at",
             "hidden_at": "hidden_at",
             "hidden_reason": "hidden_reason",
+            "source": "source",
+            "source_id": "source_id",
+            "source_url": "source_url",
         },
     ),
     Section(

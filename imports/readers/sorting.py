@@ -1,5 +1,6 @@
 """Posts in the order in which they are imported, with flat memory whatever their number."""
 
+import re
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -7,6 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from .items import ExcludedItem, ImportablePost, Item, Reason
+
+DIGEST = re.compile(r"[0-9a-f]{64}")
+TRAILING_NUMBER = re.compile(r"(|.*[^0-9])([0-9]+)", re.DOTALL)
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -37,7 +41,7 @@ SELECT reply.id, parent.id FROM post AS reply JOIN post AS parent
     ON reply.reply_to = parent.source_id AND reply.timestamp = parent.timestamp
 WHERE reply.reply_to != ''
 """
-ORDERED = "SELECT id, timestamp, year FROM post ORDER BY timestamp, sort_key"
+ORDERED = "SELECT id, timestamp, year FROM post ORDER BY timestamp, sort_key, id"
 BY_ID = """
 SELECT source_id, body, timestamp, edited_at, source_url, reply_to FROM post WHERE id = ?
 """
@@ -73,6 +77,10 @@ class SortedPosts:
 
     def __iter__(self) -> Iterator[ImportablePost]:
         return self.of_years(None)
+
+    def has(self, source_id: str) -> bool:
+        found = self._database.execute("SELECT 1 FROM post WHERE source_id = ?", (source_id,))
+        return found.fetchone() is not None
 
     def close(self) -> None:
         self._database.close()
@@ -165,11 +173,17 @@ def in_circles(waiting: dict[int, list[int]]) -> Iterator[int]:
 
 
 def sort_key(source_id: str) -> str:
-    """Return a text that sorts numbers by their value, in front of all else."""
-    if source_id.isascii() and source_id.isdigit():
-        number = source_id.lstrip("0")
-        return f"0{len(number):04}{number}"
-    return f"1{source_id}"
+    """Return a text that sorts numbers by their value, in front of all else.
+
+    A digest says nothing about the order, so posts with one stay in the archive's order.
+    """
+    if DIGEST.fullmatch(source_id):
+        return "2"
+    match = TRAILING_NUMBER.fullmatch(source_id)
+    if match is None:
+        return f"1{source_id}"
+    prefix, number = match[1], match[2].lstrip("0")
+    return f"{'1' if prefix else '0'}{prefix}{len(number):04}{number}"
 
 
 def to_microseconds(timestamp: datetime) -> int:

@@ -1,7 +1,7 @@
 // Shows what is new: unread counts, progress of exports, and toasts.
 
 import { register } from "./polling.js";
-import { barsOf, hasBars, showProgress, shownTasks } from "./progress.js";
+import { barsOf, hasBars, showProgress } from "./progress.js";
 import { StoredSet } from "./stored-set.js";
 
 const BUSY_INTERVAL = 1_000; // ms, while a progress bar is shown
@@ -64,10 +64,11 @@ const hasUnsentText = () =>
 /** Remove the bars and show a toast. A page that shows the task is reloaded first. */
 function endTask(notification) {
   const { task } = notification.data;
+  const end = `${task} ${notification.updated_at}`; // an import ends once in each phase
   const isShown = document.querySelector(`[data-task="${CSS.escape(task)}"]`);
-  if (isShown && !hasUnsentText() && !reloadedTasks.has(task)) {
+  if (isShown && !hasUnsentText() && !reloadedTasks.has(end)) {
     watchedTasks.add(task);
-    reloadedTasks.add(task);
+    reloadedTasks.add(end);
     location.reload();
     return;
   }
@@ -108,5 +109,7 @@ async function request() {
 
 const isBusy = () => hasBars() || watchedTasks.read().length > 0;
 
-for (const task of shownTasks()) watchedTasks.add(task);
+for (const bar of document.querySelectorAll("[data-progress]")) {
+  watchedTasks.add(bar.dataset.progress);
+}
 register({ request, interval: () => (isBusy() ? BUSY_INTERVAL : IDLE_INTERVAL) });

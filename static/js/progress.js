@@ -9,7 +9,7 @@ export const barsOf = (task) =>
 
 export const hasBars = () => bars.childElementCount > 0;
 
-export const shownTasks = () => [...bars.children].map((bar) => bar.dataset.progress);
+const shownTasks = () => [...bars.children].map((bar) => bar.dataset.progress);
 
 /** Announce each new state, and every tenth per cent: screen readers would otherwise never stop. */
 function announceProgress({ task, title, text, label, value }) {

@@ -38,8 +38,11 @@ class CoreError(TextChoices):
 
 
 class TaskFailed(Exception):
-    """The work cannot succeed; `code` says why to the owner. Not retried."""
+    """The work cannot succeed; `code` says why to the owner. Not retried.
 
-    def __init__(self, code: str) -> None:
-        self.code = code
+    `is_expected` marks a reason that lies with the owner, so ADMINS get no mail about it.
+    """
+
+    def __init__(self, code: str, *, is_expected: bool = False) -> None:
+        self.code, self.is_expected = code, is_expected
         super().__init__(code)

@@ -23,7 +23,7 @@ def test_unsent_post_survives_preference_change(page, site, choice):
     page.locator("html[data-theme=dark], html[lang=es]").wait_for()
     page.wait_for_load_state()
     assert text.input_value() == TEXT
-    assert page.locator(".character-counter").text_content() == str(280 - len(TEXT))
+    assert page.locator(".character-counter").text_content() == str(500 - len(TEXT))
     assert stored_drafts(page) == []
     page.locator("form.composer button").click()
     page.locator(".post-body", has_text=TEXT).wait_for()

@@ -32,7 +32,7 @@ def test_new_post_appears_without_reload(page, site):
     assert page.locator(".post-body").all_text_contents() == ["two", "one"]
     assert page.get_by_text("Nothing here yet.").count() == 0
     assert text.input_value() == ""
-    assert page.locator(".character-counter").text_content() == "280"
+    assert page.locator(".character-counter").text_content() == "500"
     assert is_same_page(page)
 
 

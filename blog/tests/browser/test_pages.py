@@ -12,7 +12,7 @@ from blog.models import Notification, Post
 pytestmark = pytest.mark.browser
 
 LONG_TEXTS = [
-    "W" * 280,
+    "W" * 500,
     "שלום עולם (mixed)",
     "👩‍👩‍👧‍👦" * 40,
     "https://microblog.example/" + "a" * 250,

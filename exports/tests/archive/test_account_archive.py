@@ -172,6 +172,9 @@ def test_account_archive_has_only_the_owners_data(alice, full_account, read_file
                 "edited_at": noon,
                 "hidden_at": noon,
                 "hidden_reason": "off topic",
+                "source": "",
+                "source_id": "",
+                "source_url": "",
             }
         ],
         "following.json": [{"name": "bob", "since": noon}],

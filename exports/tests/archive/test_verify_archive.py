@@ -80,7 +80,7 @@ def test_wrong_checksum_is_rejected(file: Path) -> None:
         ({"posts": POSTS[::-1]}, "$.posts[2].timestamp: 2026-11-23T10:00:00Z is earlier"),
         ({"posts": [POSTS[0], 5]}, "$.posts[1]: 5 is not of type 'object'"),
         ({"posts": [{"body": "b"}]}, "$.posts[0]: 'timestamp' is a required property"),
-        ({"posts": [POSTS[0] | {"body": "b" * 281}]}, "$.posts[0].body: 'bbb"),
+        ({"posts": [POSTS[0] | {"body": "b" * 10_001}]}, "$.posts[0].body: 'bbb"),
         (
             {"posts": [POSTS[0] | {"timestamp": "2026-11-23T10:00:00+00:00"}]},
             "$.posts[0].timestamp: ",
@@ -117,7 +117,9 @@ def test_unrelated_json_is_rejected(file: Path, content: str) -> None:
 
 
 def test_problem_list_and_its_lines_are_truncated(file: Path) -> None:
-    file.write_text(json.dumps(ARCHIVE | {"posts": [{"body": "b" * 1000, "timestamp": ""}] * 100}))
+    file.write_text(
+        json.dumps(ARCHIVE | {"posts": [{"body": "b" * 10_100, "timestamp": ""}] * 100})
+    )
     lines = problems(file).splitlines()
     assert len([line for line in lines if line.startswith("$")]) == 10
     assert max(map(len, lines)) == 200
