@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from exports.models import MailStatus, Status
+from tasks.models import MailStatus, Status
 
 from .accounts import LoadGenerator
 from .databases import Postgres, retry_query
@@ -180,6 +180,8 @@ def _stop_between_writes(context: FaultContext, state: str) -> tuple[Claim, list
 
 def _is_claimed_again(target: Claim) -> bool:
     row: Any = retry_query(lambda: target.row)
+    if row is None:  # deleted with its account
+        return True
     token = row.attempt if target.state == Status.RUNNING else row.tries
     return bool(token > target.token and row.status == target.state)
 

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db.models import Model
 
 from dev.stack import Stack, commands
-from exports.models import ExportMail, ExportTask, MailStatus, Status
+from tasks.models import Mail, MailStatus, Status, Task, mail_models, task_models
 
 from .databases import Database, retry_query
 from .supervisor import Service, Supervisor, process_ids
@@ -31,7 +31,7 @@ DISK_BYTES = 64_000_000
 
 @dataclass(frozen=True)
 class Claim:
-    """Process that builds (RUNNING) or mails (SENDING) the row `id`.
+    """Process that works on the task (RUNNING) or sends the mail (SENDING) `id`.
 
     `token` is the fencing token of the claim.
     """
@@ -43,13 +43,13 @@ class Claim:
     token: int
 
     @property
-    def row(self) -> ExportTask | ExportMail | None:
-        row: ExportTask | ExportMail | None
-        if self.state == Status.RUNNING:
-            row = ExportTask._default_manager.filter(pk=self.id).first()
-        else:
-            row = ExportMail._default_manager.filter(pk=self.id).first()
-        return row
+    def row(self) -> Task | Mail | None:
+        is_mail = self.state == MailStatus.SENDING
+        for model in mail_models() if is_mail else task_models():
+            row: Task | Mail | None = model.objects.filter(pk=self.id).first()
+            if row is not None:
+                return row
+        return None
 
     @property
     def is_current(self) -> bool:
@@ -57,7 +57,7 @@ class Claim:
         row = self.row
         if row is None:
             return False
-        token = row.attempt if isinstance(row, ExportTask) else row.tries
+        token = row.attempt if isinstance(row, Task) else row.tries
         return (row.status, token) == (self.state, self.token)
 
 
@@ -261,6 +261,14 @@ class Harness:
         """Return the lines that the mail server wrote to its log `accepted` or `faults`."""
         path = self.mail_dir / name
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def unfinished_rows() -> list[Task | Mail]:
+    """Return all unfinished tasks and pending mails."""
+    return [
+        *(task for model in task_models() for task in model.objects.unfinished()),
+        *(mail for model in mail_models() for mail in model.objects.pending()),
+    ]
 
 
 def _is_current(claim: Claim) -> bool:

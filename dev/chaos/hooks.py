@@ -21,6 +21,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Model
 
+from blog.accounts import deletion
 from blog.models import User
 from exports.archive.kinds import KINDS
 from exports.archive.output import Output
@@ -57,6 +58,7 @@ def install() -> None:
             for verb in verbs:
                 report_zombie_writes(model, token, getattr(model, verb))
     poison_builds()
+    slow_down_deletions()
     if os.environ.get("CHAOS_PROCESS") == "site":
         kill_before_enqueue()
 
@@ -133,6 +135,12 @@ def _poisoned_write(write: Write, owner: User, out: Output, rows: int) -> Genera
         if (HOOK_DIR / "disk-full").exists():
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         yield added
+
+
+def slow_down_deletions() -> None:
+    """Give the faults one to two seconds of each account deletion to hit."""
+    deletion.BATCH_SIZE = 30
+    deletion.PAUSE_SECONDS = 0.1
 
 
 def kill_before_enqueue() -> None:

@@ -35,8 +35,9 @@ def table_lines(
         ("kills (during a build / a delivery)", f"{kills} ({builds} / {mails})"),
         ("requests (for the whole account)", f"{verdict.requests} ({verdict.account_requests})"),
         ("archives delivered", f"{delivered} ({delivered / max(1, verdict.requests):.1%})"),
+        ("accounts deleted", verdict.deletions),
         ("mails given up and reported", len(verdict.gave_up)),
-        ("exports failed and reported", len(verdict.failed)),
+        ("exports and deletions failed", len(verdict.failed)),
         ("duplicate mails, explained, same Message-ID", len(verdict.duplicates)),
     ]
     for title, found in verdict.violations.items():

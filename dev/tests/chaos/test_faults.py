@@ -16,7 +16,7 @@ from dev.chaos.faults import FAULT_KINDS, FaultContext
 from dev.chaos.harness import Harness
 from dev.chaos.hooks import POISON_PREFIX
 from dev.chaos.oracle import Injection, Oracle, Verdict
-from dev.chaos.run import unfinished_rows
+from dev.chaos.run import unfinished_ids
 from dev.chaos.watcher import Watcher
 from exports.models import ErrorCode, Event, ExportTask, Status
 
@@ -72,7 +72,7 @@ class Scenario:
 
     def wait_for_exports(self) -> None:
         deadline = time.monotonic() + MAX_SECONDS
-        while unfinished := retry_query(unfinished_rows):
+        while unfinished := retry_query(unfinished_ids):
             assert time.monotonic() < deadline, f"Unfinished after {MAX_SECONDS} s: {unfinished}"
             time.sleep(0.05)
 
@@ -85,7 +85,7 @@ class Scenario:
             time.sleep(0.05)
         for task in self.tasks:
             task.refresh_from_db()
-        oracle = Oracle(harness, self.context.load.accepted, self.injections, Watcher(harness))
+        oracle = Oracle(harness, self.context.load, self.injections, Watcher(harness))
         verdict = oracle.judge(str(task.pk) for task in self.tasks)
         violations = {title: found for title, found in verdict.violations.items() if found}
         assert violations == {}
