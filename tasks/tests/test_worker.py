@@ -139,6 +139,19 @@ def test_worker_registers_again_after_flush(queue):
     worker.register_death()
 
 
+def test_working_worker_registers_again_after_flush(queue, task):
+    jobs.enqueue_task(task)
+    worker = InProcess([queue], connection=queue.connection)
+    worker.register_birth()
+    job = Job.fetch(task.job_id, connection=queue.connection, serializer=JSONSerializer)
+    execution = worker.prepare_execution(job)
+    queue.connection.flushall()
+    worker.maintain_heartbeats(job, execution)
+    assert broker.worker_count() == 1
+    assert not queue.connection.exists(job.key)  # it would have no TTL
+    worker.register_death()
+
+
 def test_progress_does_not_recreate_deleted_job(queue):
     job = queue.enqueue(jobs.run_task, job_id="shown")
     progress = broker.JobProgress("shown")

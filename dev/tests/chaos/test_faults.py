@@ -9,8 +9,9 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
+from blog.models import AccountDeletion
 from conftest import database_url
-from dev.chaos.accounts import Account, LoadGenerator, create_accounts
+from dev.chaos.accounts import LEAVER_PREFIX, Account, LoadGenerator, create_accounts
 from dev.chaos.databases import Postgres, SQLite, retry_query
 from dev.chaos.faults import FAULT_KINDS, FaultContext
 from dev.chaos.harness import Harness
@@ -135,6 +136,31 @@ def export_during(context: FaultContext, fault: str) -> tuple[ExportTask, Verdic
     return task, scenario.judge()
 
 
+def delete_during(context: FaultContext, fault: str) -> AccountDeletion:
+    """Return the deletion of an account, judged, that was running when the fault happened."""
+    scenario = Scenario(context, fault)
+    name = f"{LEAVER_PREFIX}{len(context.load.deleted)}"
+    site_url = context.harness.env["SITE_URL"]
+    [leaver] = create_accounts([name], site_url, random.Random(1), POST_RANGE)
+    deadline = time.monotonic() + MAX_SECONDS
+    with ThreadPoolExecutor() as pool:
+        is_kill = FAULT_KINDS[fault].is_kill
+        injection = pool.submit(scenario.inject) if is_kill else None
+        time.sleep(0.1)
+        while not context.load.delete_account(leaver):
+            assert time.monotonic() < deadline, "The site does not close the account."
+            time.sleep(0.1)
+        task = AccountDeletion.objects.order_by("created_at").last()
+        assert task is not None
+        if injection is None:
+            scenario.inject()
+        else:
+            injection.result()
+    scenario.judge()
+    task.refresh_from_db()
+    return task
+
+
 @pytest.mark.parametrize(
     "fault",
     ["kill_work_horse", "kill_worker", "kill_worker_and_work_horse", "terminate_worker_group"],
@@ -171,6 +197,20 @@ def test_build_that_always_crashes_fails_and_notifies(context):
     [task, _] = scenario.tasks
     assert (task.status, task.error_code, task.crashes) == (Status.FAILED, ErrorCode.CRASHED, 3)
     assert len(verdict.failed) == 1
+
+
+@pytest.mark.parametrize(
+    "fault", ["kill_work_horse", "kill_worker_and_work_horse", "freeze_build", "orphan_work_horse"]
+)
+def test_deletion_ends_once_despite_dead_worker(context, fault):
+    task = delete_during(context, fault)
+    assert task.status == Status.SUCCESSFUL
+    assert task.crashes == task.events.filter(kind=Event.RESCUED).count() <= 1
+
+
+@pytest.mark.parametrize("fault", ["empty_broker", "disrupt_database", "smtp_4xx"])
+def test_deletion_ends_once_despite_outage(context, fault):
+    assert delete_during(context, fault).status == Status.SUCCESSFUL
 
 
 @pytest.mark.parametrize("fault", ["empty_broker", "stop_broker", "freeze_broker"])
