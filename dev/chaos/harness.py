@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 import redis
+import requests
 from django.conf import settings
 from django.db.models import Model
 
@@ -106,6 +107,7 @@ class Harness:
         self.is_mounted = False
         self.supervisor = Supervisor(self.stack.log_dir)
         self.frozen_workers: set[str] = set()
+        self.broken_promises: list[str] = []
         self._outages: Counter[str] = Counter()
 
     def __enter__(self) -> Self:
@@ -242,14 +244,22 @@ class Harness:
 
     def queued_jobs(self) -> set[str] | None:
         """Return the ids of the queued jobs, or None if the broker does not answer."""
-        socket = str(self.stack.socket)
         try:
-            with redis.Redis(
-                unix_socket_path=socket, socket_timeout=0.5, decode_responses=True
-            ) as connection:
+            with self.broker_connection() as connection:
                 return set(connection.lrange("rq:queue:default", 0, -1))
         except redis.RedisError:
             return None
+
+    def broker_connection(self) -> "redis.Redis":
+        socket = str(self.stack.socket)
+        return redis.Redis(unix_socket_path=socket, socket_timeout=0.5, decode_responses=True)
+
+    def is_ready(self) -> bool:
+        """Return whether the site reports that it, a worker and the sweeper are ready."""
+        try:
+            return requests.get(f"{self.env['SITE_URL']}/readyz", timeout=10).ok
+        except requests.RequestException:
+            return False
 
     def set_mail_mode(self, mode: str) -> None:
         """Switch the mail server to one of `smtp.MODES`."""

@@ -26,6 +26,7 @@ from tasks.models import Mail as TaskMail
 from .accounts import LoadGenerator
 from .faults import FAULT_KINDS
 from .harness import Claim, Harness
+from .smtp import REJECTION
 from .watcher import Watcher
 
 WORKER_KILLS = (
@@ -41,6 +42,8 @@ INFRASTRUCTURE_FAULTS = (
     "freeze_broker",
     "disrupt_database",
     "restart_database",
+    "make_database_read_only",
+    "serialize_transactions",
 )
 
 
@@ -75,6 +78,7 @@ class Verdict:
     zombie_writes: list[str] = field(default_factory=list)
     leftover_files: list[str] = field(default_factory=list)
     leftover_rows: list[str] = field(default_factory=list)
+    broken_promises: list[str] = field(default_factory=list)
 
     @property
     def violations(self) -> dict[str, list[str]]:
@@ -87,6 +91,7 @@ class Verdict:
             "zombie writes": self.zombie_writes,
             "leftover files": self.leftover_files,
             "leftover rows": self.leftover_rows,
+            "broken promises of the queue": self.broken_promises,
         }
 
 
@@ -140,6 +145,10 @@ class Oracle:
             if not self._is_to_deleted_account(name)
         ]
         verdict.leftover_files += self._leftover_files()
+        verdict.broken_promises += self.harness.broken_promises
+        verdict.broken_promises += [
+            f"a foreign job ran: {path.name}" for path in self.harness.hook_dir.glob("ran-*")
+        ]
         return verdict
 
     def _judge_task(self, task: ExportTask, verdict: Verdict) -> None:
@@ -174,10 +183,10 @@ class Oracle:
     def _judge_sending(self, name: str, mail: TaskMail, verdict: Verdict) -> list[Mail]:
         """Judge the end and the duplicates of any mail; return its received copies."""
         copies = sorted(self.received.get(str(mail.pk), []), key=lambda copy: copy.path.name)
-        if mail.status == MailStatus.GAVE_UP and mail.error:
+        if mail.status == MailStatus.GAVE_UP and REJECTION[4:] in mail.error:
             verdict.gave_up.append(f"{name}: {mail.error}")
         elif mail.status != MailStatus.SENT:
-            verdict.stuck.append(f"{name}: its mail is still {mail.status}")
+            verdict.stuck.append(f"{name}: its mail is {mail.status} {mail.error}")
         elif not copies:
             verdict.lost.append(f"{name}: its mail is SENT, but the server never accepted it")
         if len({str(copy.message["message-id"]) for copy in copies}) > 1:
