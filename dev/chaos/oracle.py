@@ -215,7 +215,7 @@ class Oracle:
         kept = {task.owner_id for task in tasks if task.status != Status.SUCCESSFUL}
         for user_id, address in self.load.deleted.items():
             if user_id not in kept:
-                verdict.leftover_rows += _leftover_rows(user_id, address)
+                verdict.leftover_rows += find_leftover_rows(user_id, address)
                 self._judge_farewell(address, verdict)
         lonely = Conversation.objects.annotate(count=Count("participants")).filter(count__lt=2)
         verdict.leftover_rows += [f"conversation {row.pk} without its two users" for row in lonely]
@@ -318,7 +318,7 @@ class Oracle:
         yield from (f"archive {name} has no file" for name in known - found)
 
 
-def _leftover_rows(user_id: int, address: str) -> Iterator[str]:
+def find_leftover_rows(user_id: int, address: str) -> Iterator[str]:
     """Yield what a deleted account has left; the database's own constraints are not trusted."""
     if User.objects.filter(pk=user_id).exists():
         yield f"{address}: the user"
