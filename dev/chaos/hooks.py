@@ -20,12 +20,13 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Model
+from rq.job import Job as RQJob
 
 from blog.accounts import deletion
 from blog.models import User
 from exports.archive.kinds import KINDS
 from exports.archive.output import Output
-from tasks import jobs
+from tasks import jobs, worker
 from tasks.models import (
     Mail,
     MailQuerySet,
@@ -71,10 +72,17 @@ def disable_protection(name: str) -> None:
     if name == "fence":
         for model in (Task, Mail):
             model._fenced = _without_fencing  # type: ignore[method-assign]
+    if name == "guard":
+        worker.Job._foreign_reason = _not_foreign  # type: ignore[method-assign]
+        worker.Job.func = RQJob.func  # type: ignore[method-assign]
 
 
 def _no_rows(self: Any) -> Any:
     return self.none()
+
+
+def _not_foreign(self: worker.Job, fields: dict[str, bytes]) -> str:
+    return ""
 
 
 def _without_fencing(self: Any, status: str) -> Any:

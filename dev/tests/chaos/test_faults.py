@@ -216,6 +216,7 @@ def test_build_that_always_crashes_fails_and_notifies(context):
     assert len(verdict.failed) == 1
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(
     "fault", ["kill_work_horse", "kill_worker_and_work_horse", "freeze_build", "orphan_work_horse"]
 )
@@ -225,6 +226,7 @@ def test_deletion_ends_once_despite_dead_worker(context, fault):
     assert task.crashes == task.events.filter(kind=Event.RESCUED).count() <= 1
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("fault", ["empty_broker", "disrupt_database", "smtp_4xx"])
 def test_deletion_ends_once_despite_outage(context, fault):
     assert delete_during(context, fault).status == Status.SUCCESSFUL
