@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 
 from . import broker
 from .models import Status, Task, task_models
-from .models.rows import each_locked
+from .models.rows import change_each
 
 RECENT_TASKS = 20
 # Positions beyond are rounded to tens: a moving queue must not cost a write for each task in it.
@@ -79,8 +79,8 @@ def _notify(model: type[Task], news: dict[UUID, dict[str, Any]]) -> None:
     """Notify the owners for whom something has changed."""
     shown = model.last_notified(news)
     changed = [pk for pk, facts in news.items() if not shown.get(pk, {}).items() >= facts.items()]
-    for task in each_locked(model.objects.filter(status=Status.READY, pk__in=changed)):
-        task.notify_owner(**news[task.pk])
+    waiting = model.objects.filter(status=Status.READY, pk__in=changed)
+    change_each(waiting, lambda task: task.notify_owner(**news[task.pk]))
 
 
 def recent_rates(model: type[Task]) -> tuple[float, float]:
