@@ -8,7 +8,7 @@ from django.db.models import Q
 from blog.models import Notification
 from tasks import sweeper
 from tasks.models.clock import from_now
-from tasks.models.rows import BATCH_SIZE, each_locked
+from tasks.models.rows import BATCH_SIZE, change_each
 
 from .archive import build as archive
 from .archive.kinds import KINDS
@@ -20,10 +20,13 @@ Build = tuple[UUID, int]  # task and attempt
 
 def expire_archives() -> None:
     expired_files = []
-    for task in each_locked(ExportTask.objects.expired()):
+
+    def expire(task: ExportTask) -> None:
         name = str(task.archive.name)
         if task.expire():
             expired_files.append(name)
+
+    change_each(ExportTask.objects.expired(), expire)
     for name in expired_files:
         archive.discard(name)
 

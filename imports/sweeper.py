@@ -7,7 +7,7 @@ from django.utils import timezone
 from blog.models import Notification
 from tasks import sweeper
 from tasks.models.clock import from_now
-from tasks.models.rows import BATCH_SIZE, each_locked
+from tasks.models.rows import BATCH_SIZE, change_each
 
 from .models import Event, ImportTask, upload_storage
 from .models.task import NOTIFICATION_PREFIX
@@ -19,8 +19,7 @@ ORPHAN_AGE = timedelta(hours=1)
 
 
 def discard_abandoned_previews() -> None:
-    for task in each_locked(ImportTask.objects.abandoned()):
-        task.discard(Event.EXPIRED)
+    change_each(ImportTask.objects.abandoned(), lambda task: task.discard(Event.EXPIRED))
 
 
 def delete_unneeded_files() -> None:

@@ -5,6 +5,7 @@ Every call may raise RedisError while the broker is down, unless its docstring s
 
 import logging
 import math
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -125,21 +126,26 @@ def jobs_in_hand() -> set[str]:
     worker. Start times come from the workers' clocks; a wrong clock only enqueues a job needlessly.
     """
     queue = _queue()
-    started = StartedJobRegistry(queue=queue).get_job_ids(cleanup=False)
-    return {*queue.get_job_ids(), *(job_id for job_id in started if _has_just_started(job_id))}
+    # Read in the order in which a job moves: otherwise a job could be missed in both places.
+    queued = queue.get_job_ids()
+    executions: Any = connection().zrange(StartedJobRegistry(queue=queue).key, 0, -1)
+    started = [as_text(key) for key in executions if _has_just_started(as_text(key))]
+    return {*queued, *(key.partition(":")[0] for key in started)}
 
 
-def _has_just_started(job_id: str) -> bool:
-    # RQ cannot load a job with an unreadable field, and a single such job must not stop the
-    # sweeper, so only this field is read.
-    started_at: Any = connection().hget(Job.key_for(job_id), "started_at")
+def _has_just_started(execution_key: str) -> bool:
+    """Whether a worker began this execution, "<job id>:<execution id>", within the grace period.
+
+    The execution is saved before the work horse is forked. The job's own `started_at` is saved by
+    the work horse, which a busy machine may delay for longer than the grace period.
+    """
+    created_at: Any = connection().hget(f"rq:execution:{execution_key}", "created_at")
     try:
-        started = datetime.fromisoformat(as_text(started_at or b""))
+        age = time.time() - float(created_at or b"")
     except ValueError:
         # The worker or broker died before the start was recorded; a second job is harmless.
         return False
-    age = datetime.now(UTC) - started.replace(tzinfo=UTC)
-    return timedelta() <= age < timedelta(seconds=grace_seconds())
+    return 0 <= age < grace_seconds()
 
 
 class JobProgress:

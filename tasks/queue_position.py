@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 
 from . import broker
 from .models import Status, Task, task_models
-from .models.rows import each_locked
+from .models.rows import change_each
 
 RECENT_TASKS = 20
 # A moving queue must not cost a write for each task in it, so positions beyond are rounded to tens.
@@ -80,8 +80,8 @@ def _notify_changed(model: type[Task], positions: dict[UUID, dict[str, Any]]) ->
         for pk, position in positions.items()
         if not shown.get(pk, {}).items() >= position.items()
     ]
-    for task in each_locked(model.objects.filter(status=Status.READY, pk__in=changed)):
-        task.notify_owner(**positions[task.pk])
+    waiting = model.objects.filter(status=Status.READY, pk__in=changed)
+    change_each(waiting, lambda task: task.notify_owner(**positions[task.pk]))
 
 
 def recent_rates(model: type[Task]) -> tuple[float, float]:

@@ -17,7 +17,7 @@ from microblog import request_ids
 from . import broker, jobs, queue_position
 from .models import Mail, SweeperHeartbeat, Task, mail_models, task_models
 from .models.clock import from_now
-from .models.rows import BATCH_SIZE, each_locked
+from .models.rows import BATCH_SIZE, change_each
 
 Row = TypeVar("Row", Task, Mail)
 Step = Callable[[], None]
@@ -68,7 +68,7 @@ def record_heartbeat() -> None:
 def rescue_tasks() -> None:
     for model in task_models():
         expired = model.objects.lease_expired()
-        rescued = [task for task in each_locked(expired) if task.rescue()]
+        rescued = change_each(expired, lambda task: task.rescue())
         for task in rescued:
             jobs.log_crash(task)
         _each_while_true(jobs.enqueue_next, rescued)
@@ -76,9 +76,8 @@ def rescue_tasks() -> None:
 
 def cancel_tasks_of_closed_accounts() -> None:
     for model in task_models():
-        for task in each_locked(model.objects.owner_deactivated()):
-            if task.cancel():
-                logger.warning("Task %s cancelled: its owner's account is closed.", task.pk)
+        for task in change_each(model.objects.owner_deactivated(), lambda task: task.cancel()):
+            logger.warning("Task %s cancelled: its owner's account is closed.", task.pk)
 
 
 def enqueue_lost_tasks() -> None:
@@ -87,16 +86,16 @@ def enqueue_lost_tasks() -> None:
         waiting = model.objects.not_enqueued()
         ids = {task.job_id: task.pk for task in waiting.order_by("queued_at").only("attempt")}
         lost = waiting.filter(pk__in=_without_job(ids)).order_by("-queued_at")
-        requeued = [task for task in each_locked(lost) if task.requeue()]
+        requeued = change_each(lost, lambda task: task.requeue())
         for task in requeued:
             logger.warning("Task %s: its job was lost; enqueued again.", task.pk)
         _each_while_true(jobs.enqueue_next, requeued)
 
 
 def rescue_mails() -> None:
+    error = "The process that sent the mail stopped responding."
     for model in mail_models():
-        for mail in each_locked(model.objects.lease_expired()):
-            mail.retry_now("The process that sent the mail stopped responding.")
+        change_each(model.objects.lease_expired(), lambda mail: mail.retry_now(error))
 
 
 def enqueue_due_mails() -> None:
@@ -104,7 +103,7 @@ def enqueue_due_mails() -> None:
         due = model.objects.due().order_by("next_try_at")
         ids = {mail.job_id: mail.pk for mail in due.only("tries")}
         lost = due.filter(pk__in=_without_job(ids))
-        enqueued = [mail for mail in each_locked(lost) if mail.defer()]
+        enqueued = change_each(lost, lambda mail: mail.defer())
         _each_while_true(jobs.enqueue_mail, enqueued)
 
 

@@ -10,6 +10,7 @@ from redis.client import Pipeline
 from rq import Worker as RQWorker
 from rq import worker_registration
 from rq.exceptions import NoSuchJobError
+from rq.executions import Execution
 from rq.job import Job as RQJob
 from rq.queue import Queue
 from rq.serializers import JSONSerializer
@@ -76,8 +77,8 @@ class Job(RQJob):
 class Worker(RQWorker):
     """RQ's worker: refuses foreign jobs and pickles, and retries the work of killed processes.
 
-    With `worker_ttl` 30 it sends a heartbeat every 15 seconds and disappears from the dashboard
-    90 seconds after its death, instead of 475.
+    With these intervals it sends a heartbeat every 15 seconds, idle or working, and disappears from
+    the dashboard 90 seconds after its death, instead of 475.
     """
 
     job_class = Job
@@ -87,6 +88,7 @@ class Worker(RQWorker):
             "serializer": JSONSerializer,
             "job_class": Job,
             "worker_ttl": 30,
+            "job_monitoring_interval": 15,
             "maintenance_interval": 60,
         }
         super().__init__(*args, **kwargs | fixed)
@@ -98,9 +100,20 @@ class Worker(RQWorker):
         gc.freeze()
 
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
-        """Register again after the broker was flushed: RQ counts only registered workers."""
         super().heartbeat(timeout, pipeline)
-        if pipeline is None and not self.connection.hexists(self.key, "birth"):
+        if pipeline is None:
+            self._register_after_flush()
+
+    def maintain_heartbeats(self, job: RQJob, execution: Execution) -> None:
+        super().maintain_heartbeats(job, execution)
+        self._register_after_flush()
+
+    def _register_after_flush(self) -> None:
+        """Register again after the broker was flushed, because RQ counts only registered workers.
+
+        RQ itself restores the hash of a worker that runs a job, but not the registration.
+        """
+        if not self.connection.sismember(self.redis_workers_keys, self.key):
             self.connection.hset(self.key, mapping=self.serialize())
             worker_registration.register(self)
 

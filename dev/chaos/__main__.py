@@ -19,7 +19,7 @@ from dev.stack import end_on_signals
 from .databases import SUITE_APPLICATION_NAME, Database, Postgres, SQLite
 
 FULL_LEASE_SECONDS = 20.0
-PROTECTIONS = ("lease", "fence", "sweeper")
+PROTECTIONS = ("lease", "fence", "sweeper", "guard")
 
 
 def parse_options(arguments: list[str]) -> argparse.Namespace:

@@ -1,15 +1,17 @@
-"""User accounts for the suite, and a load generator that requests their exports over HTTP."""
+"""User accounts for the suite, and a load generator that exports and deletes them over HTTP."""
 
 import random
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from importlib import import_module
 from itertools import pairwise
 
 import requests
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.auth.hashers import make_password
 
 from blog.accounts import sessions
 from blog.management import demo_data as demo
@@ -24,6 +26,10 @@ from .hooks import POISON_PREFIX
 EXPORT_KINDS = ("posts", "posts", "account")  # one in three exports the whole account
 MAX_UNFINISHED_EXPORTS = 7
 LOAD_THREADS = 2
+LEAVER_PREFIX = "leaver"  # of the usernames whose owners delete their account
+# Minimum and maximum seconds between two deletions.
+DELETION_PAUSES = (2, 6)
+PASSWORD = "Kestrel over the moor 71"
 
 
 class Account:
@@ -67,6 +73,10 @@ class Account:
             raise UnexpectedResponse(f"Export request: {response.status_code}")
         return task[1]
 
+    def delete(self) -> None:
+        """Delete the account with the form in its settings; raises as `request_export` does."""
+        self.client.post("/settings/delete/", "/settings/delete/", password=PASSWORD)
+
 
 def _create_session(user: User) -> str:
     session = import_module(settings.SESSION_ENGINE).SessionStore()
@@ -86,11 +96,16 @@ def create_accounts(
 ) -> list[Account]:
     """Create users with confirmed addresses; each has a random number of posts in `post_range`.
 
-    Each user follows the previous one and has written messages to them.
+    Each user follows the previous one and has written messages to them. Those with LEAVER_PREFIX
+    have a password.
     """
     accounts = []
     for name in names:
         user = User.objects.create_user(name, f"{name.lower()}@microblog.example")
+        if name.startswith(LEAVER_PREFIX):
+            # Tests have a faster hasher, which the site under test does not accept.
+            user.password = make_password(PASSWORD, hasher="argon2")
+            user.save(update_fields=["password"])
         user.confirm_email()
         texts = demo.generate_posts(name, rng.randint(*post_range), seed=rng.randrange(1_000_000))
         Post.objects.bulk_create(
@@ -110,22 +125,33 @@ def _connect_users(users: list[User]) -> None:
 
 
 class LoadGenerator:
-    """Threads that keep requesting exports; `accepted` holds the ids that the site returned."""
+    """Threads that keep requesting exports, and one that deletes accounts.
+
+    `accepted` maps the ids of exports that the site returned to their owners, `deleted` the closed
+    accounts to their addresses.
+    """
 
     def __init__(self, accounts: list[Account], seed: int) -> None:
         self.accounts: list[Account] = []
         self.poison_accounts: list[Account] = []
+        self.leavers: list[Account] = []
         for account in accounts:
-            is_poison = account.user.username.startswith(POISON_PREFIX)
-            (self.poison_accounts if is_poison else self.accounts).append(account)
-        self.accepted: set[str] = set()
+            self._group_of(account).append(account)
+        self.accepted: dict[str, int] = {}
+        self.deleted: dict[int, str] = {}
         self._rng = random.Random(seed)  # noqa: S311
         self._requesting: set[int] = set()
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._threads = [
-            threading.Thread(target=self._run, daemon=True) for _ in range(LOAD_THREADS)
+            *(threading.Thread(target=self._run, daemon=True) for _ in range(LOAD_THREADS)),
+            threading.Thread(target=self._run_deletions, daemon=True),
         ]
+
+    def _group_of(self, account: Account) -> list[Account]:
+        if account.user.username.startswith(POISON_PREFIX):
+            return self.poison_accounts
+        return self.leavers if account.user.username.startswith(LEAVER_PREFIX) else self.accounts
 
     def start(self) -> None:
         for thread in self._threads:
@@ -142,8 +168,30 @@ class LoadGenerator:
             task = account.request_export(kind)
         except (requests.RequestException, UnexpectedResponse):
             return None
-        self.accepted.add(task)
+        self.accepted[task] = account.user.pk
         return task
+
+    def delete_account(self, account: Account) -> bool:
+        """Return whether the site has closed the account, which it may have without an answer."""
+        with suppress(requests.RequestException, UnexpectedResponse):
+            account.delete()
+        rows = User.objects.filter(pk=account.user.pk, is_active=True)
+        if retry_query(rows.exists):
+            return False
+        self.deleted[account.user.pk] = account.user.email
+        return True
+
+    def _run_deletions(self) -> None:
+        """Delete one account after another, every second one while its export is unfinished."""
+        rng = random.Random(f"{self._rng.random()} deletions")  # noqa: S311
+        for number, account in enumerate(self.leavers):
+            if self._stopping.wait(rng.uniform(*DELETION_PAUSES)):
+                return
+            if number % 2:
+                self.request_export(account, rng.choice(EXPORT_KINDS))
+            while not self.delete_account(account):
+                if self._stopping.wait(0.5):
+                    return
 
     def _run(self) -> None:
         while not self._stopping.wait(0.05):

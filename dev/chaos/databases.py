@@ -6,8 +6,8 @@ import sqlite3
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -109,6 +109,15 @@ class Postgres:
                 "AND pid <> pg_backend_pid() AND application_name <> %s",
                 [SUITE_APPLICATION_NAME],
             )
+
+    @contextmanager
+    def setting(self, name: str, value: str) -> Iterator[None]:
+        """Change a setting of the server inside the block, also for open connections."""
+        self._server().psql(f"ALTER SYSTEM SET {name} = {value};\nSELECT pg_reload_conf();\n")
+        try:
+            yield
+        finally:
+            self._server().psql(f"ALTER SYSTEM RESET {name};\nSELECT pg_reload_conf();\n")
 
     def restart(self) -> None:
         """Restart as after a power cut: connections drop and the write-ahead log is replayed."""

@@ -12,11 +12,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from exports.models import MailStatus, Status
+from redis import Redis
+from redis.exceptions import RedisError
+from rq.utils import utcformat
+
+from exports.models import ExportTask
+from tasks.models import MailStatus, Status
 
 from .accounts import LoadGenerator
 from .databases import Postgres, retry_query
@@ -25,6 +31,21 @@ from .supervisor import Service, process_ids, send_signal
 
 CLOCK_DIR = Path(__file__).parent / "clock"
 CLOCK_SKEW_SECONDS = 60
+MAX_RECOVERY_SECONDS = 40  # an idle worker sends a heartbeat every 15 seconds
+WITHOUT_TTL = -1
+TIMES_SEEN = 5
+
+FOREIGN_JOBS: dict[str, tuple[str, dict[str, str]]] = {
+    "function": ("os.system", {}),
+    "success": ("tasks.jobs.run_task", {"success_callback_name": "os.system"}),
+    "failure": ("tasks.jobs.run_task", {"failure_callback_name": "os.system"}),
+    "stopped": ("tasks.jobs.run_task", {"stopped_callback_name": "os.system"}),
+    "webhook": ("tasks.jobs.run_task", {"webhooks": '[{"url": "http://127.0.0.1:9/"}]'}),
+    "date": ("os.system", {"created_at": "yesterday"}),
+    "status": ("os.system", {"status": "dancing"}),
+    "timeout": ("os.system", {"timeout": "soon"}),
+}
+"""What is foreign in each job: its function, and fields of its hash."""
 
 
 @dataclass(frozen=True)
@@ -183,6 +204,8 @@ def _is_between_writes(harness: Harness, target: Claim) -> bool:
 
 def _is_claimed_again(target: Claim) -> bool:
     row: Any = retry_query(lambda: target.row)
+    if row is None:  # deleted with its account
+        return True
     token = row.attempt if target.state == Status.RUNNING else row.tries
     return bool(token > target.token and row.status == target.state)
 
@@ -228,6 +251,98 @@ def freeze_broker(context: FaultContext) -> list[Claim]:
         finally:
             send_signal(signal.SIGCONT, pid)
     return []
+
+
+@fault(title="FLUSHALL with live workers", lane="infrastructure", weight=0.5)
+def flush_broker(context: FaultContext) -> list[Claim]:
+    """Delete all keys. The site must be ready again, and tell nobody that it is paused."""
+    harness = context.harness
+    with _broker(harness) as connection:
+        connection.flushall()
+    deadline = time.monotonic() + MAX_RECOVERY_SECONDS
+    paused_since = None
+    while not harness.is_ready() and time.monotonic() < deadline:
+        is_paused = retry_query(_shows_pause_during_build)
+        paused_since = (paused_since or time.monotonic()) if is_paused else None
+        if paused_since and time.monotonic() - paused_since > harness.lease:
+            harness.broken_promises.append("after FLUSHALL, owners were told of a pause")
+            break
+        time.sleep(0.1)
+    if not harness.is_ready() and time.monotonic() >= deadline:
+        harness.broken_promises.append(f"not ready {MAX_RECOVERY_SECONDS} s after FLUSHALL")
+    return []
+
+
+def _shows_pause_during_build() -> bool:
+    tasks = ExportTask.objects.unfinished()
+    waiting = [task for task in tasks if task.status == Status.READY]
+    return len(waiting) < len(tasks) and any(task.last_payload().get("paused") for task in waiting)
+
+
+@fault(title="foreign and unreadable jobs in the queue", lane="infrastructure", weight=0.5)
+def write_foreign_jobs(context: FaultContext) -> list[Claim]:
+    """Write jobs as somebody with access to Redis could. None may run or block the others."""
+    harness = context.harness
+    with _broker(harness) as connection:
+        ids = {_write_job(harness, connection, name) for name in FOREIGN_JOBS}
+        _write_broken_started_jobs(connection)
+        deadline = time.monotonic() + MAX_RECOVERY_SECONDS
+        while (queued := harness.queued_jobs()) is None or queued & ids:
+            if time.monotonic() > deadline:
+                harness.broken_promises.append(f"foreign jobs remain in the queue: {queued}")
+                break
+            time.sleep(0.1)
+    return []
+
+
+def _write_job(harness: Harness, connection: Redis, name: str) -> str:
+    function, fields = FOREIGN_JOBS[name]
+    job_id = f"foreign-{name}-{time.time_ns()}"
+    marker = harness.hook_dir / f"ran-{job_id}"
+    data = json.dumps([function, None, [f"touch {marker}"], {}])
+    now = utcformat(datetime.now(UTC))
+    ours = {"data": data, "origin": "default", "status": "queued", "failure_ttl": "600"}
+    times = {"created_at": now, "enqueued_at": now}
+    for field, value in (ours | times | fields).items():
+        connection.hset(f"rq:job:{job_id}", field, value)
+    connection.lpush("rq:queue:default", job_id)
+    return job_id
+
+
+def _write_broken_started_jobs(connection: Redis) -> None:
+    """Write started jobs that RQ cannot load, which the sweeper and RQ's maintenance meet."""
+    for name, score in (("current", time.time() + 600), ("abandoned", 1)):
+        connection.hset(f"rq:job:broken-{name}", "started_at", "yesterday")
+        connection.hset(f"rq:job:broken-{name}", "status", "dancing")
+        connection.zadd("rq:wip:default", {f"broken-{name}:1": score})
+
+
+@fault(title="job hash deleted during a build", lane="zombies", weight=0.7)
+def delete_job_hash(context: FaultContext) -> list[Claim]:
+    """Delete the job of a running build. Nobody may create its hash again without a TTL."""
+    target = context.harness.wait_for_claim(context.rng, Status.RUNNING)
+    key = f"rq:job:{target.id}-{target.token}"
+    seen = 0
+    with _broker(context.harness) as connection:
+        connection.delete(key)
+        while retry_query(lambda: target.is_current) and seen < TIMES_SEEN:
+            with suppress(RedisError):
+                # RQ itself creates and deletes it at once in its own heartbeat.
+                seen = seen + 1 if connection.ttl(key) == WITHOUT_TTL else 0
+            time.sleep(0.1)
+    if seen == TIMES_SEEN:
+        context.harness.broken_promises.append(f"{key} was created again, without a TTL")
+    return [target]
+
+
+@contextmanager
+def _broker(harness: Harness) -> Iterator[Redis]:
+    """Yield a connection to the broker. Raises LookupError if it is down."""
+    try:
+        with harness.broker_connection() as connection:
+            yield connection
+    except RedisError as error:
+        raise LookupError(str(error)) from error
 
 
 @contextmanager
@@ -286,6 +401,37 @@ def restart_database(context: FaultContext) -> list[Claim]:
     return []
 
 
+@fault(
+    title="PostgreSQL read-only for a moment",
+    lane="infrastructure",
+    postgres_only=True,
+    weight=0.7,
+)
+def make_database_read_only(context: FaultContext) -> list[Claim]:
+    """Refuse every write, as a primary does that becomes a standby."""
+    assert isinstance(context.harness.database, Postgres)
+    with (
+        context.harness.outage("database"),
+        context.harness.database.setting("default_transaction_read_only", "on"),
+    ):
+        context.pause(1.2)
+    return []
+
+
+@fault(
+    title="PostgreSQL with serializable transactions",
+    lane="infrastructure",
+    postgres_only=True,
+    weight=0.7,
+)
+def serialize_transactions(context: FaultContext) -> list[Claim]:
+    """Make transactions fail that would conflict, in every process and at any statement."""
+    assert isinstance(context.harness.database, Postgres)
+    with context.harness.database.setting("default_transaction_isolation", "serializable"):
+        context.pause(3)
+    return []
+
+
 # Mail server
 
 
@@ -321,7 +467,12 @@ def smtp_4xx(context: FaultContext) -> list[Claim]:
     return _break_mail_server(context, "4xx")
 
 
-@fault(title="SMTP answering 5xx", lane="mail")
+@fault(title="SMTP rejecting the recipient (550)", lane="mail", weight=0.5)
+def smtp_rejects(context: FaultContext) -> list[Claim]:
+    return _break_mail_server(context, "reject")
+
+
+@fault(title="SMTP answering 554", lane="mail")
 def smtp_5xx(context: FaultContext) -> list[Claim]:
     return _break_mail_server(context, "5xx")
 

@@ -14,11 +14,12 @@ from types import TracebackType
 from typing import Self
 
 import redis
+import requests
 from django.conf import settings
 from django.db.models import Model
 
 from dev.stack import Stack, commands
-from exports.models import ExportMail, ExportTask, MailStatus, Status
+from tasks.models import Mail, MailStatus, Status, Task, mail_models, task_models
 
 from .databases import Database, retry_query
 from .supervisor import Service, Supervisor, process_ids
@@ -31,7 +32,7 @@ DISK_BYTES = 64_000_000
 
 @dataclass(frozen=True)
 class Claim:
-    """Process that builds (RUNNING) or mails (SENDING) the row `id`.
+    """Process that works on the task (RUNNING) or sends the mail (SENDING) `id`.
 
     `token` is the fencing token of the claim.
     """
@@ -43,13 +44,13 @@ class Claim:
     token: int
 
     @property
-    def row(self) -> ExportTask | ExportMail | None:
-        row: ExportTask | ExportMail | None
-        if self.state == Status.RUNNING:
-            row = ExportTask._default_manager.filter(pk=self.id).first()
-        else:
-            row = ExportMail._default_manager.filter(pk=self.id).first()
-        return row
+    def row(self) -> Task | Mail | None:
+        is_mail = self.state == MailStatus.SENDING
+        for model in mail_models() if is_mail else task_models():
+            row: Task | Mail | None = model.objects.filter(pk=self.id).first()
+            if row is not None:
+                return row
+        return None
 
     @property
     def is_current(self) -> bool:
@@ -57,7 +58,7 @@ class Claim:
         row = self.row
         if row is None:
             return False
-        token = row.attempt if isinstance(row, ExportTask) else row.tries
+        token = row.attempt if isinstance(row, Task) else row.tries
         return (row.status, token) == (self.state, self.token)
 
 
@@ -106,6 +107,7 @@ class Harness:
         self.is_mounted = False
         self.supervisor = Supervisor(self.stack.log_dir)
         self.frozen_workers: set[str] = set()
+        self.broken_promises: list[str] = []
         self._outages: Counter[str] = Counter()
 
     def __enter__(self) -> Self:
@@ -242,14 +244,22 @@ class Harness:
 
     def queued_jobs(self) -> set[str] | None:
         """Return the ids of the queued jobs, or None if the broker does not answer."""
-        socket = str(self.stack.socket)
         try:
-            with redis.Redis(
-                unix_socket_path=socket, socket_timeout=0.5, decode_responses=True
-            ) as connection:
+            with self.broker_connection() as connection:
                 return set(connection.lrange("rq:queue:default", 0, -1))
         except redis.RedisError:
             return None
+
+    def broker_connection(self) -> "redis.Redis":
+        socket = str(self.stack.socket)
+        return redis.Redis(unix_socket_path=socket, socket_timeout=0.5, decode_responses=True)
+
+    def is_ready(self) -> bool:
+        """Return whether the site reports that it, a worker and the sweeper are ready."""
+        try:
+            return requests.get(f"{self.env['SITE_URL']}/readyz", timeout=10).ok
+        except requests.RequestException:
+            return False
 
     def set_mail_mode(self, mode: str) -> None:
         """Switch the mail server to one of `smtp.MODES`."""
@@ -261,6 +271,14 @@ class Harness:
         """Return the lines that the mail server wrote to its log `accepted` or `faults`."""
         path = self.mail_dir / name
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def unfinished_rows() -> list[Task | Mail]:
+    """Return all unfinished tasks and pending mails."""
+    return [
+        *(task for model in task_models() for task in model.objects.unfinished()),
+        *(mail for model in mail_models() for mail in model.objects.pending()),
+    ]
 
 
 def _is_current(claim: Claim) -> bool:

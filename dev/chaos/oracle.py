@@ -11,18 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import OutputWrapper
+from django.db.models import Count
 
 from blog.formatting import isoformat_utc
 from blog.management.progress_bar import ProgressBar
-from blog.models import Message, User
+from blog.models import AccountDeletion, AccountMail, Conversation, Message, User
 from dev.mailbox import Mail, Mailbox
 from exports.archive.kinds import KINDS as ARCHIVES
 from exports.archive.verification import Verification
 from exports.models import ErrorCode, Event, ExportMail, ExportTask, MailStatus, Purpose, Status
-from tasks.models import MAX_CRASHES
+from tasks.models import MAX_CRASHES, Task, mail_models
+from tasks.models import Mail as TaskMail
 
+from .accounts import LoadGenerator
 from .faults import FAULT_KINDS
 from .harness import Claim, Harness
+from .smtp import REJECTION
 from .watcher import Watcher
 
 WORKER_KILLS = (
@@ -38,6 +42,8 @@ INFRASTRUCTURE_FAULTS = (
     "freeze_broker",
     "disrupt_database",
     "restart_database",
+    "make_database_read_only",
+    "serialize_transactions",
 )
 
 
@@ -60,6 +66,7 @@ class Verdict:
 
     requests: int = 0
     account_requests: int = 0
+    deletions: int = 0
     delivered: list[str] = field(default_factory=list)
     gave_up: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
@@ -70,6 +77,8 @@ class Verdict:
     wrong_archives: list[str] = field(default_factory=list)
     zombie_writes: list[str] = field(default_factory=list)
     leftover_files: list[str] = field(default_factory=list)
+    leftover_rows: list[str] = field(default_factory=list)
+    broken_promises: list[str] = field(default_factory=list)
 
     @property
     def violations(self) -> dict[str, list[str]]:
@@ -81,6 +90,8 @@ class Verdict:
             "wrong or incomplete archives": self.wrong_archives,
             "zombie writes": self.zombie_writes,
             "leftover files": self.leftover_files,
+            "leftover rows": self.leftover_rows,
+            "broken promises of the queue": self.broken_promises,
         }
 
 
@@ -88,12 +99,12 @@ class Oracle:
     def __init__(
         self,
         harness: Harness,
-        accepted: Iterable[str],
+        load: LoadGenerator,
         injections: list[Injection],
         watcher: Watcher,
     ) -> None:
         self.harness = harness
-        self.accepted = set(accepted)
+        self.load = load
         self.injections = injections
         self.watcher = watcher
         self.lease = harness.lease
@@ -103,17 +114,19 @@ class Oracle:
             self.received[_row_id(mail)].append(mail)
 
     def judge(self, only: Iterable[str] | None = None) -> Verdict:
-        """Judge all exports, or those with the ids in `only`."""
+        """Judge all deletions, and all exports or those with the ids in `only`."""
         ids = None if only is None else set(only)
         verdict = Verdict()
         tasks = list(ExportTask.objects.select_related("owner").order_by("created_at"))
         verdict.requests = len(tasks)
         verdict.account_requests = sum(task.kind == "account" for task in tasks)
-        missing = self.accepted - {str(task.pk) for task in tasks}
+        kept = {pk for pk, owner in self.load.accepted.items() if owner not in self.load.deleted}
+        missing = kept - {str(task.pk) for task in tasks}
         verdict.lost += [f"{pk}: accepted, but not in the database" for pk in missing]
         for task in tasks:
             if ids is None or str(task.pk) in ids:
-                self._judge_task(task, verdict)
+                if task.owner_id not in self.load.deleted:
+                    self._judge_task(task, verdict)
                 verdict.zombie_writes += self._timeline_violations(task)
         verdict.stuck += [
             f"{stuck.row}: {stuck.state}, no progress for {stuck.seconds:.1f} s"
@@ -122,11 +135,20 @@ class Oracle:
         verdict.zombie_writes += [
             path.read_text() for path in sorted((self.harness.hook_dir / "zombies").iterdir())
         ]
-        known = {str(pk) for pk in ExportMail.objects.values_list("pk", flat=True)}
+        self._judge_deletions(verdict)
+        known = {
+            str(pk) for model in mail_models() for pk in model.objects.values_list("pk", flat=True)
+        }
         verdict.unexplained_mails += [
-            f"{name}: no such mail in the database" for name in self.received.keys() - known
+            f"{name}: no such mail in the database"
+            for name in self.received.keys() - known
+            if not self._is_to_deleted_account(name)
         ]
         verdict.leftover_files += self._leftover_files()
+        verdict.broken_promises += self.harness.broken_promises
+        verdict.broken_promises += [
+            f"a foreign job ran: {path.name}" for path in self.harness.hook_dir.glob("ran-*")
+        ]
         return verdict
 
     def _judge_task(self, task: ExportTask, verdict: Verdict) -> None:
@@ -148,13 +170,7 @@ class Oracle:
             verdict.failed.append(f"{task.pk} of {task.owner.username}: {cause}")
 
     def _judge_mail(self, task: ExportTask, mail: ExportMail, verdict: Verdict) -> None:
-        copies = sorted(self.received.get(str(mail.pk), []), key=lambda copy: copy.path.name)
-        if mail.status == MailStatus.GAVE_UP and mail.error:
-            verdict.gave_up.append(f"{task.pk}: {mail.error}")
-        elif mail.status != MailStatus.SENT:
-            verdict.stuck.append(f"{task.pk}: its mail is still {mail.status}")
-        elif not copies:
-            verdict.lost.append(f"{task.pk}: its mail is SENT, but the server never accepted it")
+        copies = self._judge_sending(str(task.pk), mail, verdict)
         problems = [
             f"{task.pk}: {copy.path.name} {problem}"
             for copy in copies
@@ -163,6 +179,16 @@ class Oracle:
         verdict.wrong_archives += problems
         if copies and not problems and mail.purpose == Purpose.ARCHIVE:
             verdict.delivered.append(str(task.pk))
+
+    def _judge_sending(self, name: str, mail: TaskMail, verdict: Verdict) -> list[Mail]:
+        """Judge the end and the duplicates of any mail; return its received copies."""
+        copies = sorted(self.received.get(str(mail.pk), []), key=lambda copy: copy.path.name)
+        if mail.status == MailStatus.GAVE_UP and REJECTION[4:] in mail.error:
+            verdict.gave_up.append(f"{name}: {mail.error}")
+        elif mail.status != MailStatus.SENT:
+            verdict.stuck.append(f"{name}: its mail is {mail.status} {mail.error}")
+        elif not copies:
+            verdict.lost.append(f"{name}: its mail is SENT, but the server never accepted it")
         if len({str(copy.message["message-id"]) for copy in copies}) > 1:
             verdict.unexplained_mails.append(f"{mail.pk} was sent with several Message-IDs")
         for copy in copies[:-1]:
@@ -170,6 +196,48 @@ class Oracle:
                 verdict.duplicates.append(f"{mail.pk} {cause}")
             else:
                 verdict.unexplained_mails.append(f"{mail.pk} was sent again without a known cause")
+        return copies
+
+    def _judge_deletions(self, verdict: Verdict) -> None:
+        """Judge that each accepted deletion ended exactly once, left no rows and sent one mail."""
+        tasks = list(AccountDeletion.objects.order_by("created_at"))
+        verdict.deletions = len(tasks)
+        if len(tasks) != len(self.load.deleted):
+            verdict.lost.append(f"{len(tasks)} deletions of {len(self.load.deleted)} accounts")
+        for task in tasks:
+            if task.is_unfinished:
+                verdict.stuck.append(f"deletion {task.pk}: still {task.status}")
+            elif task.status == Status.FAILED:
+                verdict.failed.append(f"deletion {task.pk}: {self._failure_cause(task, verdict)}")
+            elif task.status != Status.SUCCESSFUL:
+                verdict.lost.append(f"deletion {task.pk}: {task.status}")
+            verdict.zombie_writes += self._timeline_violations(task)
+        kept = {task.owner_id for task in tasks if task.status != Status.SUCCESSFUL}
+        for user_id, address in self.load.deleted.items():
+            if user_id not in kept:
+                verdict.leftover_rows += find_leftover_rows(user_id, address)
+                self._judge_farewell(address, verdict)
+        lonely = Conversation.objects.annotate(count=Count("participants")).filter(count__lt=2)
+        verdict.leftover_rows += [f"conversation {row.pk} without its two users" for row in lonely]
+
+    def _judge_farewell(self, address: str, verdict: Verdict) -> None:
+        mails = list(AccountMail.objects.filter(to=address))
+        if len(mails) != 1:
+            verdict.lost.append(f"{address}: {len(mails)} mails about the deletion")
+        for mail in mails:
+            copies = self._judge_sending(address, mail, verdict)
+            verdict.unexplained_mails += [
+                f"{mail.pk} went to {copy.message['to']} instead of {address}"
+                for copy in copies
+                if address not in str(copy.message["to"])
+            ]
+
+    def _is_to_deleted_account(self, name: str) -> bool:
+        """Return whether these mails announced an export that was deleted with its account."""
+        return all(
+            any(address in str(copy.message["to"]) for address in self.load.deleted.values())
+            for copy in self.received[name]
+        )
 
     def _mail_problem(self, task: ExportTask, copy: Mail) -> str:
         """Return the problem of a received mail, or an empty string."""
@@ -185,8 +253,8 @@ class Oracle:
             return "has a checksum that differs from the database"
         return ARCHIVE_CHECKS[task.kind](content, task.owner)
 
-    def _failure_cause(self, task: ExportTask, verdict: Verdict) -> str:
-        """Return the cause of a failed export.
+    def _failure_cause(self, task: Task, verdict: Verdict) -> str:
+        """Return the cause of a failed task.
 
         Only the maximum number of crashes is legitimate, since every fault is repaired.
         """
@@ -198,7 +266,7 @@ class Oracle:
         )
         return task.error_code
 
-    def _duplicate_cause(self, mail: ExportMail, copy: Mail) -> str:
+    def _duplicate_cause(self, mail: TaskMail, copy: Mail) -> str:
         """Return the fault that explains why a received mail was sent again, or an empty string."""
         line = self.mail_log.get(copy.path.name)
         if line is None:
@@ -215,7 +283,8 @@ class Oracle:
             if injection.kind != "orphan_work_horse" and is_hit(injection, mail.pk):
                 return f"accepted, then its sender was hit: {FAULT_KINDS[injection.kind].title}"
         for injection in nearby:
-            if injection.kind in WORKER_KILLS and is_hit(injection, mail.task_id):
+            is_kill = injection.kind in WORKER_KILLS
+            if is_kill and isinstance(mail, ExportMail) and is_hit(injection, mail.task_id):
                 title = FAULT_KINDS[injection.kind].title
                 return f"accepted, then its sender was hit right after the build: {title}"
         for injection in nearby:
@@ -224,16 +293,18 @@ class Oracle:
                 return f"accepted, then its sender lost the broker or database: {title}"
         return ""
 
-    def _timeline_violations(self, task: ExportTask) -> Iterator[str]:
+    def _timeline_violations(self, task: ExportTask | AccountDeletion) -> Iterator[str]:
         """Yield what only a zombie can have written to the timeline or the archive."""
         events: list[Any] = list(task.events.order_by("pk").values_list("kind", "attempt"))
         attempts = [attempt for _, attempt in events]
         if attempts != sorted(attempts):
             yield f"{task.pk}: an older attempt after a newer one: {events}"
-        built = [attempt for kind, attempt in events if kind == Event.FINISHED]
+        ended = [attempt for kind, attempt in events if kind == Event.FINISHED]
         expected = [task.attempt] if task.status == Status.SUCCESSFUL else []
-        if built != expected:
-            yield f"{task.pk}: built by attempts {built}; {task.status} with {task.attempt}"
+        if ended != expected:
+            yield f"{task.pk}: finished by attempts {ended}; {task.status} with {task.attempt}"
+        if not isinstance(task, ExportTask):
+            return
         if task.archive.name and Path(task.archive.name).stem != task.job_id:
             yield f"{task.pk}: {task.archive.name} is not from attempt {task.attempt}"
 
@@ -245,6 +316,16 @@ class Oracle:
         found = {f"{path.parent.name}/{path.name}" for path in (disk / "archives").glob("*/*")}
         yield from (f"archive {name} without an export" for name in found - known)
         yield from (f"archive {name} has no file" for name in known - found)
+
+
+def find_leftover_rows(user_id: int, address: str) -> Iterator[str]:
+    """Yield what a deleted account has left; the database's own constraints are not trusted."""
+    if User.objects.filter(pk=user_id).exists():
+        yield f"{address}: the user"
+    for relation in User._meta.related_objects:
+        model: Any = relation.related_model
+        if count := model._default_manager.filter(**{relation.field.attname: user_id}).count():
+            yield f"{address}: {count} rows of {model._meta.label}.{relation.field.name}"
 
 
 def _posts_problem(content: bytes, owner: User) -> str:

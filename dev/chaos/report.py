@@ -35,8 +35,9 @@ def table_lines(
         ("kills (during a build / a delivery)", f"{kills} ({builds} / {mails})"),
         ("requests (for the whole account)", f"{verdict.requests} ({verdict.account_requests})"),
         ("archives delivered", f"{delivered} ({delivered / max(1, verdict.requests):.1%})"),
+        ("accounts deleted", verdict.deletions),
         ("mails given up and reported", len(verdict.gave_up)),
-        ("exports failed and reported", len(verdict.failed)),
+        ("exports and deletions failed", len(verdict.failed)),
         ("duplicate mails, explained, same Message-ID", len(verdict.duplicates)),
     ]
     for title, found in verdict.violations.items():
@@ -68,7 +69,8 @@ def failure_reasons(
     for name in sorted(planned - {injection.kind for injection in injections}):
         yield f"never happened: {FAULT_KINDS[name].title}"
     delivered = len(verdict.delivered)
-    if verdict.requests >= MIN_REQUESTS and delivered < MIN_DELIVERED_SHARE * verdict.requests:
+    expected = verdict.requests - len(verdict.gave_up)
+    if verdict.requests >= MIN_REQUESTS and delivered < MIN_DELIVERED_SHARE * expected:
         yield f"only {delivered} of {verdict.requests} archives were delivered"
     builds, mails, kills = kill_counts(injections)
     if kills >= MIN_KILLS and (builds < MIN_BUILD_SHARE * kills or mails < MIN_MAIL_SHARE * kills):

@@ -8,17 +8,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from traceback import format_exc
 
-from exports.models import ExportMail, ExportTask
-
-from .accounts import LoadGenerator, create_accounts
+from .accounts import LEAVER_PREFIX, LoadGenerator, create_accounts
 from .databases import retry_query
 from .faults import FAULT_KINDS, FaultContext
-from .harness import Harness
+from .harness import Harness, unfinished_rows
 from .hooks import POISON_PREFIX
 from .oracle import Injection, Oracle, Verdict
 from .watcher import Watcher
 
 POISON_ACCOUNTS = 6
+FAULTS_PER_DELETION = 4
 # Minimum and maximum pause in seconds before each fault of a lane.
 LANE_PAUSES = {
     "kills": (3, 9),
@@ -64,8 +63,15 @@ class Run:
         self.planned = {name for names in lanes.values() for name in names}
         usernames = [f"chaos{n:02}" for n in range(accounts)]
         usernames += [f"{POISON_PREFIX}{n}" for n in range(POISON_ACCOUNTS)]
+        # Leavers know only each other: a deletion changes the archives of their acquaintances.
+        leavers = [f"{LEAVER_PREFIX}{n}" for n in range(number // FAULTS_PER_DELETION)]
+        site_url = self.harness.env["SITE_URL"]
         self.load = LoadGenerator(
-            create_accounts(usernames, self.harness.env["SITE_URL"], self.rng), self.seed
+            [
+                *create_accounts(usernames, site_url, self.rng),
+                *create_accounts(leavers, site_url, self.rng),
+            ],
+            self.seed,
         )
         threads = [
             threading.Thread(target=self._run_lane, args=lane, daemon=True)
@@ -86,7 +92,7 @@ class Run:
 
     def _judge(self) -> Verdict:
         retry_query(lambda: self.harness.stack.run("sweeper", "--once"))
-        return Oracle(self.harness, self.load.accepted, self.injections, self.watcher).judge()
+        return Oracle(self.harness, self.load, self.injections, self.watcher).judge()
 
     def _wait_for_lanes(self, threads: list[threading.Thread], number: int) -> None:
         reported = 0
@@ -130,15 +136,10 @@ class Run:
         """Wait until all exports and mails are finished or stuck."""
         deadline = time.monotonic() + 20 + 8 * self.harness.lease
         while time.monotonic() < deadline:
-            if retry_query(unfinished_rows) <= self.watcher.stuck.keys():
+            if retry_query(unfinished_ids) <= self.watcher.stuck.keys():
                 return
             time.sleep(0.2)
 
 
-def unfinished_rows() -> set[str]:
-    """Return the ids of unfinished exports and of pending mails."""
-    return {
-        str(pk)
-        for rows in (ExportTask.objects.unfinished(), ExportMail.objects.pending())
-        for pk in rows.values_list("pk", flat=True)
-    }
+def unfinished_ids() -> set[str]:
+    return {str(row.pk) for row in unfinished_rows()}

@@ -22,11 +22,13 @@ MODES = {
     "refuse": "does not listen",
     "4xx": "answers DATA with 451",
     "5xx": "answers DATA with 554",
+    "reject": "answers DATA with 550",
     "hang": "does not answer DATA",
     "drop": "disconnects after DATA, has not accepted the message",
     "swallow": "disconnects after DATA, has accepted the message",
 }
 MAX_MESSAGE_BYTES = 50_000_000
+REJECTION = "550 5.1.1 No such mailbox"
 
 
 class FaultyHandler:
@@ -44,12 +46,14 @@ class FaultyHandler:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         mode = self.mode
-        if mode in ("4xx", "5xx", "hang", "drop"):
+        if mode in ("4xx", "5xx", "reject", "hang", "drop"):
             self._log("faults", mode=mode)
         if mode == "4xx":
             return "451 Try again later"
         if mode == "5xx":
             return "554 No"
+        if mode == "reject":
+            return REJECTION
         if mode == "hang":
             while self.mode == "hang" and _is_connected(server):
                 await asyncio.sleep(0.05)

@@ -1,4 +1,4 @@
-"""Measurement of how long unfinished exports and pending mails make no progress."""
+"""Measurement of how long unfinished tasks and pending mails make no progress."""
 
 import threading
 import time
@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from django.db import Error as DatabaseError
 from django.db import connection
 
-from exports.models import ExportEvent, ExportMail, ExportTask, MailStatus, Status
+from tasks.models import Mail, MailStatus, Status, Task, task_models
 
-from .harness import Harness
+from .harness import Harness, unfinished_rows
 
 POLL_SECONDS = 0.1
 STUCK_LEASES = 1.5  # 30 seconds at the product's lease of 20
@@ -19,7 +19,7 @@ FULL_LEASE_SECONDS = 20
 # Process starts and waits for a busy machine do not shrink with the lease.
 SLACK_SECONDS = 4
 
-Row = ExportTask | ExportMail
+Row = Task | Mail
 
 
 @dataclass
@@ -52,7 +52,7 @@ class Watcher:
         self.longest_rescue = 0.0
         self.stuck: dict[str, StuckRow] = {}
         self._rows: dict[str, RowState] = {}
-        self._last_event = 0
+        self._last_events: tuple[int, ...] = ()
         self._leases: frozenset[Hashable] = frozenset()
         self._queue_idle_seconds = 0.0
         self._stopping = threading.Event()
@@ -78,7 +78,7 @@ class Watcher:
                 last = time.monotonic()
 
     def _check_rows(self, queued: set[str] | None, elapsed: float) -> None:
-        rows: list[Row] = [*ExportTask.objects.unfinished(), *ExportMail.objects.pending()]
+        rows = unfinished_rows()
         self._check_queue(rows, elapsed)
         for row in rows:
             self._check_row(row, queued, elapsed)
@@ -87,11 +87,11 @@ class Watcher:
 
     def _check_queue(self, rows: list[Row], elapsed: float) -> None:
         """Measure how long no event happened and no lease changed although it could."""
-        last_event = ExportEvent.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+        last_events = tuple(_last_event(model) for model in task_models())
         leases = frozenset(row.lease_expires_at for row in rows)
-        is_moving = (last_event, leases) != (self._last_event, self._leases)
+        is_moving = (last_events, leases) != (self._last_events, self._leases)
         if is_moving or not self._are_available("worker", "broker", "database"):
-            self._last_event, self._leases, self._queue_idle_seconds = last_event, leases, 0.0
+            self._last_events, self._leases, self._queue_idle_seconds = last_events, leases, 0.0
         else:
             self._queue_idle_seconds += elapsed
 
@@ -131,7 +131,9 @@ class Watcher:
     def _is_waiting_normally(self, row: Row, queued: set[str] | None) -> bool:
         if row.status in (Status.RUNNING, MailStatus.SENDING):
             return False
-        if isinstance(row, ExportMail) and row.next_try_at > datetime.now(UTC):
+        # Both times lie in the future during the backoff after a failure only.
+        due_at = row.next_try_at if isinstance(row, Mail) else row.queued_at
+        if due_at > datetime.now(UTC):
             return True
         is_queued = queued is not None and row.job_id in queued
         return is_queued and self._queue_idle_seconds < self.limit
@@ -140,7 +142,13 @@ class Watcher:
         return all(map(self.harness.is_available, names))
 
 
+def _last_event(model: type[Task]) -> int:
+    """Return the number of the newest entry in the timelines of that kind of task."""
+    ids = model.objects.order_by("-events__pk").filter(events__isnull=False)
+    return ids.values_list("events__pk", flat=True).first() or 0
+
+
 def _state(row: Row) -> Hashable:
-    if isinstance(row, ExportTask):
+    if isinstance(row, Task):
         return (row.status, row.attempt, row.lease_expires_at, row.rows_done)
     return (row.status, row.tries, row.lease_expires_at)

@@ -88,8 +88,9 @@ def test_task_with_only_a_job_hash_is_requeued(task, queue):
 def test_task_whose_job_never_started_is_requeued(task, queue):
     jobs.enqueue_task(task)
     with queue.connection.pipeline() as pipeline:
-        # The work-horse died before it started the job.
-        Execution.create(queue.fetch_job(task.job_id), ttl=3600, pipeline=pipeline)
+        # The work-horse died before it started the job, a minute ago.
+        execution = Execution.create(queue.fetch_job(task.job_id), ttl=3600, pipeline=pipeline)
+        pipeline.hset(execution.key, "created_at", execution.created_at.timestamp() - 60)
         pipeline.delete(queue.key)
         pipeline.execute()
     age(task, queued_at=60)

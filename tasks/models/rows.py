@@ -1,6 +1,6 @@
 """Helpers for rows that several processes may change at once."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from django.db import transaction
@@ -11,17 +11,21 @@ BATCH_SIZE = 500
 Row = TypeVar("Row", bound=Model)
 
 
-def each_locked(rows: QuerySet[Row]) -> Iterator[Row]:
-    """Yield the first `BATCH_SIZE` rows, each locked in a transaction of its own.
+def change_each(rows: QuerySet[Row], change: Callable[[Row], object]) -> list[Row]:
+    """Call `change` with the first `BATCH_SIZE` rows, each locked in a transaction of its own.
 
-    The transaction ends when the next row is asked for. Rows that another transaction holds, or
+    Return the rows for which it returned a true value. Rows that another transaction holds, or
     that no longer belong to `rows`, are skipped.
     """
+    # Not a generator: one that an exception leaves suspended would keep its transaction open until
+    # the garbage is collected.
+    changed = []
     for pk in list(rows.values_list("pk", flat=True)[:BATCH_SIZE]):
         with transaction.atomic():
             row = rows.filter(pk=pk).select_for_update(skip_locked=True, of=("self",)).first()
-            if row is not None:
-                yield row
+            if row is not None and change(row):
+                changed.append(row)
+    return changed
 
 
 def apply_update(row: Model, changes: Mapping[str, Any]) -> None:

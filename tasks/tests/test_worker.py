@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from redis import Redis
 from rq import SimpleWorker, get_current_job
 from rq.executions import Execution
 from rq.registry import FailedJobRegistry
@@ -139,6 +140,19 @@ def test_worker_registers_again_after_flush(queue):
     worker.register_death()
 
 
+def test_working_worker_registers_again_after_flush(queue, task):
+    jobs.enqueue_task(task)
+    worker = InProcess([queue], connection=queue.connection)
+    worker.register_birth()
+    job = Job.fetch(task.job_id, connection=queue.connection, serializer=JSONSerializer)
+    execution = worker.prepare_execution(job)
+    queue.connection.flushall()
+    worker.maintain_heartbeats(job, execution)
+    assert broker.worker_count() == 1
+    assert not queue.connection.exists(job.key)  # it would have no TTL
+    worker.register_death()
+
+
 def test_progress_does_not_recreate_deleted_job(queue):
     job = queue.enqueue(jobs.run_task, job_id="shown")
     progress = broker.JobProgress("shown")
@@ -159,13 +173,49 @@ def test_unreadable_job_does_not_stop_jobs_in_hand(queue, task):
     jobs.enqueue_task(task)
     queue.started_job_registry  # noqa: B018
     queue.connection.hset("rq:job:broken", mapping={"started_at": "yesterday", "status": "?"})
-    queue.connection.zadd(queue.started_job_registry.key, {"broken:1": 4e9})
+    queue.connection.zadd(queue.started_job_registry.key, {"broken:1": 4e9, "broken": 4e9})
     assert broker.jobs_in_hand() == {task.job_id}
 
 
 def test_started_job_without_hash_is_not_in_hand(queue):
     queue.connection.zadd(queue.started_job_registry.key, {"gone:1": 4e9})
     assert broker.jobs_in_hand() == set()
+
+
+def take_job(queue, task):
+    """Take the only job as a worker does, up to the fork of its work horse."""
+    worker = InProcess([queue], connection=queue.connection)
+    worker.register_birth()
+    queue.connection.lpop(queue.key)
+    job = Job.fetch(task.job_id, connection=queue.connection, serializer=JSONSerializer)
+    return worker.prepare_execution(job)
+
+
+def test_job_taken_before_fork_is_in_hand(queue, task):
+    jobs.enqueue_task(task)
+    take_job(queue, task)
+    assert broker.jobs_in_hand() == {task.job_id}
+
+
+@pytest.mark.parametrize("created_at", ["", "soon", "0", "9e9"])
+def test_job_taken_long_ago_is_not_in_hand(queue, task, created_at):
+    jobs.enqueue_task(task)
+    execution = take_job(queue, task)
+    queue.connection.hset(execution.key, "created_at", created_at)
+    assert broker.jobs_in_hand() == set()
+
+
+def test_job_taken_between_two_reads_is_in_hand(queue, task, monkeypatch):
+    jobs.enqueue_task(task)
+    read = Redis.zrange
+
+    def read_then_take(self, *args):
+        result = read(self, *args)
+        take_job(queue, task)
+        return result
+
+    monkeypatch.setattr(Redis, "zrange", read_then_take)
+    assert broker.jobs_in_hand() == {task.job_id}
 
 
 def test_removed_job_leaves_nothing(queue, task):

@@ -4,19 +4,21 @@ import random
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from typing import ClassVar
 
 import pytest
 from django.core.management import call_command
 from django.db import connection
 
+from blog.models import AccountDeletion
 from conftest import database_url
-from dev.chaos.accounts import Account, LoadGenerator, create_accounts
+from dev.chaos.accounts import LEAVER_PREFIX, Account, LoadGenerator, create_accounts
 from dev.chaos.databases import Postgres, SQLite, retry_query
 from dev.chaos.faults import FAULT_KINDS, FaultContext
 from dev.chaos.harness import Harness
 from dev.chaos.hooks import POISON_PREFIX
 from dev.chaos.oracle import Injection, Oracle, Verdict
-from dev.chaos.run import unfinished_rows
+from dev.chaos.run import unfinished_ids
 from dev.chaos.watcher import Watcher
 from exports.models import ErrorCode, Event, ExportTask, Status
 
@@ -39,6 +41,8 @@ def context(
         url = database_url()
         database = SQLite(url) if connection.vendor == "sqlite" else Postgres.attach(url)
         with Harness(tmp_path_factory.mktemp("chaos"), database, lease=2) as harness:
+            # The suite looks at all tasks, and this process has one that the stack does not have.
+            call_command("migrate", verbosity=0, run_syncdb=True)
             names = ["ada", "ben", f"{POISON_PREFIX}1"]
             rng = random.Random(1)
             accounts = create_accounts(names, harness.env["SITE_URL"], rng, POST_RANGE)
@@ -48,6 +52,9 @@ def context(
 
 class Scenario:
     """A fault, the exports requested around it, and their outcome."""
+
+    all_injections: ClassVar[list[Injection]] = []
+    """Those of all scenarios: every scenario judges all deletions so far."""
 
     def __init__(self, context: FaultContext, fault: str) -> None:
         self.context = context
@@ -69,10 +76,11 @@ class Scenario:
         started = time.time()
         hits = FAULT_KINDS[self.fault].inject(self.context)
         self.injections.append(Injection(self.fault, started, time.time(), hits))
+        self.all_injections.append(self.injections[-1])
 
     def wait_for_exports(self) -> None:
         deadline = time.monotonic() + MAX_SECONDS
-        while unfinished := retry_query(unfinished_rows):
+        while unfinished := retry_query(unfinished_ids):
             assert time.monotonic() < deadline, f"Unfinished after {MAX_SECONDS} s: {unfinished}"
             time.sleep(0.05)
 
@@ -85,11 +93,21 @@ class Scenario:
             time.sleep(0.05)
         for task in self.tasks:
             task.refresh_from_db()
-        oracle = Oracle(harness, self.context.load.accepted, self.injections, Watcher(harness))
-        verdict = oracle.judge(str(task.pk) for task in self.tasks)
+        verdict = self._judge()
+        if verdict.leftover_files:
+            # An archive whose task could not be finished is left until the hourly pruning.
+            harness.stack.run("sweeper", "--once")
+            verdict = self._judge()
         violations = {title: found for title, found in verdict.violations.items() if found}
         assert violations == {}
+        mails = {str(mail.pk) for task in self.tasks for mail in task.mails.all()}
+        verdict.duplicates = [text for text in verdict.duplicates if text.split()[0] in mails]
         return verdict
+
+    def _judge(self) -> Verdict:
+        harness = self.context.harness
+        oracle = Oracle(harness, self.context.load, self.all_injections, Watcher(harness))
+        return oracle.judge(str(task.pk) for task in self.tasks)
 
 
 def export_until_hit(context: FaultContext, fault: str) -> tuple[ExportTask, Verdict]:
@@ -135,6 +153,31 @@ def export_during(context: FaultContext, fault: str) -> tuple[ExportTask, Verdic
     return task, scenario.judge()
 
 
+def delete_during(context: FaultContext, fault: str) -> AccountDeletion:
+    """Return the deletion of an account, judged, that was running when the fault happened."""
+    scenario = Scenario(context, fault)
+    name = f"{LEAVER_PREFIX}{len(context.load.deleted)}"
+    site_url = context.harness.env["SITE_URL"]
+    [leaver] = create_accounts([name], site_url, random.Random(1), POST_RANGE)
+    deadline = time.monotonic() + MAX_SECONDS
+    with ThreadPoolExecutor() as pool:
+        is_kill = FAULT_KINDS[fault].is_kill
+        injection = pool.submit(scenario.inject) if is_kill else None
+        time.sleep(0.1)
+        while not context.load.delete_account(leaver):
+            assert time.monotonic() < deadline, "The site does not close the account."
+            time.sleep(0.1)
+        task = AccountDeletion.objects.order_by("created_at").last()
+        assert task is not None
+        if injection is None:
+            scenario.inject()
+        else:
+            injection.result()
+    scenario.judge()
+    task.refresh_from_db()
+    return task
+
+
 @pytest.mark.parametrize(
     "fault",
     ["kill_work_horse", "kill_worker", "kill_worker_and_work_horse", "terminate_worker_group"],
@@ -173,6 +216,31 @@ def test_build_that_always_crashes_fails_and_notifies(context):
     assert len(verdict.failed) == 1
 
 
+@pytest.mark.both_databases
+@pytest.mark.parametrize(
+    "fault", ["kill_work_horse", "kill_worker_and_work_horse", "freeze_build", "orphan_work_horse"]
+)
+def test_deletion_ends_once_despite_dead_worker(context, fault):
+    task = delete_during(context, fault)
+    assert task.status == Status.SUCCESSFUL
+    assert task.crashes == task.events.filter(kind=Event.RESCUED).count() <= 1
+
+
+@pytest.mark.both_databases
+@pytest.mark.parametrize("fault", ["empty_broker", "disrupt_database", "smtp_4xx"])
+def test_deletion_ends_once_despite_outage(context, fault):
+    assert delete_during(context, fault).status == Status.SUCCESSFUL
+
+
+@pytest.mark.parametrize("fault", ["write_foreign_jobs", "delete_job_hash", "flush_broker"])
+def test_damaged_queue_loses_no_export(context, fault):
+    if fault == "delete_job_hash":
+        task, verdict = export_until_hit(context, fault)
+    else:
+        task, verdict = export_during(context, fault)
+    assert verdict.delivered == [str(task.pk)]
+
+
 @pytest.mark.parametrize("fault", ["empty_broker", "stop_broker", "freeze_broker"])
 def test_broker_outage_loses_no_export(context, fault):
     task, verdict = export_during(context, fault)
@@ -204,6 +272,15 @@ def test_database_crash_loses_no_export(context):
     assert verdict.delivered == [str(task.pk)]
 
 
+@pytest.mark.postgres
+@pytest.mark.parametrize("fault", ["make_database_read_only", "serialize_transactions"])
+def test_changed_server_settings_lose_no_export(context, fault):
+    if not context.harness.database.is_restartable:
+        pytest.skip("The settings of the PostgreSQL of TEST_DATABASE_URL are not the test's.")
+    task, verdict = export_during(context, fault)
+    assert verdict.delivered == [str(task.pk)]
+
+
 @pytest.mark.parametrize(
     "fault", ["smtp_refuses", "smtp_4xx", "smtp_5xx", "smtp_hangs", "smtp_drops"]
 )
@@ -212,6 +289,13 @@ def test_mail_server_failure_retries_mail_only(context, fault):
     assert verdict.delivered == [str(task.pk)]
     assert verdict.duplicates == []
     assert task.attempt == 1
+
+
+def test_rejected_mail_is_given_up_at_once(context):
+    task, verdict = export_until_hit(context, "smtp_rejects")
+    assert verdict.delivered == []
+    assert len(verdict.gave_up) == 1
+    assert task.mails.get().tries == 1
 
 
 def test_unanswered_mail_is_repeated_with_same_message_id(context):

@@ -1,11 +1,11 @@
-"""Detection of archives that differ from the database, by the fault injection's oracle."""
+"""Detection of wrong archives and of leftover rows by the fault injection's oracle."""
 
 import io
 
 import pytest
 
 from blog.models import Conversation, Follow, Message, Post
-from dev.chaos.oracle import ARCHIVE_CHECKS
+from dev.chaos.oracle import ARCHIVE_CHECKS, find_leftover_rows
 from exports.archive import build as archive
 from exports.archive.kinds import KINDS
 from exports.archive.output import Output
@@ -48,3 +48,19 @@ def test_different_messages_and_follows_are_found(alice, archives):
 
 def test_truncated_zip_is_found(alice, archives):
     assert "is not valid" in ARCHIVE_CHECKS["account"](archives["account"][:-100], alice)
+
+
+def test_rows_of_deleted_account_are_found(alice, bob):
+    Post.objects.create(author=alice, body="one")
+    Follow.objects.create(follower=bob, followed=alice)
+    found = list(find_leftover_rows(alice.pk, "alice"))
+    assert "alice: the user" in found
+    assert "alice: 1 rows of blog.Post.author" in found
+    assert "alice: 1 rows of blog.Follow.followed" in found
+
+
+def test_deleted_account_has_no_leftover_rows(alice, bob):
+    Follow.objects.create(follower=bob, followed=alice)
+    user_id = alice.pk
+    alice.delete()
+    assert list(find_leftover_rows(user_id, "alice")) == []

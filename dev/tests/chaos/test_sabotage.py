@@ -14,6 +14,7 @@ CASES = {
     "lease": ("kill_worker_and_work_horse", "stuck"),
     "fence": ("freeze_build", "zombie writes"),
     "sweeper": ("kill_worker_and_work_horse", "stuck"),
+    "guard": ("write_foreign_jobs", "broken promises of the queue"),
 }
 
 
