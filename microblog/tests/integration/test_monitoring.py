@@ -191,13 +191,13 @@ def test_errors_reach_admins_once_and_sentry(stack, alice, listen):
     with redis.Redis(unix_socket_path=str(stack.socket)) as connection:
         for _ in range(3):
             Queue("default", connection=connection, serializer=JSONSerializer).enqueue(
-                "math.sqrt", -1
+                "tasks.jobs.run_task", "without the other arguments"
             )
 
     def error_types() -> set[str]:
         return {error["type"] for event in events(sentry) for error in event["exception"]["values"]}
 
-    wait_until(lambda: {"RuntimeError", "ValueError"} <= error_types())
+    wait_until(lambda: {"RuntimeError", "TypeError"} <= error_types())
     web = next(event for event in events(sentry) if "request" in event)
     assert web["release"] == "2026.11"
     assert web["tags"]["request_id"]
@@ -211,9 +211,7 @@ def test_errors_reach_admins_once_and_sentry(stack, alice, listen):
 
     wait_until(lambda: len(subjects()) == 2)
     wait_until(
-        lambda: (
-            (stack.log_dir / "worker.log").read_text().count("ValueError: math domain error") == 3
-        )
+        lambda: (stack.log_dir / "worker.log").read_text().count("TypeError: run_task() miss") == 3
     )
     assert subjects()[0] == "[Microblog] ERROR: Internal Server Error: /fail/"
     assert len(subjects()) == 2
