@@ -58,7 +58,7 @@ def run(
     """
     result: dict[str, Any] = {}
     for database in DATABASES:
-        with installation(*sizes, database=database, EXPORT_MAIL_LIMIT=str(10**12)) as place:
+        with installation(*sizes, database=database, EXPORT_MAIL_LIMIT=str(10**9)) as place:
             print(f"Building archives on {database}, {rounds} rounds ...", file=sys.stderr)
             result[database] = json.loads(
                 place.python("-m", "benchmarks.build", str(rounds), *map(str, sizes))

@@ -460,7 +460,7 @@ LOGGING = {
         "django.security.DisallowedHost": {"handlers": ["console"], "propagate": False},
         **{
             name: {"handlers": ["mail_admins"]}
-            for name in ("api", "blog", "exports", "microblog", "staff", "tasks")
+            for name in ("api", "blog", "exports", "imports", "microblog", "staff", "tasks")
         },
         "rq.worker": {"handlers": ["mail_admins"]},  # a job's exception
         # gunicorn adds handlers to its loggers and turns their propagation off.

@@ -40,7 +40,7 @@ def test_line_breaks_are_normalized(create_post):
 
 
 @pytest.mark.parametrize("character", ["a", "é", "字", "🌊"])
-def test_post_limit_is_280_code_points(create_post, character):
+def test_post_limit_counts_code_points(create_post, character):
     assert create_post(character * MAX_POST_LENGTH).status_code == 302
     assert create_post(character * (MAX_POST_LENGTH + 1)).status_code == 422
     assert Post.objects.get().body == character * MAX_POST_LENGTH

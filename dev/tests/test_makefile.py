@@ -12,15 +12,18 @@ from dev.stack import ROOT
 
 pytestmark = pytest.mark.integration
 
+# Outside the project, whose path may contain spaces.
+PYTHON = Path(sys.base_prefix) / "bin" / "python3"
+
 # What `python -m venv` does on Debian without python3-venv: it fails halfway, without pip.
 PYTHON_WITHOUT_VENV = f"""#!/bin/sh
 case "$*" in
 "-m venv "*)
-    {sys.executable} -m venv --without-pip "$3"
+    {PYTHON} -m venv --without-pip "$3"
     echo "The virtual environment was not created successfully: no ensurepip."
     exit 1 ;;
 esac
-exec {sys.executable} "$@"
+exec {PYTHON} "$@"
 """
 
 
@@ -35,7 +38,7 @@ def project(tmp_path: Path) -> Path:
 
 def make(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["make", f"PYTHON={sys.executable}", "ready", *arguments],
+        ["make", f"PYTHON={PYTHON}", "ready", *arguments],
         cwd=project,
         env={"PATH": os.environ["PATH"], "HOME": str(project)},
         capture_output=True,

@@ -88,8 +88,8 @@ def test_queue_without_workers_is_paused(waiting_tasks, workers):
 
 def test_unchanged_position_is_not_written_again(waiting_tasks, workers, django_assert_num_queries):
     queue_position.update_all()
-    # Three kinds of tasks, recent rates, and notifications.
-    with django_assert_num_queries(5):
+    # Four kinds of tasks, recent rates, and notifications.
+    with django_assert_num_queries(6):
         queue_position.update_all()
 
 

@@ -106,9 +106,9 @@ def test_failure_alert_is_shown_until_read(client, alice, task):
     client.force_login(alice)
     task.claim()
     task.fail(ErrorCode.TIMEOUT, "")
-    assert "could not be built" in client.get("/").content.decode()
+    assert 'role="alert"' in client.get("/").content.decode()
     client.get(URL)
-    assert "could not be built" not in client.get("/").content.decode()
+    assert 'role="alert"' not in client.get("/").content.decode()
     assert not Notification.objects.unread().exists()
 
 

@@ -40,18 +40,23 @@ def serving(handler, **options) -> Iterator[int]:
     def factory():
         return SMTP(handler, hostname="localhost", loop=loop, **options)
 
-    server = loop.run_until_complete(loop.create_server(factory, "127.0.0.1", 0))
+    # The loop runs only in its own thread: that of the tests may have the loop of Playwright.
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
+
+    async def close() -> None:
+        server.close()
+        for pending in asyncio.all_tasks() - {asyncio.current_task()}:
+            pending.cancel()
+
     try:
+        starting = loop.create_server(factory, "127.0.0.1", 0)
+        server = asyncio.run_coroutine_threadsafe(starting, loop).result(timeout=10)
         yield server.sockets[0].getsockname()[1]
+        asyncio.run_coroutine_threadsafe(close(), loop).result(timeout=10)
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
-        for pending in asyncio.all_tasks(loop):
-            pending.cancel()
-        server.close()
-        loop.run_until_complete(asyncio.sleep(0))
         loop.close()
 
 

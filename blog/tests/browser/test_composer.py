@@ -3,7 +3,7 @@
 import pytest
 from model_bakery import baker
 
-from blog.models import Message, Post
+from blog.models import MAX_POST_LENGTH, Message, Post
 from blog.tests.conftest import without_scripts
 
 pytestmark = pytest.mark.browser
@@ -14,8 +14,8 @@ def composers(site, alice):
     """Return the pages with a composer, the longest text each accepts, and its button."""
     post = baker.make(Post, author=alice, body="before")
     return [
-        (f"{site}/", 280, "Post"),
-        (f"{site}/posts/{post.pk}/edit/", 280, "Save"),
+        (f"{site}/", MAX_POST_LENGTH, "Post"),
+        (f"{site}/posts/{post.pk}/edit/", MAX_POST_LENGTH, "Save"),
         (f"{site}/messages/@bob/", 2000, "Send"),
     ]
 

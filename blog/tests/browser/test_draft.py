@@ -35,13 +35,13 @@ def test_rejected_post_survives_preference_change(page, site):
     # Another page, whose console may log the rejection.
     page = page.context.browser.new_context(storage_state=page.context.storage_state()).new_page()
     page.goto(site)
-    page.locator("form.composer textarea").fill("x" * 290)
+    page.locator("form.composer textarea").fill("x" * 510)
     page.locator("form.composer").evaluate("form => form.submit()")
     page.locator("#post-error").wait_for()
     page.get_by_role("button", name="Dark").click()
     page.locator("html[data-theme=dark]").wait_for()
     page.wait_for_load_state()
-    assert page.locator("form.composer textarea").input_value() == "x" * 290
+    assert page.locator("form.composer textarea").input_value() == "x" * 510
 
 
 def test_unsent_message_survives_but_sent_one_does_not(page, site, bob):

@@ -45,7 +45,8 @@ def account_mail(alice) -> AccountMail:
 
 
 def test_jobs_with_old_names_are_enqueued_again(stack, queue, task, pending_mail, account_mail):
-    # The sweeper needs at most three intervals: 15 seconds with the default of 5.
+    # The sweeper needs at most three intervals, which is 15 seconds with the default of 5, and the
+    # jobs a moment.
     jobs = {
         task.job_id: ("exports.jobs.build_and_mail", str(task.pk), task.attempt),
         pending_mail.job_id: ("exports.jobs.send_export_mail", str(pending_mail.pk)),
@@ -60,9 +61,9 @@ def test_jobs_with_old_names_are_enqueued_again(stack, queue, task, pending_mail
     stack.start("sweeper")
 
     wait_until(
-        lambda: not ExportMail.objects.pending().exists() and not is_unfinished(task), seconds=15
+        lambda: not ExportMail.objects.pending().exists() and not is_unfinished(task), seconds=30
     )
-    wait_until(lambda: not AccountMail.objects.exists(), seconds=15)
+    wait_until(lambda: not AccountMail.objects.exists(), seconds=30)
     task.refresh_from_db()
     assert (task.status, task.attempt, task.crashes) == (Status.SUCCESSFUL, 2, 0)
     assert task.events.filter(kind=Event.REQUEUED).count() == 1
