@@ -63,7 +63,8 @@ def test_jobs_with_old_names_are_enqueued_again(stack, queue, task, pending_mail
     wait_until(
         lambda: not ExportMail.objects.pending().exists() and not is_unfinished(task), seconds=30
     )
-    wait_until(lambda: not AccountMail.objects.exists(), seconds=30)
+    wait_until(lambda: not AccountMail.objects.pending().exists(), seconds=30)
+    assert AccountMail.objects.get().status == MailStatus.SENT
     task.refresh_from_db()
     assert (task.status, task.attempt, task.crashes) == (Status.SUCCESSFUL, 2, 0)
     assert task.events.filter(kind=Event.REQUEUED).count() == 1
