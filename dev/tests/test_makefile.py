@@ -68,6 +68,15 @@ def test_first_make_prints_few_lines(project):
     assert make(project).stdout == "make: Nothing to be done for 'ready'.\n"
 
 
+def test_log_is_private_but_packages_are_not(project):
+    make(project)
+
+    others = {path.name: path.stat().st_mode & 0o077 for path in (project / "var/log").iterdir()}
+    assert others == {"venv.log": 0, "pip.log": 0}
+    for path in (project / ".venv", *(project / ".venv/lib").glob("python*/site-packages/pip")):
+        assert path.stat().st_mode & 0o005 == 0o005, path
+
+
 def test_venv_without_pip_is_repaired(project):
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", project / ".venv"], check=True)
     assert not has_pip(project)
