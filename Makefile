@@ -7,7 +7,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11.0 --no-h
 
 # $(call logged,NAME,COMMAND): run with output to var/log/NAME.log, and show its end after a failure.
 # Only the log is private: other users, such as that of PostgreSQL in the tests, read the packages.
-logged = (mkdir -p var/log && (umask 077 && : >var/log/$(1).log) && $(2) >>var/log/$(1).log 2>&1 \
+logged = ((umask 077 && mkdir -p var/log && : >var/log/$(1).log) && $(2) >>var/log/$(1).log 2>&1 \
 	|| { tail -n 15 var/log/$(1).log >&2; exit 1; })
 install = echo "Installing the packages of $(filter-out -r,$(1)), output in var/log/pip.log ..." \
 	&& $(call logged,pip,$(BIN)/python -m pip install --disable-pip-version-check $(1))
