@@ -19,6 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from dev.postgres import execute
 from dev.stack import Stack
 from microblog.addresses import sqlite_url
 
@@ -116,12 +117,13 @@ def database_url(database: str, folder: Path) -> str:
 
 
 def postgresql_version() -> str:
-    return str(_postgresql_server().psql("SHOW server_version;")).split()[2]
+    [(version,)] = execute(_postgresql_server(), "SHOW server_version")
+    return str(version).split()[0]
 
 
 def _create_postgresql_database(name: str) -> str:
     server = _postgresql_server()
-    server.psql(f'CREATE DATABASE "{name}";')
+    execute(server, f'CREATE DATABASE "{name}"')
     before, _, query = str(server.get_uri()).partition("?")
     return f"{before.rpartition('/')[0]}/{name}?{query}".rstrip("?")
 

@@ -40,6 +40,7 @@ import pytest
 import redis
 
 from dev import broker
+from dev.postgres import set_option
 from dev.stack import Child, die_with_parent, end_on_signals
 from microblog.addresses import socket_from_url, socket_url, sqlite_url
 
@@ -183,10 +184,8 @@ def _postgres_url(config: pytest.Config) -> str | None:
         if config.known_args_namespace.markexpr == "chaos"
         else ("fsync", "synchronous_commit")
     )
-    server.psql(
-        "".join(f"ALTER SYSTEM SET {setting} = off;\n" for setting in unsafe_settings)
-        + "SELECT pg_reload_conf();\n"
-    )
+    for name in unsafe_settings:
+        set_option(server, name, "off")
     os.environ["TEST_DATABASE_URL"] = str(server.get_uri())
     return os.environ["TEST_DATABASE_URL"]
 

@@ -15,6 +15,7 @@ from django.db import Error as DatabaseError
 from django.db import connection, transaction
 from django.db.models import Model
 
+from dev.postgres import set_option
 from microblog.addresses import parse_database, sqlite_url
 
 # PGAPPNAME of the suite's own connections, which the faults spare.
@@ -80,7 +81,7 @@ class Postgres:
         folder = Path(tempfile.mkdtemp(prefix="microblog-pg-"))
         server = get_server(folder / "data", cleanup_mode=None)
         # The machine itself does not crash, so fsync would prove nothing. Commits stay synchronous.
-        server.psql("ALTER SYSTEM SET fsync = off;\nSELECT pg_reload_conf();\n")
+        set_option(server, "fsync", "off")
         return cls(str(server.get_uri()), folder)
 
     @classmethod
@@ -113,11 +114,11 @@ class Postgres:
     @contextmanager
     def setting(self, name: str, value: str) -> Iterator[None]:
         """Change a setting of the server inside the block, also for open connections."""
-        self._server().psql(f"ALTER SYSTEM SET {name} = {value};\nSELECT pg_reload_conf();\n")
+        set_option(self._server(), name, value)
         try:
             yield
         finally:
-            self._server().psql(f"ALTER SYSTEM RESET {name};\nSELECT pg_reload_conf();\n")
+            set_option(self._server(), name, None)
 
     def restart(self) -> None:
         """Restart as after a power cut: connections drop and the write-ahead log is replayed."""
