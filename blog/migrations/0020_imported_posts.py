@@ -4,6 +4,15 @@ import django.core.validators
 from django.db import migrations, models
 
 
+def drop_search_trigger(apps, schema_editor):
+    """Drop the trigger on `body`, whose type PostgreSQL could not change otherwise.
+
+    `blog.search.index.install` creates it again after the migrations.
+    """
+    if schema_editor.connection.vendor == "postgresql":
+        schema_editor.execute("DROP TRIGGER IF EXISTS blog_post_words_changed ON blog_post")
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -31,11 +40,13 @@ class Migration(migrations.Migration):
             name='source_url',
             field=models.CharField(blank=True, db_default='', default='', editable=False, max_length=2000, verbose_name='page at the source'),
         ),
+        migrations.RunPython(drop_search_trigger, migrations.RunPython.noop),
         migrations.AlterField(
             model_name='post',
             name='body',
             field=models.CharField(max_length=10000, validators=[django.core.validators.ProhibitNullCharactersValidator()], verbose_name='text'),
         ),
+        migrations.RunPython(migrations.RunPython.noop, drop_search_trigger),
         migrations.AlterField(
             model_name='report',
             name='excerpt',
