@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import pytest
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, connections
 
 from blog.models import AccountDeletion
 from conftest import database_url
@@ -110,11 +110,19 @@ class Scenario:
         return oracle.judge(str(task.pk) for task in self.tasks)
 
 
+def inject_in_thread(scenario: Scenario) -> None:
+    """Inject the fault in a thread of its own, whose database connection ends with it."""
+    try:
+        scenario.inject()
+    finally:
+        connections.close_all()
+
+
 def export_until_hit(context: FaultContext, fault: str) -> tuple[ExportTask, Verdict]:
     """Request exports until the fault, which waits for a process at work, has hit one."""
     scenario = Scenario(context, fault)
     with ThreadPoolExecutor() as pool:
-        injection = pool.submit(scenario.inject)
+        injection = pool.submit(inject_in_thread, scenario)
         time.sleep(0.1)
         while not injection.done():
             task = scenario.request_export(context.load.accounts[0])
@@ -131,7 +139,7 @@ def export_with_lost_enqueue(context: FaultContext) -> tuple[ExportTask, Verdict
     """
     scenario = Scenario(context, "kill_site_before_enqueue")
     with ThreadPoolExecutor() as pool:
-        injection = pool.submit(scenario.inject)
+        injection = pool.submit(inject_in_thread, scenario)
         time.sleep(0.1)
         scenario.request_export(context.load.accounts[0])
         injection.result()
@@ -162,7 +170,7 @@ def delete_during(context: FaultContext, fault: str) -> AccountDeletion:
     deadline = time.monotonic() + MAX_SECONDS
     with ThreadPoolExecutor() as pool:
         is_kill = FAULT_KINDS[fault].is_kill
-        injection = pool.submit(scenario.inject) if is_kill else None
+        injection = pool.submit(inject_in_thread, scenario) if is_kill else None
         time.sleep(0.1)
         while not context.load.delete_account(leaver):
             assert time.monotonic() < deadline, "The site does not close the account."

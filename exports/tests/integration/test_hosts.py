@@ -89,7 +89,8 @@ class Hosts:
     def builds(self, name: str) -> list[tuple[str, str]]:
         """Return the task and attempt of all builds that a host started."""
         log = (self.all[name].log_dir / "worker.log").read_text()
-        return re.findall(r"default: tasks\.jobs\.run_task\('exports\.ExportTask', '(.+)', (\d+)\)", log)
+        pattern = r"default: tasks\.jobs\.run_task\('exports\.ExportTask', '(.+)', (\d+)\)"
+        return re.findall(pattern, log)
 
     def freeze_during_build(self, name: str) -> ExportTask:
         """Freeze a host in the middle of a build, and return its task.
