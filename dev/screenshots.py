@@ -158,6 +158,7 @@ def take_all(camera: Camera) -> None:
     camera.take("settings-token-created")
     camera.visit({"settings-tokens": "/settings/tokens/"})
     _take_exports(camera)
+    _take_imports(camera)
     page.context.clear_cookies()
     camera.sign_in("empty")
     camera.visit(
@@ -175,7 +176,8 @@ def take_all(camera: Camera) -> None:
 def _take_posts(camera: Camera) -> None:
     page = camera.page
     page.goto(camera.site)
-    camera.submit(body="x" * 290)
+    limit = int(page.locator("form[data-composer] textarea").get_attribute("data-limit") or 0)
+    camera.submit(body="x" * (limit + 10))
     camera.take("home-invalid")
     page.goto(camera.site)
     page.get_by_label("What would you like to say?").fill(
@@ -218,6 +220,21 @@ def _take_exports(camera: Camera) -> None:
     camera.take("exports")
     page.locator(".task-header a").first.click()
     camera.take("export-finished")
+
+
+def _take_imports(camera: Camera) -> None:
+    page = camera.page
+    page.goto(f"{camera.site}/imports/")
+    page.get_by_label("Archive").set_input_files(
+        ROOT / "imports/tests/fixtures/mastodon/outbox.json"
+    )
+    page.get_by_role("button", name="Upload").click()
+    page.get_by_text("What is in the archive").wait_for(timeout=60_000)
+    camera.take("import-preview")
+    page.get_by_role("button", name="Import", exact=True).click()
+    page.get_by_text("Undo this import").wait_for(timeout=60_000)
+    camera.take("import-finished")
+    camera.visit({"imports": "/imports/"})
 
 
 def _take_staff_pages(camera: Camera) -> None:

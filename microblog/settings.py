@@ -204,7 +204,7 @@ EXPORT_ACCEL_PREFIX = env.text(
 
 # Bytes of an upload
 IMPORT_MAX_BYTES = env.integer(
-    "IMPORT_MAX_BYTES", 200_000_000, minimum=1000, maximum=10_000_000_000
+    "IMPORT_MAX_BYTES", 200 * 1024 * 1024, minimum=1000, maximum=10_000_000_000
 )
 # Uploads that are received at the same time
 IMPORT_MAX_UPLOADS = env.integer("IMPORT_MAX_UPLOADS", 4, minimum=1, maximum=1000)

@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-SHEETS = sorted(Path(settings.BASE_DIR, "static", "css").glob("*.css"))
+BASE = Path(settings.BASE_DIR)
+# Names for scripts and tests, and classes of the admin's own pages.
+WITHOUT_STYLE = """
+    action-select closelink flex-container follow form-row pager pager-older post-hidden post-unfold
+    posts recovery-codes request-options tasks timeline token-secret
+"""
+SHEETS = sorted((BASE / "static" / "css").glob("*.css"))
 
 
 @pytest.fixture(params=SHEETS, ids=lambda sheet: sheet.name)
@@ -27,3 +33,16 @@ def test_css_selectors_are_unique(css):
         " ".join(selector.split()) for selector in re.findall(r"([^{}]+)\{", everywhere)
     )
     assert [selector for selector, times in written.items() if times > 1] == []
+
+
+def test_classes_in_templates_have_a_style():
+    sheets = [*SHEETS, *(BASE / "static" / "vendor").rglob("*.css")]
+    styled = set(re.findall(r"\.([a-zA-Z][\w-]*)", "".join(sheet.read_text() for sheet in sheets)))
+    used: dict[str, str] = {}
+    for template in (BASE / "templates").rglob("*.html"):
+        html = re.sub(r"\{[{%].*?[%}]\}", "|", template.read_text())
+        for value in re.findall(r'class="([^"]*)"', html):
+            names = [name.strip("|") for name in value.split()]
+            used |= {name: template.name for name in names if re.fullmatch(r"[a-z][\w-]*\w", name)}
+    allowed = styled | set(WITHOUT_STYLE.split())
+    assert {name: template for name, template in used.items() if name not in allowed} == {}

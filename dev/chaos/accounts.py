@@ -139,7 +139,7 @@ class LoadGenerator:
             self._group_of(account).append(account)
         self.accepted: dict[str, int] = {}
         self.deleted: dict[int, str] = {}
-        self._rng = random.Random(seed)  # noqa: S311
+        self._rng = random.Random(seed)  # noqa: S311 - repeatable
         self._requesting: set[int] = set()
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -183,7 +183,7 @@ class LoadGenerator:
 
     def _run_deletions(self) -> None:
         """Delete one account after another, every second one while its export is unfinished."""
-        rng = random.Random(f"{self._rng.random()} deletions")  # noqa: S311
+        rng = random.Random(f"{self._rng.random()} deletions")  # noqa: S311 - repeatable
         for number, account in enumerate(self.leavers):
             if self._stopping.wait(rng.uniform(*DELETION_PAUSES)):
                 return

@@ -52,7 +52,7 @@ class Run:
     errors: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.rng = random.Random(self.seed)  # noqa: S311
+        self.rng = random.Random(self.seed)  # noqa: S311 - repeatable
         self.watcher = Watcher(self.harness, self.print_line)
         self.planned: set[str] = set()
         self._stopping = threading.Event()
@@ -108,7 +108,7 @@ class Run:
                 )
 
     def _run_lane(self, lane: str, names: list[str]) -> None:
-        rng = random.Random(f"{self.seed} {lane}")  # noqa: S311
+        rng = random.Random(f"{self.seed} {lane}")  # noqa: S311 - repeatable
         context = FaultContext(self.harness, self.load, rng)
         for name in names:
             if self._stopping.wait(rng.uniform(*LANE_PAUSES[lane])):
