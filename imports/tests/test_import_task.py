@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from django.core import mail
 from django.utils import timezone
+from django.utils.html import strip_tags
 
 from blog.accounts.deletion import request_deletion
 from blog.models import AccountMail, Follow, Mute, Notification, Post
@@ -333,7 +334,7 @@ def test_cancel_stops_import_between_batches(client, previewed, confirm, run, mo
     assert task.status == Status.CANCELLED
     assert Post.objects.count() == 1
     page = client.get(task.get_absolute_url()).content.decode()
-    assert "<dt>Posts of this import</dt><dd>1</dd>" in page
+    assert "Posts of this import 1 " in " ".join(strip_tags(page.replace("</dt>", " ")).split())
     assert task.is_undoable
 
 
