@@ -7,10 +7,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from tasks.models import MAX_CRASHES, UNFINISHED_STATUSES, Status
+from tasks.progress import percent
 
 from .models import ErrorCode, Phase
 
-MAX_PERCENT = 99
 ERRORS = dict(ErrorCode)
 
 
@@ -21,17 +21,12 @@ def render_progress(payload: dict[str, Any]) -> dict[str, Any]:
         "title": _("Import"),
         "url": _url(payload),
         "active": payload["status"] in UNFINISHED_STATUSES,
-        "value": percent(payload),
+        "value": percent(payload["status"], payload["rows_done"], payload["rows_total"]),
         "max": 100,
         "text": _status_text(payload),
         "label": _count_text(payload),
         "toast": _toast(payload),
     }
-
-
-def percent(payload: dict[str, Any]) -> int:
-    total = payload["rows_total"]
-    return min(MAX_PERCENT, 100 * payload["rows_done"] // total) if total else 0
 
 
 def _count_text(payload: dict[str, Any]) -> str:

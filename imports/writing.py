@@ -26,8 +26,8 @@ class PostImport:
     """One import into an account.
 
     A post is there already if the account has one of the same source and source id or, from before
-    this import, one of the same time and text. Each post from before stands for one item only, and
-    for none if its own source id is in the archive.
+    this import, one of the same time and text. An existing post matches at most one item; a post
+    whose own source id is in the archive matches by that id only.
     """
 
     author: User
@@ -136,8 +136,12 @@ def delete_posts(posts: PostQuerySet, checkpoint: Checkpoint) -> int:
     deleted = 0
     for keys in _batches_of_keys(posts):
         with transaction.atomic():
-            Post.objects.filter(pk__in=keys).delete()
-            deleted += len(keys)
+            # Locked, because the author may have edited a post since its key was read.
+            locked = list(
+                posts.filter(pk__in=keys).select_for_update().values_list("pk", flat=True)
+            )
+            Post.objects.filter(pk__in=locked).delete()
+            deleted += len(locked)
             checkpoint(deleted)
     return deleted
 

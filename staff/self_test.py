@@ -1,9 +1,8 @@
 """Self-test: a small job that takes the way of a task through every component.
 
 Database, queue, worker, progress and mail each leave a mark in the row of the test, so the first
-mark that is missing shows which component is broken. It is not
-a `Task`, because the core would repair what the test is to find: it would enqueue a lost job
-again, and retry after a crash.
+mark that is missing shows which component is broken. It is not a `Task`, because the core would
+repair what the test is to find: it would enqueue a lost job again, and retry after a crash.
 """
 
 from __future__ import annotations

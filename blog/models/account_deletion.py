@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.db import models, transaction
 from django.db.models import Q
+from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
 from tasks.models import UNFINISHED_STATUSES, Task, TaskEvent, TaskQuerySet
@@ -57,7 +58,8 @@ class AccountDeletion(Task):
             if not super().finish(**result):
                 return False
             if user is not None:
-                deletion.delete_user(user, by_staff=self.is_by_staff)
+                with translation.override(self.owner_language):
+                    deletion.delete_user(user, by_staff=self.is_by_staff)
         return True
 
     def record_event(self, kind: str, actor: Any = None) -> None:

@@ -75,7 +75,7 @@ class ImportTask(Task):
     upload = models.FileField(_("upload"), storage=upload_storage, blank=True)
     upload_name = models.CharField(_("name of the file"), max_length=255, blank=True)
     upload_bytes = models.PositiveBigIntegerField(_("size"))
-    # What `reading.preview` found, and what the owner chose.
+    # The result of `phases.preview`, and the owner's choices
     preview = models.JSONField(_("preview"), default=dict)
     years = models.JSONField(_("years"), default=list)
     options = models.JSONField(_("options"), default=list)
@@ -114,10 +114,6 @@ class ImportTask(Task):
     @property
     def is_previewed(self) -> bool:
         return self.status == Status.SUCCESSFUL and self.phase == Phase.PREVIEW
-
-    @property
-    def is_in_progress(self) -> bool:
-        return self.is_unfinished or self.is_previewed
 
     @property
     def posts(self) -> PostQuerySet:

@@ -25,7 +25,6 @@ from .values import as_dict
 # file a month. Long lists have further parts.
 TWEETS = r"(?:(?:data/)?tweets?(?:-part\d+)?|data/js/tweets/\d{4}_\d\d)\.js"
 BARE_HEAD = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:window\.YTD\.tweets?\.|Grailbird\.data\.tweets_)")
-PART_NUMBER = re.compile(r"(\d+)\.js$")
 EXCLUDED = {
     r"(?:data/)?deleted-tweets?(?:-part\d+)?\.js": Reason.DELETED,
     r"(?:data/)?twitter-circle-tweet(?:-part\d+)?\.js": Reason.CIRCLE,

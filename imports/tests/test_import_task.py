@@ -2,6 +2,7 @@
 
 import csv
 import io
+import uuid
 import zipfile
 from datetime import timedelta
 
@@ -9,6 +10,7 @@ import pytest
 from django.core import mail
 from django.utils import timezone
 from django.utils.html import strip_tags
+from model_bakery import baker
 
 from blog.accounts.deletion import request_deletion
 from blog.models import AccountMail, Follow, Mute, Notification, Post
@@ -349,6 +351,40 @@ def test_failed_import_is_mailed(alice, previewed, confirm, run, monkeypatch):
     assert run(previewed).status == Status.FAILED
     run_jobs()
     assert "could not be finished" in mail.outbox[0].body
+
+
+@pytest.mark.parametrize("does_fail", [False, True])
+def test_mail_is_in_language_of_request(alice, previewed, confirm, run, monkeypatch, does_fail):
+    assert alice.language == ""
+    confirm(previewed)
+    ImportTask.objects.update(language="es")
+    previewed.refresh_from_db()
+    if does_fail:
+
+        def fail(*args):
+            raise TaskFailed("ERROR")
+
+        monkeypatch.setitem(phases.PERFORM, Phase.IMPORT, fail)
+    run(previewed)
+    run_jobs()
+    [message] = mail.outbox
+    assert "Hola" in message.body
+
+
+def test_post_edited_during_undo_is_kept(alice, monkeypatch):
+    task_id = uuid.uuid4()
+    posts = baker.make(Post, author=alice, import_id=task_id, _quantity=2)
+    since = timezone.now()
+    batches = writing._batches_of_keys
+
+    def edit_after_reading(rows):
+        for keys in batches(rows):
+            Post.objects.filter(pk=posts[0].pk).update(edited_at=timezone.now())
+            yield keys
+
+    monkeypatch.setattr(writing, "_batches_of_keys", edit_after_reading)
+    assert writing.delete_posts(writing.undoable(task_id, since), lambda deleted: None) == 1
+    assert Post.objects.get() == posts[0]
 
 
 def test_account_archive_brings_people_and_profile(

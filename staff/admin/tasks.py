@@ -292,7 +292,7 @@ class TaskAdmin(ReadOnlyAdmin):
         return TemplateResponse(request, "admin/task_detail.html", context)
 
     def _details(self, request: HttpRequest, task: Any) -> Details:
-        job = render_job(task.job_id, is_operator=request.user.has_perm(DASHBOARD))
+        job = render_job(task.job_id, has_dashboard=request.user.has_perm(DASHBOARD))
         return [
             (_("state"), self.state(task)),
             (_("progress"), self.progress(task)),
@@ -348,13 +348,13 @@ def mail_details(mail: Mail) -> Details:
     ]
 
 
-def render_job(job_id: str, *, is_operator: bool) -> SafeString | str:
+def render_job(job_id: str, *, has_dashboard: bool) -> SafeString | str:
     exists = broker.job_exists(job_id)
     if exists is None:
         return gettext("The queue cannot be reached")
     if not exists:
         return gettext("RQ has forgotten it, as it does some minutes after it is done")
-    if not is_operator:
+    if not has_dashboard:
         return job_id
     url = reverse("admin:django_rq_job_detail", args=[0, job_id])
     return format_html('<a href="{}">{}</a>', url, job_id)

@@ -9,7 +9,6 @@ from django.apps import apps
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.db import models, transaction
-from django.db.models import Min
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
@@ -52,9 +51,6 @@ class MailQuerySet(models.QuerySet[M]):
 
     def lease_expired(self) -> Self:
         return self.filter(status=MailStatus.SENDING, lease_expires_at__lt=Now())
-
-    def oldest_pending_at(self) -> Any:
-        return self.pending().aggregate(at=Min("created_at"))["at"]
 
 
 class Mail(models.Model):

@@ -12,7 +12,7 @@ from django.contrib.auth import get_user_model
 from django.db import models, transaction
 from django.db.models import F, Value
 from django.db.models.functions import Greatest, Now
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext_lazy as _
 
 from .clock import from_now, grace_seconds, lease_expiry
@@ -256,7 +256,8 @@ class Task(TaskHooks, TaskRow):
             else:
                 apply_update(self, changes)
             if event in (TaskEventKind.FINISHED, TaskEventKind.FAILED):
-                self.create_mail()
+                with translation.override(self.owner_language):
+                    self.create_mail()
             self.record_event(event, actor)
             self.notify_owner()
         return True
