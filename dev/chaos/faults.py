@@ -199,7 +199,7 @@ def _stop_between_writes(context: FaultContext, state: str) -> tuple[Claim, list
 
 
 def _is_between_writes(harness: Harness, target: Claim) -> bool:
-    return target.is_current and harness.is_unlocked(target.row)
+    return target.is_current and harness.database.has_no_frozen_transaction()
 
 
 def _is_claimed_again(target: Claim) -> bool:

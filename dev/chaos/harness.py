@@ -16,7 +16,6 @@ from typing import Self
 import redis
 import requests
 from django.conf import settings
-from django.db.models import Model
 
 from dev.stack import Stack, commands
 from tasks.models import Mail, MailStatus, Status, Task, mail_models, task_models
@@ -235,10 +234,6 @@ class Harness:
 
     def service_of(self, claim: Claim) -> Service:
         return self.supervisor[claim.worker]
-
-    def is_unlocked(self, row: Model | None) -> bool:
-        """Return whether no process holds a database lock on that row."""
-        return row is None or self.database.is_unlocked(row)
 
     # Broker and mail server
 
