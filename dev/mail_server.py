@@ -39,13 +39,17 @@ class FolderHandler:
         return "250 Message accepted"
 
 
-async def serve(port: int, folder: Path) -> None:
-    """Listen on 127.0.0.1 until SIGTERM or SIGINT."""
+def stop_signal() -> asyncio.Event:
+    """Return an event that SIGTERM and SIGINT set."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop.set)
-    handler = FolderHandler(folder)
+    return stop
+
+
+async def listen(port: int, handler: object) -> asyncio.Server:
+    """Listen on 127.0.0.1; port 0 means any free one."""
 
     def create_session() -> SMTP:
         return SMTP(
@@ -55,7 +59,13 @@ async def serve(port: int, folder: Path) -> None:
             enable_SMTPUTF8=True,
         )
 
-    server = await loop.create_server(create_session, "127.0.0.1", port)
+    return await asyncio.get_running_loop().create_server(create_session, "127.0.0.1", port)
+
+
+async def serve(port: int, folder: Path) -> None:
+    """Accept mail until SIGTERM or SIGINT."""
+    stop = stop_signal()
+    server = await listen(port, FolderHandler(folder))
     bound_port = server.sockets[0].getsockname()[1]
     print(f"Mail server on 127.0.0.1:{bound_port}, writing to {folder}", flush=True)
     await stop.wait()

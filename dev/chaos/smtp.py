@@ -8,7 +8,6 @@ met a fault.
 import argparse
 import asyncio
 import json
-import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -16,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from dev.mail_server import listen, stop_signal
 
 MODES = {
     "normal": "accepts each message and answers after --delay seconds",
@@ -27,7 +28,6 @@ MODES = {
     "drop": "disconnects after DATA, has not accepted the message",
     "swallow": "disconnects after DATA, has accepted the message",
 }
-MAX_MESSAGE_BYTES = 50_000_000
 REJECTION = "550 5.1.1 No such mailbox"
 
 
@@ -95,23 +95,11 @@ def _disconnect(server: SMTP) -> None:
 
 async def serve(port: int, handler: FaultyHandler) -> None:
     """Listen on 127.0.0.1 until SIGTERM or SIGINT, except in the mode `refuse`."""
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signum, stop.set)
-
-    def create_session() -> SMTP:
-        return SMTP(
-            handler,
-            hostname="localhost",
-            data_size_limit=MAX_MESSAGE_BYTES,
-            enable_SMTPUTF8=True,
-        )
-
+    stop = stop_signal()
     listener = None
     while not stop.is_set():
         if listener is None and handler.mode != "refuse":
-            listener = await loop.create_server(create_session, "127.0.0.1", port)
+            listener = await listen(port, handler)
             print(f"Mail server on 127.0.0.1:{port}", flush=True)
         elif listener is not None and handler.mode == "refuse":
             listener.close()
