@@ -20,7 +20,12 @@ RUNS = {
 @pytest.mark.sqlite
 @pytest.mark.parametrize(
     "module",
-    [build, packing, mail, pytest.param(memory, marks=pytest.mark.bench)],
+    [
+        packing,
+        pytest.param(build, marks=pytest.mark.bench),
+        pytest.param(mail, marks=pytest.mark.bench),
+        pytest.param(memory, marks=pytest.mark.bench),
+    ],
     ids=lambda module: module.__name__,
 )
 def test_benchmark_returns_complete_goals(module):

@@ -14,12 +14,8 @@ from dev.stack import ROOT, Stack
 pytestmark = [pytest.mark.sqlite, pytest.mark.integration]
 
 FOLDERS = [
-    "a blank",
-    "with#hash",
-    "100%25?&=+;,",
-    "\"double\" 'single' `back` \\",
-    "$HOME ~ {a,b} [c]*",
-    "Bücher 日本語",
+    "a blank #hash 100%25?&=+;,",
+    "\"double\" 'single' `back` \\ $HOME ~ {a,b} [c]* Bücher 日本語",
     "long" * 50,
 ]
 # Needs no package that is not installed, and asserts that the tests' own start is in order.
@@ -43,7 +39,7 @@ def test_own_start(empty_broker):
 """
 
 
-@pytest.mark.parametrize("name", FOLDERS)
+@pytest.mark.parametrize("name", FOLDERS, ids=["url", "shell", "long"])
 def test_broker_and_database_work_in_every_folder(tmp_path, name):
     folder = tmp_path / name
     with Stack(folder, LOG_LEVEL="WARNING") as stack:
