@@ -6,6 +6,7 @@ from tasks import sweeper
 
 from .accounts import sessions
 from .models import AccountMail, User
+from .search import index as search_index
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +22,7 @@ def prune_account_mails() -> None:
 
 
 def register() -> None:
+    sweeper.register_prune_step(search_index.fill_missing)
     sweeper.register_prune_step(prune_unconfirmed_users)
     sweeper.register_prune_step(prune_account_mails)
     sweeper.register_prune_step(sessions.delete_expired)

@@ -60,7 +60,9 @@ def apply(
             if (_local_name(name) or "").lower() not in found:
                 on_unknown(name)
     if PROFILE in task.options and (about_me := importable_about_me(reader)):
-        User.objects.filter(pk=task.owner_id).update(about_me=about_me)
+        owner = User.objects.get(pk=task.owner_id)
+        owner.about_me = about_me
+        owner.save(update_fields=["about_me"])
 
 
 def _find(owner: User, names: Iterable[str]) -> Iterator[User]:

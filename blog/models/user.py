@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from .profiles import UserManager
+from .searchable import SearchableModel
 
 USERNAME_VALIDATORS = [
     RegexValidator(
@@ -47,8 +48,10 @@ def confirmed_emails(user: User | models.OuterRef) -> models.QuerySet[EmailAddre
     return confirmed.values_list("email", flat=True)
 
 
-class User(AbstractUser):
+class User(SearchableModel, AbstractUser):
     """User. Usernames are ASCII, so that no two different ones look the same."""
+
+    search_fields = ("username", "about_me")
 
     first_name = last_name = None  # type: ignore[assignment]
     username = models.CharField(
@@ -106,7 +109,11 @@ class User(AbstractUser):
             # The inactive accounts, which the counts of followers leave out.
             models.Index(
                 fields=["id"], condition=models.Q(is_active=False), name="blog_user_closed"
-            )
+            ),
+            # The rows without search text, which are to be indexed.
+            models.Index(
+                fields=["id"], condition=models.Q(search_text=None), name="blog_user_unindexed"
+            ),
         ]
 
     def get_absolute_url(self) -> str:
