@@ -4,7 +4,7 @@ TABLES = ("blog_post", "blog_user")
 
 
 def drop_search_index(apps, schema_editor):
-    """Drop the index, whose words a trigger normalised, or the one that replaces it.
+    """Drop the index of words that triggers normalised or, backwards, the one that replaces it.
 
     `blog.search.index.install` creates the other one after the migrations.
     """
@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.RunPython(drop_search_index, drop_search_index),
+        migrations.RunPython(drop_search_index, migrations.RunPython.noop),
         migrations.AddField(
             model_name="post",
             name="search_text",
@@ -54,4 +54,5 @@ class Migration(migrations.Migration):
                 name="blog_user_unindexed",
             ),
         ),
+        migrations.RunPython(migrations.RunPython.noop, drop_search_index),
     ]

@@ -73,7 +73,9 @@ class SearchQuery:
             regex.V1,
         )
 
-    def _best(self, model: type[SearchableModel], among: QuerySet[Post] | QuerySet[User]) -> SearchResult:
+    def _best(
+        self, model: type[SearchableModel], among: QuerySet[Post] | QuerySet[User]
+    ) -> SearchResult:
         if not self:
             return SearchResult([], has_more=False)
         candidates = self._candidates(model)
