@@ -13,6 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from .accounts.usernames import validate_new_username
 from .models import (
     MAX_COMMENT_LENGTH,
     MAX_HIDDEN_REASON_LENGTH,
@@ -286,6 +287,11 @@ class HidePostForm(forms.Form):
 
 
 class UserAdminCreationForm(AdminUserCreationForm[User]):
+    def clean_username(self) -> str:
+        name: str = super().clean_username()
+        validate_new_username(name)
+        return name
+
     class Meta(AdminUserCreationForm.Meta):
         model = User
         fields = ("username", "email")
@@ -293,6 +299,12 @@ class UserAdminCreationForm(AdminUserCreationForm[User]):
 
 class UserAdminChangeForm(UserChangeForm[User]):
     language = LanguageField(label=_("Language"))
+
+    def clean_username(self) -> str:
+        name: str = self.cleaned_data["username"]
+        if "username" in self.changed_data:
+            validate_new_username(name)
+        return name
 
     class Meta(UserChangeForm.Meta):
         model = User

@@ -24,7 +24,7 @@ from tasks.models.clock import from_now, sweep_after
 from ..models import AccountMail, User
 from ..models.account_mail import MESSAGE_MAIL_DELAY_SECONDS
 from ..rate_limits import client_address, client_network
-from . import encryption
+from . import encryption, usernames
 from .allauth_internals import generate_totp_secret, ratelimit
 
 logger = logging.getLogger(__name__)
@@ -86,6 +86,13 @@ class AccountAdapter(DefaultAccountAdapter):
         "username_blacklisted": _("This name is reserved. Please choose another."),
         "rate_limited": _("That was too often. Please wait a little."),
     }
+
+    def clean_username(self, username: str, shallow: bool = False) -> str:
+        name: str = super().clean_username(username, shallow)
+        usernames.validate_new_username(name)
+        if usernames.is_site_name(name):
+            raise self.validation_error("username_blacklisted")
+        return name
 
     # Mails
 

@@ -12,6 +12,7 @@ from .notification import Notification
 from .post import MAX_HIDDEN_REASON_LENGTH, MAX_IMPORTED_LENGTH, MAX_POST_LENGTH, Post
 from .profiles import SIGN_UP_RETENTION, UserManager
 from .report import MAX_COMMENT_LENGTH, Outcome, Reason, Report
+from .reserved_name import ReservedName
 from .user import USERNAME_VALIDATORS, User, confirmed_emails, time_zones, validate_time_zone
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "Post",
     "Reason",
     "Report",
+    "ReservedName",
     "TooManyTokens",
     "User",
     "UserManager",

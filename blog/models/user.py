@@ -49,7 +49,10 @@ def confirmed_emails(user: User | models.OuterRef) -> models.QuerySet[EmailAddre
 
 
 class User(SearchableModel, AbstractUser):
-    """User. Usernames are ASCII, so that no two different ones look the same."""
+    """User. Usernames are ASCII, so that no two different ones look the same.
+
+    `blog.accounts.usernames` says which of them new accounts may have.
+    """
 
     search_fields = ("username", "about_me")
 
