@@ -1,6 +1,5 @@
 """Forms of the pages and of the admin."""
 
-import unicodedata
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from .accounts.usernames import validate_new_username
+from .blank import is_blank
 from .models import (
     MAX_COMMENT_LENGTH,
     MAX_HIDDEN_REASON_LENGTH,
@@ -29,7 +29,6 @@ from .notifications import notify_mention
 
 TEXTAREA_ATTRIBUTES = {"class": "form-control", "dir": "auto", "data-limit": MAX_POST_LENGTH}
 DUPLICATE_WINDOW = timedelta(minutes=1)  # a repeated text within it is a double submit
-INVISIBLE_CATEGORIES = {"Cc", "Cf", "Zl", "Zp", "Zs"}  # of Unicode
 TIME_ZONE_REGIONS = {
     "Africa",
     "America",
@@ -45,8 +44,7 @@ TIME_ZONE_REGIONS = {
 
 
 def validate_visible(text: str) -> None:
-    """Reject a text of nothing but white space and invisible characters."""
-    if all(unicodedata.category(character) in INVISIBLE_CATEGORIES for character in text):
+    if is_blank(text):
         raise ValidationError(
             _("Your post has nothing to see in it. Write a few words first."), code="blank"
         )
@@ -278,11 +276,12 @@ class ReportForm(forms.Form):
 
 
 class HidePostForm(forms.Form):
-    reason = forms.CharField(
+    reason = UserTextField(
         label=_("Reason"),
-        max_length=MAX_HIDDEN_REASON_LENGTH,
+        limit=MAX_HIDDEN_REASON_LENGTH,
         help_text=_("The author reads this."),
         widget=AdminTextareaWidget(attrs={"rows": 3}),
+        error_messages=GENERIC_TEXT_ERRORS | {"required": _("Please fill this in.")},
     )
 
 

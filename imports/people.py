@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
+from blog.blank import is_blank
 from blog.models import Block, Follow, Mute, User
 
 from .models import ImportTask
@@ -22,7 +23,7 @@ MAX_ABOUT_ME_LENGTH = 280
 def importable_about_me(reader: Reader) -> str:
     """Return the words that can become those of the profile: of our own archives alone."""
     about_me = reader.summary.about_me if reader.name == "microblog" else ""
-    return about_me if len(about_me) <= MAX_ABOUT_ME_LENGTH else ""
+    return about_me if len(about_me) <= MAX_ABOUT_ME_LENGTH and not is_blank(about_me) else ""
 
 
 def preview(owner: User, summary: Summary) -> dict[str, dict[str, Any]]:

@@ -38,7 +38,7 @@ def test_mention_notifies_each_user_once(as_alice, alice, bob, make_user):
     ("text", "names"),
     [
         ("just ask @bob.", ["bob"]),
-        ("@bob-, @BOB_!", ["bob"]),
+        ("@bob-, @BOB_!", ["bob", "bob_"]),
         ("@bob.. and @bob._", ["bob"]),
         ("@dot.", ["dot."]),
         ("谢谢@bob！ありがとう＠carolさん", ["bob", "carol"]),
