@@ -9,7 +9,7 @@ from django.db import models
 from ..search.text import search_text
 
 
-class SearchTextField(models.TextField):
+class SearchTextField(models.TextField[str | None, str | None]):
     """Words of the model's `search_fields`, normalised whenever the row is saved.
 
     NULL means that an older version of the site wrote the row: `blog.search.index` fills it in.
