@@ -26,6 +26,7 @@ from ..models.account_mail import MESSAGE_MAIL_DELAY_SECONDS
 from ..rate_limits import client_address, client_network
 from . import encryption, usernames
 from .allauth_internals import generate_totp_secret, ratelimit
+from .passwords import normalize_password
 
 logger = logging.getLogger(__name__)
 
@@ -93,6 +94,11 @@ class AccountAdapter(DefaultAccountAdapter):
         if usernames.is_site_name(name):
             raise self.validation_error("username_blacklisted")
         return name
+
+    def clean_password(self, password: str, user: User | None = None) -> str:
+        """Validate the form that is hashed, which may be a well-known password."""
+        super().clean_password(normalize_password(password), user)
+        return password
 
     # Mails
 
