@@ -36,7 +36,7 @@ DETAILS = {
     405: _("This address answers other methods: “Allow” names them."),
     409: _("Things have moved on meanwhile."),
     413: _("This is too large."),
-    416: _("The file is shorter than the range that you ask for."),
+    416: _("The requested range is beyond the end of the file."),
     422: _("Something in it is not right: “errors” says what."),
     429: _("Please wait as long as “Retry-After” says."),
     500: _("Something went wrong on our side. We have been told about it."),
@@ -50,22 +50,22 @@ PHRASES = responses | {
 }
 
 # By type of pydantic error: pydantic's own messages exist in English only.
-LONE_SURROGATE = _("This holds half a character (a lone surrogate), which cannot be stored.")
+LONE_SURROGATE = _("This contains half a character (a lone surrogate), which can't be stored.")
 VALIDATION_MESSAGES = {
     "missing": _("This is needed."),
     "string_type": _("This must be a text."),
     "string_unicode": LONE_SURROGATE,
     "lone_surrogate": LONE_SURROGATE,
-    "unknown_kind": _("There is no such kind of archive."),
+    "unknown_kind": _("Unknown kind of export."),
     "int_parsing": _("This must be a whole number."),
     "greater_than_equal": _("This number is too small."),
     "less_than_equal": _("This number is too large."),
 }
-INVALID_TIME = _("This must be a time with its zone, such as 2026-11-23T10:00:00Z.")
+INVALID_TIME = _("This must be a time with a time zone, such as 2026-11-23T10:00:00Z.")
 DEFAULT_VALIDATION_MESSAGE = _("This is not valid.")
-UNKNOWN_FIELD = _("There is no such field.")
+UNKNOWN_FIELD = _("Unknown field.")
 NOT_AN_OBJECT = _('The body must be a JSON object, such as {"body": "Hello"}.')
-INVALID_CURSOR = _("The list has no such place. Follow the address in “older” as it is.")
+INVALID_CURSOR = _("This is not a valid cursor. Don't construct it; follow “older”.")
 
 
 class ApiError(Exception):

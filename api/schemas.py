@@ -143,8 +143,8 @@ class ImportPhase(StrEnum):
 
 
 STATUS_DESCRIPTION = _(
-    "“queued” waits for a worker, “running” is being worked on; the others are final: “succeeded”, "
-    "“failed” (see “error”) and “cancelled”."
+    "“queued”: waiting for a worker; “running”: a worker is processing it. The other values are "
+    "final: “succeeded”, “failed” (see “error”) and “cancelled”."
 )
 TASK_STATUSES = {
     Status.READY: TaskStatus.QUEUED,
@@ -304,8 +304,8 @@ class FollowPage(PageOut):
 
 
 class SearchPage(Schema):
-    count: int = Field(description=_("How many were found, 200 at most."))
-    has_more: bool = Field(description=_("Whether others match too, which are not counted."))
+    count: int = Field(description=_("Number of results, up to 200."))
+    has_more: bool = Field(description=_("Whether there are more matches than that."))
     next: str | None = Field(description=_("The address of the next page; null on the last."))
 
     @staticmethod
@@ -327,11 +327,15 @@ class PersonSearchPage(SearchPage):
 
 class NotificationOut(Schema):
     id: int
-    kind: str = Field(description=_("What it is about, such as “follow”, “mention” or “export”."))
+    kind: str = Field(description=_("The kind of event, such as “follow”, “mention” or “export”."))
     text: str = Field(description=_("What happened, in the reader's language."))
-    url: str = Field(description=_("The page that it is about."))
-    person: str | None = Field(description=_("The username of the person who caused it, if any."))
-    post: int | None = Field(description=_("The id of the post that it is about, if any."))
+    url: str = Field(description=_("The page it is about."))
+    person: str | None = Field(
+        description=_("The username of the person who caused it; null if nobody did.")
+    )
+    post: int | None = Field(
+        description=_("The ID of the post it is about; null if there is none.")
+    )
     is_read: bool
     updated_at: Timestamp
 
@@ -350,7 +354,9 @@ class NotificationOut(Schema):
 
 
 class NotificationPage(PageOut):
-    unread: int = Field(description=_("How many are unread, new messages apart; 100 at most."))
+    unread: int = Field(
+        description=_("Number of unread notifications without new messages, up to 100.")
+    )
     items: list[NotificationOut]
 
 
@@ -363,7 +369,7 @@ def _in_utc(moment: datetime) -> datetime:
 
 class NotificationReadIn(InputSchema):
     until: Annotated[AwareDatetime, AfterValidator(_in_utc)] = Field(
-        description=_("Those that are newer stay unread: the “updated_at” of the newest you know.")
+        description=_("The “updated_at” of the newest one you have seen. Newer ones stay unread.")
     )
 
 
@@ -497,14 +503,16 @@ class ImportPage(PageOut):
         )
 
 
-SearchText = Annotated[str, Query(alias="q", description=_("Words, or their beginnings."))]
+SearchText = Annotated[
+    str, Query(alias="q", description=_("Words, or beginnings of words. All must match."))
+]
 SearchStart = Annotated[
     int,
     Query(
         alias="from",
         ge=0,
         le=MAX_RESULTS,
-        description=_("How many results come before. “next” has it."),
+        description=_("Number of results to skip. Follow “next” instead of computing it."),
     ),
 ]
 Before = Annotated[

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from .accounts.usernames import validate_new_username
 from .blank import is_blank
 from .models import (
+    MAX_ABOUT_ME_LENGTH,
     MAX_COMMENT_LENGTH,
     MAX_HIDDEN_REASON_LENGTH,
     MAX_IMPORTED_LENGTH,
@@ -222,9 +223,15 @@ class SettingsForm(forms.ModelForm[User]):
 class ProfileForm(SettingsForm):
     about_me = UserTextField(
         label=_("About me"),
+        limit=MAX_ABOUT_ME_LENGTH,
         required=False,
         widget=forms.Textarea(
-            attrs=TEXTAREA_ATTRIBUTES | {"rows": 4, "aria-describedby": "about-hint about-error"}
+            attrs=TEXTAREA_ATTRIBUTES
+            | {
+                "rows": 4,
+                "data-limit": MAX_ABOUT_ME_LENGTH,
+                "aria-describedby": "about-hint about-error",
+            }
         ),
         error_messages=GENERIC_TEXT_ERRORS,
     )
@@ -287,9 +294,10 @@ class HidePostForm(forms.Form):
 
 class UserAdminCreationForm(AdminUserCreationForm[User]):
     def clean_username(self) -> str:
-        name: str = super().clean_username()
-        validate_new_username(name)
-        return name
+        name: str | None = super().clean_username()  # None if the name is in use
+        if name:
+            validate_new_username(name)
+        return name or ""
 
     class Meta(AdminUserCreationForm.Meta):
         model = User

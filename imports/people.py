@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import transaction
 
 from blog.blank import is_blank
-from blog.models import Block, Follow, Mute, User
+from blog.models import MAX_ABOUT_ME_LENGTH, Block, Follow, Mute, User
 
 from .models import ImportTask
 from .readers import Reader, Summary
@@ -17,7 +17,6 @@ KINDS = ("following", "mutes", "blocks")
 BATCH_SIZE = 500
 MAX_SHOWN = 50
 PROFILE = "profile"
-MAX_ABOUT_ME_LENGTH = 280
 
 
 def importable_about_me(reader: Reader) -> str:

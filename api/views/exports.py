@@ -83,11 +83,15 @@ def export_cancel(request: AuthenticatedRequest, pk: UUID) -> ExportOut:
 @router.get(
     "/exports/{uuid:pk}/download/",
     summary=gettext_noop("The archive itself, as long as it is kept"),
-    response={200: None, **problem_responses(404)},
+    response={200: None, **problem_responses(404, 416)},
     openapi_extra={
         "responses": {
             200: {
                 "content": {"application/json": {"schema": {}}, "application/zip": {"schema": {}}}
+            },
+            206: {
+                "description": gettext_noop("The part that the Range header asks for"),
+                "content": {"application/json": {"schema": {}}, "application/zip": {"schema": {}}},
             },
             302: {"description": gettext_noop("To the object store, where archives lie in one")},
         }

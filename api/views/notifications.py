@@ -37,7 +37,7 @@ def notification_list(request: AuthenticatedRequest, before: Before = None) -> N
 
 @router.post(
     "/notifications/read/",
-    summary=_("Mark notifications as read, up to a time"),
+    summary=_("Mark notifications as read up to a point in time"),
     response={204: None, **problem_responses(400, 403, 422)},
 )
 def notification_read(request: AuthenticatedRequest, data: NotificationReadIn) -> Status[None]:

@@ -14,7 +14,7 @@ router = Router(tags=[_("People")])
 
 @router.get(
     "/people/{username:username}/",
-    summary=_("A person's profile"),
+    summary=_("Get a person's profile"),
     response={200: PersonDetailOut, **problem_responses(404)},
 )
 def person_detail(request: AuthenticatedRequest, username: str) -> PersonDetailOut:
@@ -34,7 +34,7 @@ def person_posts(request: AuthenticatedRequest, username: str, before: Before = 
 
 @router.get(
     "/people/{username:username}/followers/",
-    summary=_("Who follows a person, newest first"),
+    summary=_("A person's followers, newest first"),
     response={200: FollowPage, **problem_responses(404, 422)},
 )
 def person_followers(
@@ -47,7 +47,7 @@ def person_followers(
 
 @router.get(
     "/people/{username:username}/following/",
-    summary=_("Whom a person follows, newest first"),
+    summary=_("People a person follows, newest first"),
     response={200: FollowPage, **problem_responses(404, 422)},
 )
 def person_following(

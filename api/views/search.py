@@ -23,7 +23,7 @@ router = Router(tags=[_("Search")])
 
 @router.get(
     "/search/posts/",
-    summary=_("Posts with all the words, best first"),
+    summary=_("Search posts, best matches first"),
     response={200: PostSearchPage, **problem_responses(422)},
 )
 def search_posts(
@@ -43,7 +43,7 @@ def search_posts(
 
 @router.get(
     "/search/people/",
-    summary=_("People with all the words in their name or about themselves, best first"),
+    summary=_("Search people by name and “about me”, best matches first"),
     response={200: PersonSearchPage, **problem_responses(422)},
 )
 def search_people(

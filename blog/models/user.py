@@ -18,6 +18,8 @@ from django.utils.translation import gettext_lazy as _
 from .profiles import UserManager
 from .searchable import SearchableModel
 
+MAX_ABOUT_ME_LENGTH = 280
+
 USERNAME_VALIDATORS = [
     RegexValidator(
         r"\A[A-Za-z0-9_.-]+\Z",
@@ -66,7 +68,10 @@ class User(SearchableModel, AbstractUser):
         error_messages={"unique": _("This name is taken.")},
     )
     about_me = models.TextField(
-        _("about me"), max_length=280, blank=True, validators=[MaxLengthValidator(280)]
+        _("about me"),
+        max_length=MAX_ABOUT_ME_LENGTH,
+        blank=True,
+        validators=[MaxLengthValidator(MAX_ABOUT_ME_LENGTH)],
     )
     language = models.CharField(
         _("language"),

@@ -86,7 +86,8 @@ def fill_batch(model: type[SearchableModel], using: str = "default") -> int:
             (build_search_text(row), row.pk)
             for row in rows.select_for_update(skip_locked=True, no_key=True)
         ]
-        cursor.executemany(f"UPDATE {table} SET search_text = %s WHERE id = %s", texts)  # noqa: S608
+        update = f"UPDATE {table} SET search_text = %s WHERE id = %s"  # noqa: S608 - our table
+        cursor.executemany(update, texts)
     return len(texts)
 
 

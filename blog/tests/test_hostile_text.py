@@ -97,7 +97,6 @@ def test_text_without_visible_character_is_rejected(client, alice, bob, text):
     ]:
         response = client.post(url, {field: text, "reason": "SPAM"})
         assert response.status_code == 422, url
-        assert "nothing to see in" in response.content.decode(), url
     assert not TokenForm(alice, {"name": text}).is_valid()
     assert not HidePostForm({"reason": text}).is_valid()
     assert not Post.objects.exists()
