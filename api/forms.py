@@ -3,6 +3,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from blog.blank import is_blank
 from blog.models import MAX_TOKEN_NAME_LENGTH, MAX_TOKENS, ApiToken, TooManyTokens, User
 
 
@@ -26,6 +27,12 @@ class TokenForm(forms.Form):
     def __init__(self, owner: User, *args: Any, **kwargs: Any) -> None:
         self.owner = owner
         super().__init__(*args, **kwargs)
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        if is_blank(name):
+            raise forms.ValidationError(self.fields["name"].error_messages["required"])
+        return name
 
     def save(self) -> tuple[ApiToken, str] | None:
         """Create a token and return it with its secret.

@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from .problems import CONTENT_TYPE, problem_response
 
 API_PREFIX = "/api/v1/"
-KEPT_HEADERS = ("Allow", "Retry-After")
+KEPT_HEADERS = ("Allow", "Content-Range", "Retry-After")
 
 
 class ApiMiddleware:

@@ -3,8 +3,9 @@
 Descriptions are translated when the OpenAPI document is requested.
 """
 
-from datetime import datetime
-from typing import Annotated, Any
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, Self
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -12,17 +13,32 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_noop as _
+from django_stubs_ext import StrOrPromise
 from ninja import Field, Query, Schema
-from pydantic import AfterValidator, ConfigDict, PlainSerializer, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    ConfigDict,
+    ModelWrapValidatorHandler,
+    PlainSerializer,
+    PrivateAttr,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from blog.formatting import isoformat_utc
-from blog.models import Follow, Post, User
-from blog.pagination import Page
+from blog.models import Follow, Notification, Post, User
+from blog.pagination import PAGE_SIZE, Page
+from blog.search.query import MAX_RESULTS, SearchResult
 from exports.archive.kinds import KINDS
 from exports.models import ErrorCode, ExportTask, MailStatus, Status
 from exports.progress import render_progress
 from imports import progress as import_progress
-from imports.models import ImportTask, Phase
+from imports.models import ImportTask
+
+from .problems import UNKNOWN_FIELD, validation_message
 
 Timestamp = Annotated[
     datetime,
@@ -57,8 +73,11 @@ class Problem(Schema):
 
 
 def _reject_lone_surrogates(text: str) -> str:
-    """Raise UnicodeEncodeError for half a character, which JSON can hold but UTF-8 cannot."""
-    text.encode()
+    """Reject half a character, which JSON can hold but UTF-8 cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise PydanticCustomError("lone_surrogate", "lone surrogate") from error
     return text
 
 
@@ -66,9 +85,74 @@ Text = Annotated[str, AfterValidator(_reject_lone_surrogates)]
 
 
 class InputSchema(Schema):
-    """Base class of request bodies. Unknown fields are rejected."""
+    """Base class of request bodies. `require_valid` answers with its errors and the form's."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(json_schema_extra={"additionalProperties": False})
+
+    _errors: list[tuple[str, StrOrPromise]] = PrivateAttr(default_factory=list)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _collect_errors(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Keep the errors of single fields, and leave these fields out."""
+        if not isinstance(values, dict):
+            raise PydanticCustomError("not_an_object", "not an object")
+        known = {name: value for name, value in values.items() if name in cls.model_fields}
+        errors: list[tuple[str, StrOrPromise]] = [
+            (name, UNKNOWN_FIELD) for name in values if name not in known
+        ]
+        try:
+            data = handler(known)
+        except ValidationError as error:
+            details = {str(detail["loc"][0]): detail["type"] for detail in error.errors()}
+            errors += [(name, validation_message(kind)) for name, kind in details.items()]
+            data = cls.model_construct(
+                **{name: value for name, value in known.items() if name not in details}
+            )
+        data._errors = errors
+        return data
+
+    @property
+    def errors(self) -> list[tuple[str, StrOrPromise]]:
+        return self._errors
+
+
+class TaskStatus(StrEnum):
+    """Status of an export or import, in the words of the API."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class MailState(StrEnum):
+    """What has become of a mail, in the words of the API."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    SENT = "sent"
+    GAVE_UP = "gave_up"
+
+
+class ImportPhase(StrEnum):
+    PREVIEW = "preview"
+    IMPORT = "import"
+    UNDO = "undo"
+
+
+STATUS_DESCRIPTION = _(
+    "“queued”: waiting for a worker; “running”: a worker is processing it. The other values are "
+    "final: “succeeded”, “failed” (see “error”) and “cancelled”."
+)
+TASK_STATUSES = {
+    Status.READY: TaskStatus.QUEUED,
+    Status.RUNNING: TaskStatus.RUNNING,
+    Status.SUCCESSFUL: TaskStatus.SUCCEEDED,
+    Status.FAILED: TaskStatus.FAILED,
+    Status.CANCELLED: TaskStatus.CANCELLED,
+}
 
 
 class PersonOut(Schema):
@@ -155,6 +239,28 @@ class PostOut(Schema):
         )
 
 
+class PersonDetailOut(PersonOut):
+    joined_at: Timestamp
+    posts: int
+    following: int
+    followers: int
+    is_followed: bool = Field(description=_("Whether you follow the person."))
+    is_muted: bool = Field(description=_("Whether you have muted the person."))
+
+    @classmethod
+    def from_profile(cls, user: Any) -> "PersonDetailOut":
+        """Build from a user that `User.objects.find_profile()` has annotated."""
+        return cls(
+            **PersonOut.from_user(user).dict(),
+            joined_at=user.date_joined,
+            posts=user.posts_count,
+            following=user.following_count,
+            followers=user.followers_count,
+            is_followed=user.is_followed,
+            is_muted=user.is_muted,
+        )
+
+
 class PageOut(Schema):
     older: str | None = Field(description=_("The address of the next page; null on the last."))
 
@@ -174,19 +280,97 @@ class FollowOut(PersonOut):
     followed_at: Timestamp
 
     @classmethod
-    def from_follow(cls, follow: Follow) -> "FollowOut":
-        return cls(**PersonOut.from_user(follow.followed).dict(), followed_at=follow.created_at)
+    def from_follow(cls, follow: Follow, user: User) -> "FollowOut":
+        """Build from a follow and one of its two people."""
+        return cls(**PersonOut.from_user(user).dict(), followed_at=follow.created_at)
 
 
 class FollowPage(PageOut):
     items: list[FollowOut]
 
     @classmethod
-    def from_page(cls, request: HttpRequest, page: Page[Follow]) -> "FollowPage":
+    def of_followed(cls, request: HttpRequest, page: Page[Follow]) -> "FollowPage":
         return cls(
-            items=[FollowOut.from_follow(follow) for follow in page.items],
+            items=[FollowOut.from_follow(follow, follow.followed) for follow in page.items],
             older=next_page_url(request, page),
         )
+
+    @classmethod
+    def of_followers(cls, request: HttpRequest, page: Page[Follow]) -> "FollowPage":
+        return cls(
+            items=[FollowOut.from_follow(follow, follow.follower) for follow in page.items],
+            older=next_page_url(request, page),
+        )
+
+
+class SearchPage(Schema):
+    count: int = Field(description=_("Number of results, up to 200."))
+    has_more: bool = Field(description=_("Whether there are more matches than that."))
+    next: str | None = Field(description=_("The address of the next page; null on the last."))
+
+    @staticmethod
+    def url_after(request: HttpRequest, start: int, result: SearchResult) -> str | None:
+        following = start + PAGE_SIZE
+        if following >= len(result.keys):
+            return None
+        query = urlencode({"q": request.GET["q"], "from": following})
+        return absolute_url(f"{request.path}?{query}")
+
+
+class PostSearchPage(SearchPage):
+    items: list[PostOut]
+
+
+class PersonSearchPage(SearchPage):
+    items: list[PersonOut]
+
+
+class NotificationOut(Schema):
+    id: int
+    kind: str = Field(description=_("The kind of event, such as “follow”, “mention” or “export”."))
+    text: str = Field(description=_("What happened, in the reader's language."))
+    url: str = Field(description=_("The page it is about."))
+    person: str | None = Field(
+        description=_("The username of the person who caused it; null if nobody did.")
+    )
+    post: int | None = Field(
+        description=_("The ID of the post it is about; null if there is none.")
+    )
+    is_read: bool
+    updated_at: Timestamp
+
+    @classmethod
+    def from_notification(cls, row: Notification, toast: dict[str, Any]) -> "NotificationOut":
+        return cls(
+            id=row.pk,
+            kind=row.kind,
+            text=toast["text"],
+            url=absolute_url(toast["url"]),
+            person=row.actor.username if row.actor else None,
+            post=row.post_id,
+            is_read=row.read_at is not None,
+            updated_at=row.updated_at,
+        )
+
+
+class NotificationPage(PageOut):
+    unread: int = Field(
+        description=_("Number of unread notifications without new messages, up to 100.")
+    )
+    items: list[NotificationOut]
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise PydanticCustomError("datetime_type", "out of range") from error
+
+
+class NotificationReadIn(InputSchema):
+    until: Annotated[AwareDatetime, AfterValidator(_in_utc)] = Field(
+        description=_("The “updated_at” of the newest one you have seen. Newer ones stay unread.")
+    )
 
 
 class ArchiveOut(Schema):
@@ -205,8 +389,14 @@ class ArchiveOut(Schema):
         )
 
 
+def _reject_unknown_kind(kind: str) -> str:
+    if kind not in KINDS:
+        raise PydanticCustomError("unknown_kind", "unknown kind")
+    return kind
+
+
 class ExportIn(InputSchema):
-    kind: Text = Field(
+    kind: Annotated[Text, AfterValidator(_reject_unknown_kind)] = Field(
         "posts", description=_("What to export."), json_schema_extra={"enum": [*KINDS]}
     )
 
@@ -215,16 +405,14 @@ class ExportOut(Schema):
     id: UUID
     url: str = Field(description=_("The export's page."))
     kind: str
-    status: Status
+    status: TaskStatus = Field(description=STATUS_DESCRIPTION)
     percent: int = Field(
         description=_("How far it is; 100 once the e-mail is settled too."), ge=0, le=100
     )
     rows_done: int
     rows_total: int = Field(description=_("An estimate until it is finished."))
     text: str = Field(description=_("How things stand, in the reader's language."))
-    mail: MailStatus | None = Field(
-        description=_("What has become of the e-mail with the archive.")
-    )
+    mail: MailState | None = Field(description=_("What has become of the e-mail with the archive."))
     error: str | None = Field(description=_("Why it failed, in the reader's language."))
     created_at: Timestamp
     started_at: Timestamp | None
@@ -242,12 +430,12 @@ class ExportOut(Schema):
             id=task.pk,
             url=absolute_url(task.get_absolute_url()),
             kind=task.kind,
-            status=Status(task.status),
+            status=TASK_STATUSES[Status(task.status)],
             percent=100 if is_settled else progress["value"],
             rows_done=task.rows_done,
             rows_total=task.rows_total,
             text=progress["text"],
-            mail=payload["mail"] and MailStatus(payload["mail"]),
+            mail=MailState[payload["mail"]] if payload["mail"] else None,
             error=str(ErrorCode(task.error_code).label) if task.error_code else None,
             created_at=task.created_at,
             started_at=task.started_at,
@@ -271,8 +459,8 @@ class ImportOut(Schema):
     id: UUID
     url: str = Field(description=_("The import's page."))
     source: str = Field(description=_("The service that the archive is from."))
-    phase: Phase
-    status: Status
+    phase: ImportPhase
+    status: TaskStatus = Field(description=STATUS_DESCRIPTION)
     percent: int = Field(description=_("How far this phase is."), ge=0, le=100)
     rows_done: int
     rows_total: int
@@ -290,8 +478,8 @@ class ImportOut(Schema):
             id=task.pk,
             url=absolute_url(task.get_absolute_url()),
             source=task.source,
-            phase=Phase(task.phase),
-            status=Status(task.status),
+            phase=ImportPhase[task.phase],
+            status=TASK_STATUSES[Status(task.status)],
             percent=100 if task.status == Status.SUCCESSFUL else progress["value"],
             rows_done=task.rows_done,
             rows_total=task.rows_total,
@@ -315,6 +503,18 @@ class ImportPage(PageOut):
         )
 
 
+SearchText = Annotated[
+    str, Query(alias="q", description=_("Words, or beginnings of words. All must match."))
+]
+SearchStart = Annotated[
+    int,
+    Query(
+        alias="from",
+        ge=0,
+        le=MAX_RESULTS,
+        description=_("Number of results to skip. Follow “next” instead of computing it."),
+    ),
+]
 Before = Annotated[
     str | None,
     Query(description=_("Where the page begins. “older” has it: follow that address as it is.")),

@@ -10,15 +10,27 @@ from ninja import NinjaAPI
 from ninja.errors import ValidationError
 from ninja.operation import Operation
 
+from blog.pagination import InvalidCursor
+
 from .auth import Token
 from .problems import (
     CONTENT_TYPE,
     PHRASES,
     ApiError,
     handle_api_error,
+    handle_invalid_cursor,
     handle_validation_error,
 )
-from .views import exports, following, imports, posts, profile
+from .views import (
+    exports,
+    following,
+    imports,
+    notifications,
+    people,
+    posts,
+    profile,
+    search,
+)
 
 TRANSLATED_KEYS = ("summary", "description")
 
@@ -36,6 +48,7 @@ class MicroblogAPI(NinjaAPI):
     def _untranslated_schema(self) -> dict[str, Any]:
         schema = super().get_openapi_schema()
         for operations in schema["paths"].values():
+            operations.pop("head", None)  # as for GET, without the body
             for operation in operations.values():
                 for status, response in operation["responses"].items():
                     if status >= 400:
@@ -61,7 +74,8 @@ api = MicroblogAPI(
     title="Microblog",
     version="1",
     description=_(
-        "Your profile, posts, timeline, following, exports and imports, for your own programs."
+        "What the pages show and do, for your own programs: profile, posts, people, search, "
+        "notifications, exports and imports."
     ),
     docs_url=None,
     docs_decorator=require_safe,
@@ -69,5 +83,6 @@ api = MicroblogAPI(
 )
 api.exception_handler(ApiError)(handle_api_error)
 api.exception_handler(ValidationError)(handle_validation_error)
-for module in (profile, posts, following, exports, imports):
+api.exception_handler(InvalidCursor)(handle_invalid_cursor)
+for module in (profile, posts, people, following, search, notifications, exports, imports):
     api.add_router("", module.router)

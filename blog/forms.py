@@ -1,6 +1,5 @@
 """Forms of the pages and of the admin."""
 
-import unicodedata
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +12,10 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from .accounts.usernames import validate_new_username
+from .blank import is_blank
 from .models import (
+    MAX_ABOUT_ME_LENGTH,
     MAX_COMMENT_LENGTH,
     MAX_HIDDEN_REASON_LENGTH,
     MAX_IMPORTED_LENGTH,
@@ -28,7 +30,6 @@ from .notifications import notify_mention
 
 TEXTAREA_ATTRIBUTES = {"class": "form-control", "dir": "auto", "data-limit": MAX_POST_LENGTH}
 DUPLICATE_WINDOW = timedelta(minutes=1)  # a repeated text within it is a double submit
-INVISIBLE_CATEGORIES = {"Cc", "Cf", "Zl", "Zp", "Zs"}  # of Unicode
 TIME_ZONE_REGIONS = {
     "Africa",
     "America",
@@ -44,8 +45,7 @@ TIME_ZONE_REGIONS = {
 
 
 def validate_visible(text: str) -> None:
-    """Reject a text of nothing but white space and invisible characters."""
-    if all(unicodedata.category(character) in INVISIBLE_CATEGORIES for character in text):
+    if is_blank(text):
         raise ValidationError(
             _("Your post has nothing to see in it. Write a few words first."), code="blank"
         )
@@ -223,9 +223,15 @@ class SettingsForm(forms.ModelForm[User]):
 class ProfileForm(SettingsForm):
     about_me = UserTextField(
         label=_("About me"),
+        limit=MAX_ABOUT_ME_LENGTH,
         required=False,
         widget=forms.Textarea(
-            attrs=TEXTAREA_ATTRIBUTES | {"rows": 4, "aria-describedby": "about-hint about-error"}
+            attrs=TEXTAREA_ATTRIBUTES
+            | {
+                "rows": 4,
+                "data-limit": MAX_ABOUT_ME_LENGTH,
+                "aria-describedby": "about-hint about-error",
+            }
         ),
         error_messages=GENERIC_TEXT_ERRORS,
     )
@@ -277,15 +283,22 @@ class ReportForm(forms.Form):
 
 
 class HidePostForm(forms.Form):
-    reason = forms.CharField(
+    reason = UserTextField(
         label=_("Reason"),
-        max_length=MAX_HIDDEN_REASON_LENGTH,
+        limit=MAX_HIDDEN_REASON_LENGTH,
         help_text=_("The author reads this."),
         widget=AdminTextareaWidget(attrs={"rows": 3}),
+        error_messages=GENERIC_TEXT_ERRORS | {"required": _("Please fill this in.")},
     )
 
 
 class UserAdminCreationForm(AdminUserCreationForm[User]):
+    def clean_username(self) -> str:
+        name: str | None = super().clean_username()  # None if the name is in use
+        if name:
+            validate_new_username(name)
+        return name or ""
+
     class Meta(AdminUserCreationForm.Meta):
         model = User
         fields = ("username", "email")
@@ -293,6 +306,12 @@ class UserAdminCreationForm(AdminUserCreationForm[User]):
 
 class UserAdminChangeForm(UserChangeForm[User]):
     language = LanguageField(label=_("Language"))
+
+    def clean_username(self) -> str:
+        name: str = self.cleaned_data["username"]
+        if "username" in self.changed_data:
+            validate_new_username(name)
+        return name
 
     class Meta(UserChangeForm.Meta):
         model = User

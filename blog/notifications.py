@@ -4,6 +4,7 @@ A `Notification` row keeps a payload. It is rendered when read, in the language 
 """
 
 from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
 from allauth.account.adapter import get_adapter
@@ -35,11 +36,15 @@ def notify_mention(post: Post) -> None:
     An imported post mentions nobody.
     """
     is_silent = post.hidden_at or post.source
-    names = [] if is_silent else list(dict.fromkeys(linkify.find_usernames(post.body)))
-    if not names:
+    mentions = [] if is_silent else list(dict.fromkeys(linkify.find_mentions(post.body)))
+    if not mentions:
         return
-    users = User.objects.visible_to(post.author).filter(username__lower__in=names)
-    for user in users.exclude(pk=post.author_id).order_by("pk")[:MAX_MENTIONS]:
+    names = set(chain.from_iterable(mentions))
+    visible = User.objects.visible_to(post.author).filter(username__lower__in=names)
+    users = {user.username.lower(): user for user in visible.order_by("pk")}
+    mentioned = [users[name] for name in linkify.choose_names(mentions, users)]
+    others = [user for user in mentioned if user.pk != post.author_id]
+    for user in others[:MAX_MENTIONS]:
         if _notify_once(user, f"mention:{post.pk}", post.author, post) and user.has_mention_mail:
             _send_mail("mention", user, post.author, path=post.get_absolute_url())
 

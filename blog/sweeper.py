@@ -5,7 +5,8 @@ import logging
 from tasks import sweeper
 
 from .accounts import sessions
-from .models import AccountMail, User
+from .models import AccountMail, ReservedName, User
+from .search import index as search_index
 
 logger = logging.getLogger(__name__)
 
@@ -20,7 +21,13 @@ def prune_account_mails() -> None:
     AccountMail.objects.prunable().delete()
 
 
+def prune_reserved_names() -> None:
+    ReservedName.objects.expired().delete()
+
+
 def register() -> None:
+    sweeper.register_prune_step(search_index.fill_missing)
     sweeper.register_prune_step(prune_unconfirmed_users)
     sweeper.register_prune_step(prune_account_mails)
+    sweeper.register_prune_step(prune_reserved_names)
     sweeper.register_prune_step(sessions.delete_expired)

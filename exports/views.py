@@ -1,32 +1,23 @@
 """Pages of exports. Tasks are looked up through their owner, so others get a 404."""
 
-from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import FileResponse, Http404, HttpResponse
+from django.http import Http404, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import (
-    require_GET,
-    require_http_methods,
-    require_POST,
-    require_safe,
-)
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from blog import rate_limits
 from blog.pagination import paginate
 from microblog.http import AuthenticatedRequest
 from tasks import broker
 
-from .archive import build as archive
 from .archive.kinds import KINDS, POSTS
-from .models import Event, ExportTask
-from .models.task import archive_storage
+from .downloads import archive_response
 from .requests import CooldownActive, DiskFull, request_export, request_options
 
 
@@ -108,39 +99,8 @@ def task_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
 
 @login_required
 @never_cache
-@require_GET
+@require_safe
 def task_download(request: AuthenticatedRequest, pk: UUID) -> HttpResponseBase:
-    return archive_response(get_object_or_404(request.user.export_tasks.downloadable(), pk=pk))
-
-
-def archive_response(task: ExportTask) -> HttpResponseBase:
-    """Record the download and return the file, or a redirect to the object store.
-
-    Raise Http404 if the file is missing.
-    """
-    task.record_event(Event.DOWNLOADED)
-    name, content_type = archive.download_name_and_type(task)
-    if settings.EXPORT_ACCEL_PREFIX:
-        return _accel_response(task, name, content_type)
-    if settings.EXPORT_BUCKET:
-        headers = {
-            "ResponseContentDisposition": f'attachment; filename="{name}"',
-            "ResponseContentType": content_type,
-            "ResponseCacheControl": "private, no-store",
-        }
-        storage: Any = archive_storage()  # S3's, which takes parameters
-        return redirect(storage.url(task.archive.name, parameters=headers))
-    try:
-        file = task.archive.open("rb")
-    except FileNotFoundError as error:
-        raise Http404 from error
-    return FileResponse(file, as_attachment=True, filename=name, content_type=content_type)
-
-
-def _accel_response(task: ExportTask, name: str, content_type: str) -> HttpResponse:
-    # nginx sends the file, and can resume interrupted downloads.
-    headers = {
-        "X-Accel-Redirect": f"{settings.EXPORT_ACCEL_PREFIX.rstrip('/')}/{task.archive.name}",
-        "Content-Disposition": f'attachment; filename="{name}"',
-    }
-    return HttpResponse(headers=headers, content_type=content_type)
+    return archive_response(
+        request, get_object_or_404(request.user.export_tasks.downloadable(), pk=pk)
+    )

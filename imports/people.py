@@ -7,7 +7,8 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from blog.models import Block, Follow, Mute, User
+from blog.blank import is_blank
+from blog.models import MAX_ABOUT_ME_LENGTH, Block, Follow, Mute, User
 
 from .models import ImportTask
 from .readers import Reader, Summary
@@ -16,13 +17,12 @@ KINDS = ("following", "mutes", "blocks")
 BATCH_SIZE = 500
 MAX_SHOWN = 50
 PROFILE = "profile"
-MAX_ABOUT_ME_LENGTH = 280
 
 
 def importable_about_me(reader: Reader) -> str:
     """Return the words that can become those of the profile: of our own archives alone."""
     about_me = reader.summary.about_me if reader.name == "microblog" else ""
-    return about_me if len(about_me) <= MAX_ABOUT_ME_LENGTH else ""
+    return about_me if len(about_me) <= MAX_ABOUT_ME_LENGTH and not is_blank(about_me) else ""
 
 
 def preview(owner: User, summary: Summary) -> dict[str, dict[str, Any]]:
@@ -60,7 +60,9 @@ def apply(
             if (_local_name(name) or "").lower() not in found:
                 on_unknown(name)
     if PROFILE in task.options and (about_me := importable_about_me(reader)):
-        User.objects.filter(pk=task.owner_id).update(about_me=about_me)
+        owner = User.objects.get(pk=task.owner_id)
+        owner.about_me = about_me
+        owner.save(update_fields=["about_me"])
 
 
 def _find(owner: User, names: Iterable[str]) -> Iterator[User]:

@@ -9,21 +9,18 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
-from django.http import FileResponse, Http404, HttpResponse
+from django.http import Http404, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
-from django.views.decorators.http import (
-    require_GET,
-    require_http_methods,
-    require_POST,
-)
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from blog import rate_limits
 from blog.models import Post
 from blog.pagination import paginate
+from microblog.downloads import file_response
 from microblog.http import AuthenticatedRequest
 from tasks import jobs
 
@@ -176,13 +173,17 @@ def task_undo(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
 
 @login_required
 @never_cache
-@require_GET
+@require_safe
 def task_report(request: AuthenticatedRequest, pk: UUID) -> HttpResponseBase:
     task = get_object_or_404(request.user.import_tasks.exclude(report=""), pk=pk)
     try:
         file = task.report.open("rb")
     except FileNotFoundError as error:
         raise Http404 from error
-    return FileResponse(
-        file, as_attachment=True, filename="left-out.csv", content_type="text/csv; charset=utf-8"
+    return file_response(
+        request,
+        file,
+        filename="left-out.csv",
+        content_type="text/csv; charset=utf-8",
+        etag=f'"{task.pk}-{task.attempt}"',
     )

@@ -8,17 +8,16 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
-from ninja import Router
 from ninja.responses import Status
 
 from api.auth import enforce_rate_limit
-from api.problems import ApiError
+from api.problems import ApiError, require_valid
+from api.router import Router
 from api.schemas import Before, ExportIn, ExportOut, ExportPage, absolute_url, problem_responses
 from blog.pagination import paginate
 from exports import requests
-from exports.archive.kinds import KINDS
+from exports.downloads import archive_response
 from exports.models import ExportTask
-from exports.views import archive_response
 from microblog.http import AuthenticatedRequest
 from tasks import broker
 
@@ -28,7 +27,7 @@ router = Router(tags=[gettext_noop("Exports")])
 @router.get(
     "/exports/",
     summary=gettext_noop("Your exports, newest first"),
-    response={200: ExportPage, **problem_responses(404)},
+    response={200: ExportPage, **problem_responses(422)},
 )
 def export_list(request: AuthenticatedRequest, before: Before = None) -> ExportPage:
     return ExportPage.from_page(
@@ -46,8 +45,7 @@ def export_list(request: AuthenticatedRequest, before: Before = None) -> ExportP
 def export_create(
     request: AuthenticatedRequest, data: ExportIn, response: HttpResponse
 ) -> Status[ExportOut]:
-    if data.kind not in KINDS:
-        raise ApiError(422, errors=[("kind", _("There is no such kind of archive."))])
+    require_valid(data)
     enforce_rate_limit(request, "export")
     try:
         task, is_new = requests.request_export(request.user, data.kind)
@@ -85,18 +83,24 @@ def export_cancel(request: AuthenticatedRequest, pk: UUID) -> ExportOut:
 @router.get(
     "/exports/{uuid:pk}/download/",
     summary=gettext_noop("The archive itself, as long as it is kept"),
-    response={200: None, **problem_responses(404)},
+    response={200: None, **problem_responses(404, 416)},
     openapi_extra={
         "responses": {
             200: {
                 "content": {"application/json": {"schema": {}}, "application/zip": {"schema": {}}}
+            },
+            206: {
+                "description": gettext_noop("The part that the Range header asks for"),
+                "content": {"application/json": {"schema": {}}, "application/zip": {"schema": {}}},
             },
             302: {"description": gettext_noop("To the object store, where archives lie in one")},
         }
     },
 )
 def export_download(request: AuthenticatedRequest, pk: UUID) -> HttpResponseBase:
-    return archive_response(get_object_or_404(request.user.export_tasks.downloadable(), pk=pk))
+    return archive_response(
+        request, get_object_or_404(request.user.export_tasks.downloadable(), pk=pk)
+    )
 
 
 def _export_out(task: ExportTask) -> ExportOut:

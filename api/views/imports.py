@@ -6,11 +6,11 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
-from ninja import Router
 from ninja.responses import Status
 
 from api.auth import enforce_rate_limit
 from api.problems import ApiError
+from api.router import Router
 from api.schemas import Before, ImportOut, ImportPage, absolute_url, problem_responses
 from blog.pagination import paginate
 from imports import uploads
@@ -39,7 +39,7 @@ UPLOAD_BODY = {
 @router.get(
     "/imports/",
     summary=gettext_noop("Your imports, newest first"),
-    response={200: ImportPage, **problem_responses(404)},
+    response={200: ImportPage, **problem_responses(422)},
 )
 def import_list(request: AuthenticatedRequest, before: Before = None) -> ImportPage:
     return ImportPage.from_page(request, paginate(request.user.import_tasks.all(), before))

@@ -1,8 +1,8 @@
 from django.forms import model_to_dict
 from django.utils.translation import gettext_noop as _
-from ninja import Router
 
 from api.problems import require_valid
+from api.router import Router
 from api.schemas import ProfileIn, ProfileOut, problem_responses
 from blog.forms import ProfileForm
 from blog.models import User
@@ -26,6 +26,6 @@ def profile_detail(request: AuthenticatedRequest) -> ProfileOut:
 def profile_edit(request: AuthenticatedRequest, data: ProfileIn) -> ProfileOut:
     fields = model_to_dict(request.user, ProfileForm.Meta.fields) | data.dict(exclude_unset=True)
     form = ProfileForm(fields, instance=request.user)
-    require_valid(form)
+    require_valid(data, form)
     form.save()
     return profile_detail(request)

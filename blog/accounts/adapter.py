@@ -24,8 +24,9 @@ from tasks.models.clock import from_now, sweep_after
 from ..models import AccountMail, User
 from ..models.account_mail import MESSAGE_MAIL_DELAY_SECONDS
 from ..rate_limits import client_address, client_network
-from . import encryption
+from . import encryption, usernames
 from .allauth_internals import generate_totp_secret, ratelimit
+from .passwords import normalize_password
 
 logger = logging.getLogger(__name__)
 
@@ -86,6 +87,18 @@ class AccountAdapter(DefaultAccountAdapter):
         "username_blacklisted": _("This name is reserved. Please choose another."),
         "rate_limited": _("That was too often. Please wait a little."),
     }
+
+    def clean_username(self, username: str, shallow: bool = False) -> str:
+        name: str = super().clean_username(username, shallow)
+        usernames.validate_new_username(name)
+        if usernames.is_site_name(name):
+            raise self.validation_error("username_blacklisted")
+        return name
+
+    def clean_password(self, password: str, user: User | None = None) -> str:
+        """Validate the form that is hashed, which may be a well-known password."""
+        super().clean_password(normalize_password(password), user)
+        return password
 
     # Mails
 

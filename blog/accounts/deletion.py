@@ -14,7 +14,7 @@ from django.utils.translation import get_language
 from tasks import jobs
 from tasks.heartbeat import Heartbeat
 
-from ..models import AccountDeletion, ApiToken, Conversation, Message, User
+from ..models import AccountDeletion, ApiToken, Conversation, Message, ReservedName, User
 
 BATCH_SIZE = 500
 # SQLite's lock is unfair, so other writers get a chance between two batches.
@@ -97,8 +97,12 @@ def lock_user(user_id: int | None) -> User | None:
 
 
 def delete_user(user: User, *, by_staff: bool) -> None:
-    """Delete the user and what was added since the last batch; confirm it by mail."""
+    """Delete the user and what was added since the last batch; confirm it by mail.
+
+    Their name stays reserved, so that links and mentions do not lead to a stranger.
+    """
     if address := user.confirmed_email:
         context = {"name": user.username, "by_staff": by_staff}
         get_adapter().send_mail("account/email/account_deleted", address, context)
+    ReservedName.objects.reserve(user.username)
     user.delete()

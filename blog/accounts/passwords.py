@@ -1,5 +1,7 @@
 """Password hasher and validators."""
 
+import unicodedata
+
 from django.contrib.auth import password_validation
 from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.contrib.auth.models import AbstractBaseUser
@@ -8,6 +10,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 MAX_PASSWORD_LENGTH = 128
+
+
+def normalize_password(password: str) -> str:
+    """Return the form of Unicode that NIST SP 800-63B recommends for hashing."""
+    return unicodedata.normalize("NFKC", password)
 
 
 class Argon2idHasher(Argon2PasswordHasher):
@@ -19,6 +26,24 @@ class Argon2idHasher(Argon2PasswordHasher):
     time_cost = 2
     memory_cost = 19 * 1024  # KiB
     parallelism = 1
+
+    def encode(self, password: str, salt: str) -> str:
+        """Hash the normal form: keyboards send "ö" as one code point or as two.
+
+        Hash the password as it was typed as well, and discard that: `verify` tries both forms, and
+        takes as long for users that do not exist (enumeration by timing).
+        """
+        normal = normalize_password(password)
+        if normal != password:
+            super().encode(password, salt)
+        return super().encode(normal, salt)
+
+    def verify(self, password: str, encoded: str) -> bool:
+        """Compare the normal form, and for older hashes the password as it was typed."""
+        normal = normalize_password(password)
+        return super().verify(normal, encoded) or (
+            normal != password and super().verify(password, encoded)
+        )
 
 
 class MinimumLengthValidator(password_validation.MinimumLengthValidator):

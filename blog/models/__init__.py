@@ -12,9 +12,18 @@ from .notification import Notification
 from .post import MAX_HIDDEN_REASON_LENGTH, MAX_IMPORTED_LENGTH, MAX_POST_LENGTH, Post
 from .profiles import SIGN_UP_RETENTION, UserManager
 from .report import MAX_COMMENT_LENGTH, Outcome, Reason, Report
-from .user import USERNAME_VALIDATORS, User, confirmed_emails, time_zones, validate_time_zone
+from .reserved_name import ReservedName
+from .user import (
+    MAX_ABOUT_ME_LENGTH,
+    USERNAME_VALIDATORS,
+    User,
+    confirmed_emails,
+    time_zones,
+    validate_time_zone,
+)
 
 __all__ = [
+    "MAX_ABOUT_ME_LENGTH",
     "MAX_COMMENT_LENGTH",
     "MAX_HIDDEN_REASON_LENGTH",
     "MAX_IMPORTED_LENGTH",
@@ -40,6 +49,7 @@ __all__ = [
     "Post",
     "Reason",
     "Report",
+    "ReservedName",
     "TooManyTokens",
     "User",
     "UserManager",

@@ -10,13 +10,25 @@ from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from .block import Block
+from .block import Block, unblocked
 
 if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
     from .user import User
 
 
-class FollowManager(models.Manager["Follow"]):
+class FollowQuerySet(models.QuerySet["Follow"]):
+    def followed_visible_to(self, viewer: User | AnonymousUser) -> FollowQuerySet:
+        follows = self.select_related("followed").filter(followed__is_active=True)
+        return follows.filter(unblocked(viewer, "followed"))
+
+    def followers_visible_to(self, viewer: User | AnonymousUser) -> FollowQuerySet:
+        follows = self.select_related("follower").filter(follower__is_active=True)
+        return follows.filter(unblocked(viewer, "follower"))
+
+
+class FollowManager(models.Manager.from_queryset(FollowQuerySet)):  # type: ignore[misc]
     def follow(self, follower: User, followed: User) -> None:
         """Follow a user and notify them, unless already followed or a block is in the way."""
         from ..notifications import notify_follow  # a circular import otherwise

@@ -18,6 +18,7 @@ from django_stubs_ext import StrOrPromise
 from ..pagination import PAGE_SIZE, parse_cursor
 from . import timeline
 from .block import Mute, unblocked, unmuted
+from .searchable import SearchableModel
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -71,7 +72,9 @@ class PostQuerySet(models.QuerySet["Post"]):
         return self.order_by("created_at", "id")
 
 
-class Post(models.Model):
+class Post(SearchableModel):
+    search_fields = ("body",)
+
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.CASCADE,
@@ -144,6 +147,10 @@ class Post(models.Model):
                 fields=["import_id"],
                 condition=models.Q(import_id__isnull=False),
                 name="blog_post_import",
+            ),
+            # The rows without search text, which are to be indexed.
+            models.Index(
+                fields=["id"], condition=models.Q(search_text=None), name="blog_post_unindexed"
             ),
         ]
         constraints = [

@@ -16,6 +16,9 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from .profiles import UserManager
+from .searchable import SearchableModel
+
+MAX_ABOUT_ME_LENGTH = 280
 
 USERNAME_VALIDATORS = [
     RegexValidator(
@@ -47,8 +50,13 @@ def confirmed_emails(user: User | models.OuterRef) -> models.QuerySet[EmailAddre
     return confirmed.values_list("email", flat=True)
 
 
-class User(AbstractUser):
-    """User. Usernames are ASCII, so that no two different ones look the same."""
+class User(SearchableModel, AbstractUser):
+    """User. Usernames are ASCII, so that no two different ones look the same.
+
+    `blog.accounts.usernames` says which of them new accounts may have.
+    """
+
+    search_fields = ("username", "about_me")
 
     first_name = last_name = None  # type: ignore[assignment]
     username = models.CharField(
@@ -60,7 +68,10 @@ class User(AbstractUser):
         error_messages={"unique": _("This name is taken.")},
     )
     about_me = models.TextField(
-        _("about me"), max_length=280, blank=True, validators=[MaxLengthValidator(280)]
+        _("about me"),
+        max_length=MAX_ABOUT_ME_LENGTH,
+        blank=True,
+        validators=[MaxLengthValidator(MAX_ABOUT_ME_LENGTH)],
     )
     language = models.CharField(
         _("language"),
@@ -106,7 +117,11 @@ class User(AbstractUser):
             # The inactive accounts, which the counts of followers leave out.
             models.Index(
                 fields=["id"], condition=models.Q(is_active=False), name="blog_user_closed"
-            )
+            ),
+            # The rows without search text, which are to be indexed.
+            models.Index(
+                fields=["id"], condition=models.Q(search_text=None), name="blog_user_unindexed"
+            ),
         ]
 
     def get_absolute_url(self) -> str:

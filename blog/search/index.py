@@ -1,35 +1,23 @@
 """Full-text index of posts and users: one words table beside each, kept current by triggers.
 
-CJK characters are indexed as words of their own, because neither database finds a word of two such
-characters inside a sentence otherwise. Case and accents of Latin letters do not count.
+The triggers index the column `search_text`, which `blog.models.searchable` fills. A row without it
+is not indexed.
 """
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
+from django.apps.registry import Apps
+from django.core.exceptions import FieldDoesNotExist
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from ..models import Post, User
+from ..models.searchable import SearchableModel, build_search_text
 from . import postgresql, sqlite
 
-
-class SearchIndex(NamedTuple):
-    """Indexed table, and an SQL expression for the text of one of its rows."""
-
-    table: str
-    text_template: str
-    """SQL in which `{row}` stands for the alias of the row."""
-
-    @property
-    def words_table(self) -> str:
-        return f"{self.table}_words"
-
-    def text_sql(self, row: str) -> str:
-        return self.text_template.format(row=row)
-
-
-POSTS = SearchIndex("blog_post", text_template="{row}.body")
-USERS = SearchIndex("blog_user", text_template="{row}.username || ' ' || {row}.about_me")
+MODELS: tuple[type[SearchableModel], ...] = (Post, User)
+BATCH_SIZE = 500  # rows per transaction
 
 
 class SearchBackend(Protocol):
@@ -41,28 +29,69 @@ class SearchBackend(Protocol):
     MATCH_QUERY: str
     """Selects the keys of the newest `limit` matches, best first."""
 
-    def install_statements(self, index: SearchIndex, *, is_new: bool) -> list[str]: ...
+    def install_statements(self, table: str, words: str, *, is_new: bool) -> list[str]: ...
 
     def match_expression(self, words: list[list[str]]) -> str: ...
 
 
 def backend_for(connection: BaseDatabaseWrapper) -> SearchBackend:
-    if connection.vendor == "sqlite":
-        return sqlite
-    return postgresql
+    return sqlite if connection.vendor == "sqlite" else postgresql
 
 
-def install(sender: AppConfig, using: str, **kwargs: Any) -> None:
-    """Create missing words tables and triggers after each `migrate`.
+def words_table(model: type[SearchableModel]) -> str:
+    return f"{model._meta.db_table}_words"
 
-    SQLite drops the triggers of a table when a migration rebuilds it.
+
+def install(sender: AppConfig, using: str, apps: Apps = apps, **kwargs: Any) -> None:
+    """Create missing words tables and triggers after each `migrate`, and index the other rows.
+
+    SQLite drops the triggers of a table when a migration rebuilds it. Tables that are migrated back
+    to before the column existed are left alone.
     """
+    for model in MODELS:
+        if _has_search_text(apps.get_model(model._meta.label)):
+            _install_triggers(model, using)
+            while fill_batch(model, using):
+                pass
+
+
+def _has_search_text(model: Any) -> bool:
+    try:
+        model._meta.get_field("search_text")
+    except FieldDoesNotExist:
+        return False
+    return True
+
+
+def _install_triggers(model: type[SearchableModel], using: str) -> None:
     connection = connections[using]
     backend = backend_for(connection)
+    table, words = model._meta.db_table, words_table(model)
     with transaction.atomic(using=using), connection.cursor() as cursor:
-        for index in (POSTS, USERS):
-            cursor.execute(backend.TRIGGER_QUERY, [index.table, f"{index.words_table}_changed"])
-            if cursor.fetchone() is None:
-                is_new = index.words_table not in connection.introspection.table_names()
-                for statement in backend.install_statements(index, is_new=is_new):
-                    cursor.execute(statement)
+        cursor.execute(backend.TRIGGER_QUERY, [table, f"{words}_changed"])
+        if cursor.fetchone() is None:
+            is_new = words not in connection.introspection.table_names()
+            for statement in backend.install_statements(table, words, is_new=is_new):
+                cursor.execute(statement)
+
+
+def fill_batch(model: type[SearchableModel], using: str = "default") -> int:
+    """Compute the search text of rows without one, which indexes them; return their number."""
+    table = model._meta.db_table
+    with transaction.atomic(using=using), connections[using].cursor() as cursor:
+        # Skip locked rows: whoever saves them computes their search text.
+        missing = model._base_manager.using(using).filter(search_text=None).order_by("pk")
+        rows = missing.only("pk", *model.search_fields)[:BATCH_SIZE]
+        texts = [
+            (build_search_text(row), row.pk)
+            for row in rows.select_for_update(skip_locked=True, no_key=True)
+        ]
+        update = f"UPDATE {table} SET search_text = %s WHERE id = %s"  # noqa: S608 - our table
+        cursor.executemany(update, texts)
+    return len(texts)
+
+
+def fill_missing() -> None:
+    """Index the rows that an older version wrote during an upgrade."""
+    for model in MODELS:
+        fill_batch(model)

@@ -34,6 +34,26 @@ def test_mention_notifies_each_user_once(as_alice, alice, bob, make_user):
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("just ask @bob.", ["bob"]),
+        ("@bob-, @BOB_!", ["bob", "bob_"]),
+        ("@bob.. and @bob._", ["bob"]),
+        ("@dot.", ["dot."]),
+        ("谢谢@bob！ありがとう＠carolさん", ["bob", "carol"]),
+        ("@bob@mastodon.social and @carol@例え.jp", []),
+        ("mail bob@carol.example", []),
+    ],
+)
+def test_mention_notifies_one_user(as_alice, alice, bob, make_user, text, names):
+    for name in ("bob.", "bob_", "carol", "dot."):
+        make_user(name)
+    as_alice.post("/posts/", {"body": text})
+    notified = Notification.objects.filter(name__startswith="mention:")
+    assert sorted(notified.values_list("user__username", flat=True)) == names
+
+
 def test_hidden_post_notifies_nobody(as_alice, alice, bob):
     post = baker.make(Post, author=alice, hidden_at=timezone.now())
     as_alice.post(f"/posts/{post.pk}/edit/", {"body": "@bob"})

@@ -1,11 +1,16 @@
+from datetime import timedelta
+
 import pytest
+from allauth.account.models import EmailAddress
 from django.contrib.sessions.models import Session
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from model_bakery import baker
 
-from blog import moderation
+from blog import moderation, sweeper
 from blog.accounts import deletion
+from blog.forms import UserAdminCreationForm
 from blog.models import (
     AccountDeletion,
     AccountMail,
@@ -14,6 +19,7 @@ from blog.models import (
     Follow,
     Message,
     Post,
+    ReservedName,
     User,
 )
 from conftest import PASSWORD
@@ -109,6 +115,38 @@ def test_account_is_hidden_before_its_rows_are_deleted(signed_in_client, client,
     client.logout()
     client.post("/accounts/login/", {"login": "alice", "password": PASSWORD})
     assert "_auth_user_id" not in client.session
+
+
+def sign_up(client, name):
+    data = {"username": name, "email": "new@microblog.example"}
+    page = client.post("/accounts/signup/", data | {"password1": PASSWORD, "password2": PASSWORD})
+    return "This name is taken." not in (page.content.decode() if page.status_code == 200 else "")
+
+
+def test_name_stays_reserved_for_a_year(client, alice, settings):
+    run(deletion.request_deletion(alice))
+    assert not User.objects.exists()
+    assert not sign_up(client, "alice")
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "another" * 10
+    assert not sign_up(client, "ALICE")
+    assert not UserAdminCreationForm({"username": "Alice"}).is_valid()
+    assert "alice" not in str(list(ReservedName.objects.values()))
+    sweeper.prune_reserved_names()
+    now = timezone.now()
+    assert timedelta(days=364) < ReservedName.objects.get().expires_at - now < timedelta(days=366)
+    ReservedName.objects.update(expires_at=now)
+    assert sign_up(client, "alice")
+    sweeper.prune_reserved_names()
+    assert not ReservedName.objects.exists()
+
+
+def test_name_of_unconfirmed_sign_up_is_free_again(client, alice):
+    User.objects.filter(pk=alice.pk).update(date_joined=timezone.now() - timedelta(days=30))
+    EmailAddress.objects.filter(user=alice).update(verified=False)
+    sweeper.prune_unconfirmed_users()
+    assert not User.objects.exists()
+    assert sign_up(client, "alice")
 
 
 def test_second_request_returns_same_task(alice):

@@ -1,7 +1,8 @@
 import pytest
 from allauth.account.models import EmailAddress
-from django.contrib.auth.hashers import make_password
+from django.contrib.auth.hashers import Argon2PasswordHasher, check_password, make_password
 
+from blog.models import User
 from blog.tests.accounts.test_signup import find_link
 from conftest import PASSWORD
 from microblog.settings import PASSWORD_HASHERS
@@ -107,3 +108,76 @@ def test_password_of_maximum_length_is_accepted(client, alice, capture_mails):
         )
     alice.refresh_from_db()
     assert alice.check_password(long)
+
+
+COMPOSED, DECOMPOSED = "schöne grüße", "scho\u0308ne gru\u0308ße"
+
+
+@pytest.fixture
+def argon2(settings):
+    settings.PASSWORD_HASHERS = PASSWORD_HASHERS
+
+
+@pytest.mark.parametrize(
+    ("typed", "other"),
+    [
+        (COMPOSED, DECOMPOSED),
+        ("ｆｕｌｌ　width", "full width"),
+        ("パスワードです", "ﾊﾟｽﾜｰﾄﾞです"),
+        ("ﬁne A\u030angstrom", "fine \u212bngstrom"),
+    ],
+)
+def test_password_counts_in_every_unicode_form(argon2, typed, other):
+    for first, second in ((typed, other), (other, typed)):
+        encoded = make_password(first)
+        assert check_password(first, encoded)
+        assert check_password(second, encoded)
+        assert not check_password(f"{second}x", encoded)
+
+
+@pytest.mark.parametrize("password", [DECOMPOSED, "ﾊﾟｽﾜｰﾄﾞです"])
+def test_password_hashed_as_typed_still_counts(argon2, password):
+    encoded = Argon2PasswordHasher().encode(password, "saltsaltsalt")
+    assert check_password(password, encoded)
+    assert not check_password(password + "x", encoded)
+
+
+def test_unknown_user_costs_as_many_hashes(argon2, client, alice, monkeypatch, settings):
+    settings.RATE_LIMITS = False
+    alice.set_password(COMPOSED)
+    alice.save()
+    counts = []
+
+    def counted(original):
+        def run(*args):
+            counts.append(original)
+            return original(*args)
+
+        return run
+
+    for name in ("encode", "verify"):
+        original = getattr(Argon2PasswordHasher, name)
+        monkeypatch.setattr(Argon2PasswordHasher, name, counted(original))
+    numbers = []
+    for login in ("alice", "nobody"):
+        counts.clear()
+        client.post("/accounts/login/", {"login": login, "password": "e\u0301" * 6})
+        numbers.append(len(counts))
+    assert numbers == [2, 2]
+
+
+def test_sign_in_accepts_other_unicode_form(argon2, client, alice):
+    alice.set_password(COMPOSED)
+    alice.save()
+    response = client.post("/accounts/login/", {"login": "alice", "password": DECOMPOSED})
+    assert response.url == "/"
+
+
+def test_well_known_password_in_other_form_is_refused(client):
+    data = {"username": "dora", "email": "dora@microblog.example"}
+    password = "ｐａｓｓｗｏｒｄ１２３"
+    response = client.post(
+        "/accounts/signup/", data | {"password1": password, "password2": password}
+    )
+    assert response.status_code == 200
+    assert not User.objects.filter(username="dora").exists()

@@ -1,0 +1,59 @@
+"""Downloads of archives, from this machine or from the object store."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+
+from microblog.downloads import file_response
+
+from .archive import build as archive
+from .models import Event, ExportTask
+from .models.task import archive_storage
+
+
+def archive_response(request: HttpRequest, task: ExportTask) -> HttpResponseBase:
+    """Return the file or the range of it that is asked for, or a redirect to the object store.
+
+    Record the download once: not for HEAD, nor when one is resumed. Raise Http404 if the file is
+    missing.
+    """
+    if request.method == "GET" and _starts_at_beginning(request):
+        task.record_event(Event.DOWNLOADED)
+    name, content_type = archive.download_name_and_type(task)
+    if settings.EXPORT_ACCEL_PREFIX:
+        return _accel_response(task, name, content_type)
+    if settings.EXPORT_BUCKET:
+        headers = {
+            "ResponseContentDisposition": f'attachment; filename="{name}"',
+            "ResponseContentType": content_type,
+            "ResponseCacheControl": "private, no-store",
+        }
+        storage: Any = archive_storage()  # S3's, which takes parameters
+        return redirect(storage.url(task.archive.name, parameters=headers))
+    try:
+        file = task.archive.open("rb")
+    except FileNotFoundError as error:
+        raise Http404 from error
+    return file_response(
+        request,
+        file,
+        filename=name,
+        content_type=content_type,
+        etag=f'"{task.archive_sha256}"',
+    )
+
+
+def _starts_at_beginning(request: HttpRequest) -> bool:
+    return request.headers.get("Range", "bytes=0-").startswith("bytes=0-")
+
+
+def _accel_response(task: ExportTask, name: str, content_type: str) -> HttpResponse:
+    # nginx sends the file, and can resume interrupted downloads.
+    headers = {
+        "X-Accel-Redirect": f"{settings.EXPORT_ACCEL_PREFIX.rstrip('/')}/{task.archive.name}",
+        "Content-Disposition": f'attachment; filename="{name}"',
+    }
+    return HttpResponse(headers=headers, content_type=content_type)
