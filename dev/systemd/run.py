@@ -44,18 +44,20 @@ def start_mail_server(memory: Path) -> Mailbox:
     return mailbox
 
 
-def take(step: Step, site: Site) -> None:
-    """Take a step and print one line about it. Raises one of FAILURES with lines of the journal."""
-    began, cursor = time.monotonic(), site.machine.journal_cursor()
+def take(step: Step, site: Site) -> bool:
+    """Take a step, print one line about it, and return whether it passed."""
+    began, cursor = time.monotonic(), ""
     try:
+        cursor = site.machine.journal_cursor()
         outcome = step.run(site)
         if unexpected := journal.errors(site.machine.journal(cursor), step.provokes):
             raise MachineError(f"{len(unexpected)} errors in the journal: {unexpected[0]}")
     except FAILURES as error:
         print(f"FAILED {time.monotonic() - began:5.1f} s  {step.title}: {error}\n", flush=True)
         print_journal(site.machine, cursor)
-        raise
+        return False
     print(f"ok     {time.monotonic() - began:5.1f} s  {step.title}: {outcome}", flush=True)
+    return True
 
 
 def print_journal(machine: Machine, cursor: str) -> None:
@@ -77,14 +79,19 @@ def main(memory: Path) -> int:
     machine = Machine(memory)
     subprocess.run(["mount", "--bind", machine.path("/etc/hosts"), "/etc/hosts"], check=True)
     site = Site(machine, start_mail_server(memory))
-    try:
-        machine.boot()
-        print(f"ok     {time.monotonic() - began:5.1f} s  boot", flush=True)
-        for step in STEPS:
-            take(step, site)
-    except FAILURES:
+    machine.boot()
+    print(f"ok     {time.monotonic() - began:5.1f} s  boot", flush=True)
+    failed = []
+    for step in STEPS:
+        if not take(step, site):
+            failed.append(step.title)
+            if step.is_needed:
+                break
+    seconds = time.monotonic() - began
+    if failed:
+        print(f"Failed after {seconds:.0f} s: {', '.join(failed)}.")
         return 1
-    print(f"All {len(STEPS)} steps passed in {time.monotonic() - began:.0f} s.")
+    print(f"All {len(STEPS)} steps passed in {seconds:.0f} s.")
     return 0
 
 

@@ -110,8 +110,12 @@ class Export:
         self._check_archive(self._only_mail())
         return f"one mail with {ACCOUNTS[self.account]:,} posts, {seconds:.0f} s after the request"
 
+    def mails(self) -> list[Mail]:
+        """Return the mails to the owner since the request."""
+        return self.site.mailbox.mails(self.address, self._last_mail)
+
     def _only_mail(self) -> Mail:
-        mails = self.site.mailbox.mails(self.address, self._last_mail)
+        mails = self.mails()
         if len(mails) != 1:
             raise MachineError(f"{len(mails)} mails to {self.address} instead of one.")
         return mails[0]
