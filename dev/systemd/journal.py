@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 MAX_ERROR_PRIORITY = 3  # syslog's: err, crit, alert, emerg
@@ -21,7 +22,12 @@ class Entry:
     text: str
 
     def __str__(self) -> str:
-        return f"{self.time} {self.source}: {self.text}"
+        """Return the line for people: of a log line in JSON its level, message and traceback."""
+        fields = self._fields
+        if not fields:
+            return f"{self.time} {self.source}: {self.text}"
+        exception = "\n" + fields["exception"] if "exception" in fields else ""
+        return f"{self.time} {self.source}: {self._level} {fields.get('message')}{exception}"
 
     @property
     def is_error(self) -> bool:
@@ -34,11 +40,21 @@ class Entry:
         return self.source.startswith(SERVICES) and self._level in ERROR_LEVELS | {""}
 
     @property
+    def is_access(self) -> bool:
+        return self._fields.get("logger") == "microblog.access"
+
+    @property
     def _level(self) -> str:
+        return str(self._fields.get("level", ""))
+
+    @property
+    def _fields(self) -> dict[str, Any]:
+        """The fields of a log line in JSON; none of any other line."""
         try:
-            return str(json.loads(self.text)["level"])
-        except (ValueError, TypeError, KeyError):
-            return ""
+            fields = json.loads(self.text)
+        except ValueError:
+            return {}
+        return fields if isinstance(fields, dict) else {}
 
 
 def parse(output: str) -> Iterator[Entry]:
@@ -49,15 +65,15 @@ def parse(output: str) -> Iterator[Entry]:
         if isinstance(text, list):  # the bytes of a text with control characters
             text = bytes(text).decode(errors="replace")
         yield Entry(
-            time=_seconds(fields["__REALTIME_TIMESTAMP"]),
+            time=_clock(int(fields["__REALTIME_TIMESTAMP"])),
             source=_source(fields),
             priority=int(fields.get("PRIORITY", 6)),
             text=text,
         )
 
 
-def _seconds(microseconds: str) -> str:
-    return f"{int(microseconds) / 1e6 % 86400:9.3f}"
+def _clock(microseconds: int) -> str:
+    return datetime.fromtimestamp(microseconds / 1e6, UTC).strftime("%H:%M:%S.%f")[:-3]
 
 
 def _source(fields: dict[str, Any]) -> str:

@@ -16,7 +16,7 @@ from .machine import Machine, MachineError, wait_until
 from .site import Site
 from .steps import STEPS, Step
 
-MAX_LINES = 80
+MAX_LINES = 50
 FAILURES = (
     MachineError,
     UnexpectedResponse,
@@ -61,9 +61,9 @@ def take(step: Step, site: Site) -> bool:
 
 
 def print_journal(machine: Machine, cursor: str) -> None:
-    """Print the entries since `cursor`: all errors, and the newest of the others."""
+    """Print the entries since `cursor`, without requests: all errors, and the newest others."""
     try:
-        entries = machine.journal(cursor)
+        entries = [entry for entry in machine.journal(cursor) if not entry.is_access]
     except (MachineError, subprocess.SubprocessError) as error:
         print(f"The machine does not show its journal: {error}")
         return

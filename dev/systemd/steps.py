@@ -72,8 +72,10 @@ def install_components(site: Site) -> str:
 
 
 def install_site(site: Site) -> str:
-    changes = "".join(f"$a {name}={text}\n/^[# ]*{name}=/d\n" for name, text in ENVIRONMENT.items())
-    site.machine.write("/usr/local/share/env.sed", changes)
+    # sed adds lines at the last one, so before it deletes that.
+    added = [f"$a {name}={text}" for name, text in ENVIRONMENT.items()]
+    deleted = [f"/^[# ]*{name}=/d" for name in ENVIRONMENT]
+    site.machine.write("/usr/local/share/env.sed", "\n".join([*added, *deleted, ""]))
     output = site.machine.run(commands("**2. Install the code and set its environment.**"))
     if "System check identified no issues" not in output:
         raise MachineError(f"The check complains:\n{output}")
