@@ -135,6 +135,11 @@ class Machine:
             raise MachineError(f"Units failed at boot:\n{failed}")
         return state == "running"
 
+    def ensure_running(self) -> None:
+        """Boot the machine if a step has left it switched off."""
+        if not self._init:
+            self.boot()
+
     def start(self, script: str) -> subprocess.Popen[str]:
         """Start a shell script as root, in the folder of the source, and return its process."""
         return subprocess.Popen(

@@ -48,6 +48,7 @@ def take(step: Step, site: Site) -> bool:
     """Take a step, print one line about it, and return whether it passed."""
     began, cursor = time.monotonic(), ""
     try:
+        site.machine.ensure_running()
         cursor = site.machine.journal_cursor()
         outcome = step.run(site)
         if unexpected := journal.errors(site.machine.journal(cursor), step.provokes):
@@ -63,6 +64,7 @@ def take(step: Step, site: Site) -> bool:
 def print_journal(machine: Machine, cursor: str) -> None:
     """Print the entries since `cursor`, without requests: all errors, and the newest others."""
     try:
+        machine.ensure_running()
         entries = [entry for entry in machine.journal(cursor) if not entry.is_access]
     except (MachineError, subprocess.SubprocessError) as error:
         print(f"The machine does not show its journal: {error}")
