@@ -70,6 +70,8 @@ def _bootstrap(folder: Path) -> None:
     _empty(folder)
     log = CACHE / "debootstrap.log"
     command = [
+        # It mounts /proc in the folder, which must not remain there after an interruption.
+        *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"),
         *("debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}"),
         *(SUITE, str(folder), mirror()),
     ]
