@@ -100,6 +100,7 @@ class Machine:
         command = [
             *("systemd-nspawn", "--quiet", "--boot", "--directory", str(self.root)),
             *("--register=no", "--keep-unit", "--link-journal=no", "--console=pipe"),
+            "--capability=CAP_NET_ADMIN",  # for units with PrivateNetwork and IPAddressDeny
             *("--resolv-conf=off", "--timezone=off", f"--bind-ro={WHEELS}:/opt/wheels"),
         ]
         with self._console.open("ab") as output:

@@ -175,6 +175,24 @@ def _let_worker_change(site: Site, export: Export, old: str) -> str:
     return f"{old} -> {new}, {outcome}"
 
 
+def restart_broker_in_mid_build(site: Site) -> str:
+    return _restart_in_mid_build(site, "redis-server")
+
+
+def restart_database_in_mid_build(site: Site) -> str:
+    return _restart_in_mid_build(site, "postgresql")
+
+
+def _restart_in_mid_build(site: Site, service: str) -> str:
+    """Restart a service as an update of the system does."""
+    export = Export(site, "medium")
+    export.wait_until_running()
+    site.machine.run(f"systemctl restart {service}")
+    outcome = export.wait_for_mail()
+    site.wait_until_ready()
+    return outcome
+
+
 def stop_target_in_mid_build(site: Site) -> str:
     export = Export(site, "medium")
     export.wait_until_running()
@@ -235,13 +253,16 @@ def _scores(site: Site) -> tuple[str, ...]:
 def set_broker_password(site: Site) -> str:
     password = secrets.token_hex(16)
     site.machine.run(
-        "rm -r /etc/systemd/system/microblog-*.service.d/local.conf\n"
+        "rm /etc/systemd/system/microblog-*.service.d/local.conf\nsystemctl daemon-reload\n"
+        "systemctl stop microblog.target 'microblog-*'\n"
         f"printf 'port 6379\\nrequirepass {password}\\n' >>/etc/redis/redis.conf\n"
-        "systemctl daemon-reload\nsystemctl restart redis-server"
+        "systemctl restart redis-server"
     )
     if "NOAUTH" not in site.machine.run("redis-cli ping"):
         raise MachineError("The broker needs no password.")
     site.set_environment(REDIS_URL=f"redis://:{password}@127.0.0.1:6379/0")
+    site.machine.run("systemctl start microblog.target")
+    site.wait_until_ready()
     return Export(site, "quick").wait_for_mail()
 
 
@@ -265,6 +286,8 @@ STEPS = (
     Step(kill_worker_in_mid_build),
     Step(upgrade_in_mid_build),
     Step(roll_back_in_mid_build),
+    Step(restart_broker_in_mid_build),
+    Step(restart_database_in_mid_build),
     Step(stop_target_in_mid_build),
     Step(reboot_in_mid_build),
     Step(cut_power_in_mid_build),
