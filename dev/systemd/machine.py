@@ -222,5 +222,7 @@ class Machine:
         return output.partition("-- cursor: ")[2].strip()
 
     def journal(self, cursor: str) -> list[Entry]:
-        """Return the entries after a cursor; of all boots."""
-        return list(parse(self.run(f"journalctl --quiet --output json --after-cursor '{cursor}'")))
+        """Return the entries after a cursor, of all boots."""
+        # Without --all, messages of more than 4096 bytes are left out.
+        command = f"journalctl --quiet --all --output json --after-cursor '{cursor}'"
+        return list(parse(self.run(command)))

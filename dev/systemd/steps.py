@@ -267,14 +267,16 @@ def set_broker_password(site: Site) -> str:
 
 
 def count_all_mails(site: Site) -> str:
-    """Find a second mail that came after its step, and errors that were mailed to operators."""
+    """Find a second mail that came after its step, and unexpected mails about errors."""
     for address, count in site.requested.items():
         if len(mails := site.mailbox.mails(address)) != count:
             raise MachineError(f"{len(mails)} mails to {address} after {count} exports.")
-    subjects = [mail.message["subject"] for mail in site.mailbox.mails(OPERATORS)]
-    if subjects:
-        raise MachineError(f"Errors were mailed to the operators: {subjects}")
-    return f"{site.requested.total()} exports, {site.requested.total()} mails, none to ADMINS"
+    subjects = [str(mail.message["subject"]) for mail in site.mailbox.mails(OPERATORS)]
+    provoked = "|".join(pattern for step in STEPS for pattern in step.provokes)
+    if unexpected := [subject for subject in subjects if not re.search(provoked, subject)]:
+        raise MachineError(f"Errors were mailed to the operators: {unexpected}")
+    total = site.requested.total()
+    return f"{total} exports, {total} mails; {len(subjects)} to ADMINS, of provoked errors"
 
 
 STEPS = (
@@ -287,7 +289,8 @@ STEPS = (
     Step(upgrade_in_mid_build),
     Step(roll_back_in_mid_build),
     Step(restart_broker_in_mid_build),
-    Step(restart_database_in_mid_build),
+    # The work-horse cannot record that the database is away, so it ends with this error.
+    Step(restart_database_in_mid_build, provokes=(r"exception raised while executing",)),
     Step(stop_target_in_mid_build),
     Step(reboot_in_mid_build),
     Step(cut_power_in_mid_build),

@@ -42,10 +42,8 @@ def exc_info_of(error):
         ("Worker %s: job failed", None, "ERROR"),
     ],
 )
-def test_worker_without_broker_logs_warnings(message, error, level, mailoutbox, settings, caplog):
-    settings.ADMINS = [("", "admin@microblog.example")]
-    logger = logging.getLogger("rq.worker")
-    logger.error(message, "1", exc_info=error)
+def test_worker_without_broker_logs_warnings(message, error, level, admins, mailoutbox, caplog):
+    logging.getLogger("rq.worker").error(message, "1", exc_info=error)
     assert [entry.levelname for entry in caplog.records] == [level]
     assert len(mailoutbox) == (level == "ERROR")
 
