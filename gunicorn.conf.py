@@ -48,6 +48,7 @@ logconfig_dict = {
     "loggers": {
         "gunicorn.error": {"level": "INFO", "handlers": [], "propagate": True},
         "gunicorn.access": {"level": "WARNING", "handlers": []},
+        "environ": {"level": "WARNING"},  # an installation has no file .env
     },
 }
 

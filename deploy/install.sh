@@ -88,7 +88,7 @@ create_release() {
     key=$(.venv/bin/python -c 'import secrets; print(secrets.token_urlsafe(50))')
     DEBUG=false STATIC_COLLECTED=true VAR_DIR="$state" SECRET_KEY="$key" \
         .venv/bin/python manage.py collectstatic --no-input --verbosity 0
-    .venv/bin/python -m compileall -q api blog exports microblog staff tasks
+    .venv/bin/python -m compileall -q api blog exports imports microblog staff tasks
     chmod -R a+rX,go-w "$release"
     touch .complete
 }
@@ -117,7 +117,9 @@ switch() {
         microblog-sweeper.service
     ls "$units"/microblog.target.wants/microblog-worker@* >/dev/null 2>&1 ||
         systemctl enable --quiet microblog-worker@1
+    was_active=$(systemctl is-active microblog.target || true)
     systemctl start microblog.target
+    [ "$was_active" = active ] || return 0
     # The socket stays open, so requests wait for the new processes.
     systemctl restart microblog-web.service microblog-sweeper.service
     # Workers finish their builds first, so do not wait for them.

@@ -37,7 +37,9 @@ class SiteClient:
         if token is None:
             raise UnexpectedResponse(f"No form on {page}.")
         data = {"csrfmiddlewaretoken": token[1], **fields}
-        return self._request("POST", path, data=data, files=files)
+        # Over HTTPS, Django refuses a form without the address of its page.
+        headers = {"Referer": self.site_url + page}
+        return self._request("POST", path, data=data, files=files, headers=headers)
 
     def sign_in(self, name: str, password: str) -> None:
         page = "/accounts/login/"

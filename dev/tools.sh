@@ -10,11 +10,14 @@ command -v chromium-headless-shell >/dev/null || command -v chromium >/dev/null 
 command -v xgettext >/dev/null && command -v msgfmt >/dev/null || missing="$missing gettext"
 command -v nginx >/dev/null || missing="$missing nginx"
 command -v systemd-analyze >/dev/null || missing="$missing systemd"
+command -v systemd-nspawn >/dev/null || missing="$missing systemd-container"
+command -v ip >/dev/null || missing="$missing iproute2"
+command -v debootstrap >/dev/null || missing="$missing debootstrap"
 command -v promtool >/dev/null || missing="$missing prometheus"
 command -v unzip >/dev/null || missing="$missing unzip"
 
 if [ -z "$missing" ]; then
-    echo "Chromium, GNU gettext, nginx, systemd, promtool and unzip are installed."
+    echo "Chromium, GNU gettext, nginx, promtool, unzip, systemd and debootstrap are installed."
     exit 0
 fi
 

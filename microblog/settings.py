@@ -435,7 +435,10 @@ METRICS_TOKEN = env.text("METRICS_TOKEN")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"request_id": {"()": "microblog.logs.RequestIdFilter"}},
+    "filters": {
+        "request_id": {"()": "microblog.logs.RequestIdFilter"},
+        "broker": {"()": "microblog.logs.BrokerFilter"},
+    },
     "formatters": {
         "json": {"()": "microblog.logs.JsonFormatter"},
         "plain": {"()": "microblog.logs.PlainFormatter"},
@@ -462,7 +465,7 @@ LOGGING = {
             name: {"handlers": ["mail_admins"]}
             for name in ("api", "blog", "exports", "imports", "microblog", "staff", "tasks")
         },
-        "rq.worker": {"handlers": ["mail_admins"]},  # a job's exception
+        "rq.worker": {"handlers": ["mail_admins"], "filters": ["broker"]},  # a job's exception
         # gunicorn adds handlers to its loggers and turns their propagation off.
         "gunicorn.error": {"level": "INFO", "propagate": True},
         "gunicorn.access": {"level": "WARNING"},  # replaced by microblog.access, without secrets

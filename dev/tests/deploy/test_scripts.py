@@ -63,7 +63,14 @@ def test_scripts_without_arguments_refuse_any(tmp_path, script):
 
 @pytest.mark.parametrize(
     "module",
-    ["dev.broker", "dev.demo", "dev.check_deploy", "dev.check_upgrades", "dev.check_translations"],
+    [
+        "dev.broker",
+        "dev.demo",
+        "dev.check_deploy",
+        "dev.check_upgrades",
+        "dev.check_translations",
+        "dev.systemd",
+    ],
 )
 def test_developer_commands_refuse_unknown_arguments(module):
     done = subprocess.run(
