@@ -2,7 +2,13 @@
 
 from .account_deletion import AccountDeletion, DeletionEvent
 from .account_mail import AccountMail
-from .api_token import MAX_TOKEN_NAME_LENGTH, MAX_TOKENS, ApiToken, TooManyTokens
+from .api_token import (
+    DEFAULT_TOKEN_LIFETIME,
+    MAX_TOKEN_NAME_LENGTH,
+    MAX_TOKENS,
+    ApiToken,
+    TooManyTokens,
+)
 from .block import Block, Mute, unblocked, unmuted
 from .follow import Follow
 from .guess_record import GuessRecord
@@ -15,6 +21,7 @@ from .report import MAX_COMMENT_LENGTH, Outcome, Reason, Report
 from .user import USERNAME_VALIDATORS, User, confirmed_emails, time_zones, validate_time_zone
 
 __all__ = [
+    "DEFAULT_TOKEN_LIFETIME",
     "MAX_COMMENT_LENGTH",
     "MAX_HIDDEN_REASON_LENGTH",
     "MAX_IMPORTED_LENGTH",

@@ -106,6 +106,7 @@ EXCLUDED = (
         reason=_("They would tell you nothing new."),
         fields=(
             "*.id",
+            "blog.User.is_confirmed",
             "blog.Post.import_id",
             "blog.Message.recipient",
             "blog.Participant.last_message_at",
