@@ -41,7 +41,7 @@ class TokenForm(forms.Form):
         label=_("Expires after"),
         choices=[*DAYS_OF_LIFETIME.items(), (NO_EXPIRY, _("No expiry"))],
         coerce=int,
-        empty_value=DEFAULT_TOKEN_LIFETIME.days,
+        empty_value=str(DEFAULT_TOKEN_LIFETIME.days),
         required=False,
         initial=DEFAULT_TOKEN_LIFETIME.days,
         widget=forms.Select(attrs={"class": "form-select"}),
@@ -57,7 +57,7 @@ class TokenForm(forms.Form):
 
         Return None, and add a form error, if the user has too many tokens.
         """
-        days = self.cleaned_data["days"]
+        days = int(self.cleaned_data["days"])
         try:
             return ApiToken.objects.issue(
                 self.owner,

@@ -2,9 +2,10 @@
 
 from allauth.account.internal.flows.login import record_authentication
 from allauth.core.internal import ratelimit
+from allauth.core.internal.cryptokit import compare_user_code
 from allauth.core.internal.httpkit import get_client_ip
 from allauth.core.internal.ratelimit import truncate_ip
-from allauth.mfa.base.internal.flows import delete_and_cleanup
+from allauth.mfa.base.internal.flows import check_rate_limit, delete_and_cleanup
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import (
     TOTP,
@@ -17,6 +18,8 @@ from allauth.mfa.totp.internal.auth import (
 __all__ = [
     "TOTP",
     "RecoveryCodes",
+    "check_rate_limit",
+    "compare_user_code",
     "delete_and_cleanup",
     "format_hotp_value",
     "generate_totp_secret",

@@ -291,8 +291,8 @@ SECTIONS: tuple[Section, ...] = (
         name="api_tokens",
         title=_("Your API tokens"),
         description=_(
-            "Their names, whether they may only read, when you made them, when they were last used, "
-            "and when they expire."
+            "Their names, whether they may only read, when you made them, when they were last "
+            "used, and when they expire."
         ),
         model=ApiToken,
         owner_field="owner",
