@@ -8,6 +8,7 @@ from allauth.core.internal.ratelimit import truncate_ip
 from allauth.mfa.base.internal.flows import check_rate_limit, delete_and_cleanup
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import (
+    SECRET_SESSION_KEY,
     TOTP,
     format_hotp_value,
     generate_totp_secret,
@@ -16,6 +17,7 @@ from allauth.mfa.totp.internal.auth import (
 )
 
 __all__ = [
+    "SECRET_SESSION_KEY",
     "TOTP",
     "RecoveryCodes",
     "check_rate_limit",

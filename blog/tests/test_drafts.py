@@ -3,6 +3,7 @@
 import html
 import json
 import re
+from types import SimpleNamespace
 
 import pytest
 from django.contrib.sessions.models import Session
@@ -86,6 +87,6 @@ def test_forged_draft_is_limited(client, alice):
 def test_draft_expires(client, alice, monkeypatch):
     sign_in(client, client.post("/posts/", {"body": "hello"}))
     until = client.session["draft"]["until"]
-    monkeypatch.setattr(drafts.time, "time", lambda: until + 1)
+    monkeypatch.setattr(drafts, "time", SimpleNamespace(time=lambda: until + 1))
     assert "hello</textarea>" not in client.get("/").content.decode()
     assert "draft" not in client.session

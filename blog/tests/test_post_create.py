@@ -7,6 +7,7 @@ from model_bakery import baker
 
 from blog.forms import DUPLICATE_WINDOW, PostForm
 from blog.models import MAX_POST_LENGTH, Post
+from blog.tests.test_drafts import sign_in
 
 pytestmark = pytest.mark.django_db
 
