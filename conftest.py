@@ -104,7 +104,8 @@ def reset_rate_limits(empty_broker: object, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.fixture(autouse=True)
 def stop_code_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stop the clock of one-time codes, so that no period ends during a test."""
-    clock = SimpleNamespace(time=lambda now=time.time(): now)
+    now = time.time()
+    clock = SimpleNamespace(time=lambda: now)
     monkeypatch.setattr("allauth.mfa.totp.internal.auth.time", clock)
 
 

@@ -6,8 +6,10 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
+from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import get_connection
 
+from microblog import webhooks
 from tasks.heartbeat import HEARTBEAT_INTERVAL
 
 from .archive import coverage
@@ -107,6 +109,23 @@ def check_monitoring(**options: Any) -> list[CheckMessage]:
             )
         )
     return errors
+
+
+def check_webhook_variables(**options: Any) -> list[CheckMessage]:
+    """Report a webhook that would answer every request with an error."""
+    try:
+        for pattern in webhooks.urls():
+            view: Any = pattern.callback
+            view.view_class(**view.view_initkwargs)
+    except (ImproperlyConfigured, ValueError) as error:
+        message = str(error).strip().partition("\n")[0]
+        hint = "Set the variable that the table of mail providers in docs/operations.md names."
+        return [
+            Error(
+                f"The mail provider's webhook cannot work: {message}", hint=hint, id="exports.E012"
+            )
+        ]
+    return []
 
 
 def check_bounce_webhook(**options: Any) -> list[CheckMessage]:
