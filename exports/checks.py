@@ -113,19 +113,21 @@ def check_monitoring(**options: Any) -> list[CheckMessage]:
 
 def check_webhook_variables(**options: Any) -> list[CheckMessage]:
     """Report a webhook that would answer every request with an error."""
+    hint = "Set the variable that docs/operations.md names under Mail providers."
     try:
-        for pattern in webhooks.urls():
-            view: Any = pattern.callback
-            view.view_class(**view.view_initkwargs)
+        views = [_build_view(pattern) for pattern in webhooks.urls()]
     except (ImproperlyConfigured, ValueError) as error:
-        message = str(error).strip().partition("\n")[0]
-        hint = "Set the variable that the table of mail providers in docs/operations.md names."
-        return [
-            Error(
-                f"The mail provider's webhook cannot work: {message}", hint=hint, id="exports.E012"
-            )
-        ]
+        message = f"The mail provider's webhook cannot work: {error}"
+        return [Error(message, hint=hint, id="exports.E012")]
+    if any(getattr(view, "webhook_key", "") is None for view in views):
+        # Mandrill gives the key only after a HEAD request to the webhook.
+        message = "The mail provider's webhook answers no POST before its key is set."
+        return [Warning(message, hint=hint, id="exports.W003")]
     return []
+
+
+def _build_view(pattern: Any) -> Any:
+    return pattern.callback.view_class(**pattern.callback.view_initkwargs)
 
 
 def check_bounce_webhook(**options: Any) -> list[CheckMessage]:

@@ -114,10 +114,11 @@ def test_missing_webhook_secret_is_reported_before_deployment(settings):
 @pytest.mark.parametrize(
     ("provider", "variables", "expected"),
     [
-        ("mandrill", {}, ["exports.E012"]),
+        ("mandrill", {}, ["exports.W003"]),
         ("mandrill", {"MANDRILL_WEBHOOK_KEY": "key"}, []),
         ("postal", {}, ["exports.E012"]),
-        ("mailgun", {}, []),
+        ("mailgun", {}, ["exports.E012"]),
+        ("mailgun", {"MAILGUN_API_KEY": "key"}, []),
         ("postmark", {}, []),
     ],
 )
