@@ -104,7 +104,7 @@ def turn_on(client, user):
 def test_enrolment_needs_link_from_mailbox(reauthenticated_client, alice, capture_mails):
     page = reauthenticated_client.get(SETUP_URL).content.decode()
     assert "checksum" not in page
-    assert f"we send a link to {alice.email}" in page
+    assert f"First we’ll send a link to {alice.email}" in page
     with capture_mails() as mails:
         page = reauthenticated_client.post(SETUP_URL, {"code": "000000"}).content.decode()
     assert "We’ve sent you an email with a link." in page
