@@ -14,6 +14,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.cache import add_never_cache_headers
 from django.utils.html import format_html
 
 from microblog.http import is_fragment_request
@@ -67,7 +68,9 @@ def _sign_in_page(request: HttpRequest, draft: str, next_path: str) -> HttpRespo
         and format_html('<input type="hidden" name="next" value="{}">', next_path),
         "signup_url": reverse("account_signup"),
     }
-    return render(request, "account/login.html", context, status=401)
+    response = render(request, "account/login.html", context, status=401)
+    add_never_cache_headers(response)
+    return response
 
 
 def keep(request: HttpRequest, encoded: str) -> None:

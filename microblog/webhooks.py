@@ -1,6 +1,5 @@
 """Webhook on which the mail provider reports refused mails."""
 
-from anymail.urls import urlpatterns as anymail_urlpatterns
 from django.conf import settings
 from django.urls import URLPattern
 
@@ -17,10 +16,12 @@ def urls() -> list[URLPattern]:
         return []
     if not settings.EMAIL_BACKEND.startswith(ANYMAIL_BACKENDS):
         return []
+    from anymail.urls import urlpatterns  # imports the webhooks of every provider
+
     provider = settings.EMAIL_BACKEND.removeprefix(ANYMAIL_BACKENDS).partition(".")[0]
     names = (f"{provider}_tracking_webhook", f"{provider}_webhook")
     return [
         pattern
-        for pattern in anymail_urlpatterns
+        for pattern in urlpatterns
         if isinstance(pattern, URLPattern) and pattern.name in names
     ]

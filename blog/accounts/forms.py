@@ -154,7 +154,7 @@ class ResetPasswordKeyForm(CustomMessagesMixin, allauth_forms.ResetPasswordKeyFo
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.removable = second_factor.find_removable(self.user) if self.user else None
+        self.removable = second_factor.find_removable(self.user)
         if self.removable:
             moment = formatting.exact_time(self.removable.created_at)
             self.fields["remove_factor"] = forms.BooleanField(

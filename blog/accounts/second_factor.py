@@ -122,8 +122,13 @@ def _enrolment_value(user: User) -> list[Any]:
 # Removal
 
 
-def find_removable(user: AbstractBaseUser | None) -> Authenticator | None:
-    """Return the user's TOTP authenticator if it is younger than REMOVABLE_AGE."""
+def find_removable(user: User | None) -> Authenticator | None:
+    """Return the user's TOTP authenticator if it is younger than REMOVABLE_AGE.
+
+    None for staff: access to their mailbox must not suffice for the admin.
+    """
+    if user is None or user.is_staff:
+        return None
     authenticators = Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP)
     return authenticators.filter(created_at__gt=timezone.now() - REMOVABLE_AGE).first()
 

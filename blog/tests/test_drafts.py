@@ -21,6 +21,7 @@ def hidden_draft(page):
 def sign_in(client, page, **data):
     """Submit the sign-in form that the page shows, with its draft."""
     assert page.status_code == 401
+    assert "no-store" in page["Cache-Control"]
     assert "What you wrote is kept." in page.content.decode()
     data |= {"login": "alice", "password": PASSWORD, "draft": hidden_draft(page)}
     return client.post("/accounts/login/", data)

@@ -295,6 +295,15 @@ def test_reset_does_not_turn_old_factor_off(client, alice, authenticator, reset_
     assert alice.authenticator_set.count() == 2
 
 
+def test_reset_does_not_turn_factor_of_staff_off(client, alice, reset_form):
+    alice.is_staff = True
+    alice.save()
+    url, page = reset_form()
+    assert "remove_factor" not in page
+    client.post(url, NEW | {"remove_factor": "on"})
+    assert alice.authenticator_set.count() == 2
+
+
 def test_reset_of_account_without_factor_offers_nothing(client, alice, reset_form):
     alice.authenticator_set.all().delete()
     url, page = reset_form()
@@ -307,5 +316,16 @@ def test_mail_about_new_factor_says_what_helps(reauthenticated_client, alice, ca
         turn_on(reauthenticated_client, alice)
     [mail] = mails
     assert "tick “Turn off two-step verification”" in mail.body
+    assert "superuser" not in mail.body
     assert "for 7 days" in mail.body
     assert "http://testserver/accounts/password/reset/" in mail.body
+
+
+def test_mail_to_staff_names_superusers(reauthenticated_client, alice, capture_mails):
+    alice.is_staff = True
+    alice.save()
+    with capture_mails() as mails:
+        turn_on(reauthenticated_client, alice)
+    [mail] = mails
+    assert "ask a superuser to remove your second factor" in mail.body
+    assert "tick “" not in mail.body
