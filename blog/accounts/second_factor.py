@@ -45,31 +45,33 @@ def find_counter(secret: str, code: str) -> int | None:
     return None
 
 
+@transaction.atomic
 def accept_code(user: AbstractBaseUser, code: str) -> Authenticator:
     """Use up a code and return its authenticator. Raise ValidationError for any other code."""
-    for authenticator in Authenticator.objects.filter(user=user).order_by("-type"):
+    # Locked, so that two concurrent requests cannot both use the same code.
+    rows = Authenticator.objects.select_for_update().filter(user=user)
+    for authenticator in rows.order_by("-type"):
         if authenticator.type == Authenticator.Type.TOTP:
-            secret = get_adapter().decrypt(authenticator.data["secret"])
-            counter = find_counter(secret, code)
+            counter = find_counter(get_adapter().decrypt(authenticator.data["secret"]), code)
+            is_right = counter is not None
             if counter is not None and not use_counter(authenticator, counter):
                 raise get_adapter().validation_error("used_code")
-            is_accepted = counter is not None
         else:
-            is_accepted = authenticator.wrap().validate_code(code)
-        if is_accepted:
+            is_right = authenticator.wrap().validate_code(code)
+        if is_right:
             return authenticator
     raise get_adapter().validation_error("incorrect_code")
 
 
 def use_counter(authenticator: Authenticator, counter: int) -> bool:
-    """Store the counter of a code; return False if this or a later code was used already."""
-    with transaction.atomic():
-        rows = Authenticator.objects.select_for_update().filter(pk=authenticator.pk)
-        locked = rows.first()
-        if locked is None or counter <= locked.data.get(LAST_COUNTER_KEY, 0):
-            return False
-        locked.data[LAST_COUNTER_KEY] = counter
-        locked.save(update_fields=["data"])
+    """Store the counter of a code; return False if this or a later code was used already.
+
+    The row, or its user, must be locked.
+    """
+    if counter <= authenticator.data.get(LAST_COUNTER_KEY, 0):
+        return False
+    authenticator.data[LAST_COUNTER_KEY] = counter
+    authenticator.save(update_fields=["data"])
     return True
 
 
