@@ -101,6 +101,14 @@ def reset_rate_limits(empty_broker: object, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(rate_limits, "time", SimpleNamespace(time=lambda: 60.0))
 
 
+@pytest.fixture(autouse=True)
+def stop_code_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stop the clock of one-time codes, so that no period ends during a test."""
+    now = time.time()
+    clock = SimpleNamespace(time=lambda: now)
+    monkeypatch.setattr("allauth.mfa.totp.internal.auth.time", clock)
+
+
 @pytest.fixture
 def make_user(db: None) -> Callable[..., User]:
     """Create a user with a confirmed e-mail address and the password PASSWORD."""

@@ -1,10 +1,25 @@
+from datetime import timedelta
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from blog.blank import is_blank
-from blog.models import MAX_TOKEN_NAME_LENGTH, MAX_TOKENS, ApiToken, TooManyTokens, User
+from blog.models import (
+    DEFAULT_TOKEN_LIFETIME,
+    MAX_TOKEN_NAME_LENGTH,
+    MAX_TOKENS,
+    ApiToken,
+    TooManyTokens,
+    User,
+)
+
+DAYS_OF_LIFETIME = {
+    30: _("30 days"),
+    90: _("90 days"),
+    365: _("One year"),
+}
+NO_EXPIRY = 0
 
 
 class TokenForm(forms.Form):
@@ -23,6 +38,16 @@ class TokenForm(forms.Form):
         required=False,
         initial=True,
     )
+    days = forms.TypedChoiceField(
+        label=_("Expires after"),
+        choices=[*DAYS_OF_LIFETIME.items(), (NO_EXPIRY, _("No expiry"))],
+        coerce=int,
+        empty_value=str(DEFAULT_TOKEN_LIFETIME.days),
+        required=False,
+        initial=DEFAULT_TOKEN_LIFETIME.days,
+        widget=forms.Select(attrs={"class": "form-select"}),
+        error_messages={"invalid_choice": _("Please choose one from the list.")},
+    )
 
     def __init__(self, owner: User, *args: Any, **kwargs: Any) -> None:
         self.owner = owner
@@ -39,8 +64,14 @@ class TokenForm(forms.Form):
 
         Return None, and add a form error, if the user has too many tokens.
         """
+        days = int(self.cleaned_data["days"])
         try:
-            return ApiToken.objects.issue(self.owner, **self.cleaned_data)
+            return ApiToken.objects.issue(
+                self.owner,
+                name=self.cleaned_data["name"],
+                is_read_only=self.cleaned_data["is_read_only"],
+                lifetime=timedelta(days=days) if days else None,
+            )
         except TooManyTokens:
             message = _(
                 "You have %(most)d tokens, and more there cannot be. Revoke one that you do not"

@@ -8,16 +8,19 @@ class BlogConfig(AppConfig):
     verbose_name = _("Microblog")
 
     def ready(self) -> None:
-        from allauth.mfa.signals import authenticator_added
+        from allauth.mfa.signals import authenticator_added, authenticator_removed
         from django.contrib.auth.signals import user_logged_in
 
         from microblog import checks  # noqa: F401 - registers the checks of the site's settings
 
         from . import sweeper
-        from .accounts import sessions
+        from .accounts import second_factor, security_log, sessions
         from .search import index as search_index
 
         post_migrate.connect(search_index.install, sender=self)
         user_logged_in.connect(sessions.record_sign_in)
         authenticator_added.connect(sessions.verify_staff_after_setup)
+        for signal in (authenticator_added, authenticator_removed):
+            signal.connect(second_factor.end_other_sessions)
+        security_log.connect()
         sweeper.register()

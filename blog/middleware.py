@@ -8,11 +8,12 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
-from django.utils.cache import add_never_cache_headers, patch_cache_control
+from django.utils.cache import add_never_cache_headers
 
 from .models import User, time_zones, touch
 
-# Browsers must not store these pages: they show e-mail addresses, codes, sessions and messages.
+# Browsers must not store these pages, nor any page of a signed-in user: they show addresses, codes,
+# sessions, messages, the posts of those whom the user follows, and unsent text.
 PRIVATE_PATHS = (
     "/accounts/",
     "/settings/",
@@ -42,10 +43,8 @@ class UserMiddleware:
             request.LANGUAGE_CODE = translation.get_language()
         with timezone.override(time_zone_of(request)):
             response = self.get_response(request)
-        if request.path.startswith(PRIVATE_PATHS):
+        if request.user.is_authenticated or request.path.startswith(PRIVATE_PATHS):
             add_never_cache_headers(response)
-        elif request.user.is_authenticated:
-            patch_cache_control(response, private=True)
         if request.user.is_authenticated and is_user_activity(request):
             rows = User.objects.filter(pk=request.user.pk)
             touch(rows, "last_seen_at", request.user.last_seen_at)

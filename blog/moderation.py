@@ -37,12 +37,16 @@ def unhide(post: Post, staff: User) -> None:
         _notify_author(post)
 
 
-def can_deactivate(user: User, staff: User) -> bool:
-    """Return whether the staff member may deactivate the user: not themselves, no superuser.
+def can_decide_about(user: User, staff: User) -> bool:
+    """Return whether the staff member may decide about the user, their posts and reports of them.
 
-    Superusers may deactivate other superusers.
+    Only superusers decide about staff.
     """
-    return user.pk != staff.pk and (staff.is_superuser or not user.is_superuser)
+    return staff.is_superuser or not (user.is_staff or user.is_superuser)
+
+
+def can_deactivate(user: User, staff: User) -> bool:
+    return user.pk != staff.pk and can_decide_about(user, staff)
 
 
 def deactivate(user: User, staff: User) -> None:

@@ -27,6 +27,7 @@ class ExportsConfig(AppConfig):
         register(checks.check_shared_services)
         register(checks.check_intervals)
         register(checks.check_monitoring)
+        register(checks.check_webhook_variables)
         register(checks.check_bounce_webhook, deploy=True)
         register(checks.check_bucket_versioning, deploy=True)
         register(checks.check_account_coverage)

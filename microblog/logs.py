@@ -24,7 +24,7 @@ access_logger = logging.getLogger("microblog.access")
 
 # Values that give access to an account, a session or a service. Only the group is kept.
 SECRETS = re.compile(
-    r"""(/password/reset/key/|/confirm-email/ |\bBearer\s | \bBasic\s
+    r"""(/password/reset/key/|/confirm-email/|/totp/activate/ |\bBearer\s | \bBasic\s
         |\b(?:sessionid|csrftoken|csrfmiddlewaretoken|messages)(?:_\d+)?["']?\s?[=:]\s?["']?
         |\b(?:password|passwd|secret|token|api_key|code)=
         |://[^/\s:@"']*:(?=[^/\s@"']+@))
@@ -32,7 +32,10 @@ SECRETS = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 BROKER_ERRORS = (BrokerConnectionError, BrokerTimeoutError)
-EXTRA_FIELDS = ("method", "route", "status", "milliseconds")
+EXTRA_FIELDS = (
+    *("method", "route", "status", "milliseconds"),
+    *("event", "user", "network", "methods"),
+)
 
 
 def redact(text: str) -> str:

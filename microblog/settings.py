@@ -256,6 +256,8 @@ ACCOUNT_LOGOUT_REDIRECT_URL = "home"
 ACCOUNT_RATE_LIMITS = {
     "login_failed": "10/15m/key",  # key: account and IP address
     "account_guessed": "100/15m/key",  # key: account
+    "reset_mails": "10/d/key",  # key: mailbox
+    "other_mails": "10/d/key",  # key: mailbox
 }
 
 RATE_LIMITS = env.boolean("RATE_LIMITS", default=True)  # of blog.rate_limits

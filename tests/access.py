@@ -130,6 +130,7 @@ ACCESS: dict[str, Row] = {
     "/accounts/2fa/authenticate/": SIGNED_IN_REDIRECTED,
     "/accounts/2fa/reauthenticate/": SIGNED_IN_REAUTHENTICATED,
     "/accounts/2fa/totp/activate/": SIGNED_IN_REAUTHENTICATED,
+    "/accounts/2fa/totp/activate/stale/": SIGNED_IN_REDIRECTED,
     "/accounts/2fa/totp/deactivate/": NEEDS_MFA,
     "/accounts/2fa/recovery-codes/": NEEDS_MFA,
     "/accounts/2fa/recovery-codes/generate/": SIGNED_IN_REAUTHENTICATED,

@@ -2,15 +2,16 @@
 
 import functools
 import logging
-from typing import Any
+from typing import Any, cast
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.auth_backends import AuthenticationBackend
-from allauth.account.models import EmailAddress
+from allauth.account.models import EmailAddress, EmailConfirmationHMAC
+from allauth.core import context as allauth_context
 from allauth.mfa.adapter import DefaultMFAAdapter
 from cryptography.fernet import InvalidToken
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.http import HttpRequest
 from django.template.loader import render_to_string
@@ -26,7 +27,9 @@ from ..models.account_mail import MESSAGE_MAIL_DELAY_SECONDS
 from ..rate_limits import client_address, client_network
 from . import encryption, usernames
 from .allauth_internals import generate_totp_secret, ratelimit
+from .mailboxes import MAILBOX_LIMITS, normalize_mailbox
 from .passwords import normalize_password
+from .security_log import log_event
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +55,16 @@ class AccountBackend(AuthenticationBackend):
             credentials.pop("username", None)
         user: User | None = super().authenticate(request, **credentials)
         return user
+
+    def _authenticate_by_email(self, email: str, password: str) -> User | None:
+        """Compare with the account of the confirmed address alone.
+
+        Any number of unconfirmed accounts can have the same address. Checking their passwords, too,
+        would reveal whether the address has an account (enumeration).
+        """
+        user = User.objects.filter(email__lower=email.lower()).first()
+        found: User | None = self._check_password(user, password)
+        return found
 
     def get_user(self, user_id: int) -> User | None:
         """Fetch the user and their unread counts in one query."""
@@ -102,12 +115,31 @@ class AccountAdapter(DefaultAccountAdapter):
 
     # Mails
 
+    def send_confirmation_mail(
+        self, request: HttpRequest, emailconfirmation: EmailConfirmationHMAC, signup: bool
+    ) -> None:
+        """Send the link or, after a sign-up with the address of an account, a notice instead."""
+        address = emailconfirmation.email_address
+        user = cast(User, address.user)
+        if user.is_confirmed or address.can_set_verified():
+            super().send_confirmation_mail(request, emailconfirmation, signup)
+        else:
+            self.send_account_already_exists_mail(address.email)
+
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Save the mail in the request's transaction and enqueue it after commit.
 
         The row is a transactional outbox. A mail about a private message is left to the sweeper, a
-        minute later, and dropped if the message has been read by then.
+        minute later, and dropped if the message has been read by then. Mails that anybody can
+        cause are limited per mailbox; those over the limit are dropped.
         """
+        if action := MAILBOX_LIMITS.get(template_prefix):
+            key = normalize_mailbox(email)
+            if not ratelimit.consume(
+                allauth_context.request, app=RATE_LIMIT_APP, action=action, key=key, limit_get=True
+            ):
+                logger.info("A mail was dropped: %s is over the limit of its mailbox.", action)
+                return
         user = context.get("user")
         recipient = user or User.objects.filter(email__lower=email.lower()).first()
         language = (recipient and recipient.language) or translation.get_language()
@@ -156,17 +188,24 @@ class AccountAdapter(DefaultAccountAdapter):
             )
 
     def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
-        """Confirm an address, and remove it from other accounts, which never confirmed it."""
-        with transaction.atomic():
-            if email_address.can_set_verified():
-                others = User.objects.filter(email__lower=email_address.email.lower()).exclude(
-                    pk=email_address.user_id
-                )
-                others.update(email="")
-                EmailAddress.objects.filter(email=email_address.email).exclude(
-                    pk=email_address.pk
-                ).delete()
-            return bool(super().confirm_email(request, email_address))
+        """Confirm an address, and remove it from other accounts, which never confirmed it.
+
+        Sign-ups with the address keep it, and their names stay reserved until they are deleted.
+        Return False if another account has the address.
+        """
+        others = EmailAddress.objects.filter(email=email_address.email, primary=False)
+        try:
+            with transaction.atomic():
+                if email_address.can_set_verified():
+                    users = User.objects.filter(email__lower=email_address.email.lower())
+                    users.exclude(pk=email_address.user_id).update(email="")
+                    others.exclude(pk=email_address.pk).delete()
+                is_confirmed = bool(super().confirm_email(request, email_address))
+                if is_confirmed:
+                    User.objects.filter(pk=email_address.user_id).update(is_confirmed=True)
+        except IntegrityError:  # two accounts confirm the same address at the same time
+            return False
+        return is_confirmed
 
     # Rate limits on password guesses: 10 per account and IP address (IPv6: /64 network), 100 per
     # account. A username and an e-mail address of the same account count as one.
@@ -183,9 +222,13 @@ class AccountAdapter(DefaultAccountAdapter):
         for action, key in self._rate_limit_keys(request, credentials):
             usage = ratelimit.consume(request, app=RATE_LIMIT_APP, action=action, key=key)
             if not usage:
+                log_event(request, "too many wrong passwords", _find_account(credentials))
                 raise self.validation_error("too_many_login_attempts")
             usages += usage.usage
         self._login_failed_rl_usage = ratelimit.RateLimitUsage(usages)
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        log_event(request, "wrong password", _find_account(credentials), methods="password")
 
     def _delete_login_attempts_cached_email(self, request: HttpRequest, **credentials: Any) -> None:
         """Reset the limits. django-allauth calls this after a password reset."""
@@ -195,7 +238,8 @@ class AccountAdapter(DefaultAccountAdapter):
     def _rate_limit_keys(
         self, request: HttpRequest, credentials: dict[str, Any]
     ) -> list[tuple[str, str]]:
-        account = _account_key(credentials)
+        pk = _find_account(credentials)
+        account = _names(credentials)[0] if pk is None else f"#{pk}"
         return [
             ("login_failed", f"{account} {client_network(request) or UNKNOWN_IP_ADDRESS}"),
             ("account_guessed", account),
@@ -227,6 +271,7 @@ class MFAAdapter(DefaultMFAAdapter):
             "Recovery codes belong to the second factor: set that up first."
         ),
         "incorrect_code": INCORRECT_CODE,
+        "used_code": _("This code has been used. Wait for the next one that your app shows."),
         "unverified_email": _(
             "Please confirm your e-mail address first. Then you can set up the second factor."
         ),
@@ -249,12 +294,12 @@ class MFAAdapter(DefaultMFAAdapter):
             return str(generate_totp_secret())
 
 
-def _account_key(credentials: dict[str, Any]) -> str:
-    """Return one rate limit key for an account, whether its username or its address was entered.
+def _names(credentials: dict[str, Any]) -> list[str]:
+    return [str(credentials[key]).lower() for key in ("email", "username") if credentials.get(key)]
 
-    Return what was entered if no such account exists.
-    """
-    names = [str(credentials[key]).lower() for key in ("email", "username") if credentials.get(key)]
+
+def _find_account(credentials: dict[str, Any]) -> int | None:
+    """Return the key of the account whose username or address was entered."""
+    names = _names(credentials)
     users = User.objects.filter(Q(email__lower__in=names) | Q(username__lower__in=names))
-    pk = users.order_by("pk").values_list("pk", flat=True).first()
-    return names[0] if pk is None else f"#{pk}"
+    return users.order_by("pk").values_list("pk", flat=True).first()

@@ -2,11 +2,13 @@
 
 from allauth.account.internal.flows.login import record_authentication
 from allauth.core.internal import ratelimit
+from allauth.core.internal.cryptokit import compare_user_code
 from allauth.core.internal.httpkit import get_client_ip
 from allauth.core.internal.ratelimit import truncate_ip
-from allauth.mfa.base.internal.flows import delete_and_cleanup
+from allauth.mfa.base.internal.flows import check_rate_limit, delete_and_cleanup
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import (
+    SECRET_SESSION_KEY,
     TOTP,
     format_hotp_value,
     generate_totp_secret,
@@ -15,8 +17,11 @@ from allauth.mfa.totp.internal.auth import (
 )
 
 __all__ = [
+    "SECRET_SESSION_KEY",
     "TOTP",
     "RecoveryCodes",
+    "check_rate_limit",
+    "compare_user_code",
     "delete_and_cleanup",
     "format_hotp_value",
     "generate_totp_secret",

@@ -40,10 +40,26 @@ class Decision(NamedTuple):
 
 
 class ModeratedAdmin(admin.ModelAdmin[Any]):
-    """Admin of rows with decisions, for staff with permission to change reports."""
+    """Admin of rows with decisions, for staff with permission to change reports.
+
+    Rows of other staff are read-only, except for superusers.
+    """
 
     decisions: dict[str, Decision]
     change_form_template = "admin/decision_form.html"
+
+    def person_of(self, row: Any) -> User:
+        """Return the user about whom a change of this row decides."""
+        raise NotImplementedError
+
+    def can_decide(self, staff: Any, row: Any) -> bool:
+        return row is None or moderation.can_decide_about(self.person_of(row), staff)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and self.can_decide(request.user, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_delete_permission(request, obj) and self.can_decide(request.user, obj)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.decide)
@@ -61,6 +77,8 @@ class ModeratedAdmin(admin.ModelAdmin[Any]):
 
     def available_decisions(self, staff: Any, row: Any) -> dict[str, Decision]:
         if row is None or not staff.has_perm("blog.change_report"):
+            return {}
+        if not self.can_decide(staff, row):
             return {}
         return {
             name: decision

@@ -43,3 +43,6 @@ class PostAdmin(ModeratedAdmin):
     ordering = ["-created_at", "-id"]
     raw_id_fields = ["author"]
     readonly_fields = ["created_at", "edited_at", "hidden_at", "hidden_by", "hidden_reason"]
+
+    def person_of(self, row: Post) -> User:
+        return row.author

@@ -90,6 +90,9 @@ class ReportAdmin(ReadOnlyMixin, ModeratedAdmin):
         (_("What came of it"), {"fields": ["handled_at", "handled_by", "outcome"]}),
     ]
 
+    def person_of(self, row: Report) -> User:
+        return row.person
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Report]:
         reports: QuerySet[Report] = super().get_queryset(request)
         return reports.annotate(

@@ -2,7 +2,13 @@
 
 from .account_deletion import AccountDeletion, DeletionEvent
 from .account_mail import AccountMail
-from .api_token import MAX_TOKEN_NAME_LENGTH, MAX_TOKENS, ApiToken, TooManyTokens
+from .api_token import (
+    DEFAULT_TOKEN_LIFETIME,
+    MAX_TOKEN_NAME_LENGTH,
+    MAX_TOKENS,
+    ApiToken,
+    TooManyTokens,
+)
 from .block import Block, Mute, unblocked, unmuted
 from .follow import Follow
 from .guess_record import GuessRecord
@@ -23,6 +29,7 @@ from .user import (
 )
 
 __all__ = [
+    "DEFAULT_TOKEN_LIFETIME",
     "MAX_ABOUT_ME_LENGTH",
     "MAX_COMMENT_LENGTH",
     "MAX_HIDDEN_REASON_LENGTH",

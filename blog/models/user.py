@@ -94,6 +94,11 @@ class User(SearchableModel, AbstractUser):
     )
     has_message_mail = models.BooleanField(_("mail about messages"), default=True, db_default=True)
     last_seen_at = models.DateTimeField(_("last seen"), null=True, blank=True, editable=False)
+    # False from signing up until the address is confirmed. Nobody sees the account, and `email` is
+    # empty, so that a sign-up with the address of another account looks the same.
+    is_confirmed = models.BooleanField(
+        _("confirmed"), default=True, db_default=True, editable=False
+    )
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -139,3 +144,5 @@ class User(SearchableModel, AbstractUser):
                 EmailAddress.objects.create(
                     user=self, email=self.email.lower(), verified=True, primary=True
                 )
+                self.is_confirmed = True
+                self.save(update_fields=["is_confirmed"])

@@ -13,6 +13,14 @@ def as_alice(client, alice):
 
 
 @pytest.fixture
+def as_bob(client, bob):
+    """Return another client with bob signed in."""
+    client = type(client)()
+    client.force_login(bob)
+    return client
+
+
+@pytest.fixture
 def site(page, live_server, alice):
     """Return the site's URL, with alice signed in to the browser."""
     page.goto(f"{live_server.url}/accounts/login/")

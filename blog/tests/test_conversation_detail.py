@@ -9,7 +9,8 @@ from blog import rate_limits
 from blog.models import MAX_MESSAGE_LENGTH, Block, Conversation, Message, Notification, User
 from blog.pagination import PAGE_SIZE, format_cursor, older_rows
 from blog.rate_limits import Rate
-from conftest import PASSWORD, delete_account
+from blog.tests.test_drafts import sign_in
+from conftest import delete_account
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("bob")]
 URL = "/messages/@bob/"
@@ -115,9 +116,7 @@ def test_rejected_message_text_is_kept(write):
 
 def test_draft_message_survives_expired_session(client, alice, bob):
     text = "long & careful words " * 90
-    response = client.post(URL, {"body": text})
-    assert response.url == "/accounts/login/?next=/messages/%40bob/"
-    assert client.post(response.url, {"login": "alice", "password": PASSWORD}).url == URL
+    assert sign_in(client, client.post(URL, {"body": text}), next=URL).url == URL
     assert ("long &amp; careful words " * 90).strip() in client.get(URL).content.decode()
     assert not Message.objects.exists()
 

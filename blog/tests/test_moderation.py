@@ -152,12 +152,15 @@ def test_closed_report_keeps_its_outcome(report, staff, post):
     assert outcomes(report) == [Outcome.DISMISSED]
 
 
-def test_staff_cannot_deactivate_themselves_or_superuser(make_user, staff, bob):
+def test_only_superusers_deactivate_staff_and_nobody_themselves(make_user, staff, bob):
     moderator = make_user("moderator", is_staff=True)
+    other = make_user("other", is_staff=True)
     root = make_user("root2", is_staff=True, is_superuser=True)
     assert moderation.can_deactivate(bob, moderator)
     assert moderation.can_deactivate(root, staff)
-    assert not moderation.can_deactivate(root, moderator)
+    assert moderation.can_deactivate(other, staff)
+    for user in (moderator, other, root):
+        assert not moderation.can_deactivate(user, moderator)
     assert not moderation.can_deactivate(staff, staff)
 
 

@@ -107,6 +107,7 @@ EXCLUDED = (
         fields=(
             "*.id",
             "*.search_text",
+            "blog.User.is_confirmed",
             "blog.Post.import_id",
             "blog.Message.recipient",
             "blog.Participant.last_message_at",

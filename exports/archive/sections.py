@@ -291,8 +291,8 @@ SECTIONS: tuple[Section, ...] = (
         name="api_tokens",
         title=_("Your API tokens"),
         description=_(
-            "Their names, whether they may only read, when you made them, and when they were last "
-            "used."
+            "Their names, whether they may only read, when you made them, when they were last "
+            "used, and when they expire."
         ),
         model=ApiToken,
         owner_field="owner",
@@ -301,6 +301,7 @@ SECTIONS: tuple[Section, ...] = (
             "is_read_only": "is_read_only",
             "since": "created_at",
             "last_used_at": "last_used_at",
+            "expires_at": "expires_at",
         },
     ),
 )

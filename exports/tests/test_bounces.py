@@ -5,6 +5,7 @@ import json
 
 import pytest
 from anymail.signals import AnymailTrackingEvent, EventType, tracking
+from anymail.urls import urlpatterns as anymail_urlpatterns
 from django.test import Client
 from django.urls import clear_url_caches, include, path
 from django.utils import timezone
@@ -12,6 +13,7 @@ from django.utils import timezone
 from blog.models import Notification
 from exports.models import Event, ExportMail, ExportTask, MailStatus, Purpose, Status
 from exports.sweeper import prune_details
+from microblog import webhooks
 from tasks import jobs
 from tasks.models.clock import from_now
 
@@ -20,10 +22,10 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
 SECRET = "postmark:a-secret-of-some-length"
 
 
-class WebhookURLs:
-    """URLconf of the site with ANYMAIL_WEBHOOK_SECRET set."""
-
-    urlpatterns = [path("anymail/", include("anymail.urls")), path("", include("microblog.urls"))]
+def urls_with_webhooks():
+    """Build the URLconf that the site has with the current settings."""
+    patterns = [path("anymail/", include(webhooks.urls())), path("", include("microblog.urls"))]
+    return type("URLs", (), {"urlpatterns": patterns})
 
 
 @pytest.fixture
@@ -174,12 +176,22 @@ def test_mail_server_without_ids_returns_empty_id(task):
 
 
 @pytest.fixture
-def webhooks(settings):
-    settings.ANYMAIL = {"WEBHOOK_SECRET": SECRET}
-    settings.ROOT_URLCONF = WebhookURLs
+def configure(settings):
+    """Return a function that configures a mail provider and its webhook."""
+
+    def configure(provider, **variables):
+        settings.EMAIL_BACKEND = f"anymail.backends.{provider}.EmailBackend"
+        settings.ANYMAIL = {"WEBHOOK_SECRET": SECRET} | variables
+        settings.ROOT_URLCONF = urls_with_webhooks()
+        clear_url_caches()
+
+    yield configure
     clear_url_caches()
-    yield
-    clear_url_caches()
+
+
+@pytest.fixture
+def postmark(configure):
+    configure("postmark")
 
 
 def post(payload, secret=SECRET, esp="postmark"):
@@ -210,17 +222,17 @@ def postmark_bounce(message_id):
     )
 
 
-def test_postmark_webhook_records_bounce(mailed, webhooks):
+def test_postmark_webhook_records_bounce(mailed, postmark):
     assert post(postmark_bounce("esp-7")).status_code == 200
     assert is_bounced(mailed)
     assert "smtp;550 5.1.1" in mailed.bounce_reason
 
 
-def test_mailgun_webhook_records_bounce_by_message_id(mailed, webhooks, settings):
+def test_mailgun_webhook_records_bounce_by_message_id(mailed, configure):
     import hashlib
     import hmac
 
-    settings.ANYMAIL = settings.ANYMAIL | {"MAILGUN_WEBHOOK_SIGNING_KEY": "key"}
+    configure("mailgun", MAILGUN_WEBHOOK_SIGNING_KEY="key")
     timestamp, token = "1795444324", "t" * 50
     payload = {
         "signature": {
@@ -246,13 +258,13 @@ def test_mailgun_webhook_records_bounce_by_message_id(mailed, webhooks, settings
 
 
 @pytest.mark.parametrize("secret", ["postmark:another", "", "postmark"])
-def test_webhook_rejects_wrong_secret(mailed, webhooks, secret):
+def test_webhook_rejects_wrong_secret(mailed, postmark, secret):
     assert post(postmark_bounce("esp-7"), secret).status_code == 400
     assert not is_bounced(mailed)
 
 
 @pytest.mark.parametrize("payload", ["", "[]", "{}", '{"RecordType": "Bounce"}', "\ud800"])
-def test_webhook_rejects_invalid_payload(mailed, webhooks, payload):
+def test_webhook_rejects_invalid_payload(mailed, postmark, payload):
     response = Client(raise_request_exception=False).post(
         "/anymail/postmark/tracking/", payload.encode(errors="replace"), "application/json"
     )
@@ -260,8 +272,38 @@ def test_webhook_rejects_invalid_payload(mailed, webhooks, payload):
     assert not is_bounced(mailed)
 
 
-def test_webhook_rejects_get(webhooks):
+def test_webhook_rejects_get(postmark):
     assert Client().get("/anymail/postmark/tracking/").status_code == 405
+
+
+PROVIDERS = sorted(
+    pattern.name.partition("_tracking")[0]
+    for pattern in anymail_urlpatterns
+    if pattern.name.endswith("_tracking_webhook")
+)
+
+
+def test_webhooks_of_other_providers_do_not_exist(postmark):
+    """They would fail without settings of their own."""
+    assert len(PROVIDERS) > 10
+    client = Client(raise_request_exception=False)
+    statuses = {name: client.post(f"/anymail/{name}/tracking/").status_code for name in PROVIDERS}
+    assert statuses == dict.fromkeys(PROVIDERS, 404) | {"postmark": 400}
+    for name in PROVIDERS:
+        assert client.post(f"/anymail/{name}/inbound/").status_code == 404
+
+
+@pytest.mark.parametrize("provider", ["mailjet", "sparkpost", "brevo", "mandrill"])
+def test_webhook_of_configured_provider_exists(configure, provider):
+    configure(provider, MANDRILL_WEBHOOK_KEY="key")
+    response = Client(raise_request_exception=False).post(f"/anymail/{provider}/tracking/")
+    assert response.status_code == 400
+
+
+def test_smtp_has_no_webhook(configure, settings):
+    settings.EMAIL_BACKEND = "microblog.smtp.EmailBackend"
+    settings.ANYMAIL = {"WEBHOOK_SECRET": SECRET}
+    assert webhooks.urls() == []
 
 
 def test_webhook_is_404_without_configured_secret(client, mailed):

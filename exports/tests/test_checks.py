@@ -9,6 +9,7 @@ from exports.checks import (
     check_intervals,
     check_monitoring,
     check_shared_services,
+    check_webhook_variables,
 )
 
 
@@ -108,6 +109,25 @@ def test_missing_webhook_secret_is_reported_before_deployment(settings):
     assert ids(check_bounce_webhook) == ["exports.W001"]
     settings.ANYMAIL = {"WEBHOOK_SECRET": "name:a-long-password"}
     assert ids(check_bounce_webhook) == []
+
+
+@pytest.mark.parametrize(
+    ("provider", "variables", "expected"),
+    [
+        ("mandrill", {}, ["exports.W003"]),
+        ("mandrill", {"MANDRILL_WEBHOOK_KEY": "key"}, []),
+        ("postal", {}, ["exports.E012"]),
+        ("mailgun", {}, ["exports.E012"]),
+        ("mailgun", {"MAILGUN_API_KEY": "key"}, []),
+        ("postmark", {}, []),
+    ],
+)
+def test_webhook_without_its_variables_is_reported(settings, provider, variables, expected):
+    settings.EMAIL_BACKEND = f"anymail.backends.{provider}.EmailBackend"
+    settings.ANYMAIL = variables
+    assert ids(check_webhook_variables) == []
+    settings.ANYMAIL = {"WEBHOOK_SECRET": "name:a-long-password"} | variables
+    assert ids(check_webhook_variables) == expected
 
 
 def test_wrong_mail_backend_is_named(settings):

@@ -20,6 +20,7 @@ from blog.accounts.adapter import AccountAdapter, MFAAdapter
 from blog.accounts.allauth_internals import TOTP
 from blog.accounts.forms import CustomMessagesMixin
 from blog.models import User
+from blog.tests.accounts.test_mfa import open_enrolment_link
 from conftest import PASSWORD
 
 pytestmark = pytest.mark.sqlite
@@ -152,7 +153,10 @@ def test_visitors_see_custom_messages(client, alice, path, data, messages, libra
         ("profile-edit", {"time_zone": "Nowhere"}, "Please choose one from the list."),
     ],
 )
-def test_users_see_custom_messages(reauthenticated_client, name, data, message, library_messages):
+def test_users_see_custom_messages(
+    reauthenticated_client, alice, name, data, message, library_messages
+):
+    open_enrolment_link(reauthenticated_client, alice)
     found = errors(reauthenticated_client.post(reverse(name), data))
     assert not found & library_messages
     assert any(error.startswith(message) for error in found)

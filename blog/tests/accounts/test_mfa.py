@@ -1,26 +1,40 @@
 import re
-import time
 
 import pytest
+from django.conf import settings
 
-from blog.accounts.allauth_internals import format_hotp_value, hotp_value
+from blog.accounts import second_factor
+from blog.accounts.allauth_internals import (
+    format_hotp_value,
+    hotp_value,
+    yield_hotp_counters_from_time,
+)
 from conftest import PASSWORD
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 
-def current_code(secret):
-    return format_hotp_value(hotp_value(secret, int(time.time()) // 30))
+def current_code(secret, periods=0):
+    """Return the code that the app shows now or, at 1 and -1, in the period after or before."""
+    counter = list(yield_hotp_counters_from_time())[1 + periods]
+    return format_hotp_value(hotp_value(secret, counter))
+
+
+def open_enrolment_link(client, user):
+    """Let the client's session turn on two-step verification."""
+    link = second_factor.enrolment_link(user).removeprefix(settings.SITE_URL)
+    assert client.get(link).url == "/accounts/2fa/totp/activate/"
 
 
 @pytest.fixture
-def secret(reauthenticated_client, capture_mails):
-    """Activate MFA for alice, and return its secret."""
+def secret(reauthenticated_client, alice, capture_mails):
+    """Activate MFA for alice with the code of the period before, and return its secret."""
+    open_enrolment_link(reauthenticated_client, alice)
     page = reauthenticated_client.get("/accounts/2fa/totp/activate/").content.decode()
     found = re.findall(r'<code class="checksum">([A-Z2-7 ]+)</code>', page)[0].replace(" ", "")
     with capture_mails() as mails:
         response = reauthenticated_client.post(
-            "/accounts/2fa/totp/activate/", {"code": current_code(found)}
+            "/accounts/2fa/totp/activate/", {"code": current_code(found, periods=-1)}
         )
     assert response.url == "/accounts/2fa/recovery-codes/"
     assert [mail.subject for mail in mails] == ["[Microblog] The second factor is on"]
@@ -32,9 +46,8 @@ def recovery_codes(client):
     return re.findall(r"<li[^>]*><code>(\d+)</code>", page)
 
 
-def test_login_asks_for_code(reauthenticated_client, secret, client, empty_broker):
+def test_login_asks_for_code(reauthenticated_client, secret, client):
     client.logout()
-    empty_broker.flushall()  # the cache remembers used codes
     response = client.post("/accounts/login/", {"login": "alice", "password": PASSWORD})
     assert response.url == "/accounts/2fa/authenticate/"
     assert "_auth_user_id" not in client.session
@@ -98,7 +111,8 @@ def test_mfa_can_be_deactivated(reauthenticated_client, secret, capture_mails):
     assert "Recovery codes" not in page
 
 
-def test_wrong_code_does_not_activate_mfa(reauthenticated_client):
+def test_wrong_code_does_not_activate_mfa(reauthenticated_client, alice):
+    open_enrolment_link(reauthenticated_client, alice)
     reauthenticated_client.get("/accounts/2fa/totp/activate/")
     page = reauthenticated_client.post(
         "/accounts/2fa/totp/activate/", {"code": "nonsense"}

@@ -97,8 +97,11 @@ def test_session_is_touched_once_a_minute(client, remembered, advance_clock):
 
 def test_draft_survives_end_of_session(client, remembered, advance_clock):
     advance_clock(91 * DAY)
-    assert client.post("/posts/", {"body": "hello"}).url == "/accounts/login/"
-    assert client.session["draft"]["typed"]["body"] == "hello"
+    page = client.post("/posts/", {"body": "hello"})
+    assert page.status_code == 401
+    data = {"login": "alice", "password": PASSWORD, "draft": page.context["form"].initial["draft"]}
+    client.post("/accounts/login/", data)
+    assert "hello</textarea>" in client.get("/").content.decode()
 
 
 @pytest.fixture

@@ -2,8 +2,11 @@ import re
 
 import pytest
 from allauth.account.models import EmailAddress, EmailConfirmationHMAC
+from django.core.cache import caches
+from django.utils import timezone
+from model_bakery import baker
 
-from blog.models import User
+from blog.models import SIGN_UP_RETENTION, Notification, Post, User
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
@@ -71,10 +74,102 @@ def test_sign_up_does_not_reveal_accounts(client, alice, capture_mails):
         unknown.content,
     )
     assert client.get(known.url).content.decode().count("Look into your mailbox") == 2
-    assert not User.objects.filter(username="carol").exists()
     [mail] = mails
+    assert mail.to == [alice.email]
     assert mail.subject == "[Microblog] You have an account already"
     assert "http://testserver/accounts/password/reset/" in mail.body
+    assert "confirm-email" not in mail.body
+
+
+@pytest.fixture(params=["known address", "new address"])
+def carol(request, client, alice, capture_mails):
+    """Sign carol up, with the address of alice or a new one, and do not confirm it."""
+    email = alice.email if request.param == "known address" else SIGNUP_DATA["email"]
+    with capture_mails():
+        client.post("/accounts/signup/", SIGNUP_DATA | {"email": email})
+    return User.objects.get(username="carol")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/@carol/", "/@carol/card/", "/@carol/feed/", "/@carol/followers/", "/@carol/following/"),
+        *("/messages/@carol/", "/@carol/block/", "/@carol/report/"),
+    ],
+)
+@pytest.mark.parametrize("viewer", ["visitor", "bob", "staff"])
+def test_unconfirmed_account_is_shown_to_nobody(carol, path, viewer, request, client):
+    other = type(client)()
+    if viewer != "visitor":
+        other.force_login(request.getfixturevalue(viewer))
+    assert other.get(path).status_code in ((302, 404) if viewer == "visitor" else (404,))
+
+
+def test_unconfirmed_account_is_not_found_linked_or_followed(carol, as_bob, bob):
+    baker.make(Post, author=bob, body="Hello @carol and @bob")
+    assert "/@carol/" not in as_bob.get("/").content.decode()
+    assert "/@carol/" not in as_bob.get("/search/?q=carol&in=people").content.decode()
+    for action in ("follow", "mute", "block"):
+        assert as_bob.post(f"/@carol/{action}/").status_code == 404
+    assert not Notification.objects.exists()
+
+
+def test_username_of_unconfirmed_account_is_reserved(carol, client):
+    data = SIGNUP_DATA | {"username": "Carol", "email": "other@microblog.example"}
+    page = type(client)().post("/accounts/signup/", data).content.decode()
+    assert "This name is taken." in page
+
+
+@pytest.mark.parametrize("login", ["carol", "email"])
+def test_sign_in_to_unconfirmed_account_does_not_reveal_address(carol, client, login):
+    """The name leads to the mailbox in both cases, the address to an error."""
+    address = EmailAddress.objects.get(user=carol).email
+    data = {"login": address if login == "email" else "carol", "password": PASSWORD}
+    response = type(client)().post("/accounts/login/", data)
+    if login == "carol":
+        assert response.url == "/accounts/confirm-email/"
+    else:
+        assert "The e-mail address or the password is wrong." in response.content.decode()
+
+
+def test_unconfirmed_account_gets_no_confirmation_link_to_known_address(
+    client, alice, capture_mails, empty_broker
+):
+    with capture_mails():
+        client.post("/accounts/signup/", SIGNUP_DATA | {"email": alice.email})
+    empty_broker.flushall()  # reset the rate limit on these mails
+    with capture_mails() as mails:
+        client.post("/accounts/login/", {"login": "carol", "password": PASSWORD})
+    assert [mail.subject for mail in mails] == ["[Microblog] You have an account already"]
+
+
+def test_confirmed_account_is_shown(client, capture_mails):
+    with capture_mails() as mails:
+        client.post("/accounts/signup/", SIGNUP_DATA)
+    other = type(client)()
+    assert other.get("/@carol/").status_code == 404
+    client.post(find_link(mails[0], "confirm-email"))
+    assert other.get("/@carol/").status_code == 200
+
+
+def test_address_confirmed_by_other_cannot_be_confirmed_again(client, capture_mails):
+    clients = [client, type(client)()]
+    links = []
+    for browser, name in zip(clients, ("carol", "dora"), strict=True):
+        with capture_mails() as mails:
+            browser.post("/accounts/signup/", SIGNUP_DATA | {"username": name})
+        links += [find_link(mail, "confirm-email") for mail in mails]
+        caches["default"].clear()  # reset the rate limit on these mails
+    for browser, link in zip(clients, links, strict=True):
+        browser.post(link)
+    assert [user.confirmed_email for user in User.objects.order_by("username")] == [
+        SIGNUP_DATA["email"],
+        None,
+    ]
+    assert list(User.objects.listed().values_list("username", flat=True)) == ["carol"]
+    # Its name stays reserved until the sweeper deletes it.
+    User.objects.update(date_joined=timezone.now() - SIGN_UP_RETENTION, last_login=None)
+    assert [user.username for user in User.objects.never_confirmed()] == ["dora"]
 
 
 def test_unconfirmed_address_change_does_not_block_sign_up(client, alice, capture_mails):

@@ -94,6 +94,8 @@ def test_unsaved_profile_survives_preference_change(page, site):
 
 
 def test_unsaved_profile_survives_expired_session(page, site, alice):
+    # Another page, whose console may log the 401.
+    page = page.context.browser.new_context(storage_state=page.context.storage_state()).new_page()
     page.goto(f"{site}/settings/profile/")
     page.locator("main textarea").fill(TEXT)
     page.context.clear_cookies()

@@ -149,7 +149,13 @@ def test_account_archive_has_only_the_owners_data(alice, full_account, read_file
     assert all((file["version"], file["username"]) == (1, "alice") for file in heads.values())
     assert {name: file[name.removesuffix(".json")] for name, file in heads.items()} == {
         "api_tokens.json": [
-            {"name": "Robot", "is_read_only": True, "since": noon, "last_used_at": None}
+            {
+                "name": "Robot",
+                "is_read_only": True,
+                "since": noon,
+                "last_used_at": None,
+                "expires_at": None,
+            }
         ],
         "profile.json": {
             "username": "alice",
