@@ -28,7 +28,7 @@ FIRST_RELEASE = [
     "0017_mail_outbox",
     "0018_account_deletion",
     "0020_imported_posts",
-    "0021_confirmed_users_and_token_expiry",
+    "0023_confirmed_users_and_token_expiry",
     "0006_durable_tasks",
     "0007_move_self_test",
 ]

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('blog', '0021_search_text'),
+        ("blog", "0021_search_text"),
     ]
 
     operations = [
