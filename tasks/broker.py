@@ -53,11 +53,16 @@ def enqueue(
     function: Callable[..., None],
     *args: str | int,
     at_front: bool = False,
+    behind: str = "",
     timeout_seconds: int | None = None,
 ) -> bool:
-    """Enqueue a job; False, logged, if the broker is down. Call it after commit."""
+    """Enqueue a job; False, logged, if the broker is down. Call it after commit.
+
+    `behind` is the id of the job that it follows, instead of the last one in the queue.
+    """
     try:
-        _queue().enqueue(
+        queue = _queue()
+        queue.enqueue(
             function,
             *args,
             job_id=job_id,
@@ -66,10 +71,23 @@ def enqueue(
             failure_ttl=FAILED_JOB_TTL_SECONDS,
             meta=request_ids.job_meta(),
         )
+        if behind:
+            _move_behind(queue, job_id, behind)
     except RedisError as error:
         logger.warning("Job %s was not enqueued; the sweeper will retry: %s", job_id, error)
         return False
     return True
+
+
+def _move_behind(queue: RQQueue, job_id: str, predecessor: str) -> None:
+    """Move the last job behind another, or to the front if that has left the queue meanwhile.
+
+    The job is in the queue twice for a moment; a second run is harmless.
+    """
+    redis: Any = queue.connection
+    if redis.linsert(queue.key, "AFTER", predecessor, job_id) < 1:
+        redis.lpush(queue.key, job_id)
+    redis.lrem(queue.key, -1, job_id)
 
 
 def remove_job(job_id: str) -> bool:
@@ -89,6 +107,10 @@ def remove_job(job_id: str) -> bool:
 
 def queue_length() -> int:
     return int(_queue().count)
+
+
+def queued_job_ids() -> list[str]:
+    return list(_queue().get_job_ids())
 
 
 def resume_workers() -> None:

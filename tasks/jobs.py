@@ -59,27 +59,48 @@ def register_preloader(preloader: Callable[[], None]) -> None:
 
 def preload() -> None:
     """Load what all jobs need, once before the forks of work horses."""
-    with suppress(DatabaseError):
-        for preloader in _preloaders:
+    for preloader in _preloaders:
+        try:
             preloader()
+        except (DatabaseError, OSError) as error:
+            logger.warning("%s was skipped at the worker's start: %s", preloader.__name__, error)
     connections.close_all()  # no process may inherit a connection
 
 
 # Enqueueing
 
 
-def enqueue_task(task: Task, *, at_front: bool = False) -> bool:
+def enqueue_task(task: Task, *, at_front: bool = False, behind: str = "") -> bool:
     """Enqueue the current attempt; False, logged, if the broker is down. Call it after commit."""
     return broker.enqueue(
-        task.job_id, run_task, task._meta.label, str(task.pk), task.attempt, at_front=at_front
+        task.job_id,
+        run_task,
+        task._meta.label,
+        str(task.pk),
+        task.attempt,
+        at_front=at_front,
+        behind=behind,
     )
 
 
-def enqueue_mail(mail: Mail) -> bool:
+def enqueue_mail(mail: Mail, *, behind: str = "") -> bool:
     """Enqueue a mail before all tasks; False, logged, if the broker is down. Call after commit."""
     return broker.enqueue(
-        mail.job_id, send_mail, mail._meta.label, str(mail.pk), mail.tries, at_front=True
+        mail.job_id,
+        send_mail,
+        mail._meta.label,
+        str(mail.pk),
+        mail.tries,
+        at_front=not behind,
+        behind=behind,
     )
+
+
+def enqueue_behind(row: Task | Mail, predecessor: str) -> bool:
+    """Enqueue a row behind the job of that id, or before all others if there is none."""
+    if isinstance(row, Mail):
+        return enqueue_mail(row, behind=predecessor)
+    return enqueue_task(row, at_front=not predecessor, behind=predecessor)
 
 
 def enqueue_or_send(mail: Mail) -> None:
