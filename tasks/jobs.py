@@ -44,7 +44,7 @@ Row = TypeVar("Row", Task, Mail)
 REGISTERED: dict[str, Callable[..., None]] = {}
 """Functions that a worker may run, by dotted name."""
 
-_preloaders: list[Callable[[], None]] = []
+_start_steps: list[Callable[[], None]] = []
 
 
 def register_job(function: Callable[..., None]) -> Callable[..., None]:
@@ -52,18 +52,17 @@ def register_job(function: Callable[..., None]) -> Callable[..., None]:
     return function
 
 
-def register_preloader(preloader: Callable[[], None]) -> None:
-    """Call `preloader` once in each worker, before its first fork."""
-    _preloaders.append(preloader)
+def register_start_step(step: Callable[[], None]) -> None:
+    """Call `step` once in each worker, before its first fork: to load or to clean up something."""
+    _start_steps.append(step)
 
 
-def preload() -> None:
-    """Load what all jobs need, once before the forks of work horses."""
-    for preloader in _preloaders:
+def run_start_steps() -> None:
+    for step in _start_steps:
         try:
-            preloader()
+            step()
         except (DatabaseError, OSError) as error:
-            logger.warning("%s was skipped at the worker's start: %s", preloader.__name__, error)
+            logger.warning("The worker starts without %s: %s", step.__name__, error)
     connections.close_all()  # no process may inherit a connection
 
 

@@ -96,7 +96,7 @@ class Worker(RQWorker):
     def bootstrap(self, *args: Any, **kwargs: Any) -> None:
         """Load once what every work horse needs, and exempt it from garbage collection."""
         super().bootstrap(*args, **kwargs)
-        jobs.preload()
+        jobs.run_start_steps()
         gc.freeze()
 
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
