@@ -52,23 +52,11 @@ class AccountMail(Mail):
         verbose_name = _("account e-mail")
         verbose_name_plural = _("account e-mails")
 
-    @property
-    def is_already_read(self) -> bool:
-        """True once the recipient has read the announced message and all later ones."""
-        if self.about is None:
-            return False
-        received = Message.objects.filter(
-            conversation=self.about.conversation_id, recipient=self.about.recipient_id
-        )
-        return not received.unread().exists()
-
     def compose(self) -> EmailMultiAlternatives:
-        if self.is_already_read:
-            raise NotNeeded
         message = EmailMultiAlternatives(
             self.subject,
             self.text,
-            to=[self.to],
+            to=[_current_address(self.about) if self.about else self.to],
             headers={"Message-ID": self.message_id, "Auto-Submitted": "auto-generated"}
             | request_ids.mail_headers(),
         )
@@ -78,3 +66,17 @@ class AccountMail(Mail):
     def on_change(self, event: str) -> None:
         if self.status not in UNSENT_STATUSES:
             type(self).objects.filter(pk=self.pk).update(subject="", text="", html="")
+
+
+def _current_address(message: Message) -> str:
+    """Return the address for the mail about a message that was written a while ago.
+
+    Raise NotNeeded unless the recipient wants the mail, and sees an unread message of the sender.
+    """
+    recipient = message.recipient
+    unread = Message.objects.unread_for(recipient).filter(conversation=message.conversation_id)
+    address = recipient.confirmed_email
+    is_wanted = recipient.is_active and recipient.has_message_mail
+    if not (address and is_wanted and unread.exists()):
+        raise NotNeeded
+    return address
