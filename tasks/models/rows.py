@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import Model, QuerySet
 
@@ -26,6 +27,17 @@ def change_each(rows: QuerySet[Row], change: Callable[[Row], object]) -> list[Ro
             if row is not None and change(row):
                 changed.append(row)
     return changed
+
+
+def lock_users(*keys: int | None) -> dict[int, Any]:
+    """Lock users in primary-key order; return by key those whose account is open.
+
+    A transaction that writes rows of users locks them before any other row, as an account deletion
+    does. So no two of them deadlock, and nothing is added to an account that is being deleted.
+    """
+    users = get_user_model()._default_manager.filter(pk__in=[key for key in keys if key])
+    locked = list(users.order_by("pk").select_for_update(no_key=True))
+    return {user.pk: user for user in locked if user.is_active}
 
 
 def apply_update(row: Model, changes: Mapping[str, Any]) -> None:
