@@ -11,6 +11,8 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from tasks.models.rows import AccountClosed, lock_users
+
 from . import linkify
 from .models import Follow, Message, Notification, Outcome, Post, User
 
@@ -29,19 +31,34 @@ def notify_follow(follow: Follow) -> None:
         _send_mail("new_follower", user, follower, path=follower.get_absolute_url())
 
 
+def lock_author(post: Post) -> None:
+    """Lock the author of a post, and whom it mentions, before the post is saved.
+
+    AccountClosed if the author's account is closed.
+    """
+    mentioned = User.objects.filter(username__lower__in=_mentioned_names(post))
+    users = lock_users(post.author_id, *mentioned.values_list("pk", flat=True))
+    if post.author_id not in users or not users[post.author_id].is_active:
+        raise AccountClosed
+
+
 def notify_mention(post: Post) -> None:
     """Notify the users that a post mentions and who can see it, once for each post.
 
     An imported post mentions nobody.
     """
-    is_silent = post.hidden_at or post.source
-    names = [] if is_silent else list(dict.fromkeys(linkify.find_usernames(post.body)))
+    names = _mentioned_names(post)
     if not names:
         return
     users = User.objects.visible_to(post.author).filter(username__lower__in=names)
     for user in users.exclude(pk=post.author_id).order_by("pk")[:MAX_MENTIONS]:
         if _notify_once(user, f"mention:{post.pk}", post.author, post) and user.has_mention_mail:
             _send_mail("mention", user, post.author, path=post.get_absolute_url())
+
+
+def _mentioned_names(post: Post) -> list[str]:
+    is_silent = post.hidden_at or post.source
+    return [] if is_silent else list(dict.fromkeys(linkify.find_usernames(post.body)))
 
 
 def notify_message(message: Message) -> None:

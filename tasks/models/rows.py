@@ -29,15 +29,26 @@ def change_each(rows: QuerySet[Row], change: Callable[[Row], object]) -> list[Ro
     return changed
 
 
-def lock_users(*keys: int | None) -> dict[int, Any]:
-    """Lock users in primary-key order; return by key those whose account is open.
+class AccountClosed(Exception):
+    """A new row would belong to a user whose account has been closed or deleted meanwhile."""
 
-    A transaction that writes rows of users locks them before any other row, as an account deletion
-    does. So no two of them deadlock, and nothing is added to an account that is being deleted.
+
+def lock_users(*keys: int | None) -> dict[int, Any]:
+    """Lock users in primary-key order; return those that still exist, by key.
+
+    A transaction that adds rows of users locks them before any other row, as an account deletion
+    does. So the two cannot deadlock, and no row is added to a deleted user.
     """
     users = get_user_model()._default_manager.filter(pk__in=[key for key in keys if key])
-    locked = list(users.order_by("pk").select_for_update(no_key=True))
-    return {user.pk: user for user in locked if user.is_active}
+    return {user.pk: user for user in users.order_by("pk").select_for_update(no_key=True)}
+
+
+def lock_open_users(*keys: int) -> dict[int, Any]:
+    """Lock users as `lock_users` does. Raise AccountClosed unless all their accounts are open."""
+    users = lock_users(*keys)
+    if len(users) < len(set(keys)) or not all(user.is_active for user in users.values()):
+        raise AccountClosed
+    return users
 
 
 def apply_update(row: Model, changes: Mapping[str, Any]) -> None:
