@@ -34,6 +34,8 @@ QUEUE = "default"
 FAILED_JOB_TTL_SECONDS = 7 * 86400  # RQ's own default is a year
 WORKER_TIMEOUT = timedelta(seconds=60)  # a worker sends a heartbeat every 15 seconds
 UUID_LENGTH = 36
+NEEDS_DISK_SPACE = "needs_disk_space"  # in the meta data of a job
+IS_DISK_FULL = "is_disk_full"  # in the hash of a worker
 
 
 def _queue() -> RQQueue:
@@ -55,11 +57,15 @@ def enqueue(
     at_front: bool = False,
     behind: str = "",
     timeout_seconds: int | None = None,
+    needs_disk_space: bool = False,
 ) -> bool:
     """Enqueue a job; False, logged, if the broker is down. Call it after commit.
 
     `behind` is the id of the job that it follows, instead of the last one in the queue.
     """
+    meta: dict[str, Any] = request_ids.job_meta()
+    if needs_disk_space:
+        meta[NEEDS_DISK_SPACE] = True
     try:
         queue = _queue()
         queue.enqueue(
@@ -69,7 +75,7 @@ def enqueue(
             at_front=at_front,
             job_timeout=timeout_seconds,
             failure_ttl=FAILED_JOB_TTL_SECONDS,
-            meta=request_ids.job_meta(),
+            meta=meta,
         )
         if behind:
             _move_behind(queue, job_id, behind)
@@ -214,9 +220,12 @@ class WorkerInfo:
     name: str
     state: str
     job_id: str
+    host: str
     last_heartbeat_at: datetime | None
     successful_jobs: int
     failed_jobs: int
+    is_disk_full: bool = False
+    """Whether it takes no jobs that need disk space."""
 
     @property
     def is_silent(self) -> bool:
@@ -270,6 +279,15 @@ def worker_count(heartbeat_within: float = math.inf) -> int:
     return sum(_seconds_since_heartbeat(worker) <= heartbeat_within for worker in workers)
 
 
+def full_worker_count() -> int:
+    """Count the workers that take no jobs that need disk space."""
+    return sum(map(_is_disk_full, Worker.all(queue=_queue())))
+
+
+def _is_disk_full(worker: BaseWorker) -> bool:
+    return bool(worker.connection.hexists(worker.key, IS_DISK_FULL))
+
+
 def _seconds_since_heartbeat(worker: BaseWorker) -> float:
     if worker.last_heartbeat is None:
         return math.inf
@@ -282,9 +300,11 @@ def _worker_info(worker: BaseWorker) -> WorkerInfo:
         name=worker.name,
         state=str(worker.get_state()),
         job_id=worker.get_current_job_id() or "",
+        host=worker.hostname or "",
         last_heartbeat_at=last_heartbeat_at and last_heartbeat_at.replace(tzinfo=UTC),
         successful_jobs=worker.successful_job_count,
         failed_jobs=worker.failed_job_count,
+        is_disk_full=_is_disk_full(worker),
     )
 
 

@@ -19,7 +19,7 @@ from rq.timeouts import JobTimeoutException
 
 from microblog import smtp
 
-from . import broker
+from . import broker, disk
 from .heartbeat import Heartbeat, LeaseLost
 from .mail_failures import MAIL_SERVER_ERRORS, MailFailure, classify
 from .models import (
@@ -79,6 +79,7 @@ def enqueue_task(task: Task, *, at_front: bool = False, behind: str = "") -> boo
         task.attempt,
         at_front=at_front,
         behind=behind,
+        needs_disk_space=task.needs_disk_space,
     )
 
 
@@ -127,6 +128,9 @@ def enqueue_next(task: Task) -> bool:
 def run_task(label: str, task_id: str, attempt: int) -> None:
     """Run one attempt of a task, unless the row has moved on."""
     task = _find_task(label, pk=task_id, attempt=attempt)
+    if task is not None and task.needs_disk_space and not disk.has_space():
+        _hand_back(task)
+        return
     if task is None or not task.claim():
         logger.info("Task %s, attempt %d: nothing to do.", task_id, attempt)
         return
@@ -157,6 +161,13 @@ def run_task(label: str, task_id: str, attempt: int) -> None:
         raise
     if mail is not None:
         deliver(mail)
+
+
+def _hand_back(task: Task) -> None:
+    """Enqueue a task for workers with disk space; that of this process takes no more of them."""
+    logger.warning("Task %s is handed back: the disk of this host is nearly full.", task.pk)
+    if task.requeue():
+        enqueue_task(task, at_front=True)
 
 
 def _finish(task: Task, result: dict[str, Any]) -> Mail | None:

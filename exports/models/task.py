@@ -147,6 +147,8 @@ class ExportTask(Task):
 
     # Hooks of Task
 
+    needs_disk_space = True
+
     def perform(self, heartbeat: Heartbeat) -> dict[str, Any]:
         from exports import building  # builds from the models, and imports them
 
