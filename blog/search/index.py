@@ -4,6 +4,8 @@ CJK characters are indexed as words of their own, because neither database finds
 characters inside a sentence otherwise. Case and accents of Latin letters do not count.
 """
 
+# ruff: noqa: S608 - table names are constants of this module
+
 from typing import Any, NamedTuple, Protocol
 
 from django.apps import AppConfig
@@ -32,16 +34,26 @@ POSTS = SearchIndex("blog_post", text_template="{row}.body")
 USERS = SearchIndex("blog_user", text_template="{row}.username || ' ' || {row}.about_me")
 
 
+INDEXES = (POSTS, USERS)
+
+
 class SearchBackend(Protocol):
     """Module with the SQL of one database."""
 
-    TRIGGER_QUERY: str
-    """Finds a trigger by table and name."""
+    TRIGGERS_QUERY: str
+    """Selects the names of a table's triggers."""
+
+    TRIGGERS: tuple[str, ...]
+    """Last parts of the names of an index's triggers."""
+
+    KEYS_TABLE: str
+    """Table with a row for each indexed row, whose `id` it has."""
 
     MATCH_QUERY: str
     """Selects the keys of the newest `limit` matches, best first."""
 
-    def install_statements(self, index: SearchIndex, *, is_new: bool) -> list[str]: ...
+    def build_statements(self, index: SearchIndex) -> list[str]:
+        """Return SQL that builds an index with its triggers, or repairs it."""
 
     def match_expression(self, words: list[list[str]]) -> str: ...
 
@@ -53,16 +65,48 @@ def backend_for(connection: BaseDatabaseWrapper) -> SearchBackend:
 
 
 def install(sender: AppConfig, using: str, **kwargs: Any) -> None:
-    """Create missing words tables and triggers after each `migrate`.
+    """Build or repair the indexes after each `migrate`.
 
-    SQLite drops the triggers of a table when a migration rebuilds it.
+    SQLite drops the triggers of a table when a migration rebuilds it. What the site writes from
+    then on is not indexed until this repairs the index.
     """
     connection = connections[using]
+    for index in INDEXES:
+        if find_faults(index, connection):
+            build(index, connection)
+
+
+def build(index: SearchIndex, connection: BaseDatabaseWrapper) -> None:
+    """Build an index from its table, which nobody can write to meanwhile."""
+    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+        for statement in backend_for(connection).build_statements(index):
+            cursor.execute(statement)
+
+
+def find_faults(index: SearchIndex, connection: BaseDatabaseWrapper) -> list[str]:
+    """Return what is wrong with an index; nothing if its table does not exist yet."""
+    tables = connection.introspection.table_names()
+    if index.table not in tables:
+        return []
+    if index.words_table not in tables:
+        return ["it does not exist"]
     backend = backend_for(connection)
-    with transaction.atomic(using=using), connection.cursor() as cursor:
-        for index in (POSTS, USERS):
-            cursor.execute(backend.TRIGGER_QUERY, [index.table, f"{index.words_table}_changed"])
-            if cursor.fetchone() is None:
-                is_new = index.words_table not in connection.introspection.table_names()
-                for statement in backend.install_statements(index, is_new=is_new):
-                    cursor.execute(statement)
+    keys = backend.KEYS_TABLE.format(words=index.words_table)
+    faults = []
+    with connection.cursor() as cursor:
+        cursor.execute(backend.TRIGGERS_QUERY, [index.table])
+        triggers = {name for (name,) in cursor.fetchall()}
+        if not triggers.issuperset(f"{index.words_table}_{name}" for name in backend.TRIGGERS):
+            faults.append("new changes are not indexed")
+        if _has_other_rows(cursor, index.table, keys):
+            faults.append("rows are missing")
+        if _has_other_rows(cursor, keys, index.table):
+            faults.append("it has deleted rows")
+    return faults
+
+
+def _has_other_rows(cursor: Any, table: str, other: str) -> bool:
+    """Return whether a row of `table` has a key that `other` has not."""
+    same = f"SELECT 1 FROM {other} WHERE {other}.id = {table}.id"
+    cursor.execute(f"SELECT 1 FROM {table} WHERE NOT EXISTS ({same}) LIMIT 1")
+    return cursor.fetchone() is not None

@@ -14,7 +14,9 @@ from .text import CJK, is_cjk
 if TYPE_CHECKING:
     from .index import SearchIndex
 
-TRIGGER_QUERY = "SELECT tgname FROM pg_trigger WHERE tgrelid = %s::regclass AND tgname = %s"
+TRIGGERS_QUERY = "SELECT tgname FROM pg_trigger WHERE tgrelid = %s::regclass"
+TRIGGERS: tuple[str, ...] = ("changed", "emptied")
+KEYS_TABLE = "{words}"
 MATCH_QUERY = """
     SELECT id FROM (
         SELECT id, words FROM {words} WHERE words @@ %(expression)s::tsquery
@@ -37,16 +39,15 @@ VECTOR_FUNCTION = r"""
 """
 
 
-def install_statements(index: "SearchIndex", *, is_new: bool) -> list[str]:
+def build_statements(index: "SearchIndex") -> list[str]:
+    """Return SQL that builds the index, or changes those of its rows that are wrong."""
     words, table = index.words_table, index.table
     accented, plain = _accents()
-    create = [
-        VECTOR_FUNCTION.format(accented=accented, plain=plain, cjk=CJK),
-        f"CREATE TABLE {words} (id bigint PRIMARY KEY, words tsvector NOT NULL)",
-        f"INSERT INTO {words} "
-        f"SELECT id, microblog_words({index.text_sql('source')}) FROM {table} source",
-        f"CREATE INDEX {words}_search ON {words} USING gin (words)",
-    ]
+    fill = f"""
+        INSERT INTO {words} AS old
+        SELECT id, microblog_words({index.text_sql("source")}) FROM {table} source
+        ON CONFLICT (id) DO UPDATE SET words = EXCLUDED.words WHERE old.words <> EXCLUDED.words
+    """
     # The columns of "{row}.username || ' ' || {row}.about_me"
     columns = ", ".join(
         part.partition(".")[2] for part in index.text_template.split() if "." in part
@@ -66,7 +67,12 @@ def install_statements(index: "SearchIndex", *, is_new: bool) -> list[str]:
     """
     trigger = f"CREATE OR REPLACE TRIGGER {words}"
     return [
-        *(create if is_new else []),
+        f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE",
+        VECTOR_FUNCTION.format(accented=accented, plain=plain, cjk=CJK),
+        f"CREATE TABLE IF NOT EXISTS {words} (id bigint PRIMARY KEY, words tsvector NOT NULL)",
+        f"DELETE FROM {words} WHERE id NOT IN (SELECT id FROM {table})",
+        fill,
+        f"CREATE INDEX IF NOT EXISTS {words}_search ON {words} USING gin (words)",
         keep,
         f"{trigger}_emptied AFTER TRUNCATE ON {table} "
         f"FOR EACH STATEMENT EXECUTE FUNCTION {words}_keep()",

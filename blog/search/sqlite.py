@@ -12,9 +12,9 @@ from .text import CJK, is_cjk
 if TYPE_CHECKING:
     from .index import SearchIndex
 
-TRIGGER_QUERY = (
-    "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = %s AND name = %s"
-)
+TRIGGERS_QUERY = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = %s"
+TRIGGERS: tuple[str, ...] = ("added", "removed", "changed")
+KEYS_TABLE = "{words}_docsize"  # one of FTS5's own tables
 MATCH_QUERY = """
     SELECT rowid FROM (
         SELECT rowid, rank AS match_rank FROM {words} WHERE {words} MATCH %(expression)s
@@ -23,20 +23,28 @@ MATCH_QUERY = """
 """
 
 
-def install_statements(index: "SearchIndex", *, is_new: bool) -> list[str]:
+def build_statements(index: "SearchIndex") -> list[str]:
+    """Return SQL that builds the index anew.
+
+    A contentless index cannot be repaired: to remove a row takes the words that were indexed.
+    """
     words, table = index.words_table, index.table
     old, new, row = (_spaced_cjk(index.text_sql(alias)) for alias in ("OLD", "NEW", "source"))
     add = f"INSERT INTO {words} (rowid, text) VALUES (NEW.id, {new});"
     remove = f"INSERT INTO {words} ({words}, rowid, text) VALUES ('delete', OLD.id, {old});"
     is_changed = f"{index.text_sql('OLD')} <> {index.text_sql('NEW')}"
+    drop = [f"DROP TRIGGER IF EXISTS {words}_{name}" for name in TRIGGERS]
     create = (
         f"CREATE VIRTUAL TABLE {words} "
         "USING fts5(text, content='', tokenize='unicode61 remove_diacritics 2')"
     )
     fill = f"INSERT INTO {words} (rowid, text) SELECT id, {row} FROM {table} source"
-    trigger = f"CREATE TRIGGER IF NOT EXISTS {words}"
+    trigger = f"CREATE TRIGGER {words}"
     return [
-        *([create, fill] if is_new else []),
+        *drop,
+        f"DROP TABLE IF EXISTS {words}",
+        create,
+        fill,
         f"{trigger}_added AFTER INSERT ON {table} BEGIN {add} END",
         f"{trigger}_removed AFTER DELETE ON {table} BEGIN {remove} END",
         f"{trigger}_changed AFTER UPDATE ON {table} WHEN {is_changed} BEGIN {remove} {add} END",
