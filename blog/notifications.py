@@ -27,8 +27,9 @@ BADGES = ("messages", "notifications")
 
 def notify_follow(follow: Follow) -> None:
     user, follower = follow.followed, follow.follower
-    if _notify_once(user, f"follow:{follower.pk}", follower) and user.has_follow_mail:
-        _send_mail("new_follower", user, follower, path=follower.get_absolute_url())
+    name = f"follow:{follower.pk}"
+    if _notify_once(user, name, follower) and user.has_follow_mail:
+        _send_mail("new_follower", user, follower, path=follower.get_absolute_url(), name=name)
 
 
 def lock_author(post: Post) -> None:
@@ -52,8 +53,9 @@ def notify_mention(post: Post) -> None:
         return
     users = User.objects.visible_to(post.author).filter(username__lower__in=names)
     for user in users.exclude(pk=post.author_id).order_by("pk")[:MAX_MENTIONS]:
-        if _notify_once(user, f"mention:{post.pk}", post.author, post) and user.has_mention_mail:
-            _send_mail("mention", user, post.author, path=post.get_absolute_url())
+        name = f"mention:{post.pk}"
+        if _notify_once(user, name, post.author, post) and user.has_mention_mail:
+            _send_mail("mention", user, post.author, path=post.get_absolute_url(), name=name)
 
 
 def _mentioned_names(post: Post) -> list[str]:
@@ -77,7 +79,8 @@ def notify_message(message: Message) -> None:
         and not _is_muted(recipient, sender)
     ):
         path = reverse("conversation-detail", args=[sender.username])
-        _send_mail("new_message", recipient, sender, path=path, message=message)
+        name = f"message:{message.conversation_id}"
+        _send_mail("new_message", recipient, sender, path=path, name=name, message=message)
 
 
 def _notify_once(user: User, name: str, actor: User, post: Post | None = None) -> bool:
@@ -92,7 +95,13 @@ def _is_muted(user: User, actor: User) -> bool:
 
 
 def _send_mail(
-    template: str, user: User, actor: User, *, path: str, message: Message | None = None
+    template: str,
+    user: User,
+    actor: User,
+    *,
+    path: str,
+    name: str,
+    message: Message | None = None,
 ) -> None:
     address = user.confirmed_email
     if address and user.is_active:
@@ -101,6 +110,7 @@ def _send_mail(
             "actor": actor,
             "url": settings.SITE_URL + path,
             "message": message,
+            "notification_name": name,
         }
         get_adapter().send_mail(f"email/{template}", address, context)
 

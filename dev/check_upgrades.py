@@ -28,6 +28,7 @@ FIRST_RELEASE = [
     "0017_mail_outbox",
     "0018_account_deletion",
     "0020_imported_posts",
+    "0021_account_mail_notification_name",
     "0006_durable_tasks",
     "0007_move_self_test",
 ]
