@@ -1,5 +1,7 @@
 """The search index after a migration, or an accident, has removed its triggers."""
 
+from typing import Any
+
 import pytest
 from django.core.checks import Tags, run_checks
 from django.core.management import call_command
@@ -27,6 +29,7 @@ def drop_triggers():
     """Lose the triggers as in a migration: on SQLite, one that rebuilds the tables."""
     if connection.vendor == "sqlite":
         models = MigrationLoader(connection).project_state().apps
+        editor: Any
         with connection.schema_editor() as editor:
             for name in ("Post", "User"):
                 editor._remake_table(models.get_model("blog", name))
