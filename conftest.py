@@ -28,6 +28,7 @@ from rq.job import Job
 from blog import rate_limits
 from blog.accounts.deletion import request_deletion
 from blog.models import Conversation, Message, Post, User
+from dev.object_store import BUCKET, ObjectStore
 from dev.pytest_plugin import chromium
 from dev.stack import Stack
 from exports.models import ExportTask, Status
@@ -263,6 +264,22 @@ def downloadable_task(alice: User) -> Iterator[ExportTask]:
     )
     yield task
     task.archive.storage.delete(task.archive.name or "")
+
+
+@pytest.fixture
+def bucket(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Start an object store, use its bucket for archives, and return boto3's client of it."""
+    with ObjectStore(tmp_path) as store:
+        for name, value in store.env.items():
+            monkeypatch.setenv(name, value)
+        settings.EXPORT_BUCKET = BUCKET
+        settings.STORAGES = settings.STORAGES | {
+            "archives": {
+                "BACKEND": "storages.backends.s3.S3Storage",
+                "OPTIONS": {"bucket_name": BUCKET},
+            }
+        }
+        yield store.client()
 
 
 def run_jobs() -> None:

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.core.checks import Tags, register
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
@@ -11,12 +12,13 @@ class BlogConfig(AppConfig):
         from allauth.mfa.signals import authenticator_added, authenticator_removed
         from django.contrib.auth.signals import user_logged_in
 
-        from microblog import checks  # noqa: F401 - registers the checks of the site's settings
+        import microblog.checks  # noqa: F401 - registers the checks of the site's settings
 
-        from . import sweeper
+        from . import checks, sweeper
         from .accounts import second_factor, security_log, sessions
         from .search import index as search_index
 
+        register(checks.check_search_index, Tags.database)
         post_migrate.connect(search_index.install, sender=self)
         user_logged_in.connect(sessions.record_sign_in)
         authenticator_added.connect(sessions.verify_staff_after_setup)

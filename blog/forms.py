@@ -26,7 +26,7 @@ from .models import (
     User,
     time_zones,
 )
-from .notifications import notify_mention
+from .notifications import lock_author, notify_mention
 
 TEXTAREA_ATTRIBUTES = {"class": "form-control", "dir": "auto", "data-limit": MAX_POST_LENGTH}
 DUPLICATE_WINDOW = timedelta(minutes=1)  # a repeated text within it is a double submit
@@ -104,9 +104,11 @@ class PostForm(forms.ModelForm[Post]):
         A repeated submission, the same text within DUPLICATE_WINDOW, returns the first post.
         """
         with transaction.atomic():
-            # Lock the author, so that two concurrent submissions run one after the other.
-            author = User.objects.select_for_update(no_key=True).get(pk=self.instance.author_id)
-            recent = author.posts.filter(created_at__gt=timezone.now() - DUPLICATE_WINDOW)
+            # Two concurrent submissions of an author run one after the other.
+            lock_author(self.instance)
+            recent = self.instance.author.posts.filter(
+                created_at__gt=timezone.now() - DUPLICATE_WINDOW
+            )
             duplicate = recent.filter(body=self.instance.body).newest_first().first()
             post = duplicate or super().save(commit)
             notify_mention(post)
@@ -131,6 +133,7 @@ class PostEditForm(forms.ModelForm[Post]):
     def save(self, commit: bool = True) -> Post:
         """Save the change and notify the users it mentions."""
         with transaction.atomic():
+            lock_author(self.instance)
             if self.has_changed():
                 self.instance.edited_at = timezone.now()
                 # Save no other field: staff may be hiding the post at the same time.

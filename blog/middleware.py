@@ -5,10 +5,17 @@ from collections.abc import Callable
 from urllib.parse import unquote
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import ObjectDoesNotExist
+from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
 from django.utils.cache import add_never_cache_headers
+from django.views.defaults import page_not_found
+
+from tasks.models.rows import AccountClosed
 
 from .models import User, time_zones, touch
 
@@ -36,7 +43,7 @@ class UserMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if SESSIONLESS_PATHS.match(request.path_info):
+        if not has_session(request):
             return self.get_response(request)
         if request.user.is_authenticated and request.user.language in dict(settings.LANGUAGES):
             translation.activate(request.user.language)
@@ -50,6 +57,16 @@ class UserMiddleware:
             touch(rows, "last_seen_at", request.user.last_seen_at)
         return response
 
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Respond if the account of the user, or of another one, was closed during the request."""
+        if not isinstance(exception, (AccountClosed, IntegrityError, ObjectDoesNotExist)):
+            return None
+        if is_account_closed(request.user):
+            return redirect("account_login") if has_session(request) else HttpResponse(status=401)
+        if isinstance(exception, AccountClosed):
+            return page_not_found(request, exception)
+        return None
+
 
 class MethodNotAllowedMiddleware:
     """Error page for 405 responses to browsers; programs get the empty response."""
@@ -60,10 +77,18 @@ class MethodNotAllowedMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         is_empty = response.status_code == 405 and not response.content
-        is_page = request.accepts("text/html") and not SESSIONLESS_PATHS.match(request.path_info)
+        is_page = request.accepts("text/html") and has_session(request)
         if is_empty and is_page:
             response.content = render_to_string("405.html", request=request)
         return response
+
+
+def is_account_closed(user: User | AnonymousUser) -> bool:
+    return user.is_authenticated and not User.objects.filter(pk=user.pk, is_active=True).exists()
+
+
+def has_session(request: HttpRequest) -> bool:
+    return not SESSIONLESS_PATHS.match(request.path_info)
 
 
 def is_user_activity(request: HttpRequest) -> bool:

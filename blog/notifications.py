@@ -12,6 +12,8 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from tasks.models.rows import AccountClosed, lock_users
+
 from . import linkify
 from .models import Follow, Message, Notification, Outcome, Post, User
 
@@ -26,8 +28,21 @@ BADGES = ("messages", "notifications")
 
 def notify_follow(follow: Follow) -> None:
     user, follower = follow.followed, follow.follower
-    if _notify_once(user, f"follow:{follower.pk}", follower) and user.has_follow_mail:
-        _send_mail("new_follower", user, follower, path=follower.get_absolute_url())
+    name = f"follow:{follower.pk}"
+    if _notify_once(user, name, follower) and user.has_follow_mail:
+        _send_mail("new_follower", user, follower, path=follower.get_absolute_url(), name=name)
+
+
+def lock_author(post: Post) -> None:
+    """Lock the author of a post, and whom it mentions, before the post is saved.
+
+    AccountClosed if the author's account is closed.
+    """
+    names = chain.from_iterable(_mentions(post))
+    mentioned = User.objects.filter(username__lower__in=set(names))
+    users = lock_users(post.author_id, *mentioned.values_list("pk", flat=True))
+    if post.author_id not in users or not users[post.author_id].is_active:
+        raise AccountClosed
 
 
 def notify_mention(post: Post) -> None:
@@ -35,8 +50,7 @@ def notify_mention(post: Post) -> None:
 
     An imported post mentions nobody.
     """
-    is_silent = post.hidden_at or post.source
-    mentions = [] if is_silent else list(dict.fromkeys(linkify.find_mentions(post.body)))
+    mentions = _mentions(post)
     if not mentions:
         return
     names = set(chain.from_iterable(mentions))
@@ -45,8 +59,15 @@ def notify_mention(post: Post) -> None:
     mentioned = [users[name] for name in linkify.choose_names(mentions, users)]
     others = [user for user in mentioned if user.pk != post.author_id]
     for user in others[:MAX_MENTIONS]:
-        if _notify_once(user, f"mention:{post.pk}", post.author, post) and user.has_mention_mail:
-            _send_mail("mention", user, post.author, path=post.get_absolute_url())
+        name = f"mention:{post.pk}"
+        if _notify_once(user, name, post.author, post) and user.has_mention_mail:
+            _send_mail("mention", user, post.author, path=post.get_absolute_url(), name=name)
+
+
+def _mentions(post: Post) -> list[tuple[str, ...]]:
+    """Return the names that each mention of a post may mean; none if it notifies nobody."""
+    is_silent = post.hidden_at or post.source
+    return [] if is_silent else list(dict.fromkeys(linkify.find_mentions(post.body)))
 
 
 def notify_message(message: Message) -> None:
@@ -65,7 +86,8 @@ def notify_message(message: Message) -> None:
         and not _is_muted(recipient, sender)
     ):
         path = reverse("conversation-detail", args=[sender.username])
-        _send_mail("new_message", recipient, sender, path=path, message=message)
+        name = f"message:{message.conversation_id}"
+        _send_mail("new_message", recipient, sender, path=path, name=name, message=message)
 
 
 def _notify_once(user: User, name: str, actor: User, post: Post | None = None) -> bool:
@@ -80,7 +102,13 @@ def _is_muted(user: User, actor: User) -> bool:
 
 
 def _send_mail(
-    template: str, user: User, actor: User, *, path: str, message: Message | None = None
+    template: str,
+    user: User,
+    actor: User,
+    *,
+    path: str,
+    name: str,
+    message: Message | None = None,
 ) -> None:
     address = user.confirmed_email
     if address and user.is_active:
@@ -89,6 +117,7 @@ def _send_mail(
             "actor": actor,
             "url": settings.SITE_URL + path,
             "message": message,
+            "notification_name": name,
         }
         get_adapter().send_mail(f"email/{template}", address, context)
 

@@ -29,6 +29,7 @@ FIRST_RELEASE = [
     "0018_account_deletion",
     "0020_imported_posts",
     "0023_confirmed_users_and_token_expiry",
+    "0024_account_mail_notification_name",
     "0006_durable_tasks",
     "0007_move_self_test",
 ]

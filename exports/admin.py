@@ -85,7 +85,10 @@ RESEND = Action(
 EXPIRE = Action(
     name="expire",
     label=_("Expire now"),
-    explanation=_("The archive is deleted before its time. Its owner can ask for a new one."),
+    explanation=_(
+        "The archive is deleted before its time, and an e-mail with it that waits to be sent is "
+        "given up. Its owner can ask for a new one."
+    ),
     log_message="Deleted the archive early.",
     is_available=has_archive,
     perform=expire,

@@ -22,7 +22,7 @@ class ExportsConfig(AppConfig):
         tracking.connect(bounces.record_bounce)
         health.register()
         sweeper.register()
-        jobs.register_preloader(delivery.preload)
+        jobs.register_start_step(delivery.preload)
         metrics.register()
         register(checks.check_shared_services)
         register(checks.check_intervals)

@@ -47,6 +47,8 @@ def compose_for_owner(mail: ExportMail) -> EmailMultiAlternatives:
         raise Undeliverable("The account is closed.")
     if not address:
         raise Undeliverable("The account has no confirmed e-mail address.")
+    if mail.purpose == Purpose.ARCHIVE and not task.is_downloadable:
+        raise Undeliverable("The archive no longer exists.")
     with translation.override(task.owner_language):
         return compose(mail, address)
 

@@ -68,6 +68,9 @@ def _queue_text(payload: dict[str, Any]) -> str:
 
 
 def _delivery_text(payload: dict[str, Any]) -> str:
+    is_mailed = payload["mail"] == MailStatus.SENT and not payload.get("bounced")
+    if payload.get("removed") and not is_mailed:
+        return _("Your archive was removed before it reached you. You can ask for a new one")
     if payload.get("bounced"):
         return _("Your mail provider refused the mail: download it here")
     if payload["mail"] == MailStatus.SENT:

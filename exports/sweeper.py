@@ -1,12 +1,14 @@
 """Steps of the sweeper for exports: expired archives, and files without an owner."""
 
+from datetime import datetime
 from pathlib import PurePath
 from uuid import UUID
 
 from django.db.models import Q
 
 from blog.models import Notification
-from tasks import sweeper
+from microblog.storage import abort_uploads
+from tasks import jobs, sweeper
 from tasks.models.clock import from_now
 from tasks.models.rows import BATCH_SIZE, change_each
 
@@ -34,10 +36,18 @@ def expire_archives() -> None:
 def remove_temporary_files() -> None:
     """Delete temporary files of builds that are finished, dead or superseded."""
     for path in archive.temporary_folder().glob(f"*{archive.TEMPORARY_SUFFIX}"):
-        build = _parse_file_name(path.name)
-        running = ExportTask.objects.filter(status=Status.RUNNING)
-        if build is None or not running.filter(pk=build[0], attempt=build[1]).exists():
+        if not _is_running(path.name):
             path.unlink(missing_ok=True)
+
+
+def abort_dead_uploads() -> None:
+    """Abort uploads of builds that are finished, dead or superseded."""
+
+    def is_abandoned(name: str, began_at: datetime) -> bool:
+        return not _is_running(name)
+
+    for kind in KINDS:
+        abort_uploads(archive_storage(), f"{kind}/", is_abandoned)
 
 
 def remove_orphaned_archives() -> None:
@@ -78,6 +88,14 @@ def prune_details() -> None:
     Notification.objects.filter(name__startswith=NOTIFICATION_PREFIX, updated_at__lt=old).delete()
 
 
+def _is_running(file_name: str) -> bool:
+    build = _parse_file_name(file_name)
+    if build is None:
+        return False
+    running = ExportTask.objects.filter(status=Status.RUNNING)
+    return running.filter(pk=build[0], attempt=build[1]).exists()
+
+
 def _parse_file_name(file_name: str) -> Build | None:
     """Return the build that wrote `<task>-<attempt>.<suffixes>`; None for other names."""
     task_id, _, attempt = PurePath(file_name).name.partition(".")[0].rpartition("-")
@@ -92,3 +110,6 @@ def register() -> None:
     sweeper.register_step(remove_temporary_files)
     sweeper.register_prune_step(prune_details)
     sweeper.register_prune_step(remove_orphaned_archives)
+    sweeper.register_prune_step(abort_dead_uploads)
+    # The sweeper cleans its own host only, and not every host with a worker has one.
+    jobs.register_start_step(remove_temporary_files)

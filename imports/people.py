@@ -1,6 +1,7 @@
 """Followed, muted and blocked people of an archive, and the words about its owner."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
@@ -9,6 +10,7 @@ from django.db import transaction
 
 from blog.blank import is_blank
 from blog.models import MAX_ABOUT_ME_LENGTH, Block, Follow, Mute, User
+from tasks.models.rows import AccountClosed, lock_users
 
 from .models import ImportTask
 from .readers import Reader, Summary
@@ -86,23 +88,24 @@ def _batches(users: Iterator[User]) -> Iterator[list[User]]:
 
 def _follow(owner: User, users: list[User]) -> None:
     with transaction.atomic():
-        # Lock the users: a concurrent block either waits for us or is visible to the check.
-        keys = [user.pk for user in users]
-        locked = User.objects.filter(pk__in=keys).order_by("pk").select_for_update(no_key=True)
-        list(locked.values_list("pk"))
+        # A concurrent block either waits for the locks or is visible to the check.
+        keys = lock_users(owner.pk, *(user.pk for user in users)).keys()
         visible = User.objects.visible_to(owner).filter(pk__in=keys)
         follows = [Follow(follower=owner, followed=user) for user in visible]
         Follow.objects.bulk_create(follows, ignore_conflicts=True)
 
 
 def _mute(owner: User, users: list[User]) -> None:
-    mutes = [Mute(muter=owner, muted=user) for user in users]
-    Mute.objects.bulk_create(mutes, ignore_conflicts=True)
+    with transaction.atomic():
+        keys = lock_users(owner.pk, *(user.pk for user in users)).keys()
+        mutes = [Mute(muter=owner, muted=user) for user in users if user.pk in keys]
+        Mute.objects.bulk_create(mutes, ignore_conflicts=True)
 
 
 def _block(owner: User, users: list[User]) -> None:
     for user in users:
-        Block.objects.block(owner, user)
+        with suppress(AccountClosed):
+            Block.objects.block(owner, user)
 
 
 _ADD: dict[str, Callable[[User, list[User]], None]] = {

@@ -1,10 +1,11 @@
 """Steps of the sweeper for imports: uploads and reports that are no longer needed."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.utils import timezone
 
 from blog.models import Notification
+from microblog.storage import abort_uploads
 from tasks import sweeper
 from tasks.models.clock import from_now
 from tasks.models.rows import BATCH_SIZE, change_each
@@ -47,6 +48,13 @@ def delete_orphaned_files() -> None:
             delete_file(name)
 
 
+def abort_dead_uploads() -> None:
+    def is_abandoned(name: str, began_at: datetime) -> bool:
+        return began_at < timezone.now() - ORPHAN_AGE
+
+    abort_uploads(upload_storage(), f"{FOLDER}/", is_abandoned)
+
+
 def _is_referenced(name: str) -> bool:
     field = "report" if name.endswith(".csv") else "upload"
     return ImportTask.objects.filter(**{field: name}).exists()
@@ -68,4 +76,5 @@ def register() -> None:
     sweeper.register_step(discard_abandoned_previews)
     sweeper.register_step(delete_unneeded_files)
     sweeper.register_prune_step(delete_orphaned_files)
+    sweeper.register_prune_step(abort_dead_uploads)
     sweeper.register_prune_step(prune_notifications)

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from blog.models import User
 from tasks import broker, jobs
+from tasks.models.rows import lock_open_users
 
 from .archives import open_archive
 from .models import ImportTask, upload_storage
@@ -73,7 +74,7 @@ def create_task(owner: User, file: UploadedFile[Any]) -> ImportTask:
 def _get_or_create(owner: User, **fields: Any) -> tuple[ImportTask, bool]:
     with transaction.atomic():
         # Lock the owner: a concurrent upload waits here, and then finds this import.
-        User.objects.select_for_update(no_key=True).get(pk=owner.pk)
+        lock_open_users(owner.pk)
         if other := owner.import_tasks.in_progress().first():
             return other, False
         task, is_new = ImportTask.objects.get_or_create_unfinished(owner, **fields)

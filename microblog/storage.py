@@ -1,9 +1,15 @@
-"""Storages of static files and of messages to the next page."""
+"""Storages of static files and of messages to the next page, and cleaning of object stores."""
 
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
 from django.conf import settings
 from django.contrib.messages.storage.cookie import CookieStorage
 from django.contrib.messages.storage.fallback import FallbackStorage
 from django.contrib.messages.storage.session import SessionStorage
+from django.core.files.storage import Storage
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
@@ -24,3 +30,27 @@ class MessageStorage(FallbackStorage):
     """
 
     storage_classes = (MessageCookieStorage, SessionStorage)
+
+
+def abort_uploads(
+    storage: Storage, prefix: str, is_abandoned: Callable[[str, datetime], bool]
+) -> None:
+    """Abort abandoned multipart uploads of names that begin with `prefix`.
+
+    A bucket keeps the parts of an interrupted upload for ever, and no listing shows them. Other
+    storages have no such uploads. `is_abandoned` takes the name and the time of the beginning.
+    """
+    bucket: Any = getattr(storage, "bucket", None)
+    if bucket is None:
+        return
+    for upload in bucket.multipart_uploads.filter(Prefix=prefix):
+        if is_abandoned(upload.object_key, upload.initiated):
+            _abort(upload)
+
+
+def _abort(upload: Any) -> None:
+    try:
+        upload.abort()
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchUpload":  # it has ended meanwhile
+            raise

@@ -18,7 +18,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from tasks.broker import QueueState, parse_job_ids
+from tasks.broker import QueueState, WorkerInfo, parse_job_ids
 from tasks.models import Mail, MailStatus, Status, SweeperHeartbeat, Task, task_models
 from tasks.models.clock import from_now
 
@@ -234,17 +234,32 @@ def find_obsolete_jobs(job_ids: Iterable[str]) -> list[str]:
 def _worker_findings(queue: QueueState) -> Iterator[Finding]:
     obsolete = set(find_obsolete_jobs(_worker_job_ids(queue)))
     for worker in queue.workers:
+        if worker.is_disk_full and not worker.is_silent:
+            yield _full_disk_finding(worker)
         if worker.is_silent:
             text = _("Worker %s has not been heard from for a minute. RQ forgets it by itself.")
-            url = reverse("admin:django_rq_worker_details", args=[0, worker.key])
-            fix = Fix(label=_("Look at the worker"), url=url, permission=DASHBOARD)
-            yield Finding(text=text % worker.name[:8], fix=fix)
+            yield Finding(text=text % worker.name[:8], fix=_worker_page(worker))
         elif worker.job_id in obsolete and not _has_just_finished(worker.job_id):
             text = _(
                 "Worker %s works for a task that has ended or moved on. It changes nothing any "
                 "more."
             )
             yield Finding(text=text % worker.name[:8], fix=_job_page(worker.job_id))
+
+
+def _full_disk_finding(worker: WorkerInfo) -> Finding:
+    text = _(
+        "Worker %(worker)s takes no exports and imports, because the disk of its host, %(host)s, "
+        "is nearly full. It goes on by itself when there is space again."
+    )
+    return Finding(
+        text=text % {"worker": worker.name[:8], "host": worker.host}, fix=_worker_page(worker)
+    )
+
+
+def _worker_page(worker: WorkerInfo) -> Fix:
+    url = reverse("admin:django_rq_worker_details", args=[0, worker.key])
+    return Fix(label=_("Look at the worker"), url=url, permission=DASHBOARD)
 
 
 def _has_just_finished(job_id: str) -> bool:

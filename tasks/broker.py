@@ -34,6 +34,8 @@ QUEUE = "default"
 FAILED_JOB_TTL_SECONDS = 7 * 86400  # RQ's own default is a year
 WORKER_TIMEOUT = timedelta(seconds=60)  # a worker sends a heartbeat every 15 seconds
 UUID_LENGTH = 36
+NEEDS_DISK_SPACE = "needs_disk_space"  # in the meta data of a job
+IS_DISK_FULL = "is_disk_full"  # in the hash of a worker
 
 
 def _queue() -> RQQueue:
@@ -53,23 +55,45 @@ def enqueue(
     function: Callable[..., None],
     *args: str | int,
     at_front: bool = False,
+    behind: str = "",
     timeout_seconds: int | None = None,
+    needs_disk_space: bool = False,
 ) -> bool:
-    """Enqueue a job; False, logged, if the broker is down. Call it after commit."""
+    """Enqueue a job; False, logged, if the broker is down. Call it after commit.
+
+    `behind` is the id of the job that it follows, instead of the last one in the queue.
+    """
+    meta: dict[str, Any] = request_ids.job_meta()
+    if needs_disk_space:
+        meta[NEEDS_DISK_SPACE] = True
     try:
-        _queue().enqueue(
+        queue = _queue()
+        queue.enqueue(
             function,
             *args,
             job_id=job_id,
             at_front=at_front,
             job_timeout=timeout_seconds,
             failure_ttl=FAILED_JOB_TTL_SECONDS,
-            meta=request_ids.job_meta(),
+            meta=meta,
         )
+        if behind:
+            _move_behind(queue, job_id, behind)
     except RedisError as error:
         logger.warning("Job %s was not enqueued; the sweeper will retry: %s", job_id, error)
         return False
     return True
+
+
+def _move_behind(queue: RQQueue, job_id: str, predecessor: str) -> None:
+    """Move the last job behind another, or to the front if that has left the queue meanwhile.
+
+    The job is in the queue twice for a moment; a second run is harmless.
+    """
+    redis: Any = queue.connection
+    if redis.linsert(queue.key, "AFTER", predecessor, job_id) < 1:
+        redis.lpush(queue.key, job_id)
+    redis.lrem(queue.key, -1, job_id)
 
 
 def remove_job(job_id: str) -> bool:
@@ -89,6 +113,10 @@ def remove_job(job_id: str) -> bool:
 
 def queue_length() -> int:
     return int(_queue().count)
+
+
+def queued_job_ids() -> list[str]:
+    return list(_queue().get_job_ids())
 
 
 def resume_workers() -> None:
@@ -192,9 +220,12 @@ class WorkerInfo:
     name: str
     state: str
     job_id: str
+    host: str
     last_heartbeat_at: datetime | None
     successful_jobs: int
     failed_jobs: int
+    is_disk_full: bool = False
+    """Whether it takes no jobs that need disk space."""
 
     @property
     def is_silent(self) -> bool:
@@ -248,6 +279,15 @@ def worker_count(heartbeat_within: float = math.inf) -> int:
     return sum(_seconds_since_heartbeat(worker) <= heartbeat_within for worker in workers)
 
 
+def full_worker_count() -> int:
+    """Count the workers that take no jobs that need disk space."""
+    return sum(map(_is_disk_full, Worker.all(queue=_queue())))
+
+
+def _is_disk_full(worker: BaseWorker) -> bool:
+    return bool(worker.connection.hexists(worker.key, IS_DISK_FULL))
+
+
 def _seconds_since_heartbeat(worker: BaseWorker) -> float:
     if worker.last_heartbeat is None:
         return math.inf
@@ -260,9 +300,11 @@ def _worker_info(worker: BaseWorker) -> WorkerInfo:
         name=worker.name,
         state=str(worker.get_state()),
         job_id=worker.get_current_job_id() or "",
+        host=worker.hostname or "",
         last_heartbeat_at=last_heartbeat_at and last_heartbeat_at.replace(tzinfo=UTC),
         successful_jobs=worker.successful_job_count,
         failed_jobs=worker.failed_job_count,
+        is_disk_full=_is_disk_full(worker),
     )
 
 

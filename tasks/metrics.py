@@ -228,3 +228,8 @@ def _broker_metrics() -> Iterator[Metric]:
         "Workers with a heartbeat in the last minute.",
         broker.worker_count(heartbeat_within=WORKER_HEARTBEAT_SECONDS),
     )
+    yield gauge(
+        "microblog_full_workers",
+        "Workers that take no exports and imports, because their disk is nearly full.",
+        broker.full_worker_count(),
+    )

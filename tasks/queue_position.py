@@ -32,10 +32,10 @@ def update_all() -> None:
 
 
 def _count_workers(queue: Iterable[Task]) -> int:
-    """Count the workers, including those that hold a lease but that the broker has lost."""
+    """Count the workers with disk space, and those with a lease that the broker has lost."""
     running = sum(task.status == Status.RUNNING for task in queue)
     try:
-        return max(running, broker.worker_count())
+        return max(running, broker.worker_count() - broker.full_worker_count())
     except RedisError:
         return 0  # no job can be started
 

@@ -148,6 +148,7 @@ class AccountAdapter(DefaultAccountAdapter):
                 template_prefix, email, {"email": email, "site_url": settings.SITE_URL} | context
             )
         mail.user, mail.about = user, context.get("message")
+        mail.notification_name = context.get("notification_name", "")
         if mail.about is not None:
             mail.next_try_at = from_now(MESSAGE_MAIL_DELAY_SECONDS)
             mail.save()

@@ -68,12 +68,25 @@ def delete_rows(task: AccountDeletion, heartbeat: Heartbeat) -> int:
     total = done + sum(rows.count() for rows in owned)
     AccountDeletion.objects.filter(pk=task.pk).update(rows_total=total)
     for rows in owned:
-        while keys := list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH_SIZE]):
-            rows.model._default_manager.filter(pk__in=keys).delete()
-            done += len(keys)
+        while deleted := _delete_batch(task.owner_id, rows):
+            done += deleted
             heartbeat.report(done)
             heartbeat.wait(PAUSE_SECONDS)
     return done
+
+
+def _delete_batch(user_id: int, rows: QuerySet[Any]) -> int:
+    """Delete the first BATCH_SIZE rows; return their number.
+
+    The user is locked before them, as `lock_users` says, and they in the order of their keys:
+    messages belong to two users, and both may be deleted at the same time.
+    """
+    with transaction.atomic():
+        lock_user(user_id)
+        locked = rows.order_by("pk").select_for_update(of=("self",))
+        keys = list(locked.values_list("pk", flat=True)[:BATCH_SIZE])
+        rows.model._default_manager.filter(pk__in=keys).delete()
+    return len(keys)
 
 
 def _owned_rows(user_id: int) -> Iterator[QuerySet[Any]]:
@@ -92,7 +105,10 @@ def _owned_rows(user_id: int) -> Iterator[QuerySet[Any]]:
 
 
 def lock_user(user_id: int | None) -> User | None:
-    """Lock a user's row, before any other row of theirs; None if the user is gone."""
+    """Lock a user's row, before any other row of theirs; None if the user is gone.
+
+    Stronger than `lock_users`: transactions that would refer to the user wait.
+    """
     return User.objects.select_for_update().filter(pk=user_id).first() if user_id else None
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
 from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from tasks.models.rows import lock_open_users
 
 from .block import Block, unblocked
 
@@ -30,14 +31,15 @@ class FollowQuerySet(models.QuerySet["Follow"]):
 
 class FollowManager(models.Manager.from_queryset(FollowQuerySet)):  # type: ignore[misc]
     def follow(self, follower: User, followed: User) -> None:
-        """Follow a user and notify them, unless already followed or a block is in the way."""
+        """Follow a user and notify them, unless already followed or a block is in the way.
+
+        AccountClosed if either account is closed.
+        """
         from ..notifications import notify_follow  # a circular import otherwise
 
         with transaction.atomic():
-            # Lock the user: a concurrent block either waits for us or is visible to the check.
-            users = get_user_model().objects.select_for_update(no_key=True)
-            if users.filter(pk=followed.pk, is_active=True).first() is None:
-                return
+            # A concurrent block either waits for the locks or is visible to the check.
+            lock_open_users(follower.pk, followed.pk)
             if Block.objects.between(follower, followed).exists():
                 return
             follow, is_new = self.get_or_create(follower=follower, followed=followed)

@@ -10,6 +10,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from tasks.models.rows import lock_open_users
+
 from .post import MAX_IMPORTED_LENGTH, Post
 
 if TYPE_CHECKING:
@@ -43,11 +45,14 @@ class ReportQuerySet(models.QuerySet["Report"]):
     def get_or_create_open(
         self, reporter: User, reported: User, post: Post | None, reason: str, comment: str
     ) -> tuple[Report, bool]:
+        """Get or create the reporter's open report. AccountClosed if either account is closed."""
         subject: dict[str, Any] = {"post": post} if post else {"excerpt": ""}
         defaults = {"reason": reason, "comment": comment, "excerpt": post.body if post else ""}
-        return self.open().get_or_create(
-            reporter=reporter, person=reported, **subject, defaults=defaults
-        )
+        with transaction.atomic():
+            lock_open_users(reporter.pk, reported.pk)
+            return self.open().get_or_create(
+                reporter=reporter, person=reported, **subject, defaults=defaults
+            )
 
     def handle(self, staff: User, outcome: Outcome) -> list[Report]:
         """Close the open reports and return them, each to one concurrent caller only."""

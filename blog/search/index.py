@@ -4,6 +4,8 @@ The triggers index the column `search_text`, which `blog.models.searchable` fill
 is not indexed.
 """
 
+# ruff: noqa: S608 - table names are those of our models
+
 from typing import Any, Protocol
 
 from django.apps import AppConfig, apps
@@ -23,13 +25,23 @@ BATCH_SIZE = 500  # rows per transaction
 class SearchBackend(Protocol):
     """Module with the SQL of one database."""
 
-    TRIGGER_QUERY: str
-    """Finds a trigger by table and name."""
+    COLUMNS_QUERY: str
+    """Selects the names of a table's columns; none if there is no such table."""
+
+    TRIGGERS_QUERY: str
+    """Selects the names of a table's triggers."""
+
+    TRIGGERS: tuple[str, ...]
+    """Last parts of the names of an index's triggers."""
+
+    KEYS_TABLE: str
+    """Table with a row for each indexed row, whose `id` it has."""
 
     MATCH_QUERY: str
     """Selects the keys of the newest `limit` matches, best first."""
 
-    def install_statements(self, table: str, words: str, *, is_new: bool) -> list[str]: ...
+    def build_statements(self, table: str, words: str) -> list[str]:
+        """Return SQL that builds an index with its triggers, or repairs it."""
 
     def match_expression(self, words: list[list[str]]) -> str: ...
 
@@ -43,14 +55,16 @@ def words_table(model: type[SearchableModel]) -> str:
 
 
 def install(sender: AppConfig, using: str, apps: Apps = apps, **kwargs: Any) -> None:
-    """Create missing words tables and triggers after each `migrate`, and index the other rows.
+    """Build or repair the indexes after each `migrate`, and index rows without a search text.
 
-    SQLite drops the triggers of a table when a migration rebuilds it. Tables that are migrated back
-    to before the column existed are left alone.
+    SQLite drops the triggers of a table when a migration rebuilds it. What the site writes from
+    then on is not indexed until this repairs the index. Tables that are migrated back to before the
+    column existed are left alone.
     """
     for model in MODELS:
         if _has_search_text(apps.get_model(model._meta.label)):
-            _install_triggers(model, using)
+            if find_faults(model, connections[using]):
+                build(model, connections[using])
             while fill_batch(model, using):
                 pass
 
@@ -63,16 +77,46 @@ def _has_search_text(model: Any) -> bool:
     return True
 
 
-def _install_triggers(model: type[SearchableModel], using: str) -> None:
-    connection = connections[using]
+def build(model: type[SearchableModel], connection: BaseDatabaseWrapper) -> None:
+    """Build an index from its table, which nobody can write to meanwhile."""
+    statements = backend_for(connection).build_statements(model._meta.db_table, words_table(model))
+    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
+def find_faults(model: type[SearchableModel], connection: BaseDatabaseWrapper) -> list[str]:
+    """Return what is wrong with an index; nothing if its table or column does not exist yet."""
     backend = backend_for(connection)
     table, words = model._meta.db_table, words_table(model)
-    with transaction.atomic(using=using), connection.cursor() as cursor:
-        cursor.execute(backend.TRIGGER_QUERY, [table, f"{words}_changed"])
-        if cursor.fetchone() is None:
-            is_new = words not in connection.introspection.table_names()
-            for statement in backend.install_statements(table, words, is_new=is_new):
-                cursor.execute(statement)
+    with connection.cursor() as cursor:
+        if "search_text" not in _names(cursor, backend.COLUMNS_QUERY, table):
+            return []
+        if words not in connection.introspection.table_names(cursor):
+            return ["it does not exist"]
+        faults = []
+        triggers = _names(cursor, backend.TRIGGERS_QUERY, table)
+        if not triggers.issuperset(f"{words}_{name}" for name in backend.TRIGGERS):
+            faults.append("new changes are not indexed")
+        keys = backend.KEYS_TABLE.format(words=words)
+        indexed = f"(SELECT id FROM {table} WHERE search_text IS NOT NULL)"
+        if _has_other_rows(cursor, indexed, keys):
+            faults.append("rows are missing")
+        if _has_other_rows(cursor, keys, indexed):
+            faults.append("it has deleted rows")
+    return faults
+
+
+def _names(cursor: Any, query: str, table: str) -> set[str]:
+    cursor.execute(query, [table])
+    return {name for (name,) in cursor.fetchall()}
+
+
+def _has_other_rows(cursor: Any, rows: str, others: str) -> bool:
+    """Return whether one of `rows` has a key that `others` have not; both are tables in SQL."""
+    same = f"SELECT 1 FROM {others} AS other WHERE other.id = one.id"
+    cursor.execute(f"SELECT 1 FROM {rows} AS one WHERE NOT EXISTS ({same}) LIMIT 1")
+    return cursor.fetchone() is not None
 
 
 def fill_batch(model: type[SearchableModel], using: str = "default") -> int:
@@ -86,8 +130,7 @@ def fill_batch(model: type[SearchableModel], using: str = "default") -> int:
             (build_search_text(row), row.pk)
             for row in rows.select_for_update(skip_locked=True, no_key=True)
         ]
-        update = f"UPDATE {table} SET search_text = %s WHERE id = %s"  # noqa: S608 - our table
-        cursor.executemany(update, texts)
+        cursor.executemany(f"UPDATE {table} SET search_text = %s WHERE id = %s", texts)
     return len(texts)
 
 

@@ -8,7 +8,12 @@ and users.
 
 from .text import is_cjk
 
-TRIGGER_QUERY = "SELECT tgname FROM pg_trigger WHERE tgrelid = %s::regclass AND tgname = %s"
+COLUMNS_QUERY = (
+    "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(%s) AND NOT attisdropped"
+)
+TRIGGERS_QUERY = "SELECT tgname FROM pg_trigger WHERE tgrelid = %s::regclass"
+TRIGGERS: tuple[str, ...] = ("changed", "emptied")
+KEYS_TABLE = "{words}"
 MATCH_QUERY = """
     SELECT id FROM (
         SELECT id, words FROM {words} WHERE words @@ %(expression)s::tsquery
@@ -30,13 +35,13 @@ VECTOR_FUNCTION = """
 """
 
 
-def install_statements(table: str, words: str, *, is_new: bool) -> list[str]:
-    create = [
-        f"CREATE TABLE {words} (id bigint PRIMARY KEY, words tsvector NOT NULL)",
-        f"INSERT INTO {words} SELECT id, microblog_words(search_text) FROM {table} "
-        "WHERE search_text IS NOT NULL",
-        f"CREATE INDEX {words}_search ON {words} USING gin (words)",
-    ]
+def build_statements(table: str, words: str) -> list[str]:
+    """Return SQL that builds the index, or changes those of its rows that are wrong."""
+    indexed = f"FROM {table} WHERE search_text IS NOT NULL"
+    fill = f"""
+        INSERT INTO {words} AS old SELECT id, microblog_words(search_text) {indexed}
+        ON CONFLICT (id) DO UPDATE SET words = EXCLUDED.words WHERE old.words <> EXCLUDED.words
+    """
     keep = f"""
         CREATE OR REPLACE FUNCTION {words}_keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
             IF TG_OP = 'TRUNCATE' THEN
@@ -52,8 +57,12 @@ def install_statements(table: str, words: str, *, is_new: bool) -> list[str]:
     """
     trigger = f"CREATE OR REPLACE TRIGGER {words}"
     return [
+        f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE",
         VECTOR_FUNCTION,
-        *(create if is_new else []),
+        f"CREATE TABLE IF NOT EXISTS {words} (id bigint PRIMARY KEY, words tsvector NOT NULL)",
+        f"DELETE FROM {words} WHERE id NOT IN (SELECT id {indexed})",
+        fill,
+        f"CREATE INDEX IF NOT EXISTS {words}_search ON {words} USING gin (words)",
         keep,
         f"{trigger}_emptied AFTER TRUNCATE ON {table} "
         f"FOR EACH STATEMENT EXECUTE FUNCTION {words}_keep()",

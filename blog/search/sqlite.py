@@ -7,9 +7,10 @@ The index is contentless: it stores no text, and removing a row takes the very w
 
 from .text import is_cjk
 
-TRIGGER_QUERY = (
-    "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = %s AND name = %s"
-)
+COLUMNS_QUERY = "SELECT name FROM pragma_table_info(%s)"
+TRIGGERS_QUERY = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = %s"
+TRIGGERS: tuple[str, ...] = ("added", "removed", "changed")
+KEYS_TABLE = "{words}_docsize"  # one of FTS5's own tables
 MATCH_QUERY = """
     SELECT rowid FROM (
         SELECT rowid, rank AS match_rank FROM {words} WHERE {words} MATCH %(expression)s
@@ -18,7 +19,11 @@ MATCH_QUERY = """
 """
 
 
-def install_statements(table: str, words: str, *, is_new: bool) -> list[str]:
+def build_statements(table: str, words: str) -> list[str]:
+    """Return SQL that builds the index anew.
+
+    A contentless index cannot be repaired: to remove a row takes the words that were indexed.
+    """
     add = (
         f"INSERT INTO {words} (rowid, text) SELECT NEW.id, NEW.search_text "
         "WHERE NEW.search_text IS NOT NULL;"
@@ -33,9 +38,12 @@ def install_statements(table: str, words: str, *, is_new: bool) -> list[str]:
         f"INSERT INTO {words} (rowid, text) "
         f"SELECT id, search_text FROM {table} WHERE search_text IS NOT NULL"
     )
-    trigger = f"CREATE TRIGGER IF NOT EXISTS {words}"
+    trigger = f"CREATE TRIGGER {words}"
     return [
-        *([create, fill] if is_new else []),
+        *(f"DROP TRIGGER IF EXISTS {words}_{name}" for name in TRIGGERS),
+        f"DROP TABLE IF EXISTS {words}",
+        create,
+        fill,
         f"{trigger}_added AFTER INSERT ON {table} BEGIN {add} END",
         f"{trigger}_removed AFTER DELETE ON {table} BEGIN {remove} END",
         f"{trigger}_changed AFTER UPDATE OF search_text ON {table} "

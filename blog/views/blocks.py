@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from microblog.http import AuthenticatedRequest, safe_next_url
 
-from ..models import Block, User, unblocked
+from ..models import Block, Mute, User, unblocked
 from ..pagination import paginate
 
 
@@ -23,7 +23,7 @@ def _get_other_user_or_404(request: AuthenticatedRequest, username: str) -> User
 @login_required(redirect_field_name=None)
 def mute_create(request: AuthenticatedRequest, username: str) -> HttpResponse:
     person = _get_other_user_or_404(request, username)
-    request.user.mutes.get_or_create(muted=person)
+    Mute.objects.mute(request.user, person)
     messages.success(
         request, _("You will not come across %(name)s any more.") % {"name": person.username}
     )

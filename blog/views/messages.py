@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from microblog.http import AuthenticatedRequest, is_fragment_request
+from tasks.models.rows import lock_open_users
 
 from .. import drafts, rate_limits
 from ..forms import MessageForm
@@ -76,6 +77,7 @@ def conversation_detail(request: AuthenticatedRequest, username: str) -> HttpRes
 
 def _send_message(participant: Participant, body: str, after: Cursor | None) -> Conversation:
     with transaction.atomic():
+        lock_open_users(participant.person.pk, participant.other.pk)
         conversation = Conversation.objects.get_or_create_between(
             participant.person, participant.other
         )

@@ -1,7 +1,6 @@
 """Build an archive file from database rows: no database writes, no mail, no queue."""
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -147,11 +146,6 @@ def download_name_and_type(task: ExportTask) -> tuple[str, str]:
 def is_zipped(task: ExportTask) -> bool:
     """Return whether the archive was zipped because it was too large for an e-mail."""
     return str(task.archive.name).endswith(".zip") and not KINDS[task.kind].is_zip
-
-
-def has_disk_space() -> bool:
-    """Return whether EXPORT_MIN_FREE bytes are free on the disk that archives are built on."""
-    return bool(shutil.disk_usage(settings.VAR_DIR).free >= settings.EXPORT_MIN_FREE)
 
 
 class _RenamableFile(File[bytes]):

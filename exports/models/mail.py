@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 
 from django.conf import settings
+from django.core.exceptions import ObjectDoesNotExist
 from django.core.mail import EmailMultiAlternatives
 from django.db import models, transaction
 from django.db.models import Q
@@ -10,6 +12,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from tasks.models import Mail, MailQuerySet
+from tasks.models.rows import lock_users
 
 from .choices import Event, Purpose
 
@@ -66,6 +69,10 @@ class ExportMail(Mail):
         dropped = type(self).objects.filter(pk=self.pk, is_attachable=True)
         return dropped.update(is_attachable=False) == 1
 
+    def lock_owner(self) -> None:
+        with suppress(ObjectDoesNotExist):  # the account is gone, and this mail with it
+            lock_users(self.task.owner_id)
+
     def on_change(self, event: str) -> None:
         self.task.record_event(event)
         if self.purpose == Purpose.ARCHIVE:
@@ -77,6 +84,7 @@ class ExportMail(Mail):
         The status stays SENT: the mail is not sent again.
         """
         with transaction.atomic():
+            self.lock_owner()
             not_bounced = type(self).objects.filter(pk=self.pk, bounced_at=None)
             if not_bounced.update(bounced_at=Now(), bounce_reason=reason) != 1:
                 return False

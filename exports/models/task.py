@@ -15,8 +15,16 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from blog.models import Notification, User
-from tasks.models import UNFINISHED_STATUSES, UNSENT_STATUSES, Status, Task, TaskQuerySet
+from tasks.models import (
+    UNFINISHED_STATUSES,
+    UNSENT_STATUSES,
+    MailStatus,
+    Status,
+    Task,
+    TaskQuerySet,
+)
 from tasks.models.clock import from_now, sweep_after
+from tasks.models.rows import lock_users
 
 from .choices import ErrorCode, Event, Purpose
 from .event import ExportEvent
@@ -139,6 +147,8 @@ class ExportTask(Task):
 
     # Hooks of Task
 
+    needs_disk_space = True
+
     def perform(self, heartbeat: Heartbeat) -> dict[str, Any]:
         from exports import building  # builds from the models, and imports them
 
@@ -179,6 +189,7 @@ class ExportTask(Task):
     def resend(self, actor: User) -> ExportMail | None:
         """Save another mail; None if one is pending or there is nothing to send."""
         with transaction.atomic():
+            lock_users(self.owner_id)
             task = type(self).objects.select_for_update().get(pk=self.pk)
             if not task.is_resendable:
                 return None
@@ -190,11 +201,12 @@ class ExportTask(Task):
     def expire(self, actor: User | None = None) -> bool:
         """Clear the archive if it has expired or, given an `actor`, before it expires.
 
-        The caller has to delete the file. The owner is not notified: pages and mails named the
-        date from the beginning.
+        The caller has to delete the file. An e-mail with the archive that waits to be sent is given
+        up, and then the owner is notified. Otherwise pages and mails named the date beforehand.
         """
         rows = type(self).objects.filter(pk=self.pk).exclude(archive="")
         with transaction.atomic():
+            lock_users(self.owner_id)
             if actor is None:
                 updated = rows.expired().update(archive="")
             else:
@@ -205,6 +217,8 @@ class ExportTask(Task):
                 return False
             self.archive = ""
             self.record_event(Event.EXPIRED, actor)
+            for mail in self.mails.filter(purpose=Purpose.ARCHIVE, status=MailStatus.PENDING):
+                mail.withdraw("The archive was removed before the e-mail was sent.")
         return True
 
     # What the owner sees
@@ -228,6 +242,7 @@ class ExportTask(Task):
             "error_code": self.error_code,
             "mail": mail.status if mail else None,
             "bounced": bool(mail and mail.bounced_at),
+            "removed": is_mailed and not self.archive,
         }
 
     def last_payload(self) -> dict[str, Any]:

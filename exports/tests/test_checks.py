@@ -2,7 +2,7 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 
-from dev.object_store import BUCKET, ObjectStore
+from dev.object_store import BUCKET
 from exports.checks import (
     check_bounce_webhook,
     check_bucket_versioning,
@@ -136,22 +136,6 @@ def test_wrong_mail_backend_is_named(settings):
 
 
 NONCURRENT = {"NoncurrentVersionExpiration": {"NoncurrentDays": 1}}
-
-
-@pytest.fixture
-def bucket(tmp_path, settings, monkeypatch):
-    """Start an object store and use its bucket for archives."""
-    with ObjectStore(tmp_path) as store:
-        for name, value in store.env.items():
-            monkeypatch.setenv(name, value)
-        settings.EXPORT_BUCKET = BUCKET
-        settings.STORAGES = settings.STORAGES | {
-            "archives": {
-                "BACKEND": "storages.backends.s3.S3Storage",
-                "OPTIONS": {"bucket_name": BUCKET},
-            }
-        }
-        yield store.client()
 
 
 def set_versioning(client, status):

@@ -289,17 +289,46 @@ def test_worker_never_loads_pickled_job(task, tmp_path):
     assert queue.get_job_ids() == []
 
 
-def test_preload_fills_caches_and_closes_connections(task):
+def test_start_steps_fill_caches_and_close_connections(task):
     clear_url_caches()
-    jobs.preload()
+    jobs.run_start_steps()
     assert vars(get_resolver())["_populated"]
     assert connection.connection is None
     assert mail.outbox == []
 
 
-def test_preload_survives_database_outage(monkeypatch):
+def test_worker_start_removes_files_of_killed_builds(task, bob):
+    task.claim()
+    names = [
+        f"{task.job_id}.json",
+        f"{task.pk}-0.json",
+        f"{ExportTask.objects.request(bob)[0].job_id}.zip",
+    ]
+    running, *dead = [archive.temporary_folder() / f"{name}.part" for name in names]
+    for path in (running, *dead):
+        path.touch()
+    worker = InProcess(
+        [django_rq.get_queue("default")], connection=django_rq.get_connection("default")
+    )
+    worker.bootstrap()
+    assert list(archive.temporary_folder().iterdir()) == [running]
+    running.unlink()
+
+
+def test_failing_start_step_does_not_stop_later_ones(monkeypatch, caplog):
+    def fail():
+        raise OSError("read-only file system")
+
+    done = []
+    monkeypatch.setattr(jobs, "_start_steps", [fail, lambda: done.append(True)])
+    jobs.run_start_steps()
+    assert done
+    assert "read-only file system" in caplog.text
+
+
+def test_start_steps_survive_database_outage(monkeypatch):
     def refuse(*args):
         raise OperationalError("away")
 
     monkeypatch.setattr(ExportTask.objects, "select_related", refuse)
-    jobs.preload()
+    jobs.run_start_steps()

@@ -44,6 +44,12 @@ def test_bar_stays_until_mail_is_sent(mail):
     [
         ({"status": "SUCCESSFUL", "mail": "SENT"}, "success", "in your mailbox"),
         ({"status": "SUCCESSFUL", "mail": "GAVE_UP"}, "warning", "could not be mailed"),
+        ({"status": "SUCCESSFUL", "mail": "SENT", "removed": True}, "success", "in your mailbox"),
+        (
+            {"status": "SUCCESSFUL", "mail": "SENT", "removed": True, "bounced": True},
+            "warning",
+            "removed before it reached you",
+        ),
         ({"status": "FAILED", "error_code": "TIMEOUT"}, "danger", "longer than an export may take"),
     ],
 )

@@ -1,5 +1,7 @@
 """Rejected requests: cooldown, disk space and rate limit."""
 
+import errno
+
 import pytest
 
 from blog import rate_limits
@@ -68,9 +70,22 @@ def test_full_disk_rejects_request(request_export, alice, settings, caplog):
     assert "EXPORT_MIN_FREE" in caplog.text
 
 
-@pytest.mark.django_db(transaction=True)
-def test_full_disk_fails_build_with_reason(task, settings):
+def test_disk_of_web_host_does_not_matter_to_workers_elsewhere(request_export, alice, settings):
     settings.EXPORT_MIN_FREE = 2**60
+    settings.SEVERAL_HOSTS = True
+    assert "Your archive is requested" in request_export()
+    assert alice.export_tasks.get().status == Status.READY
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_build_that_fills_disk_three_times_fails_with_reason(task, break_build, code):
+    break_build(OSError(code, "no space"))
+    for _ in range(2):
+        with pytest.raises(OSError, match="no space"):
+            jobs.run_task("exports.ExportTask", str(task.pk), task.attempt)
+        task.refresh_from_db()
+        assert task.status == Status.READY
     jobs.run_task("exports.ExportTask", str(task.pk), task.attempt)
     task.refresh_from_db()
     assert (task.status, task.error_code) == (Status.FAILED, ErrorCode.DISK_FULL)

@@ -140,6 +140,10 @@ class ImportTask(Task):
 
     # Hooks of Task
 
+    @property
+    def needs_disk_space(self) -> bool:
+        return self.phase != Phase.UNDO
+
     def perform(self, heartbeat: Heartbeat) -> dict[str, Any]:
         from imports import phases  # works on the models, and imports them
 

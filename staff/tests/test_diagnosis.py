@@ -202,3 +202,14 @@ def test_findings_cover_account_mails(client, staff, worker):
     assert "This e-mail is due, but no job is there that would send it." in page
     assert "/admin/blog/accountmail/" in page
     assert "alice@microblog.example" not in page
+
+
+def test_worker_without_disk_space_is_found(get_page, worker, settings):
+    settings.EXPORT_MIN_FREE = 2**60
+    assert not worker._has_disk_space()
+    page = get_page()
+    assert "takes no exports and imports" in page
+    assert worker.hostname in page
+    settings.EXPORT_MIN_FREE = 0
+    assert worker._has_disk_space()
+    assert "Nothing is stuck." in get_page()

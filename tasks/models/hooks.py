@@ -21,6 +21,11 @@ class TaskHooks:
     is_cancellable: ClassVar[bool] = True
     """Let staff cancel the task."""
 
+    @property
+    def needs_disk_space(self) -> bool:
+        """Leave the work to workers whose disk is not nearly full."""
+        return False
+
     def perform(self, heartbeat: Heartbeat) -> dict[str, Any]:
         """Do the work of a claimed task; return the fields that `finish` sets.
 

@@ -106,6 +106,9 @@ class Mail(models.Model):
         """Let the next try send a link instead of an attachment; False if there is none."""
         return False
 
+    def lock_owner(self) -> None:
+        """Lock the user whose rows `on_change` writes, before the mail itself."""
+
     def on_change(self, event: str) -> None:
         """React to the end of a try, in its transaction; `event` is for a timeline."""
 
@@ -135,6 +138,12 @@ class Mail(models.Model):
     def give_up(self, error: str) -> bool:
         return self._settle(MailStatus.GAVE_UP, TaskEventKind.MAIL_FAILED, error=error)
 
+    def withdraw(self, error: str) -> bool:
+        """Give up a mail that waits; False if it is being sent or has been settled."""
+        return self._settle(
+            MailStatus.GAVE_UP, TaskEventKind.MAIL_FAILED, old=MailStatus.PENDING, error=error
+        )
+
     def retry_later(self, error: str) -> bool:
         """Try again after a pause that doubles each time; give up after RETRY_SECONDS."""
         pause = min(settings.EXPORT_TICK_SECONDS * 2**self.tries, MAX_PAUSE_SECONDS)
@@ -158,11 +167,17 @@ class Mail(models.Model):
             MailStatus.PENDING, TaskEventKind.MAIL_FAILED, error=error, next_try_at=from_now(pause)
         )
 
-    def _settle(self, status: MailStatus, event: str, **changes: Any) -> bool:
+    def _settle(
+        self,
+        status: MailStatus,
+        event: str,
+        *,
+        old: MailStatus = MailStatus.SENDING,
+        **changes: Any,
+    ) -> bool:
         with transaction.atomic():
-            if not self._transition(
-                MailStatus.SENDING, status=status, lease_expires_at=None, **changes
-            ):
+            self.lock_owner()
+            if not self._transition(old, status=status, lease_expires_at=None, **changes):
                 return False
             self.on_change(event)
         return True

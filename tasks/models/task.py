@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from .clock import from_now, grace_seconds, lease_expiry
 from .hooks import TaskHooks
-from .rows import apply_update
+from .rows import AccountClosed, apply_update, lock_open_users, lock_users
 from .status import UNFINISHED_STATUSES, CoreError, Status, TaskEventKind
 
 MAX_CRASHES = 3
@@ -61,12 +61,15 @@ class TaskQuerySet(models.QuerySet[T]):
         """Return the owner's unfinished task, or a new one, and whether it is new.
 
         `key` are the fields that, with the owner, may occur once among unfinished tasks.
-        DoesNotExist if the owner's account is gone.
+        AccountClosed if the owner's account is gone or, unless the kind allows that, closed.
         """
         key = {"owner": owner} | (key or {})
         with transaction.atomic():
             # Lock the owner: concurrent requests wait here, and so does the account's deletion.
-            get_user_model().objects.select_for_update(no_key=True).get(pk=owner.pk)
+            if self.model.requires_active_owner:
+                lock_open_users(owner.pk)
+            elif not lock_users(owner.pk):
+                raise AccountClosed
             if unfinished := self.unfinished().filter(**key).first():
                 return unfinished, False
             task = self.create(**key, **fields)

@@ -2,8 +2,9 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from blog.models import User
+from blog.models import AccountDeletion, User
 from tasks.models import MAX_CRASHES, CoreError, Status, TaskEventKind
+from tasks.models.rows import AccountClosed
 
 from .conftest import crash_until, expire_lease, reload
 from .models import SampleTask
@@ -28,8 +29,15 @@ def test_request_after_end_creates_new_task(alice, running):
 def test_request_for_deleted_owner_is_refused(alice):
     gone = User.objects.get(pk=alice.pk)
     alice.delete()
-    with pytest.raises(User.DoesNotExist):
+    with pytest.raises(AccountClosed):
         SampleTask.objects.get_or_create_unfinished(gone)
+
+
+def test_request_for_closed_account_is_refused(alice):
+    User.objects.filter(pk=alice.pk).update(is_active=False)
+    with pytest.raises(AccountClosed):
+        SampleTask.objects.get_or_create_unfinished(alice)
+    assert AccountDeletion.objects.get_or_create_unfinished(alice)[1]
 
 
 def test_only_one_claim_succeeds(task):

@@ -70,7 +70,14 @@ def test_foreign_job_is_refused(queue, name, tmp_path, caplog):
 
 @pytest.mark.parametrize(
     "function",
-    ["subprocess.run", "tasks.jobs.enqueue_mail", "builtins.eval", "tasks.jobs.preload", "", None],
+    [
+        "subprocess.run",
+        "tasks.jobs.enqueue_mail",
+        "builtins.eval",
+        "tasks.jobs.run_start_steps",
+        "",
+        None,
+    ],
 )
 def test_only_registered_functions_run(queue, function, tmp_path):
     write_job(queue, function, str(tmp_path))

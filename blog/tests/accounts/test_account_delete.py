@@ -26,6 +26,7 @@ from conftest import PASSWORD
 from tasks import jobs
 from tasks.heartbeat import Heartbeat
 from tasks.models import Status
+from tasks.models.rows import AccountClosed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -220,7 +221,8 @@ def test_account_that_is_being_deleted_cannot_be_reactivated(alice, staff):
 
 def test_closed_account_cannot_be_followed(alice, bob):
     deletion.request_deletion(alice)
-    Follow.objects.follow(bob, alice)
+    with pytest.raises(AccountClosed):
+        Follow.objects.follow(bob, alice)
     assert not Follow.objects.exists()
 
 
