@@ -12,9 +12,10 @@ command -v nginx >/dev/null || missing="$missing nginx"
 command -v systemd-analyze >/dev/null || missing="$missing systemd"
 command -v promtool >/dev/null || missing="$missing prometheus"
 command -v unzip >/dev/null || missing="$missing unzip"
+command -v pgbouncer >/dev/null || missing="$missing pgbouncer"
 
 if [ -z "$missing" ]; then
-    echo "Chromium, GNU gettext, nginx, systemd, promtool and unzip are installed."
+    echo "Chromium, GNU gettext, nginx, systemd, promtool, unzip and PgBouncer are installed."
     exit 0
 fi
 
@@ -41,6 +42,6 @@ fi
 $sudo env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends $missing
 
 # The packages start these servers as services, but the tests run their own.
-for server in nginx prometheus; do
+for server in nginx prometheus pgbouncer; do
     case "$missing" in *$server*) $sudo systemctl disable --now $server 2>/dev/null || true ;; esac
 done

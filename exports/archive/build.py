@@ -178,7 +178,7 @@ def _snapshot() -> Iterator[None]:
     if connection.in_atomic_block:  # in a test
         yield
     elif connection.vendor == "postgresql":
-        with transaction.atomic(), connection.cursor() as cursor:
+        with transaction.atomic(), _server_side_cursors(), connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             yield
     else:
@@ -188,3 +188,18 @@ def _snapshot() -> Iterator[None]:
                 yield
             finally:
                 cursor.execute("ROLLBACK")
+
+
+@contextmanager
+def _server_side_cursors() -> Iterator[None]:
+    """Let `QuerySet.iterator` fetch rows in chunks. Only for use inside of a transaction.
+
+    The settings turn it off, because PgBouncer cannot keep a cursor outside of one.
+    """
+    settings_dict = connection.settings_dict
+    # A copy, because the connections of all threads share the dictionary.
+    connection.settings_dict = settings_dict | {"DISABLE_SERVER_SIDE_CURSORS": False}
+    try:
+        yield
+    finally:
+        connection.settings_dict = settings_dict
