@@ -1,5 +1,6 @@
 """The work of an export task: build its archive and store it."""
 
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -19,7 +20,7 @@ def build_archive(task: ExportTask, heartbeat: Heartbeat) -> dict[str, Any]:
         raise TaskFailed(ErrorCode.DISK_FULL)
     with archive.open_archive_file(task, delivery.is_attachable) as file:
         result = archive.build(task.kind, task.owner, file, heartbeat)
-        name = archive.store(task, file)
+        name = archive.store(task, file, keep_alive=partial(heartbeat.report, result.rows))
     return {
         "rows_done": result.rows,
         "rows_total": result.rows,

@@ -22,10 +22,13 @@ from blog import rate_limits
 from blog.pagination import paginate
 from microblog.http import AuthenticatedRequest
 from tasks import broker
+from tasks.models import last_events
 
 from .archive import build as archive
 from .archive.kinds import KINDS, POSTS
-from .models import Event, ExportTask
+from .archive.stored import ArchiveDamaged, check_file
+from .damage import report_damage
+from .models import ExportTask
 from .models.task import archive_storage
 from .requests import CooldownActive, DiskFull, request_export, request_options
 
@@ -100,7 +103,7 @@ def task_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
         "exports/task_detail.html",
         {
             "task": task,
-            "events": task.events.all(),
+            "events": last_events(task),
             "options": request_options(request.user),
         },
     )
@@ -110,15 +113,24 @@ def task_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
 @never_cache
 @require_GET
 def task_download(request: AuthenticatedRequest, pk: UUID) -> HttpResponseBase:
-    return archive_response(get_object_or_404(request.user.export_tasks.downloadable(), pk=pk))
+    task = get_object_or_404(request.user.export_tasks.downloadable(), pk=pk)
+    try:
+        return archive_response(task)
+    except ArchiveDamaged:
+        return redirect(task)  # the page says what has happened, and offers a new export
 
 
 def archive_response(task: ExportTask) -> HttpResponseBase:
     """Record the download and return the file, or a redirect to the object store.
 
-    Raise Http404 if the file is missing.
+    Raise ArchiveDamaged, after reporting it, if the file is missing or incomplete.
     """
-    task.record_event(Event.DOWNLOADED)
+    try:
+        check_file(task)
+    except ArchiveDamaged as damage:
+        report_damage(task, damage)
+        raise
+    task.record_download()
     name, content_type = archive.download_name_and_type(task)
     if settings.EXPORT_ACCEL_PREFIX:
         return _accel_response(task, name, content_type)
@@ -130,10 +142,7 @@ def archive_response(task: ExportTask) -> HttpResponseBase:
         }
         storage: Any = archive_storage()  # S3's, which takes parameters
         return redirect(storage.url(task.archive.name, parameters=headers))
-    try:
-        file = task.archive.open("rb")
-    except FileNotFoundError as error:
-        raise Http404 from error
+    file = task.archive.open("rb")
     return FileResponse(file, as_attachment=True, filename=name, content_type=content_type)
 
 

@@ -1,5 +1,6 @@
 """Uploads: checked by their contents, and stored until the import is over."""
 
+import logging
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,16 +12,20 @@ from django.core.cache import cache
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.http import HttpRequest
+from django.shortcuts import get_object_or_404
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from blog.models import User
+from microblog.storage import STORAGE_ERRORS
 from tasks import broker, jobs
 
 from .archives import open_archive
 from .models import ImportTask, upload_storage
 from .phases import delete_file, limits
 from .readers import find_reader
+
+logger = logging.getLogger(__name__)
 
 MAX_NAME_LENGTH = 255
 FOLDER = "imports"
@@ -73,7 +78,7 @@ def create_task(owner: User, file: UploadedFile[Any]) -> ImportTask:
 def _get_or_create(owner: User, **fields: Any) -> tuple[ImportTask, bool]:
     with transaction.atomic():
         # Lock the owner: a concurrent upload waits here, and then finds this import.
-        User.objects.select_for_update(no_key=True).get(pk=owner.pk)
+        get_object_or_404(User.objects.select_for_update(no_key=True), pk=owner.pk)
         if other := owner.import_tasks.in_progress().first():
             return other, False
         task, is_new = ImportTask.objects.get_or_create_unfinished(owner, **fields)
@@ -128,6 +133,12 @@ def cancel(task: ImportTask) -> bool:
 
 
 def delete_upload(task: ImportTask) -> None:
-    if task.upload:
+    """Delete the upload; if the storage fails, the sweeper does it later."""
+    if not task.upload:
+        return
+    try:
         delete_file(str(task.upload.name))
-        ImportTask.objects.filter(pk=task.pk).update(upload="")
+    except STORAGE_ERRORS as error:
+        logger.warning("The upload of import %s was not deleted: %s", task.pk, error)
+        return
+    ImportTask.objects.filter(pk=task.pk).update(upload="")

@@ -26,6 +26,7 @@ from blog.models import Post
 from blog.pagination import paginate
 from microblog.http import AuthenticatedRequest
 from tasks import jobs
+from tasks.models import last_events
 
 from .archives import ArchiveError, Problem
 from .forms import ConfirmForm
@@ -125,7 +126,7 @@ def _render_detail(
         "task": task,
         "form": form,
         "bar": render_progress(payload),
-        "events": task.events.all(),
+        "events": last_events(task),
         "excluded": [(Reason(code).label, count) for code, count in excluded.items()],
         "samples": [_sample(task, row) for row in task.preview.get("samples", [])],
         "remaining": task.posts.count(),

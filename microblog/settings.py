@@ -340,7 +340,7 @@ STORAGES: dict[str, dict[str, Any]] = {
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
     "archives": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "BACKEND": "microblog.storage.DurableFileSystemStorage",
         "OPTIONS": {
             "location": VAR_DIR / "archives",
             # With X-Accel-Redirect nginx reads the files as a member of the site's group.

@@ -146,3 +146,14 @@ def test_export_download_returns_archive_until_expiry(api_client, alice, task):
     ExportTask.objects.update(archive_expires_at=from_now(-1))
     assert api_client.get(f"{EXPORTS}{task.pk}/download/").status_code == 404
     assert api_client.get(f"{EXPORTS}{task.pk}/").json()["archive"] is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_damaged_archive_is_a_problem(api_client, task):
+    jobs.run_task("exports.ExportTask", str(task.pk), task.attempt)
+    task.refresh_from_db()
+    task.archive.storage.delete(task.archive.name)
+    response = api_client.get(f"{EXPORTS}{task.pk}/download/")
+    assert response.status_code == 404
+    assert response.json()["detail"].startswith("The file was damaged or lost.")
+    assert api_client.get(f"{EXPORTS}{task.pk}/").json()["status"] == "FAILED"

@@ -17,7 +17,8 @@ from api.schemas import Before, ExportIn, ExportOut, ExportPage, absolute_url, p
 from blog.pagination import paginate
 from exports import requests
 from exports.archive.kinds import KINDS
-from exports.models import ExportTask
+from exports.archive.stored import ArchiveDamaged
+from exports.models import ErrorCode, ExportTask
 from exports.views import archive_response
 from microblog.http import AuthenticatedRequest
 from tasks import broker
@@ -96,7 +97,11 @@ def export_cancel(request: AuthenticatedRequest, pk: UUID) -> ExportOut:
     },
 )
 def export_download(request: AuthenticatedRequest, pk: UUID) -> HttpResponseBase:
-    return archive_response(get_object_or_404(request.user.export_tasks.downloadable(), pk=pk))
+    task = get_object_or_404(request.user.export_tasks.downloadable(), pk=pk)
+    try:
+        return archive_response(task)
+    except ArchiveDamaged as error:
+        raise ApiError(404, str(ErrorCode.DAMAGED.label)) from error
 
 
 def _export_out(task: ExportTask) -> ExportOut:

@@ -1,6 +1,6 @@
 """Build an archive file from database rows: no database writes, no mail, no queue."""
 
-import os
+import logging
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -14,11 +14,14 @@ from django.core.files import File
 from django.db import connection, transaction
 
 from blog.models import User
+from microblog.storage import STORAGE_ERRORS
 
 from ..models import ExportTask
 from ..models.task import archive_storage
 from .kinds import KINDS, ZIP
 from .output import Output, open_member, open_zip
+
+logger = logging.getLogger(__name__)
 
 CHUNK_ROWS = 500  # more rows take more memory and save no time
 COPY_BYTES = 1 << 20
@@ -121,20 +124,32 @@ def temporary_folder() -> Path:
     return folder
 
 
-def store(task: ExportTask, archive_file: ArchiveFile) -> str:
+def store(task: ExportTask, archive_file: ArchiveFile, keep_alive: Callable[[], None]) -> str:
     """Move the finished file into the storage (by renaming where possible); return its name.
 
-    The name contains the attempt, so a zombie worker cannot overwrite its successor's archive.
+    The name contains the attempt, so a zombie worker cannot overwrite its successor's archive. An
+    upload calls `keep_alive` with each read, and stops when that raises an exception.
     """
     archive_file.file.flush()
-    os.fsync(archive_file.file.fileno())
     name = f"{task.kind}/{Path(archive_file.file.name).name.removesuffix(TEMPORARY_SUFFIX)}"
-    return archive_storage().save(name, _RenamableFile(archive_file.file))
+    try:
+        return archive_storage().save(name, _RenamableFile(archive_file.file, keep_alive))
+    except STORAGE_ERRORS:
+        keep_alive()  # boto3 hides the exception of a read in one of its own
+        raise
 
 
-def discard(name: str) -> None:
-    """Delete an archive from the storage; do nothing if it does not exist."""
-    archive_storage().delete(name)
+def discard(name: str) -> bool:
+    """Delete an archive from the storage; do nothing if it does not exist.
+
+    False, logged, if the storage fails: the sweeper deletes archives that no task refers to.
+    """
+    try:
+        archive_storage().delete(name)
+    except STORAGE_ERRORS as error:
+        logger.warning("Archive %s was not deleted; the sweeper will retry: %s", name, error)
+        return False
+    return True
 
 
 def download_name_and_type(task: ExportTask) -> tuple[str, str]:
@@ -155,15 +170,23 @@ def has_disk_space() -> bool:
 
 
 class _RenamableFile(File[bytes]):
-    """File that FileSystemStorage renames instead of copying."""
+    """File that FileSystemStorage renames instead of copying.
 
-    def __init__(self, file: BinaryIO) -> None:
+    `keep_alive` is called before each read.
+    """
+
+    def __init__(self, file: BinaryIO, keep_alive: Callable[[], None]) -> None:
         file.seek(0)
         self.path = str(file.name)
+        self._archive, self._keep_alive = file, keep_alive
         super().__init__(file, name=Path(file.name).name)
 
     def temporary_file_path(self) -> str:
         return self.path
+
+    def read(self, size: int = -1) -> bytes:
+        self._keep_alive()
+        return self._archive.read(size)
 
 
 @contextmanager

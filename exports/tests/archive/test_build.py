@@ -151,7 +151,7 @@ def test_failed_build_deletes_its_temporary_file(task):
 def test_finished_file_is_moved_into_storage(task):
     with archive.open_archive_file(task, bool) as file:
         file.write(b"whole")
-        name = archive.store(task, file)
+        name = archive.store(task, file, keep_alive=lambda: None)
     assert name == f"posts/{task.pk}-1.json"
     storage = archive_storage()
     with storage.open(name) as file:
