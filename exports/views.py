@@ -6,7 +6,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import FileResponse, Http404, HttpResponse
+from django.http import Http404, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -20,7 +20,9 @@ from django.views.decorators.http import (
 
 from blog import rate_limits
 from blog.pagination import paginate
+from microblog import transfers
 from microblog.http import AuthenticatedRequest
+from microblog.transfers import LimitedFileResponse, TooManyTransfers
 from tasks import broker
 from tasks.models import last_events
 
@@ -118,19 +120,29 @@ def task_download(request: AuthenticatedRequest, pk: UUID) -> HttpResponseBase:
         return archive_response(task)
     except ArchiveDamaged:
         return redirect(task)  # the page says what has happened, and offers a new export
+    except TooManyTransfers:
+        context = {"message": transfers.busy_message()}
+        response = render(request, "busy.html", context, status=503)
+        return rate_limits.with_retry_after(response, transfers.RETRY_SECONDS)
 
 
 def archive_response(task: ExportTask) -> HttpResponseBase:
     """Record the download and return the file, or a redirect to the object store.
 
-    Raise ArchiveDamaged, after reporting it, if the file is missing or incomplete.
+    Raise ArchiveDamaged, after reporting it, if the file is missing or incomplete, and
+    TooManyTransfers if the site itself would have to send it and is sending many already.
     """
     try:
         check_file(task)
     except ArchiveDamaged as damage:
         report_damage(task, damage)
         raise
+    response = _response_with_file(task)
     task.record_download()
+    return response
+
+
+def _response_with_file(task: ExportTask) -> HttpResponseBase:
     name, content_type = archive.download_name_and_type(task)
     if settings.EXPORT_ACCEL_PREFIX:
         return _accel_response(task, name, content_type)
@@ -143,7 +155,7 @@ def archive_response(task: ExportTask) -> HttpResponseBase:
         storage: Any = archive_storage()  # S3's, which takes parameters
         return redirect(storage.url(task.archive.name, parameters=headers))
     file = task.archive.open("rb")
-    return FileResponse(file, as_attachment=True, filename=name, content_type=content_type)
+    return LimitedFileResponse(file, as_attachment=True, filename=name, content_type=content_type)
 
 
 def _accel_response(task: ExportTask, name: str, content_type: str) -> HttpResponse:

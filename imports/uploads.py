@@ -17,6 +17,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from blog.models import User
+from microblog import transfers
 from microblog.storage import STORAGE_ERRORS
 from tasks import broker, jobs
 
@@ -99,13 +100,21 @@ def _in_progress_message() -> str:
 def upload_slot() -> Iterator[bool]:
     """Hold one of IMPORT_MAX_UPLOADS slots; False if all are taken.
 
-    Enter it before the body is read. Without the cache, nothing is limited.
+    Enter it before the body is read. Without the cache, only the transfers of this process are
+    limited.
     """
-    keys = (f"import-upload:{number}" for number in range(settings.IMPORT_MAX_UPLOADS))
-    slot = next((key for key in keys if cache.add(key, 1, SLOT_SECONDS)), None)
     try:
+        transfer = transfers.Slot()
+    except transfers.TooManyTransfers:
+        yield False
+        return
+    slot = None
+    try:
+        keys = (f"import-upload:{number}" for number in range(settings.IMPORT_MAX_UPLOADS))
+        slot = next((key for key in keys if cache.add(key, 1, SLOT_SECONDS)), None)
         yield slot is not None
     finally:
+        transfer.release()
         if slot is not None:
             cache.delete(slot)
 

@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
-from django.http import FileResponse, Http404, HttpResponse
+from django.http import Http404, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -24,7 +24,9 @@ from django.views.decorators.http import (
 from blog import rate_limits
 from blog.models import Post
 from blog.pagination import paginate
+from microblog import transfers
 from microblog.http import AuthenticatedRequest
+from microblog.transfers import LimitedFileResponse, TooManyTransfers
 from tasks import jobs
 from tasks.models import last_events
 
@@ -184,6 +186,14 @@ def task_report(request: AuthenticatedRequest, pk: UUID) -> HttpResponseBase:
         file = task.report.open("rb")
     except FileNotFoundError as error:
         raise Http404 from error
-    return FileResponse(
-        file, as_attachment=True, filename="left-out.csv", content_type="text/csv; charset=utf-8"
-    )
+    try:
+        return LimitedFileResponse(
+            file,
+            as_attachment=True,
+            filename="left-out.csv",
+            content_type="text/csv; charset=utf-8",
+        )
+    except TooManyTransfers:
+        context = {"message": transfers.busy_message()}
+        response = render(request, "busy.html", context, status=503)
+        return rate_limits.with_retry_after(response, transfers.RETRY_SECONDS)

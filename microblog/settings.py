@@ -89,6 +89,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "blog.middleware.MethodNotAllowedMiddleware",
+    "microblog.errors.InterruptedRequestMiddleware",
 ]
 
 ROOT_URLCONF = "microblog.urls"

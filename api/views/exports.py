@@ -20,6 +20,7 @@ from exports.archive.kinds import KINDS
 from exports.archive.stored import ArchiveDamaged
 from exports.models import ErrorCode, ExportTask
 from exports.views import archive_response
+from microblog import transfers
 from microblog.http import AuthenticatedRequest
 from tasks import broker
 
@@ -86,7 +87,7 @@ def export_cancel(request: AuthenticatedRequest, pk: UUID) -> ExportOut:
 @router.get(
     "/exports/{uuid:pk}/download/",
     summary=gettext_noop("The archive itself, as long as it is kept"),
-    response={200: None, **problem_responses(404)},
+    response={200: None, **problem_responses(404, 503)},
     openapi_extra={
         "responses": {
             200: {
@@ -102,6 +103,9 @@ def export_download(request: AuthenticatedRequest, pk: UUID) -> HttpResponseBase
         return archive_response(task)
     except ArchiveDamaged as error:
         raise ApiError(404, str(ErrorCode.DAMAGED.label)) from error
+    except transfers.TooManyTransfers as error:
+        headers = {"Retry-After": str(transfers.RETRY_SECONDS)}
+        raise ApiError(503, transfers.busy_message(), headers=headers) from error
 
 
 def _export_out(task: ExportTask) -> ExportOut:

@@ -143,8 +143,14 @@ class AccountAdapter(DefaultAccountAdapter):
             )
 
     def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
-        """Confirm an address, and remove it from other accounts, which never confirmed it."""
+        """Confirm an address, and remove it from other accounts, which never confirmed it.
+
+        False if the sweeper has just deleted the account, which was never confirmed.
+        """
         with transaction.atomic():
+            owner = User.objects.select_for_update().filter(pk=email_address.user_id)
+            if owner.first() is None:
+                return False
             if email_address.can_set_verified():
                 others = User.objects.filter(email__lower=email_address.email.lower()).exclude(
                     pk=email_address.user_id

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.core import mail
-from django.db import connection
 
 from blog.models import Post, User
 from exports.archive import build as archive
@@ -41,13 +40,6 @@ def build_result(archive: str, rows: int, size: int, sha256: str) -> dict[str, A
         "archive_sha256": sha256,
         "archive_expires_at": from_now(settings.EXPORT_KEEP_DAYS * 86400),
     }
-
-
-def is_waiting_for_lock() -> bool:
-    """Return whether another connection to PostgreSQL waits for a lock."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-        return bool(cursor.fetchone()[0])
 
 
 @pytest.fixture

@@ -208,9 +208,7 @@ def test_bounce_before_the_mail_is_recorded_is_kept(client, alice, task, provide
 
 
 def test_early_bounce_by_own_message_id_is_kept(task, provider, monkeypatch):
-    sent = send_through_provider(
-        task, monkeypatch, lambda: send_event(task.mails.get().message_id)
-    )
+    sent = send_through_provider(task, monkeypatch, lambda: send_event(task.mails.get().message_id))
     assert sent.status == MailStatus.SENT
     assert is_bounced(sent)
 

@@ -6,9 +6,8 @@ import pytest
 from anymail.signals import AnymailTrackingEvent, EventType, tracking
 from django.db import connections, transaction
 
-from conftest import wait_until
+from conftest import is_waiting_for_lock, wait_until
 from exports.models import EarlyBounce, ExportMail, MailStatus, Purpose
-from exports.tests.conftest import is_waiting_for_lock
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 
