@@ -118,7 +118,7 @@ def test_slow_transfers_do_not_stop_the_site(site, large_archive, alice):
 
 def test_client_that_hangs_up_is_no_error(site, alice):
     account = Account(alice, site.site_url)
-    token = ApiToken.objects.issue(alice, "A program", True)[1]
+    token = ApiToken.objects.issue(alice, "A program", False)[1]
     bodies = {
         "/posts/": ("application/x-www-form-urlencoded", b"body=Hel"),
         "/accounts/login/": ("application/x-www-form-urlencoded", b"login=al"),
