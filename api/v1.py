@@ -3,6 +3,7 @@
 from functools import cached_property
 from typing import Any
 
+from django.http import UnreadablePostError
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 from django.views.decorators.http import require_safe
@@ -16,6 +17,7 @@ from .problems import (
     PHRASES,
     ApiError,
     handle_api_error,
+    handle_unreadable_body,
     handle_validation_error,
 )
 from .views import exports, following, imports, posts, profile
@@ -69,5 +71,6 @@ api = MicroblogAPI(
 )
 api.exception_handler(ApiError)(handle_api_error)
 api.exception_handler(ValidationError)(handle_validation_error)
+api.exception_handler(UnreadablePostError)(handle_unreadable_body)
 for module in (profile, posts, following, exports, imports):
     api.add_router("", module.router)

@@ -1,6 +1,8 @@
 """Clients of gunicorn, without nginx, that are slow, stall, or hang up."""
 
 import socket
+import struct
+from base64 import b64encode
 from contextlib import ExitStack, closing
 from http.client import HTTPConnection
 from urllib.parse import urlsplit
@@ -18,12 +20,14 @@ from tasks.models.clock import from_now
 pytestmark = [pytest.mark.integration, pytest.mark.sqlite]
 
 ARCHIVE_BYTES = 64 << 20  # more than the kernel buffers for a client that does not read
+WEBHOOK_SECRET = "postmark:a-secret-of-some-length"
+WEBHOOK_AUTHORIZATION = f"Basic {b64encode(WEBHOOK_SECRET.encode()).decode()}"
 TRANSFERS = 2  # half of the four threads of the stack
 
 
 @pytest.fixture
 def site(stack: Stack) -> Stack:
-    stack.env["SECRET_KEY"] = settings.SECRET_KEY
+    stack.env |= {"SECRET_KEY": settings.SECRET_KEY, "ANYMAIL_WEBHOOK_SECRET": WEBHOOK_SECRET}
     stack.start("broker", "site")
     return stack
 
@@ -126,16 +130,24 @@ def test_client_that_hangs_up_is_no_error(site, alice):
         "/api/v1/posts/": ("application/json", b'{"body": "Hel'),
         "/api/v1/imports/": ("multipart/form-data; boundary=x", b"--x\r\n"),
         "/api/v1/exports/": ("application/json", b""),
+        "/anymail/postmark/tracking/": ("application/json", b"{"),
     }
     for path, (content_type, body) in bodies.items():
-        send(
-            site,
-            f"POST {path} HTTP/1.1\r\nCookie: {account.cookie}\r\nContent-Length: 5000\r\n"
-            f"Authorization: Bearer {token}\r\nContent-Type: {content_type}",
-            body,
-        ).close()
+        authorization = f"Bearer {token}" if path.startswith("/api/") else WEBHOOK_AUTHORIZATION
+        for is_reset in (False, True):
+            client = send(
+                site,
+                f"POST {path} HTTP/1.1\r\nCookie: {account.cookie}\r\nContent-Length: 5000\r\n"
+                f"Authorization: {authorization}\r\nContent-Type: {content_type}\r\n"
+                "Expect: 100-continue",
+                body,
+            )
+            assert client.recv(12) == b"HTTP/1.1 100"  # the site has read the headers
+            if is_reset:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.close()
     log = site.children["site"].log
-    wait_until(lambda: log.read_text().count(" POST /") >= len(bodies), seconds=20)
+    wait_until(lambda: log.read_text().count(" POST /") >= 2 * len(bodies), seconds=20)
     text = log.read_text()
     assert " ERROR " not in text
     assert "Traceback" not in text
