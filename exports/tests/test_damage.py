@@ -9,6 +9,7 @@ from blog.models import Notification
 from exports import delivery
 from exports.models import ErrorCode, Event, ExportMail, ExportTask, MailStatus, Purpose, Status
 from tasks import jobs, sweeper
+from tasks.models import Undeliverable
 from tasks.models.clock import from_now
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
@@ -144,7 +145,7 @@ def test_owner_is_told_and_may_request_at_once(client, alice, finished_task, arc
 def test_damage_is_reported_once(finished_task, archive, caplog):
     remove(archive)
     for _ in range(2):
-        with pytest.raises(delivery.Undeliverable):
+        with pytest.raises(Undeliverable):
             delivery.compose_for_owner(ExportMail(task=finished_task, purpose=Purpose.ARCHIVE))
     assert_reported(finished_task, caplog)
 

@@ -50,12 +50,14 @@ def test_detail_is_not_cached(client, alice, task):
 
 def test_timeline_shows_the_last_events_only(client, alice, staff, task, monkeypatch):
     import_task = ImportTask.objects.create(owner=alice, source="mastodon", upload_bytes=1)
-    for model, owner_task in ((ExportEvent, task), (ImportEvent, import_task)):
-        model.objects.bulk_create(
-            model(task=owner_task, kind=Event.REQUEUED, attempt=number)
-            for number in range(100, 100 + 2 * MAX_EVENTS_SHOWN)
-        )
-    first, last = 100 + MAX_EVENTS_SHOWN, 100 + 2 * MAX_EVENTS_SHOWN - 1
+    numbers = range(100, 100 + 2 * MAX_EVENTS_SHOWN)
+    first, last = numbers[MAX_EVENTS_SHOWN], numbers[-1]
+    ExportEvent.objects.bulk_create(
+        ExportEvent(task=task, kind=Event.REQUEUED, attempt=number) for number in numbers
+    )
+    ImportEvent.objects.bulk_create(
+        ImportEvent(task=import_task, kind=Event.REQUEUED, attempt=number) for number in numbers
+    )
     assert [event.attempt for event in last_events(task)] == list(range(first, last + 1))
     client.force_login(alice)
     page = client.get(task.get_absolute_url()).content.decode()

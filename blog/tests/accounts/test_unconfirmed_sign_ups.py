@@ -13,6 +13,7 @@ from model_bakery import baker
 from blog import sweeper
 from blog.models import SIGN_UP_RETENTION, Post, User
 from conftest import is_waiting_for_lock, wait_until
+from tasks.models.rows import change_each
 
 pytestmark = pytest.mark.django_db
 
@@ -76,8 +77,6 @@ def test_unconfirmed_sign_ups_are_deleted_one_by_one(carol, alice, caplog):
 
 @pytest.mark.django_db(transaction=True)
 def test_user_who_confirms_during_the_selection_is_kept(carol, monkeypatch):
-    change_each = sweeper.change_each
-
     def confirm_first(rows, change):
         def confirm_and_change(user):
             EmailAddress.objects.filter(user=user).update(verified=True)

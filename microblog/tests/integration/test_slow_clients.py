@@ -81,7 +81,7 @@ def start_upload(site, account):
 
 def get(site, path, **headers):
     """Return status, headers and body; fail after ten seconds."""
-    with closing(HTTPConnection(*address_of(site), timeout=10)) as connection:
+    with closing(HTTPConnection(urlsplit(site.site_url).netloc, timeout=10)) as connection:
         connection.request("GET", path, headers=headers)
         response = connection.getresponse()
         return response.status, response.headers, response.read().decode(errors="replace")
