@@ -84,6 +84,13 @@ def wait_until(condition: Callable[[], object], seconds: float = 90) -> None:
         time.sleep(0.02)  # there is no event to wait for
 
 
+def is_waiting_for_lock() -> bool:
+    """Return whether another connection to PostgreSQL waits for a lock."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(cursor.fetchone()[0])
+
+
 @pytest.fixture(autouse=True)
 def reset_thread_state() -> Iterator[None]:
     """Clear the language and the request id that a request leaves in this thread."""

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import sys
 import tempfile
 from typing import Any
@@ -51,6 +52,23 @@ logconfig_dict = {
         "environ": {"level": "WARNING"},  # an installation has no file .env
     },
 }
+
+# Milliseconds after which a client that takes no data is disconnected. It occupies a thread.
+STALLED_CLIENT_MS = 120_000
+
+
+def when_ready(server: Any) -> None:
+    """Set the time limit on the listening sockets, which connections inherit. Linux only."""
+    for listener in server.LISTENERS:
+        is_network = listener.sock.family in (socket.AF_INET, socket.AF_INET6)
+        if is_network and hasattr(socket, "TCP_USER_TIMEOUT"):
+            listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_CLIENT_MS)
+
+
+def post_worker_init(worker: Any) -> None:
+    from microblog import transfers  # needs Django
+
+    transfers.limit_to_half_of(worker.cfg.threads)
 
 
 def on_exit(server: Any) -> None:

@@ -10,7 +10,7 @@ from http.client import responses
 from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.csrf import csrf_exempt
 from django_stubs_ext import StrOrPromise
@@ -100,6 +100,11 @@ def problem_response(
     return HttpResponse(
         json.dumps(content), status=status, content_type=CONTENT_TYPE, headers=dict(headers or {})
     )
+
+
+def handle_unreadable_body(request: HttpRequest, error: UnreadablePostError) -> HttpResponse:
+    """Answer a client that hung up; elsewhere `microblog.errors` does."""
+    return problem_response(400)
 
 
 def handle_api_error(request: HttpRequest, error: ApiError) -> HttpResponse:

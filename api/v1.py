@@ -3,6 +3,7 @@
 from functools import cached_property
 from typing import Any
 
+from django.http import UnreadablePostError
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 from django.views.decorators.http import require_safe
@@ -19,6 +20,7 @@ from .problems import (
     ApiError,
     handle_api_error,
     handle_invalid_cursor,
+    handle_unreadable_body,
     handle_validation_error,
 )
 from .views import (
@@ -83,6 +85,7 @@ api = MicroblogAPI(
 )
 api.exception_handler(ApiError)(handle_api_error)
 api.exception_handler(ValidationError)(handle_validation_error)
+api.exception_handler(UnreadablePostError)(handle_unreadable_body)
 api.exception_handler(InvalidCursor)(handle_invalid_cursor)
 for module in (profile, posts, people, following, search, notifications, exports, imports):
     api.add_router("", module.router)

@@ -3,6 +3,7 @@
 import logging
 
 from tasks import sweeper
+from tasks.models.rows import change_each
 
 from .accounts import sessions
 from .models import AccountMail, ReservedName, User
@@ -12,9 +13,16 @@ logger = logging.getLogger(__name__)
 
 
 def prune_unconfirmed_users() -> None:
-    _, deleted = User.objects.never_confirmed().delete()
-    if users := deleted.get(User._meta.label):
-        logger.info("Deleted %d users who never confirmed their address.", users)
+    if users := change_each(User.objects.never_confirmed(), _delete_unconfirmed):
+        logger.info("Deleted %d users who never confirmed their address.", len(users))
+
+
+def _delete_unconfirmed(user: User) -> bool:
+    """Delete the user, who is locked, unless the address was confirmed just before."""
+    is_unconfirmed = User.objects.never_confirmed().filter(pk=user.pk).exists()
+    if is_unconfirmed:
+        user.delete()
+    return is_unconfirmed
 
 
 def prune_account_mails() -> None:

@@ -15,9 +15,10 @@ command -v ip >/dev/null || missing="$missing iproute2"
 command -v debootstrap >/dev/null || missing="$missing debootstrap"
 command -v promtool >/dev/null || missing="$missing prometheus"
 command -v unzip >/dev/null || missing="$missing unzip"
+command -v pgbouncer >/dev/null || missing="$missing pgbouncer"
 
 if [ -z "$missing" ]; then
-    echo "Chromium, GNU gettext, nginx, promtool, unzip, systemd and debootstrap are installed."
+    echo "Chromium, GNU gettext, nginx, promtool, unzip, systemd, debootstrap and PgBouncer are installed."
     exit 0
 fi
 
@@ -44,6 +45,6 @@ fi
 $sudo env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends $missing
 
 # The packages start these servers as services, but the tests run their own.
-for server in nginx prometheus; do
+for server in nginx prometheus pgbouncer; do
     case "$missing" in *$server*) $sudo systemctl disable --now $server 2>/dev/null || true ;; esac
 done

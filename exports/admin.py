@@ -51,12 +51,7 @@ def resend(task: ExportTask, actor: User) -> Followup | None:
 
 def expire(task: ExportTask, actor: User) -> Followup | None:
     name = str(task.archive.name)
-    return partial(_discard_archive, name) if task.expire(actor) else None
-
-
-def _discard_archive(name: str) -> bool:
-    archive.discard(name)
-    return True
+    return partial(archive.discard, name) if task.expire(actor) else None
 
 
 def request_anew(task: ExportTask, actor: User) -> Followup | None:

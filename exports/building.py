@@ -1,6 +1,7 @@
 """The work of an export task: build its archive and store it."""
 
 import errno
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -21,7 +22,7 @@ def build_archive(task: ExportTask, heartbeat: Heartbeat) -> dict[str, Any]:
     try:
         with archive.open_archive_file(task, delivery.is_attachable) as file:
             result = archive.build(task.kind, task.owner, file, heartbeat)
-            name = archive.store(task, file)
+            name = archive.store(task, file, keep_alive=partial(heartbeat.report, result.rows))
     except OSError as error:
         is_last_attempt = task.crashes + 1 == MAX_CRASHES
         if error.errno in DISK_FULL_ERRORS and is_last_attempt:

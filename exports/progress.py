@@ -50,9 +50,15 @@ def _status_text(payload: dict[str, Any], status: Status) -> str:
         Status.READY: _queue_text(payload),
         Status.RUNNING: _("Your archive is being built"),
         Status.SUCCESSFUL: _delivery_text(payload),
-        Status.FAILED: _("Your archive could not be built"),
+        Status.FAILED: _failure_text(payload),
         Status.CANCELLED: _("Cancelled"),
     }[status]
+
+
+def _failure_text(payload: dict[str, Any]) -> str:
+    if payload["error_code"] == ErrorCode.DAMAGED:
+        return _("Your archive can no longer be used")
+    return _("Your archive could not be built")
 
 
 def _queue_text(payload: dict[str, Any]) -> str:

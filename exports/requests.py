@@ -6,6 +6,7 @@ from functools import partial
 
 from django.conf import settings
 from django.db import transaction
+from django.http import Http404
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
@@ -74,8 +75,11 @@ def request_export(owner: User, kind: str) -> tuple[ExportTask, bool]:
 
     Raise CooldownActive or DiskFull.
     """
-    if recent_task := request_options(owner)[kind].recent_task:
-        raise CooldownActive(recent_task)
+    option = request_options(owner)[kind]
+    if option.unfinished_task:  # staff may have requested it during the cooldown
+        return option.unfinished_task, False
+    if option.recent_task:
+        raise CooldownActive(option.recent_task)
     task, is_new = create_task(owner, kind, get_language() or "")
     if is_new:
         # The row is saved, so a broker that is down must not fail the request: the sweeper
@@ -89,12 +93,17 @@ def create_task(
 ) -> tuple[ExportTask, bool]:
     """Get or create the unfinished task, without cooldown; the caller enqueues it.
 
-    `actor` is the member of staff who requests it for the owner. Raise DiskFull.
+    `actor` is the member of staff who requests it for the owner. Raise DiskFull, or Http404 if the
+    account has been deleted meanwhile.
     """
     # With several hosts, the disk of this one says nothing about those of the workers.
     if not settings.SEVERAL_HOSTS and not disk.has_space():
         logger.error("Export request rejected: less than EXPORT_MIN_FREE bytes are free.")
         raise DiskFull
-    return ExportTask.objects.request(
-        owner, kind, actor=actor, language=language, rows_total=KINDS[kind].count_rows(owner)
-    )
+    rows = KINDS[kind].count_rows(owner)
+    try:
+        return ExportTask.objects.request(
+            owner, kind, actor=actor, language=language, rows_total=rows
+        )
+    except User.DoesNotExist as error:
+        raise Http404 from error

@@ -1,7 +1,8 @@
 """Steps of the sweeper for exports: expired archives, and files without an owner."""
 
+import logging
 from datetime import datetime
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from uuid import UUID
 
 from django.db.models import Q
@@ -9,15 +10,20 @@ from django.db.models import Q
 from blog.models import Notification
 from microblog.storage import abort_uploads
 from tasks import jobs, sweeper
+from tasks.broker import MAX_ATTEMPT
 from tasks.models.clock import from_now
 from tasks.models.rows import BATCH_SIZE, change_each
 
 from .archive import build as archive
 from .archive.kinds import KINDS
-from .models import ExportMail, ExportTask, Status
+from .models import EarlyBounce, ExportMail, ExportTask, Status
 from .models.task import NOTIFICATION_PREFIX, archive_storage
 
 Build = tuple[UUID, int]  # task and attempt
+
+logger = logging.getLogger(__name__)
+
+KEEP_EARLY_BOUNCE_SECONDS = 86400
 
 
 def expire_archives() -> None:
@@ -37,7 +43,17 @@ def remove_temporary_files() -> None:
     """Delete temporary files of builds that are finished, dead or superseded."""
     for path in archive.temporary_folder().glob(f"*{archive.TEMPORARY_SUFFIX}"):
         if not _is_running(path.name):
-            path.unlink(missing_ok=True)
+            _remove_file(path)
+
+
+def _remove_file(path: Path) -> None:
+    """Delete a file; leave a folder, or what belongs to another user, where it is."""
+    if path.is_dir() and not path.is_symlink():
+        return
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        logger.warning("%s was not deleted: %s", path, error)
 
 
 def abort_dead_uploads() -> None:
@@ -81,11 +97,12 @@ def _referenced_archives(builds: dict[str, Build | None]) -> set[str]:
 
 
 def prune_details() -> None:
-    """Delete old notifications, and old reasons of bounces, which may hold an address."""
+    """Delete old notifications, and reasons of bounces, which may hold an address."""
     old = from_now(-sweeper.KEEP_DETAIL_DAYS * 86400)
     old_mails = ExportMail.objects.filter(created_at__lt=old)
     old_mails.exclude(bounce_reason="").update(bounce_reason="")
     Notification.objects.filter(name__startswith=NOTIFICATION_PREFIX, updated_at__lt=old).delete()
+    EarlyBounce.objects.filter(created_at__lt=from_now(-KEEP_EARLY_BOUNCE_SECONDS)).delete()
 
 
 def _is_running(file_name: str) -> bool:
@@ -100,9 +117,10 @@ def _parse_file_name(file_name: str) -> Build | None:
     """Return the build that wrote `<task>-<attempt>.<suffixes>`; None for other names."""
     task_id, _, attempt = PurePath(file_name).name.partition(".")[0].rpartition("-")
     try:
-        return UUID(task_id), int(attempt)
+        build = UUID(task_id), int(attempt)
     except ValueError:
         return None
+    return build if 0 < build[1] <= MAX_ATTEMPT else None
 
 
 def register() -> None:

@@ -13,10 +13,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from blog import rate_limits
 from blog.pagination import paginate
+from microblog import transfers
 from microblog.http import AuthenticatedRequest
+from microblog.transfers import TooManyTransfers
 from tasks import broker
+from tasks.models import last_events
 
 from .archive.kinds import KINDS, POSTS
+from .archive.stored import ArchiveDamaged
 from .downloads import archive_response
 from .requests import CooldownActive, DiskFull, request_export, request_options
 
@@ -91,7 +95,7 @@ def task_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
         "exports/task_detail.html",
         {
             "task": task,
-            "events": task.events.all(),
+            "events": last_events(task),
             "options": request_options(request.user),
         },
     )
@@ -101,6 +105,12 @@ def task_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
 @never_cache
 @require_safe
 def task_download(request: AuthenticatedRequest, pk: UUID) -> HttpResponseBase:
-    return archive_response(
-        request, get_object_or_404(request.user.export_tasks.downloadable(), pk=pk)
-    )
+    task = get_object_or_404(request.user.export_tasks.downloadable(), pk=pk)
+    try:
+        return archive_response(request, task)
+    except ArchiveDamaged:
+        return redirect(task)  # the page says what has happened, and offers a new export
+    except TooManyTransfers:
+        context = {"message": transfers.busy_message()}
+        response = render(request, "busy.html", context, status=503)
+        return rate_limits.with_retry_after(response, transfers.RETRY_SECONDS)

@@ -1,5 +1,6 @@
 """Uploads: checked by their contents, and stored until the import is over."""
 
+import logging
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from blog.models import User
+from microblog import transfers
+from microblog.storage import STORAGE_ERRORS
 from tasks import broker, jobs
 from tasks.models.rows import lock_open_users
 
@@ -22,6 +25,8 @@ from .archives import open_archive
 from .models import ImportTask, upload_storage
 from .phases import delete_file, limits
 from .readers import find_reader
+
+logger = logging.getLogger(__name__)
 
 MAX_NAME_LENGTH = 255
 FOLDER = "imports"
@@ -95,13 +100,21 @@ def _in_progress_message() -> str:
 def upload_slot() -> Iterator[bool]:
     """Hold one of IMPORT_MAX_UPLOADS slots; False if all are taken.
 
-    Enter it before the body is read. Without the cache, nothing is limited.
+    Enter it before the body is read. Without the cache, only the transfers of this process are
+    limited.
     """
-    keys = (f"import-upload:{number}" for number in range(settings.IMPORT_MAX_UPLOADS))
-    slot = next((key for key in keys if cache.add(key, 1, SLOT_SECONDS)), None)
     try:
+        transfer = transfers.Slot()
+    except transfers.TooManyTransfers:
+        yield False
+        return
+    slot = None
+    try:
+        keys = (f"import-upload:{number}" for number in range(settings.IMPORT_MAX_UPLOADS))
+        slot = next((key for key in keys if cache.add(key, 1, SLOT_SECONDS)), None)
         yield slot is not None
     finally:
+        transfer.release()
         if slot is not None:
             cache.delete(slot)
 
@@ -129,6 +142,12 @@ def cancel(task: ImportTask) -> bool:
 
 
 def delete_upload(task: ImportTask) -> None:
-    if task.upload:
+    """Delete the upload; if the storage fails, the sweeper does it later."""
+    if not task.upload:
+        return
+    try:
         delete_file(str(task.upload.name))
-        ImportTask.objects.filter(pk=task.pk).update(upload="")
+    except STORAGE_ERRORS as error:
+        logger.warning("The upload of import %s was not deleted: %s", task.pk, error)
+        return
+    ImportTask.objects.filter(pk=task.pk).update(upload="")

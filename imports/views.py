@@ -20,9 +20,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from blog import rate_limits
 from blog.models import Post
 from blog.pagination import paginate
+from microblog import transfers
 from microblog.downloads import file_response
 from microblog.http import AuthenticatedRequest
+from microblog.transfers import TooManyTransfers
 from tasks import jobs
+from tasks.models import last_events
 
 from .archives import ArchiveError, Problem
 from .forms import ConfirmForm
@@ -122,7 +125,7 @@ def _render_detail(
         "task": task,
         "form": form,
         "bar": render_progress(payload),
-        "events": task.events.all(),
+        "events": last_events(task),
         "excluded": [(Reason(code).label, count) for code, count in excluded.items()],
         "samples": [_sample(task, row) for row in task.preview.get("samples", [])],
         "remaining": task.posts.count(),
@@ -180,10 +183,15 @@ def task_report(request: AuthenticatedRequest, pk: UUID) -> HttpResponseBase:
         file = task.report.open("rb")
     except FileNotFoundError as error:
         raise Http404 from error
-    return file_response(
-        request,
-        file,
-        filename="left-out.csv",
-        content_type="text/csv; charset=utf-8",
-        etag=f'"{task.pk}-{task.attempt}"',
-    )
+    try:
+        return file_response(
+            request,
+            file,
+            filename="left-out.csv",
+            content_type="text/csv; charset=utf-8",
+            etag=f'"{task.pk}-{task.attempt}"',
+        )
+    except TooManyTransfers:
+        context = {"message": transfers.busy_message()}
+        response = render(request, "busy.html", context, status=503)
+        return rate_limits.with_retry_after(response, transfers.RETRY_SECONDS)

@@ -3,8 +3,10 @@
 import re
 from typing import IO
 
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+
+from .transfers import LimitedFileResponse
 
 RANGE = re.compile(r"bytes=(?:(\d{1,18})-(\d{0,18})|-(\d{1,18}))", re.ASCII)
 
@@ -33,7 +35,8 @@ def file_response(
 ) -> HttpResponseBase:
     """Return the file, or the range of it that is asked for, as an attachment.
 
-    A client that resumes a file with another ETag gets all of this one.
+    A client that resumes a file with another ETag gets all of this one. Raise TooManyTransfers if
+    the process is sending many files already.
     """
     size = file.seek(0, 2)
     is_current = request.headers.get("If-Range", etag) == etag
@@ -44,7 +47,7 @@ def file_response(
         return HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}"})
     selected = range(size) if part is None else part
     file.seek(selected.start)
-    response = FileResponse(
+    response = LimitedFileResponse(
         FilePart(file, len(selected)),
         as_attachment=True,
         filename=filename,

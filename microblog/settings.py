@@ -89,6 +89,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "blog.middleware.MethodNotAllowedMiddleware",
+    "microblog.errors.InterruptedRequestMiddleware",
 ]
 
 ROOT_URLCONF = "microblog.urls"
@@ -130,6 +131,10 @@ else:
     )
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+    # PgBouncer in transaction mode gives each statement outside of a transaction to any of its
+    # connections, and a cursor exists on one of them only. Builds of archives, which read inside
+    # of a transaction, turn the cursors on: exports.archive.build.
+    DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Broker and cache: one Redis or Valkey, database 0 for the queue and 1 for the cache
@@ -338,7 +343,7 @@ STORAGES: dict[str, dict[str, Any]] = {
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
     "archives": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "BACKEND": "microblog.storage.DurableFileSystemStorage",
         "OPTIONS": {
             "location": VAR_DIR / "archives",
             # With X-Accel-Redirect nginx reads the files as a member of the site's group.

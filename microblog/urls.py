@@ -4,6 +4,8 @@ from django.urls import include, path
 from . import webhooks
 from .security_txt import security_txt
 
+handler500 = "microblog.errors.error_response"
+
 urlpatterns = [
     path(".well-known/security.txt", security_txt),
     path("accounts/", include("blog.accounts.allauth_urls")),

@@ -157,7 +157,7 @@ def _running_tasks(queue: QueueState, kind: TaskAdmin) -> Iterator[tuple[str, Ta
 
 
 def _without_job(tasks: QuerySet[Any], job_ids: set[str]) -> QuerySet[Any]:
-    keys = tasks.values_list("pk", "attempt").iterator()
+    keys = tasks.values_list("pk", "attempt")
     missing = (pk for pk, attempt in keys if f"{pk}-{attempt}" not in job_ids)
     return tasks.filter(pk__in=list(islice(missing, MAX_FINDINGS)))
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import django_rq
 from django.utils import timezone
@@ -21,7 +22,6 @@ from rq.exceptions import NoSuchJobError
 from rq.job import Job
 from rq.registry import StartedJobRegistry
 from rq.suspension import is_suspended, resume
-from rq.utils import as_text
 from rq.worker import BaseWorker, Worker
 
 from microblog import request_ids
@@ -33,9 +33,9 @@ logger = logging.getLogger(__name__)
 QUEUE = "default"
 FAILED_JOB_TTL_SECONDS = 7 * 86400  # RQ's own default is a year
 WORKER_TIMEOUT = timedelta(seconds=60)  # a worker sends a heartbeat every 15 seconds
-UUID_LENGTH = 36
 NEEDS_DISK_SPACE = "needs_disk_space"  # in the meta data of a job
 IS_DISK_FULL = "is_disk_full"  # in the hash of a worker
+MAX_ATTEMPT = 2**31 - 1  # of the column
 
 
 def _queue() -> RQQueue:
@@ -111,6 +111,11 @@ def remove_job(job_id: str) -> bool:
     return True
 
 
+def is_paused() -> bool:
+    """Return whether `rqsuspend` keeps the workers from taking jobs."""
+    return bool(is_suspended(connection()))
+
+
 def queue_length() -> int:
     return int(_queue().count)
 
@@ -155,10 +160,25 @@ def jobs_in_hand() -> set[str]:
     """
     queue = _queue()
     # Read in the order in which a job moves: otherwise a job could be missed in both places.
-    queued = queue.get_job_ids()
-    executions: Any = connection().zrange(StartedJobRegistry(queue=queue).key, 0, -1)
-    started = [as_text(key) for key in executions if _has_just_started(as_text(key))]
+    queued = _queued_job_ids(queue)
+    started = filter(_has_just_started, _execution_keys(queue))
     return {*queued, *(key.partition(":")[0] for key in started)}
+
+
+def _queued_job_ids(queue: RQQueue) -> list[str]:
+    """Return the ids from the front; RQ's own method fails at an id that is not UTF-8."""
+    ids: Any = queue.connection.lrange(queue.key, 0, -1)
+    return [_decode(job_id) for job_id in ids]
+
+
+def _execution_keys(queue: RQQueue) -> list[str]:
+    """Return "<job id>:<execution id>" of each job that RQ takes for started."""
+    keys: Any = queue.connection.zrange(StartedJobRegistry(queue=queue).key, 0, -1)
+    return [_decode(key) for key in keys]
+
+
+def _decode(value: bytes) -> str:
+    return value.decode(errors="replace")
 
 
 def _has_just_started(execution_key: str) -> bool:
@@ -262,11 +282,14 @@ def read_state() -> QueueState:
     """Read the queue; never raises RedisError."""
     try:
         queue = _queue()
-        workers = sorted(map(_worker_info, Worker.all(queue=queue)), key=lambda info: info.name)
+        # The dashboard has no page for a name with a slash, which RQ gives to no worker.
+        workers = [worker for worker in Worker.all(queue=queue) if "/" not in worker.name]
         return QueueState(
-            positions={id_: position for position, id_ in enumerate(queue.get_job_ids(), start=1)},
-            started_job_ids=frozenset(StartedJobRegistry(queue=queue).get_job_ids(cleanup=False)),
-            workers=tuple(workers),
+            positions={
+                job_id: position for position, job_id in enumerate(_queued_job_ids(queue), start=1)
+            },
+            started_job_ids=frozenset(key.partition(":")[0] for key in _execution_keys(queue)),
+            workers=tuple(sorted(map(_worker_info, workers), key=lambda info: info.name)),
             is_paused=bool(is_suspended(queue.connection)),
         )
     except RedisError as error:
@@ -309,10 +332,16 @@ def _worker_info(worker: BaseWorker) -> WorkerInfo:
 
 
 def parse_job_ids(job_ids: Iterable[str]) -> dict[str, tuple[str, int]]:
-    """Map job ids of tasks to (task id, attempt); skip other jobs."""
-    found = {}
-    for job_id in job_ids:
-        task_id, _, attempt = job_id.rpartition("-")
-        if len(task_id) == UUID_LENGTH and attempt.isdecimal():
-            found[job_id] = (task_id, int(attempt))
-    return found
+    """Map job ids of tasks to (task id, attempt); skip the ids of mails and of foreign jobs."""
+    return {job_id: parsed for job_id in job_ids if (parsed := _parse_job_id(job_id))}
+
+
+def _parse_job_id(job_id: str) -> tuple[str, int] | None:
+    task_id, _, number = job_id.rpartition("-")
+    try:
+        parsed = UUID(task_id), int(number)
+    except ValueError:
+        return None
+    # Other spellings of the same values are no ids of ours.
+    is_ours = job_id == f"{parsed[0]}-{parsed[1]}" and 0 < parsed[1] <= MAX_ATTEMPT
+    return (task_id, parsed[1]) if is_ours else None

@@ -297,7 +297,8 @@ def _task_killed(label: str, task_id: str, attempt: int) -> None:
     task = _find_task(label, pk=task_id, attempt=attempt)
     if task is None:
         return
-    if task.crash("The process that did the work was killed."):
+    error = "The process that did the work was killed."
+    if task.crash(error) or task.crash_before_claim(error):
         log_crash(task)
         enqueue_next(task)
     elif (mail := task.pending_mail) and mail.tries == 1:
@@ -306,7 +307,7 @@ def _task_killed(label: str, task_id: str, attempt: int) -> None:
 
 
 def _sender_killed(mail: Mail) -> None:
-    if mail.retry_now("The process that sent the mail was killed."):
+    if mail.retry_now("The process that sent the mail was killed.") and mail.has_quick_retries:
         enqueue_mail(mail)
 
 

@@ -32,19 +32,24 @@ def update_all() -> None:
 
 
 def _count_workers(queue: Iterable[Task]) -> int:
-    """Count the workers with disk space, and those with a lease that the broker has lost."""
+    """Count the workers with disk space, and those with a lease that the broker has lost.
+
+    0 if none of them takes another job: the broker is down, or `rqsuspend` has paused them.
+    """
     running = sum(task.status == Status.RUNNING for task in queue)
     try:
+        if broker.is_paused():
+            return 0
         return max(running, broker.worker_count() - broker.full_worker_count())
     except RedisError:
-        return 0  # no job can be started
+        return 0
 
 
 def _positions(queue: Sequence[Task], workers: int) -> dict[UUID, dict[str, Any]]:
     """Return `place`, `paused` and `wait` of each READY task.
 
     `wait` is the minimum and maximum of minutes until the task is done, from fast and slow rates;
-    None if the task, or one before it, has no recent rate.
+    None if the task, or one before it, has no recent rate, or if the queue is paused.
     """
     rates = {model: recent_rates(model) for model in {type(task) for task in queue}}
     positions = {}
@@ -59,9 +64,9 @@ def _positions(queue: Sequence[Task], workers: int) -> dict[UUID, dict[str, Any]
             positions[task.pk] = {
                 "place": rounded_position(place),
                 "paused": workers == 0,
-                "wait": _minutes(
-                    least / max(1, workers) + shortest, most / max(1, workers) + longest
-                ),
+                "wait": _minutes(least / workers + shortest, most / workers + longest)
+                if workers
+                else None,
             }
         least, most = least + shortest, most + longest
     return positions

@@ -191,3 +191,14 @@ def test_export_download_can_be_resumed(api_client, task):
     response = api_client.get(path, headers={"range": f"bytes={size}-"})
     assert (response.status_code, response["Content-Range"]) == (416, f"bytes */{size}")
     assert response.json()["title"] == "Range Not Satisfiable"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_damaged_archive_is_a_problem(api_client, task):
+    jobs.run_task("exports.ExportTask", str(task.pk), task.attempt)
+    task.refresh_from_db()
+    task.archive.storage.delete(task.archive.name)
+    response = api_client.get(f"{EXPORTS}{task.pk}/download/")
+    assert response.status_code == 404
+    assert response.json()["detail"].startswith("The file was damaged or lost.")
+    assert api_client.get(f"{EXPORTS}{task.pk}/").json()["status"] == "failed"

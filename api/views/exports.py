@@ -16,8 +16,10 @@ from api.router import Router
 from api.schemas import Before, ExportIn, ExportOut, ExportPage, absolute_url, problem_responses
 from blog.pagination import paginate
 from exports import requests
+from exports.archive.stored import ArchiveDamaged
 from exports.downloads import archive_response
-from exports.models import ExportTask
+from exports.models import ErrorCode, ExportTask
+from microblog import transfers
 from microblog.http import AuthenticatedRequest
 from tasks import broker
 
@@ -83,7 +85,7 @@ def export_cancel(request: AuthenticatedRequest, pk: UUID) -> ExportOut:
 @router.get(
     "/exports/{uuid:pk}/download/",
     summary=gettext_noop("The archive itself, as long as it is kept"),
-    response={200: None, **problem_responses(404, 416)},
+    response={200: None, **problem_responses(404, 416, 503)},
     openapi_extra={
         "responses": {
             200: {
@@ -98,9 +100,14 @@ def export_cancel(request: AuthenticatedRequest, pk: UUID) -> ExportOut:
     },
 )
 def export_download(request: AuthenticatedRequest, pk: UUID) -> HttpResponseBase:
-    return archive_response(
-        request, get_object_or_404(request.user.export_tasks.downloadable(), pk=pk)
-    )
+    task = get_object_or_404(request.user.export_tasks.downloadable(), pk=pk)
+    try:
+        return archive_response(request, task)
+    except ArchiveDamaged as error:
+        raise ApiError(404, str(ErrorCode.DAMAGED.label)) from error
+    except transfers.TooManyTransfers as error:
+        headers = {"Retry-After": str(transfers.RETRY_SECONDS)}
+        raise ApiError(503, transfers.busy_message(), headers=headers) from error
 
 
 def _export_out(task: ExportTask) -> ExportOut:

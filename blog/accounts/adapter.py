@@ -192,18 +192,22 @@ class AccountAdapter(DefaultAccountAdapter):
         """Confirm an address, and remove it from other accounts, which never confirmed it.
 
         Sign-ups with the address keep it, and their names stay reserved until they are deleted.
-        Return False if another account has the address.
+        Return False if another account has the address, or if the sweeper has just deleted this
+        one, which was never confirmed.
         """
         others = EmailAddress.objects.filter(email=email_address.email, primary=False)
         try:
             with transaction.atomic():
+                owner = User.objects.select_for_update().filter(pk=email_address.user_id)
+                if owner.first() is None:
+                    return False
                 if email_address.can_set_verified():
                     users = User.objects.filter(email__lower=email_address.email.lower())
                     users.exclude(pk=email_address.user_id).update(email="")
                     others.exclude(pk=email_address.pk).delete()
                 is_confirmed = bool(super().confirm_email(request, email_address))
                 if is_confirmed:
-                    User.objects.filter(pk=email_address.user_id).update(is_confirmed=True)
+                    owner.update(is_confirmed=True)
         except IntegrityError:  # two accounts confirm the same address at the same time
             return False
         return is_confirmed

@@ -136,6 +136,11 @@ class User(SearchableModel, AbstractUser):
     def confirmed_email(self) -> str | None:
         return confirmed_emails(self).first()
 
+    @property
+    def known_time_zone(self) -> str:
+        """The chosen time zone; UTC without one, or if this host's tzdata does not know it."""
+        return self.time_zone if self.time_zone in time_zones() else "UTC"
+
     def confirm_email(self) -> None:
         """Mark the account's address as confirmed, in place of any other."""
         with transaction.atomic():

@@ -13,6 +13,10 @@ class ErrorCode(TextChoices):
         "DISK_FULL",
         _("We are short of disk space. We have been told; please try again later."),
     )
+    DAMAGED = (
+        "DAMAGED",
+        _("The file was damaged or lost. We have been told; you can ask for a new one at once."),
+    )
     ERROR = "ERROR", _("Something went wrong on our side. We have been told about it.")
 
 

@@ -11,13 +11,16 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from tasks.models import Mail, MailQuerySet
+from tasks.models import Mail, MailQuerySet, MailStatus
 from tasks.models.rows import lock_users
 
 from .choices import Event, Purpose
 
 
 class ExportMailQuerySet(MailQuerySet["ExportMail"]):
+    def being_sent(self) -> ExportMailQuerySet:
+        return self.filter(status=MailStatus.SENDING)
+
     def with_message_id(self, message_id: str) -> ExportMailQuerySet:
         """Filter by the provider's id or, for providers without one, by our Message-ID."""
         return self.filter(Q(provider_id=message_id) | Q(pk=_parse_message_id(message_id)))
@@ -78,6 +81,16 @@ class ExportMail(Mail):
         if self.purpose == Purpose.ARCHIVE:
             self.task.notify_owner()
 
+    def mark_sent(self, provider_id: str = "") -> bool:
+        with transaction.atomic():
+            if not super().mark_sent(provider_id):
+                return False
+            if provider_id:
+                early = EarlyBounce._default_manager.filter(message_id=self.provider_id).first()
+                if early is not None:
+                    self.mark_bounced(early.reason)
+        return True
+
     def mark_bounced(self, reason: str) -> bool:
         """Record a bounce and notify the owner; return False if it was recorded before.
 
@@ -91,3 +104,14 @@ class ExportMail(Mail):
             self.refresh_from_db(fields=["bounced_at", "bounce_reason"])
             self.on_change(Event.BOUNCED)
         return True
+
+
+class EarlyBounce(models.Model):
+    """Bounce that was reported before the provider's id of its mail was recorded."""
+
+    message_id = models.CharField(max_length=255, unique=True)
+    reason = models.TextField(blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return self.message_id

@@ -221,6 +221,27 @@ class ExportTask(Task):
                 mail.withdraw("The archive was removed before the e-mail was sent.")
         return True
 
+    def lose_archive(self) -> bool:
+        """Move SUCCESSFUL to FAILED, because the stored archive is damaged or gone.
+
+        The owner is told as after any failure. The caller has to delete the file.
+        """
+        rows = type(self).objects.filter(pk=self.pk, status=Status.SUCCESSFUL)
+        return self._transition(
+            rows.filter(archive=str(self.archive.name)).exclude(archive=""),
+            Event.FAILED,
+            status=Status.FAILED,
+            error_code=ErrorCode.DAMAGED,
+            archive="",
+            archive_expires_at=Now(),
+        )
+
+    def record_download(self) -> None:
+        """Record a download, at most once an hour: a program may repeat it without end."""
+        recent = self.events.filter(kind=Event.DOWNLOADED, created_at__gt=from_now(-3600))
+        if not recent.exists():
+            self.record_event(Event.DOWNLOADED)
+
     # What the owner sees
 
     @property

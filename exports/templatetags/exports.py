@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import template
+from django.db.models import Q
 from django.template import RequestContext
 
 from blog.models import User
@@ -12,6 +13,8 @@ from exports.progress import render_progress
 from exports.requests import RequestOption, request_options
 
 register = template.Library()
+
+MAX_SHOWN = 20  # newest notifications of which unseen failures are shown
 
 
 @register.filter
@@ -34,8 +37,12 @@ def export_progress_bars(context: RequestContext) -> dict[str, Any]:
     """Render a bar for each export in progress, and an alert for each unread failure."""
     user: User = context["request"].user
     rows = user.notifications.filter(name__startswith="export:").order_by("-updated_at")
-    notifications = list(rows[: len(KINDS)])
-    context["request"].export_notifications = notifications  # for `recent_exports`: no query
+    newest = rows[: len(KINDS)].values("pk")
+    # A failure stays until it has been seen, however many exports have followed.
+    shown = rows.filter(Q(pk__in=newest) | Q(read_at=None, is_listed=True))
+    notifications = list(shown[:MAX_SHOWN])
+    # For `recent_exports`: no query.
+    context["request"].export_notifications = notifications[: len(KINDS)]
     toasts = [render_progress(row.payload)["toast"] for row in notifications if row.read_at is None]
     return {
         "bars": [progress(task) for task in user.export_tasks.in_progress().order_by("created_at")],

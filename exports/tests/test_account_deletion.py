@@ -38,9 +38,9 @@ def test_deletion_stops_running_build_without_leftovers(
     store = archive.store
     stored = []
 
-    def delete_account_and_store(*args):
+    def delete_account_and_store(task, file, keep_alive):
         deletion.request_deletion(alice)
-        stored.append(store(*args))
+        stored.append(store(task, file, keep_alive=lambda: None))
         return stored[0]
 
     monkeypatch.setattr(archive, "store", delete_account_and_store)

@@ -11,7 +11,7 @@ from django.urls import clear_url_caches, include, path
 from django.utils import timezone
 
 from blog.models import Notification
-from exports.models import Event, ExportMail, ExportTask, MailStatus, Purpose, Status
+from exports.models import EarlyBounce, Event, ExportMail, ExportTask, MailStatus, Purpose, Status
 from exports.sweeper import prune_details
 from microblog import webhooks
 from tasks import jobs
@@ -170,6 +170,77 @@ def test_mail_server_without_ids_returns_empty_id(task):
     jobs.send_mail("exports.ExportMail", str(mail.pk), 0)
     mail.refresh_from_db()
     assert (mail.status, mail.provider_id) == (MailStatus.SENT, "")
+
+
+# A provider may report a bounce before its answer to the request is recorded.
+
+
+def send_through_provider(task, monkeypatch, at_acceptance):
+    """Send the archive of a task; call `at_acceptance` when the provider has accepted it."""
+    from anymail.backends.test import EmailBackend
+
+    post_to_esp = EmailBackend.post_to_esp
+
+    def accept(self, payload, message):
+        response = post_to_esp(self, payload, message)
+        at_acceptance()
+        return response
+
+    monkeypatch.setattr(EmailBackend, "post_to_esp", accept)
+    jobs.run_task("exports.ExportTask", str(task.pk), task.attempt)
+    return task.mails.get()
+
+
+@pytest.fixture
+def provider(settings):
+    settings.EMAIL_BACKEND = "anymail.backends.test.EmailBackend"
+
+
+def test_bounce_before_the_mail_is_recorded_is_kept(client, alice, task, provider, monkeypatch):
+    sent = send_through_provider(
+        task, monkeypatch, lambda: send_event("0", description="550 No such user")
+    )
+    assert (sent.status, sent.provider_id) == (MailStatus.SENT, "0")
+    assert is_bounced(sent)
+    assert "550 No such user" in sent.bounce_reason
+    client.force_login(alice)
+    page = client.get(f"/exports/{task.pk}/").content.decode()
+    assert "Your mail provider refused the mail" in page
+    assert "is in your mailbox" not in page
+
+
+def test_early_bounce_by_own_message_id_is_kept(task, provider, monkeypatch):
+    sent = send_through_provider(task, monkeypatch, lambda: send_event(task.mails.get().message_id))
+    assert sent.status == MailStatus.SENT
+    assert is_bounced(sent)
+
+
+def test_early_bounce_is_kept_once(task, provider, monkeypatch):
+    def bounce_twice():
+        send_event("0")
+        send_event("0", EventType.REJECTED)
+
+    sent = send_through_provider(task, monkeypatch, bounce_twice)
+    assert is_bounced(sent)
+    assert task.events.filter(kind=Event.BOUNCED).count() == 1
+
+
+@pytest.mark.parametrize("other", ["another", "x" * 300])
+def test_early_bounce_of_another_mail_changes_nothing(task, provider, monkeypatch, other):
+    sent = send_through_provider(task, monkeypatch, lambda: send_event(other))
+    assert not is_bounced(sent)
+
+
+def test_unknown_bounce_is_not_kept_without_a_mail_being_sent(mailed):
+    send_event("unknown")
+    assert not EarlyBounce.objects.exists()
+
+
+def test_prune_deletes_early_bounces():
+    EarlyBounce.objects.create(message_id="old", created_at=from_now(-86401))
+    EarlyBounce.objects.create(message_id="new")
+    prune_details()
+    assert EarlyBounce.objects.get().message_id == "new"
 
 
 # Webhooks

@@ -5,8 +5,7 @@ from django.core import mail
 from django.utils.formats import date_format
 
 from exports import delivery
-from exports.models import ErrorCode, ExportMail, ExportTask, Purpose
-from exports.tests.conftest import build_result
+from exports.models import ErrorCode, ExportMail, ExportTask, MailStatus, Purpose
 from tasks import jobs
 from tasks.models import Undeliverable
 
@@ -53,6 +52,16 @@ def test_mail_has_expiry_in_owners_time_zone(alice, task):
     )
     assert f"until {day} CST:" in message.body
     assert f"until {day} CST:" in message.alternatives[0].content
+
+
+@pytest.mark.parametrize("name", ["Mars/Olympus_Mons", "Europe/Kyiw", "", "../etc/passwd", "UTC"])
+def test_mail_is_sent_in_utc_if_the_time_zone_is_unknown(alice, task, name):
+    alice.time_zone = name
+    alice.save()
+    message = run_and_get_mail(task)
+    assert task.mails.get().status == MailStatus.SENT
+    assert " UTC:" in message.body
+    assert " UTC:" in message.alternatives[0].content
 
 
 def test_mail_of_empty_archive_says_so(task):
@@ -105,10 +114,9 @@ def test_text_body_is_not_html_escaped(make_user):
 
 
 def test_mail_goes_to_currently_confirmed_address(alice, task):
-    task.claim()
-    task.finish(**build_result("posts/none.json", 0, 10**9, "0" * 64))
+    pending = ExportMail.objects.create(task=task, purpose=Purpose.FAILURE)
     alice.emailaddress_set.update(email="new@microblog.example")
-    delivery.compose_for_owner(task.pending_mail).send()
+    delivery.compose_for_owner(pending).send()
     assert mail.outbox[-1].to == ["new@microblog.example"]
 
 

@@ -111,8 +111,8 @@ def test_build_with_lost_lease_leaves_no_file(task, create_posts, alice, monkeyp
     create_posts(alice, 3)
     store = archive.store
 
-    def store_and_lose_lease(task, part):
-        name = store(task, part)
+    def store_and_lose_lease(*args, **kwargs):
+        name = store(*args, **kwargs)
         ExportTask.objects.get(pk=task.pk).crash()
         return name
 

@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django_rq import get_queue
 from redis.exceptions import ConnectionError as RedisConnectionError
+from rq.suspension import suspend
 
 from exports.models import ExportTask, Status
 from exports.progress import render_progress
@@ -84,6 +85,18 @@ def test_short_estimate_is_less_than_a_minute(waiting_tasks, workers, alice):
 def test_queue_without_workers_is_paused(waiting_tasks, workers):
     workers(0)
     assert status_text(waiting_tasks[0]).startswith("Paused")
+
+
+@pytest.mark.parametrize("running", [False, True])
+def test_suspended_workers_promise_no_time(waiting_tasks, workers, alice, running):
+    create_finished_task(alice, 1_000_000, 1)
+    if running:
+        waiting_tasks[0].claim()
+    suspend(broker.connection())
+    assert status_text(waiting_tasks[2]).startswith("Paused")
+    assert waiting_tasks[2].last_payload()["wait"] is None
+    broker.resume_workers()
+    assert "ready in less than a minute" in status_text(waiting_tasks[2])
 
 
 def test_unchanged_position_is_not_written_again(waiting_tasks, workers, django_assert_num_queries):

@@ -3,10 +3,14 @@
 import errno
 
 import pytest
+from django.http import Http404
 
 from blog import rate_limits
+from blog.models import User
 from exports.archive import build as archive
 from exports.models import ErrorCode, ExportTask, Status
+from exports.requests import CooldownActive, create_task
+from exports.requests import request_export as request_export_as
 from tasks import jobs
 from tasks.models.clock import from_now
 
@@ -46,6 +50,32 @@ def test_cooldown_ends(request_export, alice, task, cooldown):
     ExportTask.objects.update(finished_at=from_now(-601))
     request_export()
     assert alice.export_tasks.count() == 2
+
+
+@pytest.mark.parametrize("kind", ["posts", "account"])
+def test_unfinished_export_comes_before_the_cooldown(client, alice, staff, cooldown, kind):
+    finished = ExportTask.objects.request(alice, kind)[0]
+    finish(finished, Status.SUCCESSFUL)
+    unfinished, _ = create_task(alice, kind, "", actor=staff)
+    client.force_login(alice)
+    response = client.post("/exports/", {"kind": kind}, follow=True)
+    assert response.redirect_chain == [(unfinished.get_absolute_url(), 302)]
+    assert "under way already" in response.content.decode()
+    assert request_export_as(alice, kind) == (unfinished, False)
+    unfinished.cancel()
+    with pytest.raises(CooldownActive):
+        request_export_as(alice, kind)
+
+
+@pytest.mark.both_databases
+@pytest.mark.parametrize("kind", ["posts", "account"])
+def test_request_for_a_deleted_account_is_not_found(alice, kind):
+    owner = User.objects.get(pk=alice.pk)
+    alice.delete()
+    with pytest.raises(Http404):
+        request_export_as(owner, kind)
+    with pytest.raises(User.DoesNotExist):
+        ExportTask.objects.request(owner, kind)
 
 
 @pytest.mark.parametrize("status", [Status.FAILED, Status.CANCELLED])

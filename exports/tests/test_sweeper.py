@@ -1,5 +1,6 @@
 import threading
 from datetime import timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import django_rq
@@ -250,6 +251,49 @@ def test_temporary_files_of_dead_builds_are_removed(task):
     sweeper.sweep()
     assert list(archive.temporary_folder().iterdir()) == [running]
     running.unlink()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "x.part",
+        "{task}-1.json.part",
+        "00000000-0000-0000-0000-000000000001-1.json.part",
+        "00000000-0000-0000-0000-000000000001-99999999999999999999.json.part",
+    ],
+)
+def test_folder_does_not_stop_the_removal_of_files(task, name):
+    folder = archive.temporary_folder()
+    strange = folder / name.format(task=task.pk)
+    strange.mkdir()
+    for number in ("0", "9"):  # before and after it
+        (folder / f"{number}.part").touch()
+    (folder / f"{uuid4()}-{10**30}.json.part").touch()
+    (folder / "dangling.part").symlink_to("nowhere")
+    try:
+        assert sweeper.sweep() == []
+        assert list(folder.iterdir()) == [strange]
+    finally:
+        strange.rmdir()
+
+
+def test_file_that_cannot_be_removed_does_not_stop_the_others(monkeypatch, caplog):
+    folder = archive.temporary_folder()
+    for name in ("a.part", "b.part"):
+        (folder / name).touch()
+    unlink = Path.unlink
+
+    def refuse(path, missing_ok=False):
+        if path.name == "a.part":
+            raise PermissionError("not yours")
+        unlink(path, missing_ok)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", refuse)
+        assert sweeper.sweep() == []
+    assert [path.name for path in folder.iterdir()] == ["a.part"]
+    assert "not yours" in caplog.text
+    unlink(folder / "a.part")
 
 
 @pytest.mark.django_db(transaction=True)

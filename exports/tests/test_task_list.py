@@ -112,6 +112,20 @@ def test_failure_alert_is_shown_until_read(client, alice, task):
     assert not Notification.objects.unread().exists()
 
 
+@pytest.mark.parametrize("newer", [1, 2, 5, 15])
+def test_unseen_failure_is_shown_after_newer_exports(client, alice, task, newer):
+    task.claim()
+    task.fail(ErrorCode.TIMEOUT, "")
+    for _ in range(newer):
+        ExportTask.objects.request(alice)[0].cancel()
+    client.force_login(alice)
+    page = client.get("/").content.decode()
+    assert page.count('role="alert"') == 1
+    assert task.get_absolute_url() in page
+    client.get(URL)
+    assert 'role="alert"' not in client.get("/").content.decode()
+
+
 def test_list_shows_mail_that_was_given_up(client, page, task):
     task.claim()
     task.finish(**build_result("posts/x.json", 0, 0, "0" * 64))

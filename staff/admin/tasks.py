@@ -26,7 +26,7 @@ from django_stubs_ext import StrOrPromise
 
 from microblog.http import AuthenticatedRequest
 from tasks import broker
-from tasks.models import Mail, MailStatus, Task
+from tasks.models import Mail, MailStatus, Task, last_events
 
 from .. import live_list
 from ..actions import CANCEL, MAX_SELECTED, RESCUE, Action, Followup
@@ -279,7 +279,7 @@ class TaskAdmin(ReadOnlyAdmin):
             "live_url": page_url(self.model, "live"),
             "history_url": page_url(self.model, "history", task.pk),
             "details": self._details(request, task),
-            "events": task.events.select_related("actor") if hasattr(task, "events") else None,
+            "events": last_events(task) if hasattr(task, "events") else None,
             "mails": [mail_details(mail) + self.extra_mail_details(mail) for mail in mails],
             "has_mails": self.mail_model is not None,
             "actions": [

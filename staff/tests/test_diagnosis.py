@@ -13,6 +13,7 @@ from blog.models import AccountMail
 from tasks import jobs
 from tasks.models import CoreError, MailStatus, SweeperHeartbeat
 from tasks.tests.models import SampleMail, SampleTask
+from tasks.tests.test_broker import FOREIGN_IDS
 
 from .conftest import LIST
 
@@ -41,6 +42,28 @@ def test_healthy_site_has_no_findings(get_page, task):
     jobs.enqueue_task(task)
     update(task, queued_at=timezone.now() - LONG_AGO)
     assert "Nothing is stuck." in get_page()
+
+
+@pytest.mark.both_databases
+@pytest.mark.parametrize("job_id", [*FOREIGN_IDS, b"\xff-1"])
+def test_foreign_job_id_does_not_break_the_page(get_page, client, staff, worker, job_id):
+    queue = django_rq.get_queue("default")
+    queue.connection.rpush(queue.key, job_id)
+    name = job_id if isinstance(job_id, bytes) else job_id.encode()
+    queue.connection.zadd(queue.started_job_registry.key, {name + b":execution": 2**33})
+    queue.connection.hset(worker.key, "current_job", name.decode(errors="replace"))
+    assert "Nothing is stuck." in get_page()
+    client.force_login(staff)
+    for url in ("/admin/", LIST, f"{LIST}live/"):
+        assert client.get(url).status_code == 200, url
+
+
+@pytest.mark.parametrize("name", ["a/b", "", "../x", "ü"])
+def test_foreign_worker_name_does_not_break_the_page(get_page, empty_broker, name):
+    empty_broker.sadd("rq:workers", f"rq:worker:{name}")
+    empty_broker.sadd("rq:workers:default", f"rq:worker:{name}")
+    empty_broker.hset(f"rq:worker:{name}", mapping={"birth": "", "state": "idle"})
+    assert "Why is it stuck?" in get_page()
 
 
 def test_lost_job_is_found(get_page, task):

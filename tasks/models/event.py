@@ -1,3 +1,5 @@
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -5,6 +7,8 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from .status import TaskEventKind
+
+MAX_EVENTS_SHOWN = 100
 
 
 class TaskEvent(models.Model):
@@ -44,3 +48,9 @@ class TaskEvent(models.Model):
 
     def __str__(self) -> str:
         return str(self.kind)
+
+
+def last_events(task: Any) -> list[TaskEvent]:
+    """Return the last MAX_EVENTS_SHOWN events of a task, oldest first."""
+    newest = task.events.select_related("actor").order_by("-created_at", "-id")
+    return list(newest[:MAX_EVENTS_SHOWN])[::-1]

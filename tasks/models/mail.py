@@ -151,9 +151,12 @@ class Mail(models.Model):
 
     def retry_now(self, error: str) -> bool:
         """Try again at once, because the sender died; after MAX_QUICK_RETRIES, `retry_later`."""
-        return (
-            self._try_again(error, 0) if self.tries < MAX_QUICK_RETRIES else self.retry_later(error)
-        )
+        return self._try_again(error, 0) if self.has_quick_retries else self.retry_later(error)
+
+    @property
+    def has_quick_retries(self) -> bool:
+        """Whether `retry_now` makes the mail due at once."""
+        return self.tries < MAX_QUICK_RETRIES
 
     def defer(self) -> bool:
         """Keep the sweeper from enqueueing a mail again that it has just enqueued."""

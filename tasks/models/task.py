@@ -211,6 +211,10 @@ class Task(TaskHooks, TaskRow):
         """Start a new attempt, due in `retry_after` seconds; FAILED after MAX_CRASHES crashes."""
         return self._crash(self._fenced(Status.RUNNING), traceback, retry_after)
 
+    def crash_before_claim(self, traceback: str = "") -> bool:
+        """Count the death of a worker that had begun the job and not claimed the task yet."""
+        return self._crash(self._fenced(Status.READY), traceback, 0)
+
     def rescue(self) -> bool:
         """Treat an expired lease as a crash."""
         return self._crash(self._fenced(Status.RUNNING).lease_expired(), "", 0)

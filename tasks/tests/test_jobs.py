@@ -10,6 +10,7 @@ from rq.timeouts import JobTimeoutException
 from tasks import broker, jobs
 from tasks.models import CoreError, MailStatus, Status
 from tasks.models.clock import from_now
+from tasks.models.mail import MAX_QUICK_RETRIES
 
 from .conftest import reload
 from .models import SampleMail, SampleTask
@@ -295,6 +296,21 @@ def test_third_kill_is_logged_as_error(task, caplog):
     assert reload(task).pending_mail.job_id in broker.read_state().positions
 
 
+def test_job_that_is_killed_before_its_claim_fails_after_three_times(task):
+    for attempt in range(1, 4):
+        assert reload(task).status == Status.READY
+        jobs.work_horse_killed(RUN, ["sample.SampleTask", str(task.pk), attempt])
+    task = reload(task)
+    assert (task.status, task.crashes, task.error_code) == (Status.FAILED, 3, CoreError.CRASHED)
+    assert task.pending_mail is not None
+
+
+def test_lost_job_is_no_crash(task):
+    for _ in range(5):
+        assert task.requeue()
+    assert (task.status, task.crashes) == (Status.READY, 0)
+
+
 def test_kill_while_mailing_retries_the_mail(task):
     task.claim()
     task.finish()
@@ -310,6 +326,25 @@ def test_killed_sender_is_retried_at_once(mail):
     jobs.work_horse_killed(SEND, ["sample.SampleMail", str(mail.pk), 0])
     assert reload(mail).status == MailStatus.PENDING
     assert reload(mail).job_id in broker.read_state().positions
+
+
+def test_mail_that_keeps_killing_its_sender_waits(mail, settings):
+    settings.EXPORT_TICK_SECONDS = 100
+    for tries in range(MAX_QUICK_RETRIES):
+        broker.remove_job(mail.job_id)
+        assert mail.claim()
+        jobs.work_horse_killed(SEND, ["sample.SampleMail", str(mail.pk), tries])
+        mail = reload(mail)
+    assert mail.status == MailStatus.PENDING
+    assert broker.read_state().positions == {}
+    assert not SampleMail.objects.due().exists()
+
+
+def test_duplicate_mail_job_does_not_skip_the_pause(mail, monkeypatch):
+    fail_sending(monkeypatch, smtplib.SMTPServerDisconnected("closed"))
+    for _ in range(2):
+        jobs.send_mail("sample.SampleMail", str(mail.pk), 0)
+    assert (reload(mail).status, reload(mail).tries) == (MailStatus.PENDING, 1)
 
 
 def test_mail_of_another_sender_is_left_alone(mail):
