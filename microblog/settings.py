@@ -279,7 +279,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "blog.accounts.passwords.UserAttributeSimilarityValidator"},
     {"NAME": "blog.accounts.passwords.MinimumLengthValidator"},
     {"NAME": "blog.accounts.passwords.MaximumLengthValidator"},
-    {"NAME": "blog.accounts.passwords.CommonPasswordValidator"},
+    {"NAME": "blog.accounts.passwords.PasswordStrengthValidator"},
 ]
 
 # Mail: EMAIL_URL for SMTP, or EMAIL_BACKEND and ANYMAIL_* for a provider's API
