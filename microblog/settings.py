@@ -256,6 +256,7 @@ ACCOUNT_LOGOUT_REDIRECT_URL = "home"
 ACCOUNT_RATE_LIMITS = {
     "login_failed": "10/15m/key",  # key: account and IP address
     "account_guessed": "100/15m/key",  # key: account
+    "code_guessed": "50/1d/key",  # key: account
 }
 
 RATE_LIMITS = env.boolean("RATE_LIMITS", default=True)  # of blog.rate_limits

@@ -5,6 +5,7 @@ from typing import Any
 from allauth.account import forms as allauth_forms
 from allauth.account.adapter import get_adapter
 from allauth.account.models import EmailAddress
+from allauth.core import context
 from allauth.mfa.base import forms as mfa_forms
 from allauth.mfa.totp import forms as totp_forms
 from django import forms
@@ -14,6 +15,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from ..models import User
+from .adapter import RATE_LIMIT_APP
+from .allauth_internals import ratelimit
 
 # By error code. Replaces Django's messages, which address users formally in some languages.
 FIELD_ERROR_MESSAGES = {
@@ -96,11 +99,33 @@ class ReauthenticateForm(CustomMessagesMixin, allauth_forms.ReauthenticateForm):
     pass
 
 
-class MFAForm(CustomMessagesMixin, mfa_forms.AuthenticateForm):
+class CodeLimitMixin(mfa_forms.BaseAuthenticateForm):
+    """Form mixin that also limits the wrong codes of a day. A password reset lifts shorter limits.
+
+    django-allauth counts the wrong codes of a quarter of an hour.
+    """
+
+    def clean_code(self) -> str:
+        usage = ratelimit.consume(
+            context.request, app=RATE_LIMIT_APP, action="code_guessed", key=str(self.user.pk)
+        )
+        if not usage:
+            raise get_adapter().validation_error("too_many_codes")
+        try:
+            code: str = super().clean_code()
+        except ValidationError as error:
+            if error.code != "incorrect_code":
+                usage.rollback()
+            raise
+        usage.rollback()
+        return code
+
+
+class MFAForm(CodeLimitMixin, CustomMessagesMixin, mfa_forms.AuthenticateForm):
     pass
 
 
-class ReauthenticateMFAForm(CustomMessagesMixin, mfa_forms.ReauthenticateForm):
+class ReauthenticateMFAForm(CodeLimitMixin, CustomMessagesMixin, mfa_forms.ReauthenticateForm):
     pass
 
 
