@@ -15,9 +15,10 @@ class BlogConfig(AppConfig):
         from microblog import checks  # noqa: F401 - registers the checks of the site's settings
 
         from . import sweeper
-        from .accounts import adapter, sessions
+        from .accounts import adapter, allauth_internals, recovery_codes, sessions
         from .search import index as search_index
 
+        allauth_internals.replace_recovery_codes(recovery_codes.HashedRecoveryCodes)
         post_migrate.connect(search_index.install, sender=self)
         user_logged_in.connect(sessions.record_sign_in)
         password_reset.connect(adapter.lift_code_limit)

@@ -268,6 +268,7 @@ MFA_FORMS = {
     "activate_totp": "blog.accounts.forms.ActivateMFAForm",
 }
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_RECOVERY_CODES_SHOW_ONCE = True  # see blog.accounts.recovery_codes
 MFA_TOTP_ISSUER = "Microblog"
 MFA_TOTP_TOLERANCE = 1  # periods of 30 s before and after, because clocks of phones are wrong
 STAFF_SECOND_FACTOR = env.boolean("STAFF_SECOND_FACTOR", default=not DEBUG)  # MFA for the admin
