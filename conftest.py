@@ -14,6 +14,7 @@ import django_rq
 import hypothesis
 import pytest
 from django.apps import apps
+from django.conf import settings
 from django.contrib.auth.models import Group
 from django.core.cache import caches
 from django.core.files.base import ContentFile
@@ -27,6 +28,7 @@ from rq.job import Job
 
 from blog import rate_limits
 from blog.accounts.deletion import request_deletion
+from blog.accounts.session_store import SessionStore
 from blog.models import Conversation, Message, Post, User
 from dev.pytest_plugin import chromium
 from dev.stack import Stack
@@ -81,6 +83,25 @@ def wait_until(condition: Callable[[], object], seconds: float = 90) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)  # there is no event to wait for
+
+
+def session_of(client: Client) -> SessionStore:
+    cookie = client.cookies.get(settings.SESSION_COOKIE_NAME)
+    if cookie:
+        return SessionStore.from_cookie(cookie.value)
+    session = SessionStore()
+    session.save()
+    client.cookies[settings.SESSION_COOKIE_NAME] = session.secret
+    return session
+
+
+def set_login_cookies(client: Client, request: Any) -> None:
+    client.cookies[settings.SESSION_COOKIE_NAME] = request.session.secret
+
+
+# Django's test client takes the session's key for the cookie's value.
+Client.session = property(session_of)  # type: ignore[assignment,method-assign]
+Client._set_login_cookies = set_login_cookies  # type: ignore[attr-defined]
 
 
 @pytest.fixture(autouse=True)

@@ -77,7 +77,7 @@ MIDDLEWARE = [
     "microblog.headers.HeadersMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "blog.accounts.session_store.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -220,6 +220,7 @@ AUTHENTICATION_BACKENDS = ["blog.accounts.adapter.AccountBackend"]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 
+SESSION_ENGINE = "blog.accounts.session_store"
 # A session ends with the browser or after SESSION_IDLE_SECONDS without a request. With "Keep me
 # signed in" it ends SESSION_COOKIE_AGE seconds after the last request.
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
