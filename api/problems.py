@@ -7,6 +7,7 @@ is in the reader's language.
 import json
 from collections.abc import Iterable, Mapping
 from http.client import responses
+from itertools import islice
 from typing import Any
 
 from django import forms
@@ -19,6 +20,9 @@ from ninja.errors import ValidationError
 Errors = Iterable[tuple[str, StrOrPromise]]
 
 CONTENT_TYPE = "application/problem+json"
+
+MAX_ERRORS = 20  # of one answer
+MAX_FIELD_LENGTH = 64  # characters of the name of an unknown field
 
 # Details by HTTP status.
 DETAILS = {
@@ -75,7 +79,11 @@ def problem_response(
         "status": status,
         "detail": detail or str(default_detail),
     }
-    if field_errors := [{"field": field, "detail": str(message)} for field, message in errors]:
+    field_errors = [
+        {"field": field[:MAX_FIELD_LENGTH], "detail": str(message)}
+        for field, message in islice(errors, MAX_ERRORS)
+    ]
+    if field_errors:
         content["errors"] = field_errors
     return HttpResponse(
         json.dumps(content), status=status, content_type=CONTENT_TYPE, headers=dict(headers or {})
@@ -88,13 +96,13 @@ def handle_api_error(request: HttpRequest, error: ApiError) -> HttpResponse:
 
 def handle_validation_error(request: HttpRequest, error: ValidationError) -> HttpResponse:
     """Answer 422 for input that does not match its schema."""
-    errors = [
+    errors = (
         (
             _field_name(detail["loc"]),
             VALIDATION_MESSAGES.get(detail["type"], DEFAULT_VALIDATION_MESSAGE),
         )
         for detail in error.errors
-    ]
+    )
     return problem_response(422, errors=errors)
 
 
