@@ -18,18 +18,20 @@ HASHES = "hashes"  # in the authenticator's data; None in place of each code tha
 MAX_TOTP_LENGTH = 6
 
 
-class HashedRecoveryCodes(RecoveryCodes):
+class HashedRecoveryCodes(RecoveryCodes):  # type: ignore[misc]  # untyped in allauth
     """Replacement for django-allauth's class, which stores a seed that yields all codes.
 
     Hashes are encrypted, because all of the 8 digits could be tried.
     """
 
+    instance: Authenticator
     new_codes: tuple[str, ...] = ()
 
     @classmethod
     def activate(cls, user: User) -> "HashedRecoveryCodes":
         """Get the user's recovery codes, or create some that this session can show for a while."""
-        is_new = not user.authenticator_set.filter(type=Authenticator.Type.RECOVERY_CODES).exists()
+        existing = Authenticator.objects.filter(user=user, type=Authenticator.Type.RECOVERY_CODES)
+        is_new = not existing.exists()
         codes: HashedRecoveryCodes = super().activate(user)
         if is_new:
             codes.new_codes = tuple(RecoveryCodes.get_unused_codes(codes))
@@ -40,7 +42,7 @@ class HashedRecoveryCodes(RecoveryCodes):
         return codes
 
     def get_unused_codes(self) -> list[str]:
-        """Return the unused codes if this session has just made them, otherwise HIDDEN_CODE each."""
+        """Return the unused codes while they are new to this session, later HIDDEN_CODE each."""
         hash_stored_codes(self.instance)
         hashes = self.instance.data[HASHES]
         shown = self._read_new_codes() or [HIDDEN_CODE] * len(hashes)

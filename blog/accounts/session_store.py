@@ -7,7 +7,7 @@ from django.conf import settings
 from django.contrib.sessions.backends import db
 from django.contrib.sessions.backends.base import VALID_KEY_CHARS
 from django.contrib.sessions.middleware import SessionMiddleware as DjangoSessionMiddleware
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import get_random_string
 
 SECRET_LENGTH = 32  # 165 bits
@@ -43,9 +43,7 @@ class SessionMiddleware(DjangoSessionMiddleware):
         secret = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
         request.session = SessionStore.from_cookie(secret)
 
-    def process_response(
-        self, request: HttpRequest, response: HttpResponseBase
-    ) -> HttpResponseBase:
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         response = super().process_response(request, response)
         cookie = response.cookies.get(settings.SESSION_COOKIE_NAME)
         session: Any = request.session

@@ -11,7 +11,7 @@ CHUNK_BYTES = 1 << 16
 MAX_ITEM_BYTES = 1 << 20  # a post of 10,000 characters has 120,000 bytes, if all are escaped
 MAX_DEPTH = 16
 
-Path = tuple[str, ...]
+JSONPath = tuple[str, ...]
 
 
 class InvalidJSON(Exception):
@@ -21,7 +21,7 @@ class InvalidJSON(Exception):
 class Item(NamedTuple):
     """Element of a list whose elements are read one by one."""
 
-    path: Path
+    path: JSONPath
     value: Any
 
 
@@ -52,7 +52,7 @@ class JSONReader:
         while self.read():
             self._item_bytes = 0
 
-    def items(self, streamed: frozenset[Path]) -> Iterator[Item]:
+    def items(self, streamed: frozenset[JSONPath]) -> Iterator[Item]:
         """Yield the elements of the lists at the paths in `streamed`, inner ones first.
 
         Afterwards `document` is the rest, in which these lists are empty. Raises InvalidJSON.
@@ -66,7 +66,7 @@ class JSONReader:
         except (ijson.JSONError, ValueError) as error:
             raise InvalidJSON(str(error).strip().partition("\n")[0]) from None
 
-    def _value(self, event: str, value: Any, path: Path) -> Generator[Item, None, Any]:
+    def _value(self, event: str, value: Any, path: JSONPath) -> Generator[Item, None, Any]:
         if event not in ("start_map", "start_array"):
             return value
         self._depth += 1
@@ -77,7 +77,7 @@ class JSONReader:
         self._depth -= 1
         return result
 
-    def _map(self, path: Path) -> Generator[Item, None, dict[str, Any]]:
+    def _map(self, path: JSONPath) -> Generator[Item, None, dict[str, Any]]:
         result = {}
         for event, key in self._events:
             if event == "end_map":
@@ -86,7 +86,7 @@ class JSONReader:
             result[key] = yield from self._value(event, value, (*path, key))
         return result
 
-    def _array(self, path: Path) -> Generator[Item, None, list[Any]]:
+    def _array(self, path: JSONPath) -> Generator[Item, None, list[Any]]:
         result = []
         for event, value in self._events:
             if event == "end_array":

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from blog.management.progress_bar import ProgressBar
 
 from .account import MANIFEST
-from .json_reader import InvalidJSON, JSONReader
+from .json_reader import InvalidJSON, JSONPath, JSONReader
 from .kinds import ACCOUNT, POSTS
 
 if TYPE_CHECKING:
@@ -141,9 +141,9 @@ class Rows:
         self.count = 0
         self._number = self._inner = 0
         self._latest = datetime.min.replace(tzinfo=UTC)
-        self._list_path = (schema_name,)
+        self._list_path: JSONPath = (schema_name,)
+        self._validators: dict[JSONPath, Draft202012Validator] = {}
         validator = _validator(schema_name)
-        self._validators = {}
         schema = validator.schema["properties"].get(schema_name, {}).get("items")
         if schema:
             self._validators[self._list_path] = validator.evolve(schema=schema)
@@ -152,7 +152,7 @@ class Rows:
             self._validators["messages", "messages"] = validator.evolve(schema=inner)
         self.paths = frozenset(self._validators)
 
-    def check(self, path: tuple[str, ...], value: Any) -> Iterator[str]:
+    def check(self, path: JSONPath, value: Any) -> Iterator[str]:
         """Yield the problems of a row, or of a message within the conversation that follows."""
         text = f"$.{path[0]}[{self._number}]"
         errors = list(self._validators[path].iter_errors(value))

@@ -135,8 +135,7 @@ def is_accepted(settings):
     def check(password):
         try:
             PasswordStrengthValidator().validate(password, user)
-        except ValidationError as error:
-            assert error.code == "password_too_weak"
+        except ValidationError:
             return False
         return True
 

@@ -1,9 +1,10 @@
 import hashlib
 import re
 from argparse import ArgumentParser
+from io import BufferedReader
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
@@ -38,7 +39,7 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"Cannot read {file}: {error.strerror or error}.") from None
 
-    def _verify(self, file: BinaryIO, path: Path, sha256: str | None) -> None:
+    def _verify(self, file: BufferedReader, path: Path, sha256: str | None) -> None:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         size = file.tell()
         problems = []
