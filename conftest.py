@@ -91,7 +91,7 @@ def session_of(client: Client) -> SessionStore:
         return SessionStore.from_cookie(cookie.value)
     session = SessionStore()
     session.save()
-    client.cookies[settings.SESSION_COOKIE_NAME] = session.secret
+    client.cookies[settings.SESSION_COOKIE_NAME] = str(session.secret)
     return session
 
 
