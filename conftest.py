@@ -14,6 +14,7 @@ import django_rq
 import hypothesis
 import pytest
 from django.apps import apps
+from django.conf import settings
 from django.contrib.auth.models import Group
 from django.core.cache import caches
 from django.core.files.base import ContentFile
@@ -27,6 +28,7 @@ from rq.job import Job
 
 from blog import rate_limits
 from blog.accounts.deletion import request_deletion
+from blog.accounts.session_store import SessionStore
 from blog.models import Conversation, Message, Post, User
 from dev.object_store import BUCKET, ObjectStore
 from dev.pytest_plugin import chromium
@@ -89,6 +91,25 @@ def is_waiting_for_lock() -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
         return bool(cursor.fetchone()[0])
+
+
+def session_of(client: Client) -> SessionStore:
+    cookie = client.cookies.get(settings.SESSION_COOKIE_NAME)
+    if cookie:
+        return SessionStore.from_cookie(cookie.value)
+    session = SessionStore()
+    session.save()
+    client.cookies[settings.SESSION_COOKIE_NAME] = str(session.secret)
+    return session
+
+
+def set_login_cookies(client: Client, request: Any) -> None:
+    client.cookies[settings.SESSION_COOKIE_NAME] = request.session.secret
+
+
+# Django's test client takes the session's key for the cookie's value.
+Client.session = property(session_of)  # type: ignore[assignment,method-assign]
+Client._set_login_cookies = set_login_cookies  # type: ignore[attr-defined]
 
 
 @pytest.fixture(autouse=True)

@@ -24,6 +24,8 @@ except InvalidVariable as error:
 
 # A client's header must not move the site below a path; by default gunicorn accepts SCRIPT_NAME.
 forwarder_headers = ""
+# The site itself reads X-Forwarded-Proto, if BEHIND_PROXY is set.
+secure_scheme_headers: dict[str, str] = {}
 
 # The workers keep their counters in files here, which remain until the master exits.
 metrics_dir = os.environ.get("PROMETHEUS_MULTIPROC_DIR") or tempfile.mkdtemp(

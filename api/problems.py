@@ -7,6 +7,7 @@ is in the reader's language.
 import json
 from collections.abc import Iterable, Mapping
 from http.client import responses
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 Errors = Iterable[tuple[str, StrOrPromise]]
 
 CONTENT_TYPE = "application/problem+json"
+
+MAX_ERRORS = 20  # of one answer
+MAX_FIELD_LENGTH = 64  # characters of the name of an unknown field
 
 # Details by HTTP status.
 DETAILS = {
@@ -95,7 +99,11 @@ def problem_response(
         "status": status,
         "detail": detail or str(default_detail),
     }
-    if field_errors := [{"field": field, "detail": str(message)} for field, message in errors]:
+    field_errors = [
+        {"field": field[:MAX_FIELD_LENGTH], "detail": str(message)}
+        for field, message in islice(errors, MAX_ERRORS)
+    ]
+    if field_errors:
         content["errors"] = field_errors
     return HttpResponse(
         json.dumps(content), status=status, content_type=CONTENT_TYPE, headers=dict(headers or {})

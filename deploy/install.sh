@@ -63,6 +63,18 @@ create_environment() {
     exit 0
 }
 
+# Print the files of a release, each with a NUL at its end: those that git tracks or, if the source
+# was unpacked from an archive, all but hidden and generated ones. Everyone can read a release.
+list_files() (
+    cd "$source"
+    if [ -e .git ]; then
+        git ls-files -z
+    else
+        find . -mindepth 1 \( -name '.*' -o -name __pycache__ -o -path ./var -o -path ./staticfiles \) \
+            -prune -o ! -type d -print0
+    fi
+)
+
 # The file .complete marks a complete release; an incomplete one is created again.
 create_release() {
     release=$home/releases/$1
@@ -73,9 +85,10 @@ create_release() {
     say "Creating release $1 ..."
     rm -rf "$release"
     mkdir -p "$release"
-    tar -C "$source" --exclude=./.git --exclude=./.venv --exclude=./.env --exclude='./.*_cache' \
-        --exclude=./var --exclude=./staticfiles --exclude=__pycache__ -cf - . |
-        tar -C "$release" --no-same-owner -xf -
+    list_files >"$release/.files"
+    tar -C "$source" --null --no-recursion --files-from="$release/.files" -cf "$release/.tar"
+    tar -C "$release" --no-same-owner -xf "$release/.tar"
+    rm "$release/.files" "$release/.tar"
     if [ -n "${VENV:-}" ]; then
         ln -s "$VENV" "$release/.venv"
     else

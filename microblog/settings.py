@@ -77,7 +77,7 @@ MIDDLEWARE = [
     "microblog.headers.HeadersMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "blog.accounts.session_store.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -225,6 +225,7 @@ AUTHENTICATION_BACKENDS = ["blog.accounts.adapter.AccountBackend"]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 
+SESSION_ENGINE = "blog.accounts.session_store"
 # A session ends with the browser or after SESSION_IDLE_SECONDS without a request. With "Keep me
 # signed in" it ends SESSION_COOKIE_AGE seconds after the last request.
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
@@ -263,6 +264,7 @@ ACCOUNT_RATE_LIMITS = {
     "account_guessed": "100/15m/key",  # key: account
     "reset_mails": "10/d/key",  # key: mailbox
     "other_mails": "10/d/key",  # key: mailbox
+    "code_guessed": "50/1d/key",  # key: account
 }
 
 RATE_LIMITS = env.boolean("RATE_LIMITS", default=True)  # of blog.rate_limits
@@ -274,6 +276,7 @@ MFA_FORMS = {
     "activate_totp": "blog.accounts.forms.ActivateMFAForm",
 }
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_RECOVERY_CODES_SHOW_ONCE = True  # see blog.accounts.recovery_codes
 MFA_TOTP_ISSUER = "Microblog"
 MFA_TOTP_TOLERANCE = 1  # periods of 30 s before and after, because clocks of phones are wrong
 STAFF_SECOND_FACTOR = env.boolean("STAFF_SECOND_FACTOR", default=not DEBUG)  # MFA for the admin
@@ -286,7 +289,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "blog.accounts.passwords.UserAttributeSimilarityValidator"},
     {"NAME": "blog.accounts.passwords.MinimumLengthValidator"},
     {"NAME": "blog.accounts.passwords.MaximumLengthValidator"},
-    {"NAME": "blog.accounts.passwords.CommonPasswordValidator"},
+    {"NAME": "blog.accounts.passwords.PasswordStrengthValidator"},
 ]
 
 # Mail: EMAIL_URL for SMTP, or EMAIL_BACKEND and ANYMAIL_* for a provider's API

@@ -213,6 +213,55 @@ def test_head_answers_like_get(make_api_client, alice, path):
     assert head["Content-Type"] == get["Content-Type"]
 
 
+def post_json(api_client, path, content, method="post"):
+    send = getattr(api_client, method)
+    return send(path, json.dumps(content), content_type="application/json")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "fields"),
+    [
+        ("post", POSTS, {f"f{number}": 1 for number in range(10_000)}),
+        ("patch", PROFILE, {f"f{number}": {} for number in range(9_000)}),
+        ("post", "/api/v1/exports/", {"x" * 50_000: None, "y" * 50_000: None}),
+        ("patch", PROFILE, {"about_me": 5} | {f"{number:064}z": [] for number in range(1000)}),
+    ],
+)
+def test_answer_to_many_errors_is_short(api_client, method, path, fields):
+    response = post_json(api_client, path, fields, method)
+    assert_problem(response, 422)
+    assert 1 < len(response.json()["errors"]) <= 20
+    assert max(len(error["field"]) for error in response.json()["errors"]) <= 64
+    assert len(response.content) < 4000
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("post", POSTS),
+        ("patch", PROFILE),
+        ("post", "/api/v1/exports/"),
+        ("put", "/api/v1/following/bob/"),
+        ("delete", POSTS + "1/"),
+        ("post", "/api/v1/nothing/"),
+    ],
+)
+@pytest.mark.parametrize("content_type", ["application/json", "multipart/form-data; boundary=x"])
+def test_large_body_is_rejected_unread(api_client, method, path, content_type, monkeypatch):
+    monkeypatch.setattr("django.core.handlers.wsgi.WSGIRequest.read", None)
+    body = b'{"body": "' + b"x" * 130_000 + b'"}'
+    response = getattr(api_client, method)(path, body, content_type=content_type)
+    assert_problem(response, 413, detail="This is too large.")
+
+
+def test_longest_text_fits_in_any_encoding(api_client, alice):
+    text = "\N{OWL}" * 10_000
+    post = alice.posts.create(body="short", source="mastodon", source_id="1")
+    response = post_json(api_client, f"{POSTS}{post.pk}/", {"body": text}, "patch")
+    assert response.status_code == 200
+    assert response.json()["body"] == text
+
+
 def test_rate_limit_sets_retry_after(api_client, alice, settings, monkeypatch):
     settings.RATE_LIMITS = True
     monkeypatch.setitem(rate_limits.RATES, "api", rate_limits.Rate(2, 9, 3600))

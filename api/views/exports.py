@@ -42,7 +42,7 @@ def export_list(request: AuthenticatedRequest, before: Before = None) -> ExportP
     summary=gettext_noop(
         "Ask for an archive, or for the one of that kind that is under way already"
     ),
-    response={200: ExportOut, 201: ExportOut, **problem_responses(400, 403, 422, 503)},
+    response={200: ExportOut, 201: ExportOut, **problem_responses(400, 403, 413, 422, 503)},
 )
 def export_create(
     request: AuthenticatedRequest, data: ExportIn, response: HttpResponse

@@ -29,7 +29,7 @@ def post_list(request: AuthenticatedRequest, before: Before = None) -> PostPage:
 @router.post(
     "/posts/",
     summary=_("Write a post"),
-    response={201: PostOut, **problem_responses(400, 403, 422)},
+    response={201: PostOut, **problem_responses(400, 403, 413, 422)},
 )
 def post_create(
     request: AuthenticatedRequest, data: PostIn, response: HttpResponse
@@ -53,7 +53,7 @@ def post_detail(request: AuthenticatedRequest, pk: int) -> PostOut:
 @router.patch(
     "/posts/{int:pk}/",
     summary=_("Change a post of yours"),
-    response={200: PostOut, **problem_responses(400, 403, 404, 422)},
+    response={200: PostOut, **problem_responses(400, 403, 404, 413, 422)},
 )
 def post_edit(request: AuthenticatedRequest, pk: int, data: PostIn) -> PostOut:
     post = get_object_or_404(request.user.posts.select_related("author"), pk=pk)

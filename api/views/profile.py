@@ -21,7 +21,7 @@ def profile_detail(request: AuthenticatedRequest) -> ProfileOut:
 @router.patch(
     "/profile/",
     summary=_("Change your profile"),
-    response={200: ProfileOut, **problem_responses(400, 403, 422)},
+    response={200: ProfileOut, **problem_responses(400, 403, 413, 422)},
 )
 def profile_edit(request: AuthenticatedRequest, data: ProfileIn) -> ProfileOut:
     fields = model_to_dict(request.user, ProfileForm.Meta.fields) | data.dict(exclude_unset=True)

@@ -94,6 +94,7 @@ class AccountAdapter(DefaultAccountAdapter):
             "Too many wrong passwords or codes. Wait a quarter of an hour, or reset your password:"
             " that helps at once."
         ),
+        "too_many_codes": _("Too many wrong codes today. Please try again tomorrow."),
         "username_password_mismatch": _("The name or the password is wrong."),
         "email_password_mismatch": _("The e-mail address or the password is wrong."),
         "username_taken": _("This name is taken."),
@@ -227,24 +228,20 @@ class AccountAdapter(DefaultAccountAdapter):
         for action, key in self._rate_limit_keys(request, credentials):
             usage = ratelimit.consume(request, app=RATE_LIMIT_APP, action=action, key=key)
             if not usage:
-                log_event(request, "too many wrong passwords", _find_account(credentials))
+                log_event(request, "too many wrong passwords", _find_account_id(credentials))
                 raise self.validation_error("too_many_login_attempts")
             usages += usage.usage
         self._login_failed_rl_usage = ratelimit.RateLimitUsage(usages)
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
-        log_event(request, "wrong password", _find_account(credentials), methods="password")
-
-    def _delete_login_attempts_cached_email(self, request: HttpRequest, **credentials: Any) -> None:
-        """Reset the limits. django-allauth calls this after a password reset."""
-        for action, key in self._rate_limit_keys(request, credentials):
-            ratelimit.clear(request, app=RATE_LIMIT_APP, action=action, key=key)
+        log_event(request, "wrong password", _find_account_id(credentials), methods="password")
 
     def _rate_limit_keys(
         self, request: HttpRequest, credentials: dict[str, Any]
     ) -> list[tuple[str, str]]:
-        pk = _find_account(credentials)
-        account = _names(credentials)[0] if pk is None else f"#{pk}"
+        user = _find_account(credentials)
+        # The key changes with the password, so a new one lifts the limits of all IP addresses.
+        account = f"#{user.pk} {user.password}" if user else _names(credentials)[0]
         return [
             ("login_failed", f"{account} {client_network(request) or UNKNOWN_IP_ADDRESS}"),
             ("account_guessed", account),
@@ -303,8 +300,27 @@ def _names(credentials: dict[str, Any]) -> list[str]:
     return [str(credentials[key]).lower() for key in ("email", "username") if credentials.get(key)]
 
 
-def _find_account(credentials: dict[str, Any]) -> int | None:
-    """Return the key of the account whose username or address was entered."""
+def _find_account(credentials: dict[str, Any]) -> User | None:
+    """Return the account whose username or address was entered."""
     names = _names(credentials)
     users = User.objects.filter(Q(email__lower__in=names) | Q(username__lower__in=names))
-    return users.order_by("pk").values_list("pk", flat=True).first()
+    return users.order_by("pk").only("pk", "password").first()
+
+
+def _find_account_id(credentials: dict[str, Any]) -> int | None:
+    user = _find_account(credentials)
+    return user.pk if user else None
+
+
+def lift_code_limit(user: User, **kwargs: Any) -> None:
+    """Forget the wrong codes of the last quarter of an hour. Receiver of `password_reset`.
+
+    Those of the day remain: whoever reads the mailbox could otherwise reset the password again and
+    again to guess codes.
+    """
+    ratelimit.clear(
+        allauth_context.request,
+        app=RATE_LIMIT_APP,
+        action="login_failed",
+        key=f"mfa-auth-user-{user.pk}",
+    )

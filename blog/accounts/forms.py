@@ -22,7 +22,8 @@ from django.utils.translation import gettext_lazy as _
 from .. import drafts, formatting
 from ..models import User
 from . import second_factor
-from .allauth_internals import check_rate_limit
+from .adapter import RATE_LIMIT_APP
+from .allauth_internals import check_rate_limit, ratelimit
 
 # By error code. Replaces Django's messages, which address users formally in some languages.
 FIELD_ERROR_MESSAGES = {
@@ -175,15 +176,21 @@ class ReauthenticateForm(CustomMessagesMixin, allauth_forms.ReauthenticateForm):
 
 
 class CodeMixin(CustomMessagesMixin):
-    """Form mixin that accepts each code once.
+    """Form mixin that accepts each code once, and limits the wrong codes of a day.
 
-    django-allauth remembers a used code for 30 seconds, which is less than it is valid.
+    django-allauth remembers a used code for 30 seconds, which is less than it is valid, and counts
+    the wrong codes of a quarter of an hour. A password reset lifts that limit, not the daily one.
     """
 
     user: User
 
     def clean_code(self) -> str:
         reset_limit = check_rate_limit(self.user)
+        usage = ratelimit.consume(
+            context.request, app=RATE_LIMIT_APP, action="code_guessed", key=str(self.user.pk)
+        )
+        if not usage:
+            raise get_adapter().validation_error("too_many_codes")
         code: str = self.cleaned_data["code"]
         try:
             self.authenticator = second_factor.accept_code(self.user, code)
@@ -196,6 +203,7 @@ class CodeMixin(CustomMessagesMixin):
             )
             raise
         reset_limit()
+        usage.rollback()
         return code
 
 

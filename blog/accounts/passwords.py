@@ -1,15 +1,24 @@
 """Password hasher and validators."""
 
+import re
 import unicodedata
 
+from django.conf import settings
 from django.contrib.auth import password_validation
 from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+from zxcvbn_rs_py import zxcvbn
 
 MAX_PASSWORD_LENGTH = 128
+MIN_STRENGTH = 2  # score of zxcvbn, 0 to 4: at least a million guesses
+# Characters that zxcvbn examines: 32 take 0.1 s at most, 128 up to 1.5 s.
+MAX_EXAMINED_LENGTH = 32
+MIN_WORD_LENGTH = 3
+# The site's name, and "password" in its languages; zxcvbn itself knows English words only.
+SITE_WORDS = ["microblog", "microblogging", "contraseña", "contrasena", "clave", "mima", "密码"]
 
 
 def normalize_password(password: str) -> str:
@@ -55,9 +64,27 @@ class MinimumLengthValidator(password_validation.MinimumLengthValidator):
         ) % {"limit": self.min_length}
 
 
-class CommonPasswordValidator(password_validation.CommonPasswordValidator):
-    def get_error_message(self) -> str:
-        return _("Many people use this password, and it is soon guessed. Please choose another.")
+class PasswordStrengthValidator:
+    """Minimum strength, where words of this site and of the user count as known to attackers."""
+
+    def validate(self, password: str, user: AbstractBaseUser | None = None) -> None:
+        examined = password[:MAX_EXAMINED_LENGTH]
+        if int(zxcvbn(examined, guessable_words(user)).score) < MIN_STRENGTH:
+            raise ValidationError(
+                _("This password is easily guessed. Three or four random words are a good one."),
+                code="password_too_weak",
+            )
+
+    def get_help_text(self) -> str:
+        return _("Your password must not be easy to guess.")
+
+
+def guessable_words(user: AbstractBaseUser | None) -> list[str]:
+    """Return words of the site and of the user, and the parts of both, such as of an address."""
+    texts = [str(getattr(user, field, "")) for field in ("username", "email", "about_me")]
+    texts += [settings.SITE_HOST, *texts[1].split("@")]
+    parts = [part for text in texts for part in re.split(r"[\W_]+", text)]
+    return SITE_WORDS + [word for word in texts + parts if len(word) >= MIN_WORD_LENGTH]
 
 
 class UserAttributeSimilarityValidator(password_validation.UserAttributeSimilarityValidator):

@@ -341,7 +341,7 @@ def _posts_problem(content: bytes, owner: User) -> str:
 
 def _account_problem(content: bytes, owner: User) -> str:
     bar = ProgressBar(OutputWrapper(io.StringIO()), "rows")
-    if problem := next(Verification(content, bar).problems(), ""):
+    if problem := next(Verification(io.BytesIO(content), bar).problems(), ""):
         return f"is not valid: {problem}"
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}

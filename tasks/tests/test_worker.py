@@ -1,9 +1,14 @@
 """Jobs that others write into Redis, on the real broker."""
 
+import contextlib
 import json
+import os
+import pickle
+import zlib
 
 import pytest
 from redis import Redis
+from redis.exceptions import ResponseError
 from rq import SimpleWorker, get_current_job
 from rq.executions import Execution
 from rq.registry import FailedJobRegistry
@@ -36,9 +41,9 @@ def work(queue, worker_class=InProcess):
     return worker
 
 
-def write_job(queue, function, *args, **fields):
+def write_job(queue, function, *args, job_id="foreign", **fields):
     """Write a job as somebody with access to Redis could."""
-    job = queue.enqueue(jobs.run_task, *args, job_id="foreign")
+    job = queue.enqueue(jobs.run_task, *args, job_id=job_id)
     data = JSONSerializer.dumps([function, None, list(args), {}])
     queue.connection.hset(job.key, mapping={"data": data} | fields)
     return job
@@ -133,6 +138,78 @@ def test_abandoned_foreign_job_runs_no_callback(queue, tmp_path):
     queue.connection.zadd(queue.started_job_registry.key, {f"{job.id}:x": 1})
     queue.started_job_registry.cleanup()
     assert not target.exists()
+
+
+class CreatesFolder:
+    """Object whose unpickling creates a folder."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+# Every field that RQ reads, and some that other versions of it read.
+FIELDS = [
+    *("allow_dependency_failures", "args", "callback", "cron_string", "data", "dependency_id"),
+    *("dependency_ids", "description", "enqueue_at_front_on_retry", "ended_at", "exc_info"),
+    *("failure_callback_name", "failure_ttl", "func_name", "group_id", "instance", "kwargs"),
+    *("last_heartbeat", "meta", "number_of_retries", "origin", "rate_limit_concurrency"),
+    *("rate_limit_key", "repeat_intervals", "repeats_left", "result", "result_ttl"),
+    *("retries_left", "retry_intervals", "serializer", "started_at", "status"),
+    *("stopped_callback_name", "success_callback_name", "timeout", "ttl", "webhooks"),
+    "worker_name",
+]
+
+
+def test_no_field_of_a_job_runs_code(queue, task, tmp_path):
+    made = tmp_path / "made"
+    bomb = pickle.dumps(CreatesFolder(made))
+    call = json.dumps(["os.mkdir", None, [str(made)], {}])
+    values = (bomb, zlib.compress(bomb), '["os.mkdir"]', call, "1", "os.mkdir")
+    for field in FIELDS:
+        for number, value in enumerate(values):
+            fields = {"job_id": f"foreign-{number}", field: value}
+            write_job(queue, "tasks.jobs.run_task", str(made), **fields)
+        work(queue)
+        assert not made.exists(), field
+    jobs.enqueue_task(task)
+    worker = work(queue)
+    worker.clean_registries()
+    assert reload(task).status == Status.SUCCESSFUL
+    assert not made.exists()
+
+
+KEYS = [
+    *("rq:results:foreign", "rq:execution:foreign:1", "rq:worker:foreign", "rq:cron:foreign"),
+    *("rq:scheduler:default", "rq:scheduler-lock:default", "rq:group:foreign"),
+    *("rq:clean_registries:default", "rq:scheduled:default"),
+]
+
+
+def test_no_other_key_runs_code(queue, task, tmp_path):
+    made = tmp_path / "made"
+    bomb = pickle.dumps(CreatesFolder(made))
+    redis = queue.connection
+    writes = (
+        lambda key: redis.set(key, bomb),
+        lambda key: redis.hset(key, mapping={"func": "os.mkdir", "data": bomb, "cron_jobs": bomb}),
+        lambda key: redis.zadd(key, {bomb: 1}),
+        lambda key: redis.xadd(key, {"return_value": bomb, "type": "1"}),
+    )
+    for write in writes:
+        for key in KEYS:
+            redis.delete(key)
+            write(key)
+        work(queue)
+        with contextlib.suppress(ResponseError):  # of a key of another type
+            broker.read_state()
+    redis.delete(*KEYS)
+    jobs.enqueue_task(task)
+    work(queue)
+    assert not made.exists()
+    assert reload(task).status == Status.SUCCESSFUL
 
 
 def test_worker_registers_again_after_flush(queue):

@@ -1,7 +1,11 @@
+import time
+
 import pytest
 from allauth.account.models import EmailAddress
 from django.contrib.auth.hashers import Argon2PasswordHasher, check_password, make_password
+from django.core.exceptions import ValidationError
 
+from blog.accounts.passwords import PasswordStrengthValidator
 from blog.models import User
 from blog.tests.accounts.test_signup import find_link
 from conftest import PASSWORD
@@ -100,7 +104,7 @@ def test_passwords_are_hashed_with_argon2id():
 
 def test_password_of_maximum_length_is_accepted(client, alice, capture_mails):
     client.force_login(alice)
-    long = "ab c" * 32
+    long = ("lantern over quiet gravel " * 5)[:127] + "!"
     with capture_mails():
         client.post(
             "/accounts/password/change/",
@@ -181,3 +185,65 @@ def test_well_known_password_in_other_form_is_refused(client):
     )
     assert response.status_code == 200
     assert not User.objects.filter(username="dora").exists()
+
+
+EASY = [
+    *("microblog", "Microblog#1", "M1cr0bl0g!", "golbOrcim", "microblogmicroblog"),  # the site
+    *("localhost1", "example2026"),  # its host, as in the tests' settings
+    *("Password2026", "contraseña1", "密码1234", "mima1234"),  # "password" and a year
+    *("kestrel1971", "K3strelMoor", "heron2025", "jane.doe71!", "granite1"),  # the user
+    *("qazwsxedc", "19870412", "aaaaaaaaaaaaaaaa", "abcdefghijkl", "iloveyou2", "trustno1!"),
+    "a" * 128,
+]
+HARD = ["rain in june", "lantern over quiet gravel", "fzwkqpaj", "我喜欢在雨里走路", "7#mV!q2z"]
+
+
+@pytest.fixture
+def is_accepted(settings):
+    settings.SITE_HOST = "example.localhost"
+    user = User(
+        username="Kestrel.Moor", email="Jane.Doe71@heron.example", about_me="I like granite tops"
+    )
+
+    def check(password):
+        try:
+            PasswordStrengthValidator().validate(password, user)
+        except ValidationError:
+            return False
+        return True
+
+    return check
+
+
+def test_easily_guessed_passwords_are_rejected(is_accepted):
+    assert [password for password in EASY if is_accepted(password)] == []
+
+
+def test_hard_passwords_are_accepted(is_accepted):
+    assert [password for password in HARD if not is_accepted(password)] == []
+
+
+def test_words_of_other_users_are_not_guessable():
+    PasswordStrengthValidator().validate("kestrel granite", User(username="alice"))
+    PasswordStrengthValidator().validate("kestrel granite", None)
+
+
+@pytest.mark.parametrize("pattern", ["4@8({[<369&#@!1l|i0o$5+7%2z", "p4ssw0rd1987qwerty", "1!|i"])
+def test_strength_of_crafted_password_takes_no_second(is_accepted, pattern):
+    start = time.process_time()
+    is_accepted((pattern * 128)[:128])
+    assert time.process_time() - start < 0.7
+
+
+@pytest.mark.parametrize("password", ["microblog", "alice-microblog", "Password2026"])
+def test_weak_password_is_rejected_on_every_page(client, alice, password):
+    pages = {
+        "/accounts/signup/": {"username": "carol", "email": "carol@microblog.example"},
+        "/accounts/password/change/": {"oldpassword": PASSWORD},
+    }
+    for path, data in pages.items():
+        response = client.post(path, data | {"password1": password, "password2": password})
+        assert "easily guessed" in response.content.decode()
+        client.force_login(alice)
+    alice.refresh_from_db()
+    assert alice.check_password(PASSWORD)

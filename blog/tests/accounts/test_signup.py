@@ -199,7 +199,7 @@ def test_unconfirmed_address_change_does_not_block_sign_up(client, alice, captur
         ("username", "", "Please fill this in."),
         ("email", "nonsense", "not an e-mail address"),
         ("password1", "short", "too short"),
-        ("password1", "password123", "Many people use this password"),
+        ("password1", "password123", "easily guessed"),
         ("password1", "x1" * 65, "too long"),
         ("password1", "carol@microblog", "too much like your name"),
         ("password2", "another", "not the same"),

@@ -1,5 +1,8 @@
+import functools
 import hashlib
 import json
+import struct
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from io import StringIO
@@ -201,3 +204,129 @@ def test_conversation_counts_as_its_messages(
         messages = json.loads(zip_file.read("messages.json"))
     repack(account, messages=json.dumps(messages | {"count": 1}))
     assert "messages.json: $.count is 1, but there are 2 messages" in problems(account)
+
+
+def messages_json(*conversations: list[dict[str, Any]]) -> str:
+    rows = [
+        {"with": "bob", "since": "2026-11-23T10:00:00Z", "messages": messages}
+        for messages in conversations
+    ]
+    count = sum(map(len, conversations))
+    return json.dumps({"version": 1, "username": "alice", "messages": rows, "count": count})
+
+
+def test_problem_inside_conversation_has_its_path(account: Path) -> None:
+    message = {"from": "bob", "body": "b", "timestamp": "2026-11-23T10:00:00Z", "read_at": None}
+    repack(account, messages=messages_json([message], [message, message | {"from": 5}], []))
+    found = problems(account)
+    assert "$.messages[1].messages[1].from: 5 is not of type 'string'" in found
+    assert "$.messages[2].messages: [] should be non-empty" in found
+    assert "$.messages[1].messages: [] should be" not in found
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b'{"posts": ' + b"[" * 100_000, "nested more than 16 levels deep"),
+        (b'{"posts": [' + b'{"a":' * 50, "nested more than 16 levels deep"),
+        (b'{"posts": ["' + b"x" * 2_000_000 + b'"]}', "an entry is larger than"),
+        (b'{"posts": [], "' + b"x" * 2_000_000 + b'": 1}', "an entry is larger than"),
+        (b'{"posts": [1' + b"0" * 2_000_000 + b"]}", "an entry is larger than"),
+        (b'{"files": [' + b"{}," * 700_000 + b"{}]}", "an entry is larger than"),
+        (b" " * 2_000_000 + b"{}", "an entry is larger than"),
+        (b'{"posts": [[[{"body": "b", "timestamp": "2026-11-23T10:00:00Z"}]]]}', "[] is not of"),
+        (b'{"posts": []} {}', "trailing garbage"),
+        (b'{"posts": [NaN]}', "not JSON in UTF-8"),
+        (b'["\xed\xa0\x80"]', "not JSON in UTF-8"),
+    ],
+)
+def test_hostile_json_is_rejected(file: Path, content: bytes, problem: str) -> None:
+    file.write_bytes(content)
+    assert problem in problems(file)
+
+
+def write_bomb(
+    file: Path, content: bytes = b" " * 20_000_000, compression: int = zipfile.ZIP_DEFLATED
+) -> None:
+    with zipfile.ZipFile(file, "w", compression) as zip_file:
+        zip_file.writestr("posts.json", content)
+
+
+def write_many(file: Path) -> None:
+    with zipfile.ZipFile(file, "w") as zip_file:
+        for number in range(101):
+            zip_file.writestr(f"{number}.json", "{}")
+
+
+def write_twice(file: Path) -> None:
+    with zipfile.ZipFile(file, "w") as zip_file:
+        zip_file.writestr("posts.json", "{}")
+        with pytest.warns(UserWarning, match="Duplicate name"):
+            zip_file.writestr("posts.json", "{}")
+
+
+def write_lying_size(file: Path) -> None:
+    """Write a zip file whose directory says that its 20 MB are 100 bytes."""
+    write_bomb(file)
+    data = bytearray(file.read_bytes())
+    directory = data.rindex(b"PK\x01\x02")
+    data[directory + 24 : directory + 28] = struct.pack("<I", 100)
+    file.write_bytes(data)
+
+
+def write_encrypted(file: Path) -> None:
+    write_bomb(file, b"{}")
+    data = bytearray(file.read_bytes())
+    for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        data[data.index(signature) + offset] |= 1
+    file.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("write", "problem"),
+    [
+        (write_bomb, "more than 200 times as large once it is unpacked"),
+        (write_many, "more than 100 files"),
+        (write_twice, "two files of the same name"),
+        (write_lying_size, "not a zip file with posts.json in it"),
+        (write_encrypted, "not a zip file with posts.json in it"),
+        (
+            functools.partial(write_bomb, content=b"{}", compression=zipfile.ZIP_LZMA),
+            "compressed in another way",
+        ),
+        (
+            functools.partial(write_bomb, content=b"{}", compression=zipfile.ZIP_BZIP2),
+            "compressed in another way",
+        ),
+    ],
+    ids=["bomb", "many", "twice", "lying", "encrypted", "lzma", "bzip2"],
+)
+def test_hostile_zip_file_is_rejected(
+    file: Path, write: Callable[[Path], None], problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exports.archive.verification.MIN_RATIO_BYTES", 1 << 24)
+    write(file)
+    assert problem in problems(file)
+
+
+@pytest.mark.parametrize("is_zipped", [False, True])
+def test_large_archive_takes_little_memory(file: Path, is_zipped: bool) -> None:
+    """Of 14 MB of posts, no more than a few chunks and one post are in memory."""
+    post = json.dumps({"body": "b" * 8000, "timestamp": "2026-11-23T10:00:00Z"})
+    rows = ",".join([post] * 1700)
+    text = f'{{"version": 1, "username": "alice", "posts": [{rows}], "count": 1700}}'
+    if is_zipped:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as zip_file:
+            zip_file.writestr("posts.json", text)
+    else:
+        file.write_text(text)
+    verify_small = ARCHIVE | {"posts": [], "count": 0}
+    (file.parent / "small").write_text(json.dumps(verify_small))
+    verify(file.parent / "small")  # imports what is slow and large
+    del rows, text
+    tracemalloc.start()
+    try:
+        assert "OK: 1,700 posts" in verify(file)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
