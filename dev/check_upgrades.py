@@ -30,6 +30,9 @@ FIRST_RELEASE = [
     "0020_imported_posts",
     "0006_durable_tasks",
     "0007_move_self_test",
+    "0021_requested_at",
+    "0009_requested_at",
+    "0002_requested_at",
 ]
 
 

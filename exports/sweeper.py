@@ -5,7 +5,6 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from blog.models import Notification
 from tasks import sweeper
 from tasks.models.clock import from_now
 from tasks.models.rows import BATCH_SIZE, change_each
@@ -13,7 +12,7 @@ from tasks.models.rows import BATCH_SIZE, change_each
 from .archive import build as archive
 from .archive.kinds import KINDS
 from .models import ExportMail, ExportTask, Status
-from .models.task import NOTIFICATION_PREFIX, archive_storage
+from .models.task import archive_storage
 
 Build = tuple[UUID, int]  # task and attempt
 
@@ -71,11 +70,10 @@ def _referenced_archives(builds: dict[str, Build | None]) -> set[str]:
 
 
 def prune_details() -> None:
-    """Delete old notifications, and old reasons of bounces, which may hold an address."""
+    """Delete old reasons of bounces, which may hold an address."""
     old = from_now(-sweeper.KEEP_DETAIL_DAYS * 86400)
     old_mails = ExportMail.objects.filter(created_at__lt=old)
     old_mails.exclude(bounce_reason="").update(bounce_reason="")
-    Notification.objects.filter(name__startswith=NOTIFICATION_PREFIX, updated_at__lt=old).delete()
 
 
 def _parse_file_name(file_name: str) -> Build | None:

@@ -18,12 +18,11 @@ from blog.models import User
 from tasks import broker, jobs
 
 from .archives import open_archive
-from .models import ImportTask, upload_storage
+from .models import FOLDER, ImportTask, upload_storage
 from .phases import delete_file, limits
 from .readers import find_reader
 
 MAX_NAME_LENGTH = 255
-FOLDER = "imports"
 FORM_BYTES = 100_000
 """Size of the rest of an upload's form."""
 SLOT_SECONDS = 600

@@ -102,7 +102,7 @@ def task_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     """Show an import; a POST confirms its preview."""
     task = get_object_or_404(request.user.import_tasks.select_related("owner"), pk=pk)
     if request.method != "POST":
-        request.user.notifications.filter(name=f"import:{task.pk}").mark_read()
+        request.user.notifications.filter(name=task.notification_name).mark_read()
         return _render_detail(request, task, ConfirmForm(task=task))
     form = ConfirmForm(request.POST, task=task)
     if task.is_previewed and not form.is_valid():
@@ -119,12 +119,11 @@ def task_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
 def _render_detail(
     request: AuthenticatedRequest, task: ImportTask, form: ConfirmForm, status: int = 200
 ) -> HttpResponse:
-    payload = task.last_payload() if task.is_unfinished else task.payload()
     excluded = task.preview.get("excluded", {})
     context = {
         "task": task,
         "form": form,
-        "bar": render_progress(payload),
+        "bar": render_progress(task.shown_payload()),
         "events": task.events.all(),
         "excluded": [(Reason(code).label, count) for code, count in excluded.items()],
         "samples": [_sample(task, row) for row in task.preview.get("samples", [])],

@@ -8,7 +8,7 @@ import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import django_rq
@@ -32,7 +32,9 @@ logger = logging.getLogger(__name__)
 
 QUEUE = "default"
 FAILED_JOB_TTL_SECONDS = 7 * 86400  # RQ's own default is a year
-WORKER_TIMEOUT = timedelta(seconds=60)  # a worker sends a heartbeat every 15 seconds
+# A worker or sweeper that has sent no heartbeat for so long counts as dead. A worker sends one
+# every 15 seconds.
+SILENT_SECONDS = 60
 UUID_LENGTH = 36
 
 
@@ -200,7 +202,7 @@ class WorkerInfo:
     def is_silent(self) -> bool:
         return (
             self.last_heartbeat_at is None
-            or timezone.now() - self.last_heartbeat_at > WORKER_TIMEOUT
+            or (timezone.now() - self.last_heartbeat_at).total_seconds() > SILENT_SECONDS
         )
 
     @property

@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 from microblog import request_ids
 
 from . import broker, jobs, queue_position
-from .models import Mail, SweeperHeartbeat, Task, mail_models, task_models
+from .models import Mail, SweeperHeartbeat, Task, event_models, mail_models, task_models
 from .models.clock import from_now
 from .models.rows import BATCH_SIZE, change_each
 
@@ -112,7 +112,8 @@ def prune_details() -> None:
     old = from_now(-KEEP_DETAIL_DAYS * 86400)
     for model in task_models():
         model.objects.filter(created_at__lt=old).exclude(traceback="").update(traceback="")
-        model.prune_events(old)
+    for event_model in event_models():
+        event_model._default_manager.filter(created_at__lt=old).delete()
     for mail_model in mail_models():
         mail_model.objects.filter(created_at__lt=old).exclude(error="").update(error="")
 

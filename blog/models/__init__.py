@@ -12,6 +12,7 @@ from .notification import Notification
 from .post import MAX_HIDDEN_REASON_LENGTH, MAX_IMPORTED_LENGTH, MAX_POST_LENGTH, Post
 from .profiles import SIGN_UP_RETENTION, UserManager
 from .report import MAX_COMMENT_LENGTH, Outcome, Reason, Report
+from .reported_task import ReportedTask, reported_task_models
 from .user import USERNAME_VALIDATORS, User, confirmed_emails, time_zones, validate_time_zone
 
 __all__ = [
@@ -40,10 +41,12 @@ __all__ = [
     "Post",
     "Reason",
     "Report",
+    "ReportedTask",
     "TooManyTokens",
     "User",
     "UserManager",
     "confirmed_emails",
+    "reported_task_models",
     "time_zones",
     "touch",
     "unblocked",

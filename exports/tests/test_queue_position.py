@@ -47,7 +47,7 @@ def create_finished_task(owner, rows, seconds):
 
 def status_text(task):
     queue_position.update_all()
-    return render_progress(ExportTask.objects.get(pk=task.pk).last_payload())["text"]
+    return render_progress(ExportTask.objects.get(pk=task.pk).shown_payload())["text"]
 
 
 def test_each_waiting_task_has_its_position(waiting_tasks, workers):

@@ -1,6 +1,6 @@
 """Durable tasks and mails, and the state machines that change them."""
 
-from .event import TaskEvent
+from .event import TaskEvent, event_models
 from .mail import (
     UNSENT_STATUSES,
     Mail,
@@ -31,6 +31,7 @@ __all__ = [
     "TaskFailed",
     "TaskQuerySet",
     "Undeliverable",
+    "event_models",
     "mail_models",
     "task_models",
 ]

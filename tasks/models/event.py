@@ -1,3 +1,4 @@
+from django.apps import apps
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -44,3 +45,7 @@ class TaskEvent(models.Model):
 
     def __str__(self) -> str:
         return str(self.kind)
+
+
+def event_models() -> list[type[TaskEvent]]:
+    return [model for model in apps.get_models() if issubclass(model, TaskEvent)]
