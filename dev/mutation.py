@@ -24,6 +24,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +42,11 @@ FOLDER = ROOT / "var" / "mutants"
 RESULTS = ROOT / "var" / "mutation.json"
 COVERAGE = ROOT / "var" / "mutation-coverage.json"
 SELECTION = "MUTATION_SELECTION"  # environment variable: JSON list of names
+BUDGET = "MUTATION_BUDGET"  # environment variable: seconds of processor time
 EXCLUDED = shutil.ignore_patterns(".git", ".venv", "var", "__pycache__", ".*_cache", "node_modules")
 # Decorators that keep working if the trampoline, which chooses the mutant, is inside of them.
 SAFE_DECORATORS = {"property", "staticmethod", "classmethod", "contextmanager", "register_job"}
-TIMEOUT_SECONDS, TIMEOUT_FACTOR = 20, 8
+TIMEOUT_SECONDS, TIMEOUT_FACTOR = 60, 20  # a process of low priority may wait for long
 
 KILLED, SURVIVED, TIMEOUT, UNCOVERED = "killed", "survived", "timeout", "uncovered"
 
@@ -136,6 +138,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for number, name in enumerate(names, start=1):
         covering = sorted(tests[mangled_name_from_mutant_name(name)], key=durations.__getitem__)
+        covering = _within_budget(covering, durations)
         items = [session.items[index] for index in covering]
         seconds = TIMEOUT_SECONDS + TIMEOUT_FACTOR * sum(durations[index] for index in covering)
         began = time.monotonic()
@@ -174,14 +177,22 @@ def _coverage(
 
 def _measure(session: pytest.Session, index: int, outcome: Outcome) -> tuple[list[str], float, bool]:
     outcome.has_failed = False
-    began = time.monotonic()
+    began = time.process_time()
     # The last test names the first as the next one, so that the session's fixtures stay.
     item, following = session.items[index], session.items[(index + 1) % len(session.items)]
     item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
     functions = sorted(state()._stats)
     state()._stats.clear()
     has_passed, outcome.has_failed = not outcome.has_failed, False
-    return functions, time.monotonic() - began, has_passed
+    return functions, time.process_time() - began, has_passed
+
+
+def _within_budget(covering: list[int], durations: dict[int, float]) -> list[int]:
+    """Return the first tests that take BUDGET seconds in all, at least one."""
+    budget = float(os.environ[BUDGET])
+    times = accumulate(durations[index] for index in covering)
+    within = [index for index, seconds in zip(covering, times, strict=True) if seconds <= budget]
+    return within or covering[:1]
 
 
 def _snapshot() -> Any:
@@ -281,6 +292,12 @@ def main() -> int:
     parser.add_argument("patterns", nargs="*", help="names of mutants, such as tasks.jobs.*")
     parser.add_argument("--sample", type=int, help="run at most that many mutants of each module")
     parser.add_argument("--seed", type=int, default=1, help="of the sample")
+    parser.add_argument(
+        "--budget",
+        type=float,
+        default=600,
+        help="seconds of tests for a mutant, the fastest first",
+    )
     parser.add_argument("--survivors", action="store_true", help="run those that survived before")
     parser.add_argument("--resume", action="store_true", help="run those without a result")
     parser.add_argument("--show", action="store_true", help="show what the survivors change")
@@ -304,7 +321,11 @@ def main() -> int:
     print(f"{len(selected)} of {sum(map(len, mutants.values()))} mutants", file=sys.stderr)
     tests = config().pytest_add_cli_args_test_selection
     command = [sys.executable, "-m", "pytest", "-p", "dev.mutation", *_PYTEST_OPTIONS, *tests]
-    environment = os.environ | {SELECTION: json.dumps(selected), "MUTATION_ROOT": str(ROOT)}
+    environment = os.environ | {
+        SELECTION: json.dumps(selected),
+        BUDGET: str(arguments.budget),
+        "MUTATION_ROOT": str(ROOT),
+    }
     code = subprocess.call(command, cwd=FOLDER, env=environment) if selected else 0
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     _report(mutants, results, arguments.show)

@@ -37,7 +37,7 @@ def preload() -> None:
 def compose_for_owner(mail: ExportMail) -> EmailMultiAlternatives:
     """Return the message to the owner's currently confirmed address, in the owner's language.
 
-    Raise Undeliverable if there is no such address.
+    Raise Undeliverable if there is no such address, or no archive any more.
     """
     confirmed = confirmed_emails(OuterRef("owner"))[:1]
     tasks = ExportTask.objects.select_related("owner").annotate(address=Subquery(confirmed))
@@ -47,6 +47,8 @@ def compose_for_owner(mail: ExportMail) -> EmailMultiAlternatives:
         raise Undeliverable("The account is closed.")
     if not address:
         raise Undeliverable("The account has no confirmed e-mail address.")
+    if mail.purpose == Purpose.ARCHIVE and not task.is_downloadable:
+        raise Undeliverable("The archive no longer exists.")
     with translation.override(task.owner_language):
         return compose(mail, address)
 

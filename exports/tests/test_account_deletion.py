@@ -2,6 +2,7 @@
 
 import django_rq
 import pytest
+from django.db import transaction
 
 from blog.accounts import deletion
 from blog.models import AccountMail, User
@@ -29,6 +30,17 @@ def test_deletion_removes_waiting_job_from_queue(alice, task):
     delete_account(alice)
     assert task.job_id not in django_rq.get_queue("default").get_job_ids()
     jobs.run_task("exports.ExportTask", str(task.pk), task.attempt)
+
+
+def test_rolled_back_deletion_keeps_archive_and_job(alice, finished_task):
+    waiting, _ = ExportTask.objects.request(alice, "account")
+    jobs.enqueue_task(waiting)
+    with pytest.raises(RuntimeError), transaction.atomic():
+        deletion.request_deletion(alice)
+        raise RuntimeError
+    assert archive_storage().exists(finished_task.archive.name)
+    assert django_rq.get_queue("default").get_job_ids() == [waiting.job_id]
+    delete_account(alice)
 
 
 def test_deletion_stops_running_build_without_leftovers(

@@ -5,10 +5,12 @@ from django.core import mail
 from django.utils.formats import date_format
 
 from exports import delivery
-from exports.models import ErrorCode, ExportMail, ExportTask, Purpose
+from exports.archive import build as archive
+from exports.models import ErrorCode, ExportMail, ExportTask, MailStatus, Purpose
 from exports.tests.conftest import build_result
 from tasks import jobs
 from tasks.models import Undeliverable
+from tasks.models.clock import from_now
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
 
@@ -110,6 +112,28 @@ def test_mail_goes_to_currently_confirmed_address(alice, task):
     alice.emailaddress_set.update(email="new@microblog.example")
     delivery.compose_for_owner(task.pending_mail).send()
     assert mail.outbox[-1].to == ["new@microblog.example"]
+
+
+@pytest.mark.parametrize("is_linked", [False, True])
+@pytest.mark.parametrize("loss", ["file", "expired", "removed"])
+def test_mail_about_missing_archive_is_given_up_at_once(
+    finished_task, staff, settings, caplog, loss, is_linked
+):
+    if is_linked:
+        settings.EXPORT_MAIL_LIMIT = delivery.MESSAGE_OVERHEAD_BYTES
+    pending = finished_task.resend(staff)
+    if loss == "file":
+        archive.discard(finished_task.archive.name)
+    elif loss == "expired":
+        ExportTask.objects.update(archive_expires_at=from_now(-1))
+    else:
+        assert finished_task.expire(staff)
+    jobs.send_mail("exports.ExportMail", str(pending.pk), pending.tries)
+    pending.refresh_from_db()
+    is_linked_file = is_linked and loss == "file"  # only a download would notice
+    assert pending.status == (MailStatus.SENT if is_linked_file else MailStatus.GAVE_UP)
+    assert len(mail.outbox) == is_linked_file
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 def test_unconfirmed_address_is_undeliverable(alice, task):

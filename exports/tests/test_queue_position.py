@@ -20,7 +20,7 @@ def waiting_tasks(make_user):
         ExportTask.objects.request(make_user(f"user{n}"), rows_total=6000)[0] for n in range(3)
     ]
     for seconds, task in zip((30, 20, 10), tasks, strict=True):
-        ExportTask.objects.filter(pk=task.pk).update(created_at=from_now(-seconds))
+        ExportTask.objects.filter(pk=task.pk).update(requested_at=from_now(-seconds))
     return tasks
 
 

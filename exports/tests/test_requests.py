@@ -5,7 +5,9 @@ import pytest
 from blog import rate_limits
 from exports.archive import build as archive
 from exports.models import ErrorCode, ExportTask, Status
-from tasks import jobs
+from exports.requests import CooldownActive
+from exports.requests import request_export as request_export_of
+from tasks import broker, jobs
 from tasks.models.clock import from_now
 
 pytestmark = pytest.mark.django_db
@@ -37,6 +39,17 @@ def test_cooldown_shows_next_allowed_time(request_export, alice, task, cooldown,
         text = client.get(url).content.decode()
         assert "You can ask for another" in text
         assert "Export your posts</button>" not in text
+
+
+@pytest.mark.parametrize("ages", [(60, 540), (540, 60)])
+def test_cooldown_counts_from_last_success(alice, task, cooldown, ages):
+    finish(task, Status.SUCCESSFUL)
+    other = ExportTask.objects.create(owner=alice, status=Status.SUCCESSFUL)
+    for each, age in zip((task, other), ages, strict=True):
+        ExportTask.objects.filter(pk=each.pk).update(finished_at=from_now(-age))
+    with pytest.raises(CooldownActive) as refusal:
+        request_export_of(alice, "posts")
+    assert refusal.value.last_task == (task if ages[0] == 60 else other)
 
 
 def test_cooldown_ends(request_export, alice, task, cooldown):
@@ -74,7 +87,7 @@ def test_full_disk_fails_build_with_reason(task, settings):
     jobs.run_task("exports.ExportTask", str(task.pk), task.attempt)
     task.refresh_from_db()
     assert (task.status, task.error_code) == (Status.FAILED, ErrorCode.DISK_FULL)
-    assert task.pending_mail is not None
+    assert broker.read_state().positions == {task.pending_mail.job_id: 1}
     assert list(archive.temporary_folder().iterdir()) == []
 
 

@@ -93,6 +93,7 @@ def test_bug_fails_the_task(task, caplog):
 def test_impossible_work_fails_without_traceback(task):
     task = run(with_problem(task, "impossible"))
     assert (task.status, task.error_code, task.traceback) == (Status.FAILED, "IMPOSSIBLE", "")
+    assert broker.read_state().positions == {task.pending_mail.job_id: 1}
 
 
 def test_timeout_has_its_own_code(task, monkeypatch):

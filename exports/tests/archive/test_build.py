@@ -1,6 +1,7 @@
 import hashlib
 import io
 import json
+import os
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
@@ -126,6 +127,22 @@ def test_failed_build_deletes_its_temporary_file(task):
         file.write(b"half")
         raise RuntimeError
     assert list(archive.temporary_folder().iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [b"[]", b"x" * 100_000])
+def test_file_is_on_disk_before_it_is_stored(task, monkeypatch, content):
+    sizes = []
+    monkeypatch.setattr(
+        archive.os, "fsync", lambda descriptor: sizes.append(os.fstat(descriptor).st_size)
+    )
+    save = archive_storage().save
+    monkeypatch.setattr(
+        archive_storage(), "save", lambda *args: sizes.append("saved") or save(*args)
+    )
+    with archive.open_archive_file(task, lambda size: True) as file:
+        file.write(content)
+        archive.discard(archive.store(task, file))
+    assert sizes == [len(content), "saved"]
 
 
 def test_finished_file_is_moved_into_storage(task):
