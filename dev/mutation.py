@@ -134,6 +134,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     session.config.pluginmanager.register(outcome := Outcome())
     tests, durations = _coverage(session, outcome)
     restore = _snapshot()
+    os.nice(19)  # hours of work that nobody waits for
     names = json.loads(os.environ[SELECTION])
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for number, name in enumerate(names, start=1):

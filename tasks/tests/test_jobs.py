@@ -7,6 +7,7 @@ from django.core.mail.backends.locmem import EmailBackend as LocMemBackend
 from django.db import OperationalError
 from rq.timeouts import JobTimeoutException
 
+from conftest import wait_until
 from tasks import broker, jobs
 from tasks.models import CoreError, MailStatus, Status
 from tasks.models.clock import from_now
@@ -259,8 +260,7 @@ def test_lease_is_renewed_while_sending(mail, monkeypatch):
     monkeypatch.setattr(SampleMail, "renew", lambda self: not renewed.append(self.pk))
 
     def wait(self, messages):
-        while not renewed:
-            pass
+        wait_until(lambda: renewed, seconds=20)
 
     monkeypatch.setattr(LocMemBackend, "send_messages", wait)
     assert send(mail).status == MailStatus.SENT
