@@ -46,7 +46,7 @@ BUDGET = "MUTATION_BUDGET"  # environment variable: seconds of processor time
 EXCLUDED = shutil.ignore_patterns(".git", ".venv", "var", "__pycache__", ".*_cache", "node_modules")
 # Decorators that keep working if the trampoline, which chooses the mutant, is inside of them.
 SAFE_DECORATORS = {"property", "staticmethod", "classmethod", "contextmanager", "register_job"}
-TIMEOUT_SECONDS, TIMEOUT_FACTOR = 60, 20  # a process of low priority may wait for long
+TIMEOUT_SECONDS, TIMEOUT_FACTOR = 40, 10  # a process of low priority may wait for long
 
 KILLED, SURVIVED, TIMEOUT, UNCOVERED = "killed", "survived", "timeout", "uncovered"
 
@@ -170,13 +170,17 @@ def _coverage(
         for function in functions if has_passed else ():
             tests[function].add(index)
         if not has_passed:
-            print(f"Left out, because it fails without a mutant: {item.nodeid}", file=sys.__stderr__)
+            print(
+                f"Left out, because it fails without a mutant: {item.nodeid}", file=sys.__stderr__
+            )
     COVERAGE.write_text(json.dumps(known, ensure_ascii=False))
     os.environ["MUTANT_UNDER_TEST"] = ""
     return tests, durations
 
 
-def _measure(session: pytest.Session, index: int, outcome: Outcome) -> tuple[list[str], float, bool]:
+def _measure(
+    session: pytest.Session, index: int, outcome: Outcome
+) -> tuple[list[str], float, bool]:
     outcome.has_failed = False
     began = time.process_time()
     # The last test names the first as the next one, so that the session's fixtures stay.

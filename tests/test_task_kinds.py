@@ -130,9 +130,7 @@ def test_overview_counts_and_lists_phases_of_last_day(staff_client, confirmed_im
     [imports] = [
         kind for kind in client.get("/admin/").context["kinds"] if kind.name == "importtask"
     ]
-    [(number, url)] = [
-        (number, url) for label, number, url in imports.counts if label == "Failed"
-    ]
+    [(number, url)] = [(number, url) for label, number, url in imports.counts if label == "Failed"]
     assert number == 1
     assert str(confirmed_import.pk) in client.get(url).content.decode()
 

@@ -1,8 +1,11 @@
 """Rejected requests: cooldown, disk space and rate limit."""
 
+from datetime import timedelta
+
 import pytest
 
 from blog import rate_limits
+from blog.formatting import exact_time
 from exports.archive import build as archive
 from exports.models import ErrorCode, ExportTask, Status
 from exports.requests import CooldownActive
@@ -49,7 +52,10 @@ def test_cooldown_counts_from_last_success(alice, task, cooldown, ages):
         ExportTask.objects.filter(pk=each.pk).update(finished_at=from_now(-age))
     with pytest.raises(CooldownActive) as refusal:
         request_export_of(alice, "posts")
-    assert refusal.value.last_task == (task if ages[0] == 60 else other)
+    last_task = refusal.value.last_task
+    assert last_task == (task if ages[0] == 60 else other)
+    assert exact_time(last_task.next_request_at) in refusal.value.message
+    assert last_task.next_request_at - last_task.finished_at == timedelta(seconds=600)
 
 
 def test_cooldown_ends(request_export, alice, task, cooldown):
@@ -89,6 +95,17 @@ def test_full_disk_fails_build_with_reason(task, settings):
     assert (task.status, task.error_code) == (Status.FAILED, ErrorCode.DISK_FULL)
     assert broker.read_state().positions == {task.pending_mail.job_id: 1}
     assert list(archive.temporary_folder().iterdir()) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_request_survives_error_of_enqueueing(alice, monkeypatch):
+    def fail(task):
+        raise RuntimeError
+
+    monkeypatch.setattr(jobs, "enqueue_task", fail)
+    task, is_new = request_export_of(alice, "posts")
+    assert is_new
+    assert ExportTask.objects.get() == task
 
 
 def test_too_many_requests_get_429_with_retry_after(client, alice, settings, monkeypatch):
