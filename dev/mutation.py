@@ -135,6 +135,10 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     tests, durations = _coverage(session, outcome)
     restore = _snapshot()
     os.nice(19)  # hours of work that nobody waits for
+    control = [session.items[index] for index in sorted(durations, key=durations.__getitem__)[:40]]
+    if _run_mutant(session, "", control, 600, outcome) != SURVIVED:
+        session.shouldfail = "tests fail in a fork without a mutant"
+        return True
     names = json.loads(os.environ[SELECTION])
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for number, name in enumerate(names, start=1):
@@ -143,7 +147,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
         items = [session.items[index] for index in covering]
         seconds = TIMEOUT_SECONDS + TIMEOUT_FACTOR * sum(durations[index] for index in covering)
         began = time.monotonic()
-        results[name] = _run_mutant(name, items, outcome, seconds) if items else UNCOVERED
+        results[name] = _run_mutant(session, name, items, seconds, outcome) if items else UNCOVERED
         restore()
         RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False))
         taken = f"{time.monotonic() - began:.1f} s, {len(items)} tests"
@@ -183,9 +187,7 @@ def _measure(
 ) -> tuple[list[str], float, bool]:
     outcome.has_failed = False
     began = time.process_time()
-    # The last test names the first as the next one, so that the session's fixtures stay.
-    item, following = session.items[index], session.items[(index + 1) % len(session.items)]
-    item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+    _run(session, session.items[index])
     functions = sorted(state()._stats)
     state()._stats.clear()
     has_passed, outcome.has_failed = not outcome.has_failed, False
@@ -219,13 +221,29 @@ def _snapshot() -> Any:
     return restore
 
 
-def _run_mutant(name: str, items: list[Any], outcome: Outcome, seconds: float) -> str:
+class _SessionOnly:
+    """Stands for the test that follows, of which only the session's fixtures are kept."""
+
+    def __init__(self, session: pytest.Session) -> None:
+        self._session = session
+
+    def listchain(self) -> list[pytest.Session]:
+        return [self._session]
+
+
+def _run(session: pytest.Session, item: pytest.Item) -> None:
+    item.config.hook.pytest_runtest_protocol(item=item, nextitem=_SessionOnly(session))
+
+
+def _run_mutant(
+    session: pytest.Session, name: str, items: list[pytest.Item], seconds: float, outcome: Outcome
+) -> str:
     child = os.fork()
     if child == 0:
         os.setsid()
         die_with_parent(signal.SIGKILL)
         os.environ["MUTANT_UNDER_TEST"] = name
-        os._exit(_exit_code(items, outcome))
+        os._exit(_exit_code(session, items, outcome))
     deadline = time.monotonic() + seconds
     while not (ended := os.waitpid(child, os.WNOHANG))[0] and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -236,12 +254,11 @@ def _run_mutant(name: str, items: list[Any], outcome: Outcome, seconds: float) -
     return SURVIVED if ended[1] == 0 else KILLED
 
 
-def _exit_code(items: list[Any], outcome: Outcome) -> int:
+def _exit_code(session: pytest.Session, items: list[pytest.Item], outcome: Outcome) -> int:
     """Run tests up to the first failure; return 0 if there is none."""
     try:
-        for index, item in enumerate(items):
-            following = items[(index + 1) % len(items)]
-            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        for item in items:
+            _run(session, item)
             if outcome.has_failed:
                 return 1
     except BaseException:

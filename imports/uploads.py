@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -15,6 +14,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from blog.models import User
+from microblog.transactions import run_after_commit
 from tasks import broker, jobs
 
 from .archives import open_archive
@@ -76,7 +76,7 @@ def _get_or_create(owner: User, **fields: Any) -> tuple[ImportTask, bool]:
         if other := owner.import_tasks.in_progress().first():
             return other, False
         task, is_new = ImportTask.objects.get_or_create_unfinished(owner, **fields)
-        transaction.on_commit(partial(jobs.enqueue_task, task), robust=True)
+        run_after_commit(jobs.enqueue_task, task)
         return task, is_new
 
 

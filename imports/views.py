@@ -1,7 +1,6 @@
 """Pages of imports. Tasks are looked up through their owner, so others get a 404."""
 
 from datetime import datetime
-from functools import partial
 from uuid import UUID
 
 from django.conf import settings
@@ -25,6 +24,7 @@ from blog import rate_limits
 from blog.models import Post
 from blog.pagination import paginate
 from microblog.http import AuthenticatedRequest
+from microblog.transactions import run_after_commit
 from tasks import jobs
 
 from .archives import ArchiveError, Problem
@@ -110,7 +110,7 @@ def task_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     with transaction.atomic():
         is_confirmed = task.is_previewed and form.save()
         if is_confirmed:
-            transaction.on_commit(partial(jobs.enqueue_task, task), robust=True)
+            run_after_commit(jobs.enqueue_task, task)
     if not is_confirmed:
         messages.info(request, _("This preview is over."))
     return redirect(task)
@@ -164,7 +164,7 @@ def task_undo(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
         with transaction.atomic():
             is_new = task.undo()
             if is_new:
-                transaction.on_commit(partial(jobs.enqueue_task, task), robust=True)
+                run_after_commit(jobs.enqueue_task, task)
     except IntegrityError:  # the database allows one import in progress
         messages.error(request, _("Another import is in progress. End it first."))
         return redirect(task)
