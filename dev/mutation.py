@@ -327,11 +327,12 @@ def main() -> int:
     os.chdir(ROOT)
     mutants = generate()
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    generator = random.Random(arguments.seed)  # noqa: S311 - not for security
     selected = []
-    for names in mutants.values():
+    for path, names in mutants.items():
         chosen = names
         if arguments.sample and len(names) > arguments.sample:
+            # Seeded for each module, so that a change of one leaves the samples of the others.
+            generator = random.Random(f"{arguments.seed} {path}")  # noqa: S311 - not for security
             chosen = generator.sample(names, arguments.sample)
         selected += [
             name
