@@ -227,6 +227,7 @@ def make_staff(make_user: Callable[..., User]) -> Callable[[str], User]:
     def make(role: str) -> User:
         import_module("exports.migrations.0005_roles").make_roles(apps, None)
         import_module("exports.migrations.0008_mail_roles").add_permissions(apps, None)
+        import_module("imports.migrations.0003_roles").add_permissions(apps, None)
         user = make_user(role.lower(), is_staff=True)
         user.groups.add(Group.objects.get(name=role))
         return user

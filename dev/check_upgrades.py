@@ -32,6 +32,9 @@ FIRST_RELEASE = [
     "0024_account_mail_notification_name",
     "0006_durable_tasks",
     "0007_move_self_test",
+    "0026_requested_at",
+    "0010_requested_at",
+    "0002_requested_at",
 ]
 
 

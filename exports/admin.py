@@ -1,7 +1,6 @@
 """Exports in the admin: what only they have, beside the pages of every task."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -18,7 +17,7 @@ from blog.models import User
 from staff.actions import CANCEL, RESCUE, Action, Followup
 from staff.admin import Details, MailAdmin, TaskAdmin, format_time
 from staff.diagnosis import MAX_FINDINGS, Finding, sweep_fix
-from staff.filters import AgeFilter, FailureFilter, Lookups
+from staff.filters import FailureFilter, Lookups, RequestAgeFilter
 from staff.kinds import page_url
 from staff.live_list import LiveCells
 from staff.overview import Fact
@@ -136,8 +135,9 @@ class ExportCells(LiveCells):
 
 @admin.register(ExportTask)
 class ExportTaskAdmin(TaskAdmin):
-    list_filter = ("status", KindFilter, ExportFailureFilter, AgeFilter)
-    task_actions = (replace(CANCEL, codename="cancel"), RESEND, RESCUE, EXPIRE, REQUEST)
+    list_filter = ("status", KindFilter, ExportFailureFilter, RequestAgeFilter)
+    task_actions = (CANCEL, RESEND, RESCUE, EXPIRE, REQUEST)
+    position_among_kinds = 0
     cells = ExportCells()
 
     def extra_details(self, task: ExportTask) -> Details:

@@ -2,16 +2,15 @@
 
 import logging
 from dataclasses import dataclass
-from functools import partial
 
 from django.conf import settings
-from django.db import transaction
 from django.http import Http404
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from blog.formatting import exact_time
 from blog.models import User
+from microblog.transactions import run_after_commit
 from tasks import disk, jobs
 
 from .archive.kinds import KINDS, Kind
@@ -84,7 +83,7 @@ def request_export(owner: User, kind: str) -> tuple[ExportTask, bool]:
     if is_new:
         # The row is saved, so a broker that is down must not fail the request: the sweeper
         # enqueues the task later.
-        transaction.on_commit(partial(jobs.enqueue_task, task), robust=True)
+        run_after_commit(jobs.enqueue_task, task)
     return task, is_new
 
 

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from blog.models import Notification
 from microblog.storage import abort_uploads
 from tasks import jobs, sweeper
 from tasks.broker import MAX_ATTEMPT
@@ -17,7 +16,7 @@ from tasks.models.rows import BATCH_SIZE, change_each
 from .archive import build as archive
 from .archive.kinds import KINDS
 from .models import EarlyBounce, ExportMail, ExportTask, Status
-from .models.task import NOTIFICATION_PREFIX, archive_storage
+from .models.task import archive_storage
 
 Build = tuple[UUID, int]  # task and attempt
 
@@ -97,11 +96,10 @@ def _referenced_archives(builds: dict[str, Build | None]) -> set[str]:
 
 
 def prune_details() -> None:
-    """Delete old notifications, and reasons of bounces, which may hold an address."""
+    """Delete old reasons of bounces, which may hold an address."""
     old = from_now(-sweeper.KEEP_DETAIL_DAYS * 86400)
     old_mails = ExportMail.objects.filter(created_at__lt=old)
     old_mails.exclude(bounce_reason="").update(bounce_reason="")
-    Notification.objects.filter(name__startswith=NOTIFICATION_PREFIX, updated_at__lt=old).delete()
     EarlyBounce.objects.filter(created_at__lt=from_now(-KEEP_EARLY_BOUNCE_SECONDS)).delete()
 
 

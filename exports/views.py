@@ -89,7 +89,7 @@ def task_cancel(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
 @require_safe
 def task_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     task = get_object_or_404(request.user.export_tasks, pk=pk)
-    request.user.notifications.filter(name=f"export:{task.pk}").mark_read()
+    request.user.notifications.filter(name=task.notification_name).mark_read()
     return render(
         request,
         "exports/task_detail.html",

@@ -17,7 +17,7 @@ from tasks.models import TaskFailed
 
 from . import people
 from .archives import ArchiveError, Limits, open_archive
-from .models import ImportTask, Phase, upload_storage
+from .models import FOLDER, ImportTask, Phase, upload_storage
 from .readers import ExcludedItem, Item, Reader, SortedPosts, find_reader
 from .writing import PostImport, delete_posts, undoable
 
@@ -162,7 +162,7 @@ class Report:
     def store(self, task: ImportTask) -> str:
         """Save it under a name of this attempt, so that a zombie cannot replace it."""
         self._file.seek(0)
-        return upload_storage().save(f"imports/{task.job_id}.csv", File(self._file))
+        return upload_storage().save(f"{FOLDER}/{task.job_id}.csv", File(self._file))
 
     def _write(self, *cells: str) -> None:
         # A spreadsheet would run a cell that begins like a formula.

@@ -4,16 +4,12 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from blog.models import Notification
 from microblog.storage import abort_uploads
 from tasks import sweeper
-from tasks.models.clock import from_now
 from tasks.models.rows import BATCH_SIZE, change_each
 
-from .models import Event, ImportTask, upload_storage
-from .models.task import NOTIFICATION_PREFIX
+from .models import FOLDER, Event, ImportTask, upload_storage
 from .phases import delete_file
-from .uploads import FOLDER
 
 # A file is stored a moment before its row.
 ORPHAN_AGE = timedelta(hours=1)
@@ -67,14 +63,8 @@ def _is_old(name: str) -> bool:
         return False
 
 
-def prune_notifications() -> None:
-    old = from_now(-sweeper.KEEP_DETAIL_DAYS * 86400)
-    Notification.objects.filter(name__startswith=NOTIFICATION_PREFIX, updated_at__lt=old).delete()
-
-
 def register() -> None:
     sweeper.register_step(discard_abandoned_previews)
     sweeper.register_step(delete_unneeded_files)
     sweeper.register_prune_step(delete_orphaned_files)
     sweeper.register_prune_step(abort_dead_uploads)
-    sweeper.register_prune_step(prune_notifications)

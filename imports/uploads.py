@@ -4,7 +4,6 @@ import logging
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -18,18 +17,18 @@ from django.utils.translation import gettext as _
 from blog.models import User
 from microblog import transfers
 from microblog.storage import STORAGE_ERRORS
+from microblog.transactions import run_after_commit
 from tasks import broker, jobs
 from tasks.models.rows import lock_open_users
 
 from .archives import open_archive
-from .models import ImportTask, upload_storage
+from .models import FOLDER, ImportTask, upload_storage
 from .phases import delete_file, limits
 from .readers import find_reader
 
 logger = logging.getLogger(__name__)
 
 MAX_NAME_LENGTH = 255
-FOLDER = "imports"
 FORM_BYTES = 100_000
 """Size of the rest of an upload's form."""
 SLOT_SECONDS = 600
@@ -83,7 +82,7 @@ def _get_or_create(owner: User, **fields: Any) -> tuple[ImportTask, bool]:
         if other := owner.import_tasks.in_progress().first():
             return other, False
         task, is_new = ImportTask.objects.get_or_create_unfinished(owner, **fields)
-        transaction.on_commit(partial(jobs.enqueue_task, task), robust=True)
+        run_after_commit(jobs.enqueue_task, task)
         return task, is_new
 
 

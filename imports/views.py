@@ -1,7 +1,6 @@
 """Pages of imports. Tasks are looked up through their owner, so others get a 404."""
 
 from datetime import datetime
-from functools import partial
 from uuid import UUID
 
 from django.conf import settings
@@ -23,6 +22,7 @@ from blog.pagination import paginate
 from microblog import transfers
 from microblog.downloads import file_response
 from microblog.http import AuthenticatedRequest
+from microblog.transactions import run_after_commit
 from microblog.transfers import TooManyTransfers
 from tasks import jobs
 from tasks.models import last_events
@@ -102,7 +102,7 @@ def task_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     """Show an import; a POST confirms its preview."""
     task = get_object_or_404(request.user.import_tasks.select_related("owner"), pk=pk)
     if request.method != "POST":
-        request.user.notifications.filter(name=f"import:{task.pk}").mark_read()
+        request.user.notifications.filter(name=task.notification_name).mark_read()
         return _render_detail(request, task, ConfirmForm(task=task))
     form = ConfirmForm(request.POST, task=task)
     if task.is_previewed and not form.is_valid():
@@ -110,7 +110,7 @@ def task_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     with transaction.atomic():
         is_confirmed = task.is_previewed and form.save()
         if is_confirmed:
-            transaction.on_commit(partial(jobs.enqueue_task, task), robust=True)
+            run_after_commit(jobs.enqueue_task, task)
     if not is_confirmed:
         messages.info(request, _("This preview is over."))
     return redirect(task)
@@ -119,12 +119,11 @@ def task_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
 def _render_detail(
     request: AuthenticatedRequest, task: ImportTask, form: ConfirmForm, status: int = 200
 ) -> HttpResponse:
-    payload = task.last_payload() if task.is_unfinished else task.payload()
     excluded = task.preview.get("excluded", {})
     context = {
         "task": task,
         "form": form,
-        "bar": render_progress(payload),
+        "bar": render_progress(task.shown_payload()),
         "events": last_events(task),
         "excluded": [(Reason(code).label, count) for code, count in excluded.items()],
         "samples": [_sample(task, row) for row in task.preview.get("samples", [])],
@@ -165,7 +164,7 @@ def task_undo(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
         with transaction.atomic():
             is_new = task.undo()
             if is_new:
-                transaction.on_commit(partial(jobs.enqueue_task, task), robust=True)
+                run_after_commit(jobs.enqueue_task, task)
     except IntegrityError:  # the database allows one import in progress
         messages.error(request, _("Another import is in progress. End it first."))
         return redirect(task)

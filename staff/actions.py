@@ -63,6 +63,7 @@ def _replace_job(old_job_id: str, task: Task) -> bool:
 
 CANCEL = Action(
     name="cancel",
+    codename="cancel",
     label=_("Cancel"),
     explanation=_("The work stops, no e-mail is sent, and the owner sees that it was cancelled."),
     log_message="Cancelled.",

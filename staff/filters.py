@@ -54,6 +54,7 @@ class FailureFilter(admin.SimpleListFilter):
 class AgeFilter(admin.SimpleListFilter):
     title = _("age")
     parameter_name = "age"
+    time_field = "created_at"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Lookups:
         return [
@@ -66,7 +67,13 @@ class AgeFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
         value = self.value() or ""
         if value == "older":
-            return rows.filter(created_at__lt=timezone.now() - AGES["week"])
+            return rows.filter(**{f"{self.time_field}__lt": timezone.now() - AGES["week"]})
         if value in AGES:
-            return rows.filter(created_at__gte=timezone.now() - AGES[value])
+            return rows.filter(**{f"{self.time_field}__gte": timezone.now() - AGES[value]})
         return rows
+
+
+class RequestAgeFilter(AgeFilter):
+    """Filter tasks by the time since their last phase was requested."""
+
+    time_field = "requested_at"

@@ -125,7 +125,7 @@ def build_overview(
 
 def _task_overview(kind: TaskAdmin, now: datetime) -> TaskOverview:
     ended = list(_ended_tasks(kind, now - timedelta(days=7)))
-    oldest = kind.model.objects.filter(status=Status.READY).order_by("created_at").first()
+    oldest = kind.model.objects.filter(status=Status.READY).order_by("requested_at").first()
     return TaskOverview(
         name=kind.opts.model_name or "",
         title=kind_title(kind.model),
@@ -155,7 +155,7 @@ def _count_by_status(kind: TaskAdmin, now: datetime) -> list[tuple[str, int, str
     Unfinished tasks are counted whatever their age, ended ones of the last 24 hours only.
     """
     unfinished = kind.model.objects.unfinished()
-    recent = kind.model.objects.filter(created_at__gte=now - timedelta(days=1))
+    recent = kind.model.objects.filter(requested_at__gte=now - timedelta(days=1))
     counts = {
         status: number
         for rows in (recent, unfinished)
@@ -193,16 +193,16 @@ def _mail_facts(kind: MailAdmin, now: datetime) -> Iterable[Fact]:
 
 
 def _ended_tasks(kind: TaskAdmin, since: datetime) -> Iterable[EndedTask]:
-    """Yield tasks that succeeded or failed, filtered by `created_at`, which has an index."""
+    """Yield tasks that succeeded or failed, filtered by `requested_at`, which has an index."""
     rows = kind.model.objects.filter(
-        created_at__gte=since, status__in=(Status.SUCCESSFUL, Status.FAILED)
+        requested_at__gte=since, status__in=(Status.SUCCESSFUL, Status.FAILED)
     )
-    values = rows.order_by("-created_at").values_list("status", "created_at", "finished_at")
-    for status, created_at, finished_at in values[:MAX_ENDED_TASKS]:
+    values = rows.order_by("-requested_at").values_list("status", "requested_at", "finished_at")
+    for status, requested_at, finished_at in values[:MAX_ENDED_TASKS]:
         if finished_at:
             yield EndedTask(
                 is_success=status == Status.SUCCESSFUL,
-                seconds=(finished_at - created_at).total_seconds(),
+                seconds=(finished_at - requested_at).total_seconds(),
                 finished_at=finished_at,
             )
 

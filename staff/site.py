@@ -87,6 +87,7 @@ class StaffSite(AdminSite):
 
     def _task_kinds(self, request: HttpRequest) -> list[TaskAdmin]:
         kinds = [cast(TaskAdmin, self.get_model_admin(model)) for model in task_models()]
+        kinds.sort(key=lambda kind: kind.position_among_kinds)
         return [kind for kind in kinds if kind.has_view_permission(request)]
 
     def _mail_kinds(self, request: HttpRequest) -> list[MailAdmin]:

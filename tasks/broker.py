@@ -8,7 +8,7 @@ import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -32,7 +32,9 @@ logger = logging.getLogger(__name__)
 
 QUEUE = "default"
 FAILED_JOB_TTL_SECONDS = 7 * 86400  # RQ's own default is a year
-WORKER_TIMEOUT = timedelta(seconds=60)  # a worker sends a heartbeat every 15 seconds
+# A worker or sweeper that has sent no heartbeat for so long counts as dead. A worker sends one
+# every 15 seconds.
+SILENT_SECONDS = 60
 NEEDS_DISK_SPACE = "needs_disk_space"  # in the meta data of a job
 IS_DISK_FULL = "is_disk_full"  # in the hash of a worker
 MAX_ATTEMPT = 2**31 - 1  # of the column
@@ -251,7 +253,7 @@ class WorkerInfo:
     def is_silent(self) -> bool:
         return (
             self.last_heartbeat_at is None
-            or timezone.now() - self.last_heartbeat_at > WORKER_TIMEOUT
+            or (timezone.now() - self.last_heartbeat_at).total_seconds() > SILENT_SECONDS
         )
 
     @property

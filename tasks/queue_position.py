@@ -21,7 +21,7 @@ def update_all() -> None:
     """Notify the owners of READY tasks whose position or estimated wait has changed."""
     queue = sorted(
         (task for model in task_models() for task in model.objects.unfinished()),
-        key=lambda task: task.created_at,
+        key=lambda task: task.requested_at,
     )
     if all(task.status != Status.READY for task in queue):
         return
@@ -97,7 +97,7 @@ def recent_rates(model: type[Task]) -> tuple[float, float]:
     done = model.objects.filter(status=Status.SUCCESSFUL, rows_done__gt=0)
     rates = sorted(
         (task.rows_done / seconds, task.rows_done)
-        for task in done.order_by("-created_at")[:RECENT_TASKS]
+        for task in done.order_by("-requested_at")[:RECENT_TASKS]
         if (seconds := task.duration.total_seconds() if task.duration else 0)
     )
     return _quantile(rates, 0.25), _quantile(rates, 0.75)

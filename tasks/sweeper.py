@@ -23,6 +23,7 @@ from .models import (
     Status,
     SweeperHeartbeat,
     Task,
+    event_models,
     mail_models,
     task_models,
 )
@@ -123,7 +124,8 @@ def prune_details() -> None:
     old = from_now(-KEEP_DETAIL_DAYS * 86400)
     for model in task_models():
         model.objects.filter(created_at__lt=old).exclude(traceback="").update(traceback="")
-        model.prune_events(old)
+    for event_model in event_models():
+        event_model._default_manager.filter(created_at__lt=old).delete()
     for mail_model in mail_models():
         mail_model.objects.filter(created_at__lt=old).exclude(error="").update(error="")
 

@@ -112,4 +112,4 @@ def export_download(request: AuthenticatedRequest, pk: UUID) -> HttpResponseBase
 
 def _export_out(task: ExportTask) -> ExportOut:
     # The last payload sent also has the queue position.
-    return ExportOut.from_task(task, task.last_payload() if task.is_unfinished else task.payload())
+    return ExportOut.from_task(task, task.shown_payload())

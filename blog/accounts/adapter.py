@@ -1,6 +1,5 @@
 """django-allauth adapters: error messages, mails, and rate limits on password guesses."""
 
-import functools
 import logging
 from typing import Any, cast
 
@@ -19,6 +18,7 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
+from microblog.transactions import run_after_commit
 from tasks import jobs
 from tasks.models.clock import from_now, sweep_after
 
@@ -156,7 +156,7 @@ class AccountAdapter(DefaultAccountAdapter):
             return
         mail.next_try_at = sweep_after()
         mail.save()
-        transaction.on_commit(functools.partial(jobs.enqueue_or_send, mail), robust=True)
+        run_after_commit(jobs.enqueue_or_send, mail)
 
     def compose(self, template_prefix: str, email: str, context: dict[str, Any]) -> AccountMail:
         """Render a mail, with HTML made from the paragraphs of its text.

@@ -1,7 +1,6 @@
 """Deletion of an account: closed at once, and its rows deleted in batches by a durable task."""
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 from allauth.account.adapter import get_adapter
@@ -11,6 +10,7 @@ from django.db import models, transaction
 from django.db.models import QuerySet
 from django.utils.translation import get_language
 
+from microblog.transactions import run_after_commit
 from tasks import jobs
 from tasks.heartbeat import Heartbeat
 
@@ -27,7 +27,7 @@ def before_delete(callback: Callable[[User], None]) -> None:
     """Register a function that is called with each user whose deletion is requested.
 
     It runs in the request's transaction. Work that cannot be rolled back, such as deleting files,
-    belongs into `transaction.on_commit`.
+    belongs into `run_after_commit`.
     """
     _callbacks.append(callback)
 
@@ -51,7 +51,7 @@ def request_deletion(
             session.end()
         for callback in _callbacks:
             callback(user)
-        transaction.on_commit(partial(jobs.enqueue_task, task), robust=True)
+        run_after_commit(jobs.enqueue_task, task)
     return task
 
 

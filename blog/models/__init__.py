@@ -18,6 +18,7 @@ from .notification import Notification
 from .post import MAX_HIDDEN_REASON_LENGTH, MAX_IMPORTED_LENGTH, MAX_POST_LENGTH, Post
 from .profiles import SIGN_UP_RETENTION, UserManager
 from .report import MAX_COMMENT_LENGTH, Outcome, Reason, Report
+from .reported_task import ReportedTask, reported_task_models
 from .reserved_name import ReservedName
 from .user import (
     MAX_ABOUT_ME_LENGTH,
@@ -56,11 +57,13 @@ __all__ = [
     "Post",
     "Reason",
     "Report",
+    "ReportedTask",
     "ReservedName",
     "TooManyTokens",
     "User",
     "UserManager",
     "confirmed_emails",
+    "reported_task_models",
     "time_zones",
     "touch",
     "unblocked",

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from django.conf import settings
 from django.core.files.storage import Storage, storages
@@ -14,26 +12,16 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from blog.models import Notification, User
-from tasks.models import (
-    UNFINISHED_STATUSES,
-    UNSENT_STATUSES,
-    MailStatus,
-    Status,
-    Task,
-    TaskQuerySet,
-)
+from blog.models import ReportedTask, User
+from tasks.models import UNFINISHED_STATUSES, UNSENT_STATUSES, MailStatus, Status, TaskQuerySet
 from tasks.models.clock import from_now, sweep_after
 from tasks.models.rows import lock_users
 
 from .choices import ErrorCode, Event, Purpose
-from .event import ExportEvent
 from .mail import ExportMail
 
 if TYPE_CHECKING:
     from tasks.heartbeat import Heartbeat
-
-NOTIFICATION_PREFIX = "export:"
 
 
 def archive_storage() -> Storage:
@@ -69,8 +57,10 @@ class ExportTaskQuerySet(TaskQuerySet["ExportTask"]):
         return super().prunable().filter(archive="")
 
 
-class ExportTask(Task):
+class ExportTask(ReportedTask):
     """Request for an archive."""
+
+    notification_prefix = "export"
 
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -88,7 +78,7 @@ class ExportTask(Task):
 
     objects = ExportTaskQuerySet.as_manager()
 
-    class Meta(Task.Meta):
+    class Meta(ReportedTask.Meta):
         verbose_name = _("export")
         verbose_name_plural = _("exports")
         permissions = [
@@ -104,7 +94,7 @@ class ExportTask(Task):
             )
         ]
         indexes = [
-            *Task.Meta.indexes,
+            *ReportedTask.Meta.indexes,
             # The sweeper: expired archives.
             models.Index(
                 fields=["archive_expires_at"],
@@ -161,28 +151,9 @@ class ExportTask(Task):
         purpose = Purpose.ARCHIVE if self.status == Status.SUCCESSFUL else Purpose.FAILURE
         ExportMail.objects.create(task=self, purpose=purpose, next_try_at=sweep_after())
 
-    def record_event(self, kind: str, actor: User | None = None) -> None:
-        ExportEvent.objects.create(task=self, kind=kind, attempt=self.attempt, actor=actor)
-
-    def notify_owner(self, **queue: Any) -> None:
-        Notification.objects.upsert(
-            self.owner_id,
-            self.notification_name,
-            self.payload() | queue,
-            is_listed=not self.is_unfinished,
-        )
-
     @classmethod
-    def last_notified(cls, task_ids: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
-        names = {f"{NOTIFICATION_PREFIX}{pk}": pk for pk in task_ids}
-        # The index of notifications begins with the user.
-        owners = cls.objects.filter(pk__in=names.values()).values("owner")
-        rows = Notification.objects.filter(user__in=owners, name__in=names)
-        return {names[name]: payload for name, payload in rows.values_list("name", "payload")}
-
-    @classmethod
-    def prune_events(cls, before: models.Expression) -> None:
-        ExportEvent.objects.filter(created_at__lt=before).delete()
+    def with_progress_bar(cls, owner: User) -> ExportTaskQuerySet:
+        return owner.export_tasks.in_progress()
 
     # Verbs that only exports have
 
@@ -244,10 +215,6 @@ class ExportTask(Task):
 
     # What the owner sees
 
-    @property
-    def notification_name(self) -> str:
-        return f"{NOTIFICATION_PREFIX}{self.pk}"
-
     def payload(self) -> dict[str, Any]:
         """Return the JSON-ready input of `progress.render_progress`."""
         # Before, there is no mail; after a failure, the mail about it is not shown.
@@ -265,8 +232,3 @@ class ExportTask(Task):
             "bounced": bool(mail and mail.bounced_at),
             "removed": is_mailed and not self.archive,
         }
-
-    def last_payload(self) -> dict[str, Any]:
-        """Return the payload of the last notification, which may include the queue position."""
-        last = Notification.objects.filter(user_id=self.owner_id, name=self.notification_name)
-        return last.values_list("payload", flat=True).first() or self.payload()

@@ -1,9 +1,8 @@
-"""Progress bars on all pages, and the box that requests an export."""
+"""The owner's last exports, and the box that requests one."""
 
 from typing import Any
 
 from django import template
-from django.db.models import Q
 from django.template import RequestContext
 
 from blog.models import User
@@ -29,35 +28,16 @@ def can_request_again(options: dict[str, RequestOption], task: ExportTask) -> bo
 
 @register.filter
 def progress(task: ExportTask) -> dict[str, Any]:
-    return render_progress(task.last_payload() if task.is_unfinished else task.payload())
-
-
-@register.inclusion_tag("exports/_progress_bars.html", takes_context=True)
-def export_progress_bars(context: RequestContext) -> dict[str, Any]:
-    """Render a bar for each export in progress, and an alert for each unread failure."""
-    user: User = context["request"].user
-    rows = user.notifications.filter(name__startswith="export:").order_by("-updated_at")
-    newest = rows[: len(KINDS)].values("pk")
-    # A failure stays until it has been seen, however many exports have followed.
-    shown = rows.filter(Q(pk__in=newest) | Q(read_at=None, is_listed=True))
-    notifications = list(shown[:MAX_SHOWN])
-    # For `recent_exports`: no query.
-    context["request"].export_notifications = notifications[: len(KINDS)]
-    toasts = [render_progress(row.payload)["toast"] for row in notifications if row.read_at is None]
-    return {
-        "bars": [progress(task) for task in user.export_tasks.in_progress().order_by("created_at")],
-        "opened_at": getattr(user, "loaded_at", None),
-        "since": notifications[0].updated_at if notifications else None,
-        "failures": [toast for toast in toasts if toast and toast["level"] != "success"],
-    }
+    return render_progress(task.shown_payload())
 
 
 @register.simple_tag(takes_context=True)
 def recent_exports(context: RequestContext) -> list[dict[str, Any]]:
     """Return what to show of the user's last exports that have ended, in the sidebar."""
-    rows = getattr(context["request"], "export_notifications", [])
-    exports = [render_progress(row.payload) for row in rows]
-    return [export for export in exports if not export["active"]]
+    rows = getattr(context["request"], "task_notifications", [])
+    prefix = f"{ExportTask.notification_prefix}:"
+    exports = [render_progress(row.payload) for row in rows if row.name.startswith(prefix)]
+    return [export for export in exports[: len(KINDS)] if not export["active"]]
 
 
 @register.inclusion_tag("exports/_request_box.html", takes_context=True)

@@ -2,6 +2,7 @@
 
 import django_rq
 import pytest
+from django.db import transaction
 
 from blog.accounts import deletion
 from blog.models import AccountMail, User
@@ -29,6 +30,34 @@ def test_deletion_removes_waiting_job_from_queue(alice, task):
     delete_account(alice)
     assert task.job_id not in django_rq.get_queue("default").get_job_ids()
     jobs.run_task("exports.ExportTask", str(task.pk), task.attempt)
+
+
+def test_rolled_back_deletion_keeps_archive_and_job(alice, finished_task):
+    waiting, _ = ExportTask.objects.request(alice, "account")
+    jobs.enqueue_task(waiting)
+    with transaction.atomic():
+        deletion.request_deletion(alice)
+        transaction.set_rollback(True)
+    assert archive_storage().exists(finished_task.archive.name)
+    assert django_rq.get_queue("default").get_job_ids() == [waiting.job_id]
+    delete_account(alice)
+
+
+@pytest.mark.parametrize("broken", ["broker.remove_job", "archive.discard"])
+def test_failed_cleanup_after_commit_does_not_stop_deletion(
+    alice, finished_task, monkeypatch, broken
+):
+    waiting, _ = ExportTask.objects.request(alice, "account")
+    jobs.enqueue_task(waiting)
+
+    def fail(*args):
+        raise RuntimeError(broken)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"exports.deletion.{broken}", fail)
+        deletion_task = deletion.request_deletion(alice)
+    assert deletion_task.job_id in django_rq.get_queue("default").get_job_ids()
+    archive.discard(finished_task.archive.name)
 
 
 def test_deletion_stops_running_build_without_leftovers(

@@ -52,9 +52,26 @@ def test_bounce_is_recorded_by_provider_id(mailed, event_type):
     assert mailed.bounce_reason == f"{event_type}: 550 No such user"
 
 
-def test_bounce_is_recorded_by_own_message_id(mailed):
-    send_event(mailed.message_id)
+@pytest.mark.parametrize("form", ["<{}@testserver>", "{}@testserver"])
+def test_bounce_is_recorded_by_own_message_id(mailed, form):
+    send_event(form.format(mailed.pk))
     assert is_bounced(mailed)
+
+
+def test_bounce_changes_only_its_own_mail(mailed, finished_task, staff):
+    other = finished_task.resend(staff)
+    assert mailed.mark_bounced("550")
+    assert not mailed.mark_bounced("551")
+    assert (mailed.bounce_reason, is_bounced(mailed)) == ("550", True)
+    assert not is_bounced(other)
+    assert other.bounce_reason == ""
+
+
+@pytest.mark.parametrize("is_found", [True, False])
+def test_payload_tells_bounce_of_last_mail(mailed, finished_task, is_found):
+    if is_found:
+        send_event("esp-7")
+    assert finished_task.payload()["bounced"] is is_found
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,13 @@ import pytest
 from django.core import mail
 from django.utils.formats import date_format
 
+from blog.models import User
 from exports import delivery
+from exports.archive import build as archive
 from exports.models import ErrorCode, ExportMail, ExportTask, MailStatus, Purpose
 from tasks import jobs
 from tasks.models import Undeliverable
+from tasks.models.clock import from_now
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
 
@@ -120,8 +123,51 @@ def test_mail_goes_to_currently_confirmed_address(alice, task):
     assert mail.outbox[-1].to == ["new@microblog.example"]
 
 
+def test_attachment_is_dropped_once_from_its_own_mail(finished_task, staff):
+    first, second = finished_task.mails.get(), finished_task.resend(staff)
+    assert second.drop_attachment()
+    assert not second.drop_attachment()
+    first.refresh_from_db()
+    second.refresh_from_db()
+    assert (first.is_attachable, second.is_attachable) == (True, False)
+    assert delivery.compose_for_owner(first).attachments
+    message = delivery.compose_for_owner(second)
+    assert message.attachments == []
+    assert "too large for an e-mail" in message.body
+
+
+@pytest.mark.parametrize("is_linked", [False, True])
+@pytest.mark.parametrize("loss", ["file", "expired", "removed"])
+def test_mail_about_missing_archive_is_given_up_at_once(
+    finished_task, staff, settings, caplog, loss, is_linked
+):
+    if is_linked:
+        settings.EXPORT_MAIL_LIMIT = delivery.MESSAGE_OVERHEAD_BYTES
+    pending = finished_task.resend(staff)
+    if loss == "file":
+        archive.discard(finished_task.archive.name)
+    elif loss == "expired":
+        ExportTask.objects.update(archive_expires_at=from_now(-1))
+    else:
+        assert finished_task.expire(staff)
+    jobs.send_mail("exports.ExportMail", str(pending.pk), pending.tries)
+    pending.refresh_from_db()
+    is_linked_file = is_linked and loss == "file"  # only a download would notice
+    assert pending.status == (MailStatus.SENT if is_linked_file else MailStatus.GAVE_UP)
+    assert len(mail.outbox) == is_linked_file
+    assert pending.error == ("" if is_linked_file else "The archive no longer exists.")
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
 def test_unconfirmed_address_is_undeliverable(alice, task):
     alice.emailaddress_set.update(verified=False)
     pending = ExportMail.objects.create(task=task, purpose=Purpose.FAILURE)
-    with pytest.raises(Undeliverable):
+    with pytest.raises(Undeliverable, match=r"^The account has no confirmed e-mail address\.$"):
+        delivery.compose_for_owner(pending).send()
+
+
+def test_mail_to_closed_account_is_undeliverable(alice, task):
+    User.objects.filter(pk=alice.pk).update(is_active=False)
+    pending = ExportMail.objects.create(task=task, purpose=Purpose.FAILURE)
+    with pytest.raises(Undeliverable, match=r"^The account is closed\.$"):
         delivery.compose_for_owner(pending).send()

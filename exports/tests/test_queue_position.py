@@ -21,7 +21,7 @@ def waiting_tasks(make_user):
         ExportTask.objects.request(make_user(f"user{n}"), rows_total=6000)[0] for n in range(3)
     ]
     for seconds, task in zip((30, 20, 10), tasks, strict=True):
-        ExportTask.objects.filter(pk=task.pk).update(created_at=from_now(-seconds))
+        ExportTask.objects.filter(pk=task.pk).update(requested_at=from_now(-seconds))
     return tasks
 
 
@@ -48,7 +48,7 @@ def create_finished_task(owner, rows, seconds):
 
 def status_text(task):
     queue_position.update_all()
-    return render_progress(ExportTask.objects.get(pk=task.pk).last_payload())["text"]
+    return render_progress(ExportTask.objects.get(pk=task.pk).shown_payload())["text"]
 
 
 def test_each_waiting_task_has_its_position(waiting_tasks, workers):

@@ -1,17 +1,19 @@
 """Rejected requests: cooldown, disk space and rate limit."""
 
 import errno
+from datetime import timedelta
 
 import pytest
 from django.http import Http404
 
 from blog import rate_limits
+from blog.formatting import exact_time
 from blog.models import User
 from exports.archive import build as archive
 from exports.models import ErrorCode, ExportTask, Status
 from exports.requests import CooldownActive, create_task
-from exports.requests import request_export as request_export_as
-from tasks import jobs
+from exports.requests import request_export as request_export_of
+from tasks import broker, jobs
 from tasks.models.clock import from_now
 
 pytestmark = pytest.mark.django_db
@@ -45,6 +47,21 @@ def test_cooldown_shows_next_allowed_time(request_export, alice, task, cooldown,
         assert "Export your posts</button>" not in text
 
 
+@pytest.mark.parametrize("ages", [(60, 540), (540, 60)])
+def test_cooldown_counts_from_last_success(alice, task, cooldown, ages):
+    finish(task, Status.SUCCESSFUL)
+    other = ExportTask.objects.create(owner=alice, status=Status.SUCCESSFUL)
+    for each, age in zip((task, other), ages, strict=True):
+        ExportTask.objects.filter(pk=each.pk).update(finished_at=from_now(-age))
+    with pytest.raises(CooldownActive) as refusal:
+        request_export_of(alice, "posts")
+    last_task = refusal.value.last_task
+    assert last_task == (task if ages[0] == 60 else other)
+    assert exact_time(last_task.next_request_at) in refusal.value.message
+    assert last_task.finished_at
+    assert last_task.next_request_at - last_task.finished_at == timedelta(seconds=600)
+
+
 def test_cooldown_ends(request_export, alice, task, cooldown):
     finish(task, Status.SUCCESSFUL)
     ExportTask.objects.update(finished_at=from_now(-601))
@@ -61,10 +78,10 @@ def test_unfinished_export_comes_before_the_cooldown(client, alice, staff, coold
     response = client.post("/exports/", {"kind": kind}, follow=True)
     assert response.redirect_chain == [(unfinished.get_absolute_url(), 302)]
     assert "under way already" in response.content.decode()
-    assert request_export_as(alice, kind) == (unfinished, False)
+    assert request_export_of(alice, kind) == (unfinished, False)
     unfinished.cancel()
     with pytest.raises(CooldownActive):
-        request_export_as(alice, kind)
+        request_export_of(alice, kind)
 
 
 @pytest.mark.both_databases
@@ -73,7 +90,7 @@ def test_request_for_a_deleted_account_is_not_found(alice, kind):
     owner = User.objects.get(pk=alice.pk)
     alice.delete()
     with pytest.raises(Http404):
-        request_export_as(owner, kind)
+        request_export_of(owner, kind)
     with pytest.raises(User.DoesNotExist):
         ExportTask.objects.request(owner, kind)
 
@@ -119,8 +136,19 @@ def test_build_that_fills_disk_three_times_fails_with_reason(task, break_build, 
     jobs.run_task("exports.ExportTask", str(task.pk), task.attempt)
     task.refresh_from_db()
     assert (task.status, task.error_code) == (Status.FAILED, ErrorCode.DISK_FULL)
-    assert task.pending_mail is not None
+    assert broker.read_state().positions == {task.pending_mail.job_id: 1}
     assert list(archive.temporary_folder().iterdir()) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_request_survives_error_of_enqueueing(alice, monkeypatch):
+    def fail(task):
+        raise RuntimeError
+
+    monkeypatch.setattr(jobs, "enqueue_task", fail)
+    task, is_new = request_export_of(alice, "posts")
+    assert is_new
+    assert ExportTask.objects.get() == task
 
 
 def test_too_many_requests_get_429_with_retry_after(client, alice, settings, monkeypatch):

@@ -10,7 +10,7 @@ from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
 from django.core.files.base import ContentFile
 from django.core.management import call_command
-from django.db import connection, connections, transaction
+from django.db import connections, transaction
 from django.utils import timezone
 from model_bakery import baker
 from rq.executions import Execution
@@ -33,6 +33,12 @@ from tasks.models import SweeperHeartbeat
 from tasks.models.clock import from_now
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def long_grace_period(settings):
+    """Let no test outlast the grace period, however slow the machine is."""
+    settings.EXPORT_TICK_SECONDS = 10
 
 
 @pytest.fixture
@@ -182,12 +188,13 @@ def test_prune_removes_old_details(task):
     task.crash("trace")
     age(task, created_at=91 * 86400)
     ExportEvent.objects.update(created_at=from_now(-91 * 86400))
+    Notification.objects.upsert(task.owner_id, "follow:7", {})
     Notification.objects.update(updated_at=from_now(-91 * 86400))
     sweeper.prune()
     task.refresh_from_db()
     assert task.traceback == ""
     assert not ExportEvent.objects.exists()
-    assert not Notification.objects.exists()
+    assert [notification.name for notification in Notification.objects.all()] == ["follow:7"]
 
 
 def test_prune_keeps_unfinished_tasks(task, bob):
@@ -327,28 +334,37 @@ def test_archive_of_running_build_is_kept(task):
 
 @pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
-def test_sweeper_skips_locked_rows(task):
-    age(task, queued_at=60)
+def test_sweeper_skips_locked_rows(task, bob):
+    other, _ = ExportTask.objects.request(bob)
+    for each in (task, other):
+        age(each, queued_at=60)
     locked, done = threading.Event(), threading.Event()
 
     def hold():
         with transaction.atomic():
             ExportTask.objects.select_for_update().get(pk=task.pk)
             locked.set()
-            done.wait(10)
+            done.wait(60)
         connections.close_all()
 
-    holder = threading.Thread(target=hold)
+    def run_sweeper():
+        sweeper.sweep()
+        connections.close_all()
+
+    holder, sweeping = threading.Thread(target=hold), threading.Thread(target=run_sweeper)
     holder.start()
-    locked.wait(10)
+    assert locked.wait(10)
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("SET lock_timeout = '100ms'")
-        assert sweep(task).attempt == 1
+        sweeping.start()
+        sweeping.join(30)
+        assert not sweeping.is_alive()  # it has not waited for the row
+        task.refresh_from_db()
+        other.refresh_from_db()
+        assert (task.attempt, other.attempt) == (1, 2)
     finally:
-        connection.close()  # resets lock_timeout for the next test
         done.set()
         holder.join()
+        sweeping.join()
     assert sweep(task).attempt == 2
 
 

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from django.conf import settings
 from django.core.files.storage import Storage, storages
@@ -14,19 +13,19 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from blog.models import Notification, Post, User
+from blog.models import Post, ReportedTask, User
 from blog.models.post import PostQuerySet, source_labels
 from tasks.heartbeat import LeaseLost
-from tasks.models import UNFINISHED_STATUSES, Status, Task, TaskQuerySet
+from tasks.models import UNFINISHED_STATUSES, Status, TaskQuerySet
 from tasks.models.clock import from_now
 
 from .choices import ErrorCode, Event, Phase
-from .event import ImportEvent
 
 if TYPE_CHECKING:
     from tasks.heartbeat import Heartbeat
 
-NOTIFICATION_PREFIX = "import:"
+FOLDER = "imports"
+"""Folder of uploads and reports in the storage."""
 KEEP_UPLOAD_DAYS = 7
 UNDO_DAYS = 30
 
@@ -58,8 +57,10 @@ class ImportTaskQuerySet(TaskQuerySet["ImportTask"]):
         return super().prunable().filter(upload="", report="").exclude(IS_PREVIEWED)
 
 
-class ImportTask(Task):
+class ImportTask(ReportedTask):
     """Import of an uploaded archive. Each phase is a new attempt of the same task."""
+
+    notification_prefix = "import"
 
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -86,16 +87,20 @@ class ImportTask(Task):
 
     objects = ImportTaskQuerySet.as_manager()
 
-    class Meta(Task.Meta):
+    class Meta(ReportedTask.Meta):
         verbose_name = _("import")
         verbose_name_plural = _("imports")
+        permissions = [
+            ("cancel_importtask", "Can cancel imports"),
+            ("operate_importtask", "Can rescue imports"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["owner"], condition=IS_IN_PROGRESS, name="imports_importtask_unfinished"
             )
         ]
         indexes = [
-            *Task.Meta.indexes,
+            *ReportedTask.Meta.indexes,
             # The sweeper: uploads that may have to be deleted.
             models.Index(
                 fields=["created_at"],
@@ -162,27 +167,11 @@ class ImportTask(Task):
         if kind == Event.FINISHED:
             finished = {Phase.PREVIEW: Event.PREVIEWED, Phase.UNDO: Event.UNDONE}
             kind = finished.get(Phase(self.phase), Event.FINISHED)
-        ImportEvent.objects.create(task=self, kind=kind, attempt=self.attempt, actor=actor)
+        super().record_event(kind, actor)
 
-    def notify_owner(self, **queue: Any) -> None:
-        Notification.objects.upsert(
-            self.owner_id,
-            f"{NOTIFICATION_PREFIX}{self.pk}",
-            self.payload() | queue,
-            is_listed=not self.is_unfinished and self.status != Status.CANCELLED,
-        )
-
-    @classmethod
-    def last_notified(cls, task_ids: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
-        names = {f"{NOTIFICATION_PREFIX}{pk}": pk for pk in task_ids}
-        # The index of notifications begins with the user.
-        owners = cls.objects.filter(pk__in=names.values()).values("owner")
-        rows = Notification.objects.filter(user__in=owners, name__in=names)
-        return {names[name]: payload for name, payload in rows.values_list("name", "payload")}
-
-    @classmethod
-    def prune_events(cls, before: models.Expression) -> None:
-        ImportEvent.objects.filter(created_at__lt=before).delete()
+    @property
+    def is_listed(self) -> bool:
+        return super().is_listed and self.status != Status.CANCELLED
 
     # Verbs that only imports have
 
@@ -229,6 +218,7 @@ class ImportTask(Task):
     @staticmethod
     def _fresh_progress(rows: int) -> dict[str, Any]:
         return {
+            "requested_at": timezone.now(),
             "rows_done": 0,
             "rows_total": rows,
             "crashes": 0,
@@ -252,9 +242,3 @@ class ImportTask(Task):
             "imported": self.imported,
             "error_code": self.error_code,
         }
-
-    def last_payload(self) -> dict[str, Any]:
-        """Return the payload of the last notification, which may include the queue position."""
-        name = f"{NOTIFICATION_PREFIX}{self.pk}"
-        last = Notification.objects.filter(user_id=self.owner_id, name=name)
-        return last.values_list("payload", flat=True).first() or self.payload()

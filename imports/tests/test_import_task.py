@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 from django.core import mail
+from django.db import transaction
 from django.utils import timezone
 from django.utils.html import strip_tags
 from model_bakery import baker
@@ -21,6 +22,7 @@ from imports.models.task import KEEP_UPLOAD_DAYS, UNDO_DAYS
 from imports.tests.conftest import ARCHIVE, posts_json
 from imports.tests.readers.test_fixtures import EXPECTED, fixture
 from imports.uploads import upload_slot
+from tasks import broker
 from tasks.models import Status, TaskFailed
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
@@ -430,6 +432,16 @@ def test_account_deletion_removes_uploads(alice, previewed):
     assert stored_files() == []
     previewed.refresh_from_db()
     assert previewed.status == Status.CANCELLED
+
+
+def test_rolled_back_deletion_keeps_upload_and_job(alice, upload):
+    upload()
+    task = ImportTask.objects.get()
+    with transaction.atomic():
+        request_deletion(alice)
+        transaction.set_rollback(True)
+    assert upload_storage().exists(task.upload.name)
+    assert task.job_id in broker.read_state().positions
 
 
 def test_account_deletion_deletes_import_and_posts(alice, imported):

@@ -31,7 +31,7 @@ from tasks.models import Mail, MailStatus, Task, last_events
 from .. import live_list
 from ..actions import CANCEL, MAX_SELECTED, RESCUE, Action, Followup
 from ..diagnosis import Finding
-from ..filters import AgeFilter, FailureFilter
+from ..filters import FailureFilter, RequestAgeFilter
 from ..kinds import kind_title, mail_model_of, page_url, row_title, row_url
 from ..overview import Fact
 from ..permissions import DASHBOARD, permission
@@ -77,12 +77,14 @@ class TaskAdmin(ReadOnlyAdmin):
         "requested",
     )
     list_display_links = ("owner_name",)
-    list_filter: ClassVar[Any] = ("status", FailureFilter, AgeFilter)
+    list_filter: ClassVar[Any] = ("status", FailureFilter, RequestAgeFilter)
     list_select_related = ("owner",)
     search_fields = ("owner__username", "owner__email")
     search_help_text = _("Owner's name or address, a task's id, or a Message-ID")
     change_list_template = "admin/task_list.html"
     task_actions: tuple[Action, ...] = (CANCEL, RESCUE)
+    position_among_kinds: ClassVar[int] = 1
+    """Its place in the navigation and the overview; the lowest comes first."""
     cells = live_list.LiveCells()
     state = live_column("state", _("state"))
     position = live_column("position", _("place"))

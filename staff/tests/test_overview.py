@@ -58,7 +58,7 @@ def test_overview_links_worker_to_its_task(client, support, task, start_job):
 
 @pytest.mark.django_db
 def test_overview_shows_counts_mails_and_health(client, support, task, bob, worker):
-    SampleTask.objects.filter(pk=task.pk).update(created_at=timezone.now() - timedelta(minutes=7))
+    SampleTask.objects.filter(pk=task.pk).update(requested_at=timezone.now() - timedelta(minutes=7))
     other, _ = SampleTask.objects.get_or_create_unfinished(bob)
     other.claim()
     other.fail(CoreError.ERROR, "")

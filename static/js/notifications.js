@@ -1,4 +1,4 @@
-// Shows what is new: unread counts, progress of exports, and toasts.
+// Shows what is new: unread counts, progress of tasks, and toasts.
 
 import { register } from "./polling.js";
 import { barsOf, hasBars, showProgress } from "./progress.js";

@@ -1,4 +1,4 @@
-// Progress bars of exports.
+// Progress bars of tasks.
 
 const section = document.querySelector("[data-notifications-url]");
 const bars = section.querySelector("[data-progress-list]");

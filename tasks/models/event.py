@@ -1,5 +1,6 @@
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -54,3 +55,7 @@ def last_events(task: Any) -> list[TaskEvent]:
     """Return the last MAX_EVENTS_SHOWN events of a task, oldest first."""
     newest = task.events.select_related("actor").order_by("-created_at", "-id")
     return list(newest[:MAX_EVENTS_SHOWN])[::-1]
+
+
+def event_models() -> list[type[TaskEvent]]:
+    return [model for model in apps.get_models() if issubclass(model, TaskEvent)]

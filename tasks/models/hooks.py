@@ -4,8 +4,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
 
-from django.db.models import Expression
-
 if TYPE_CHECKING:
     from tasks.heartbeat import Heartbeat
 
@@ -53,10 +51,3 @@ class TaskHooks:
     def last_notified(cls, task_ids: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
         """Return what the owners' pages show, by task."""
         return {}
-
-    @classmethod
-    def prune_events(cls, before: Expression) -> None:
-        """Delete old entries of the timeline."""
-
-    def record_event(self, kind: str, actor: Any = None) -> None:
-        """Append to the timeline."""

@@ -99,6 +99,11 @@ class TaskRow(models.Model):
     rows_total = models.PositiveBigIntegerField(_("rows in all"), default=0)
     # Lists are paged by this column, and SQLite's clock has too few digits, so use Python's.
     created_at = models.DateTimeField(_("requested at"), default=timezone.now, editable=False)
+    # Later than `created_at` if the owner has asked for a further phase of the same task. The
+    # database has the default, because processes of the previous version insert rows without it.
+    requested_at = models.DateTimeField(
+        _("last requested at"), default=timezone.now, db_default=Now(), editable=False
+    )
     queued_at = models.DateTimeField(_("queued at"), db_default=Now())
     started_at = models.DateTimeField(_("started at"), null=True)
     finished_at = models.DateTimeField(_("finished at"), null=True)
@@ -116,6 +121,8 @@ class TaskRow(models.Model):
             ),
             # The staff's list.
             models.Index(fields=["-created_at"], name="%(app_label)s_%(class)s_newest"),
+            # The staff's overview and the rates of recent tasks.
+            models.Index(fields=["-requested_at"], name="%(app_label)s_%(class)s_requested"),
         ]
 
     def __str__(self) -> str:
@@ -158,9 +165,14 @@ class Task(TaskHooks, TaskRow):
 
     if TYPE_CHECKING:
         objects: Any  # a concrete class has a manager of its own QuerySet
+        events: Any  # the related name of its kind of TaskEvent
 
     class Meta(TaskRow.Meta):
         abstract = True
+
+    def record_event(self, kind: str, actor: Any = None) -> None:
+        """Append to the timeline."""
+        self.events.create(kind=kind, attempt=self.attempt, actor=actor)
 
     def claim(self) -> bool:
         """Move READY to RUNNING under a new lease."""

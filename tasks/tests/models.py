@@ -71,13 +71,6 @@ class SampleTask(Task):
     def last_notified(cls, task_ids: Any) -> dict[UUID, dict[str, Any]]:
         return dict(cls.objects.filter(pk__in=task_ids).values_list("pk", "shown"))
 
-    @classmethod
-    def prune_events(cls, before: models.Expression) -> None:
-        SampleEvent._default_manager.filter(created_at__lt=before).delete()
-
-    def record_event(self, kind: str, actor: Any = None) -> None:
-        SampleEvent._default_manager.create(task=self, kind=kind, attempt=self.attempt, actor=actor)
-
 
 class SampleEvent(TaskEvent):
     task = models.ForeignKey(SampleTask, models.CASCADE, related_name="events")

@@ -7,6 +7,7 @@ from django.core.mail.backends.locmem import EmailBackend as LocMemBackend
 from django.db import OperationalError
 from rq.timeouts import JobTimeoutException
 
+from conftest import wait_until
 from tasks import broker, jobs
 from tasks.models import CoreError, MailStatus, Status
 from tasks.models.clock import from_now
@@ -94,6 +95,7 @@ def test_bug_fails_the_task(task, caplog):
 def test_impossible_work_fails_without_traceback(task):
     task = run(with_problem(task, "impossible"))
     assert (task.status, task.error_code, task.traceback) == (Status.FAILED, "IMPOSSIBLE", "")
+    assert broker.read_state().positions == {task.pending_mail.job_id: 1}
 
 
 def test_timeout_has_its_own_code(task, monkeypatch):
@@ -259,8 +261,7 @@ def test_lease_is_renewed_while_sending(mail, monkeypatch):
     monkeypatch.setattr(SampleMail, "renew", lambda self: not renewed.append(self.pk))
 
     def wait(self, messages):
-        while not renewed:
-            pass
+        wait_until(lambda: renewed, seconds=20)
 
     monkeypatch.setattr(LocMemBackend, "send_messages", wait)
     assert send(mail).status == MailStatus.SENT

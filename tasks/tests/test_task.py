@@ -4,6 +4,7 @@ from django.utils import timezone
 
 from blog.models import AccountDeletion, User
 from tasks.models import MAX_CRASHES, CoreError, Status, TaskEventKind
+from tasks.models.clock import from_now
 from tasks.models.rows import AccountClosed
 
 from .conftest import crash_until, expire_lease, reload
@@ -168,6 +169,17 @@ def test_requeue_starts_new_attempt(task):
     assert task.requeue()
     assert (task.attempt, task.crashes) == (2, 0)
     assert task.queued_at.year > 2020
+
+
+@pytest.mark.parametrize("verb", ["requeue", "release", "crash", "rescue"])
+def test_new_attempt_has_its_own_grace_period(task, verb):
+    if verb != "requeue":
+        task.claim()
+        expire_lease(task)
+    SampleTask.objects.update(queued_at=from_now(-3600))
+    assert getattr(reload(task), verb)()
+    assert reload(task).status == Status.READY
+    assert not SampleTask.objects.not_enqueued().exists()
 
 
 def test_release_is_no_crash(running, staff):

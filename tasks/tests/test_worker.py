@@ -8,12 +8,13 @@ import zlib
 
 import pytest
 from redis import Redis
-from redis.exceptions import ResponseError
+from redis.exceptions import RedisError, ResponseError
 from rq import SimpleWorker, get_current_job
 from rq.executions import Execution
 from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
 
+from microblog import request_ids
 from tasks import broker, jobs
 from tasks.models import Status
 from tasks.worker import Job, Worker
@@ -275,6 +276,19 @@ def take_job(queue, task):
     return worker.prepare_execution(job)
 
 
+def test_all_jobs_taken_before_fork_are_in_hand(queue, task):
+    names = [f"{task.pk}-{attempt}" for attempt in range(1, 5)]
+    for name in names:
+        queue.enqueue(jobs.run_task, job_id=name)
+        worker = InProcess([queue], connection=queue.connection)
+        worker.register_birth()
+        queue.connection.lpop(queue.key)
+        worker.prepare_execution(
+            Job.fetch(name, connection=queue.connection, serializer=JSONSerializer)
+        )
+    assert broker.jobs_in_hand() == set(names)
+
+
 def test_job_taken_before_fork_is_in_hand(queue, task):
     jobs.enqueue_task(task)
     take_job(queue, task)
@@ -307,6 +321,27 @@ def test_removed_job_leaves_nothing(queue, task):
     assert broker.remove_job(task.job_id)
     assert queue.get_job_ids() == []
     assert broker.job_exists(task.job_id) is False
+
+
+def test_broker_that_is_down_removes_no_job(queue, task, monkeypatch, caplog):
+    jobs.enqueue_task(task)
+
+    def fail(*args, **options):
+        raise RedisError("gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Redis, "execute_command", fail)
+        assert broker.remove_job(task.job_id) is False
+        assert broker.job_exists(task.job_id) is None
+        assert broker.read_state().error == "gone"
+    assert f"Job {task.job_id} was not removed from the queue: gone" in caplog.text
+    assert queue.get_job_ids() == [task.job_id]
+
+
+def test_job_carries_the_id_of_its_request(queue, task):
+    request_ids.activate("a-request")
+    jobs.enqueue_task(task)
+    assert queue.fetch_job(task.job_id).meta == {"request_id": "a-request"}
 
 
 def test_failed_jobs_expire(queue, task):

@@ -1,6 +1,7 @@
 import hashlib
 import io
 import json
+import stat
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
@@ -111,6 +112,20 @@ def test_progress_is_reported_after_each_chunk(alice, create_posts, progress_spy
     create_posts(alice, 5)
     archive.build("posts", alice, Output(io.BytesIO()), progress_spy)
     assert progress_spy.reported == [0, 2, 4, 5, 5]
+
+
+def test_zipping_reports_progress_after_each_block(task, create_posts, progress_spy, monkeypatch):
+    monkeypatch.setattr(archive, "COPY_BYTES", 100)
+    create_posts(task.owner, 10)
+    with archive.open_archive_file(task, lambda size: False) as file:
+        archive.build("posts", task.owner, file, progress_spy)
+    assert progress_spy.reported.count(10) > 5
+
+
+def test_temporary_folder_is_private():
+    folder = archive.temporary_folder()
+    folder.rmdir()
+    assert stat.S_IMODE(archive.temporary_folder().stat().st_mode) == 0o700
 
 
 def test_build_keeps_to_maximum_rate(alice, create_posts, progress_spy, settings):

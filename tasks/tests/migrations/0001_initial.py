@@ -30,6 +30,7 @@ class Migration(migrations.Migration):
                 ('rows_done', models.PositiveBigIntegerField(default=0, verbose_name='rows written')),
                 ('rows_total', models.PositiveBigIntegerField(default=0, verbose_name='rows in all')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='requested at')),
+                ('requested_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), default=django.utils.timezone.now, editable=False, verbose_name='last requested at')),
                 ('queued_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='queued at')),
                 ('started_at', models.DateTimeField(null=True, verbose_name='started at')),
                 ('finished_at', models.DateTimeField(null=True, verbose_name='finished at')),
@@ -92,6 +93,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='sampletask',
             index=models.Index(fields=['-created_at'], name='sample_sampletask_newest'),
+        ),
+        migrations.AddIndex(
+            model_name='sampletask',
+            index=models.Index(fields=['-requested_at'], name='sample_sampletask_requested'),
         ),
         migrations.AddConstraint(
             model_name='sampletask',
