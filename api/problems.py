@@ -22,18 +22,18 @@ CONTENT_TYPE = "application/problem+json"
 
 # Details by HTTP status.
 DETAILS = {
-    400: _("This could not be read. A body must be JSON in UTF-8."),
+    400: _("The request body must be JSON encoded as UTF-8."),
     401: _(
-        "Send a token that counts, as “Authorization: Bearer mb_…”. You make them in your settings."
+        "Send a valid token: “Authorization: Bearer mb_…”. Create one under Settings, API tokens."
     ),
-    403: _("You may not do this."),
-    404: _("There is nothing here."),
-    405: _("This address answers other methods: “Allow” names them."),
-    409: _("Things have moved on meanwhile."),
-    413: _("This is too large."),
-    422: _("Something in it is not right: “errors” says what."),
-    429: _("Please wait as long as “Retry-After” says."),
-    500: _("Something went wrong on our side. We have been told about it."),
+    403: _("You don't have permission to do this."),
+    404: _("There's nothing at this address. Check it, including the final slash."),
+    405: _("This address doesn't support that method; see the Allow header."),
+    409: _("This has changed in the meantime."),
+    413: _("The request is too large."),
+    422: _("One or more fields are invalid; see “errors”."),
+    429: _("Please wait for the number of seconds in Retry-After."),
+    500: _("Something went wrong on our side. Please try again later."),
     503: _("Please try again later."),
 }
 # Phrases of RFC 9110. Those of Python depend on its version: before 3.13 they are older.
@@ -41,11 +41,11 @@ PHRASES = responses | {413: "Content Too Large", 422: "Unprocessable Content"}
 
 # By type of pydantic error: pydantic's own messages exist in English only.
 VALIDATION_MESSAGES = {
-    "missing": _("This is needed."),
-    "string_type": _("This must be a text."),
-    "extra_forbidden": _("There is no such field."),
+    "missing": _("This field is required."),
+    "string_type": _("This must be a string."),
+    "extra_forbidden": _("Unknown field."),
 }
-DEFAULT_VALIDATION_MESSAGE = _("This is not valid.")
+DEFAULT_VALIDATION_MESSAGE = _("This value is invalid.")
 
 
 class ApiError(Exception):

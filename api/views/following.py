@@ -14,7 +14,7 @@ router = Router(tags=[_("Following")])
 
 @router.get(
     "/following/",
-    summary=_("Whom you follow, newest first"),
+    summary=_("People you follow, newest first"),
     response={200: FollowPage, **problem_responses(404)},
 )
 def following_list(request: AuthenticatedRequest, before: Before = None) -> FollowPage:
@@ -25,7 +25,7 @@ def following_list(request: AuthenticatedRequest, before: Before = None) -> Foll
 
 @router.put(
     "/following/{username:username}/",
-    summary=_("Follow somebody; doing so again changes nothing"),
+    summary=_("Follow someone (idempotent)"),
     response={200: PersonOut, **problem_responses(403, 404)},
 )
 def follow_create(request: AuthenticatedRequest, username: str) -> PersonOut:
@@ -36,7 +36,7 @@ def follow_create(request: AuthenticatedRequest, username: str) -> PersonOut:
 
 @router.delete(
     "/following/{username:username}/",
-    summary=_("Follow somebody no more; doing so again changes nothing"),
+    summary=_("Unfollow someone (idempotent)"),
     response={204: None, **problem_responses(403, 404)},
 )
 def follow_delete(request: AuthenticatedRequest, username: str) -> Status[None]:
