@@ -46,7 +46,7 @@ def compose_for_owner(mail: ExportMail) -> EmailMultiAlternatives:
     if not task.owner.is_active:
         raise Undeliverable("The account is closed.")
     if not address:
-        raise Undeliverable("The account has no confirmed e-mail address.")
+        raise Undeliverable("The account has no confirmed email address.")
     with translation.override(task.owner_language):
         return compose(mail, address)
 

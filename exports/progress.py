@@ -39,18 +39,15 @@ def render_count(rows_done: int, rows_total: int, kind: str) -> str:
 
 def _status_text(payload: dict[str, Any], status: Status) -> str:
     if status == Status.READY and payload.get("paused"):
-        return _(
-            "Paused: nothing is being built at the moment. Your request is kept, and goes on "
-            "by itself"
-        )
+        return _("Paused: exports aren't running right now. Yours will continue automatically")
     if payload["crashes"] and status in (Status.READY, Status.RUNNING):
         numbers = {"try": payload["crashes"] + 1, "tries": MAX_CRASHES}
-        return _("Interrupted; trying again (%(try)d of %(tries)d)") % numbers
+        return _("Interrupted; retrying (attempt %(try)d of %(tries)d)") % numbers
     return {
         Status.READY: _queue_text(payload),
-        Status.RUNNING: _("Your archive is being built"),
+        Status.RUNNING: _("Creating your archive"),
         Status.SUCCESSFUL: _delivery_text(payload),
-        Status.FAILED: _("Your archive could not be built"),
+        Status.FAILED: _("Your archive couldn't be created"),
         Status.CANCELLED: _("Cancelled"),
     }[status]
 
@@ -58,10 +55,10 @@ def _status_text(payload: dict[str, Any], status: Status) -> str:
 def _queue_text(payload: dict[str, Any]) -> str:
     place = payload.get("place")
     if place is None:
-        return _("Your archive is waiting for its turn")
+        return _("Your export is queued")
     if payload["wait"] is None:
         return _("Number %(place)s in line") % {"place": place}
-    return _("Number %(place)s in line, ready in %(time)s") % {
+    return _("Number %(place)s in line; ready in %(time)s") % {
         "place": place,
         "time": render_minutes(*payload["wait"]),
     }
@@ -69,12 +66,12 @@ def _queue_text(payload: dict[str, Any]) -> str:
 
 def _delivery_text(payload: dict[str, Any]) -> str:
     if payload.get("bounced"):
-        return _("Your mail provider refused the mail: download it here")
+        return _("Your email provider rejected our email. Download your archive here")
     if payload["mail"] == MailStatus.SENT:
-        return _("Your archive is in your mailbox")
+        return _("We've emailed you your archive")
     if payload["mail"] == MailStatus.GAVE_UP:
-        return _("Your archive is ready, but could not be mailed: download it here")
-    return _("Your archive is ready. The e-mail is on its way")
+        return _("Your archive is ready, but the email couldn't be sent. Download it here")
+    return _("Your archive is ready. The email is on its way")
 
 
 def _toast(payload: dict[str, Any], status: Status) -> dict[str, str] | None:

@@ -21,7 +21,7 @@ def run_and_get_mail(task):
 def test_mail_has_archive_attached(alice, task, create_posts):
     create_posts(alice, 1200)
     message = run_and_get_mail(task)
-    assert message.subject == "[Microblog] Your blog posts"
+    assert message.subject == "[Microblog] Your posts archive"
     assert message.to == ["alice@microblog.example"]
     attachment = message.attachments[0]
     assert (attachment.filename, attachment.mimetype) == ("posts.json", "application/json")
@@ -57,7 +57,7 @@ def test_mail_has_expiry_in_owners_time_zone(alice, task):
 
 def test_mail_of_empty_archive_says_so(task):
     message = run_and_get_mail(task)
-    assert "not written any yet" in message.body
+    assert "written any yet" in message.body
     assert message.attachments
 
 
@@ -66,7 +66,7 @@ def test_large_archive_is_linked_instead_of_attached(alice, task, create_posts, 
     create_posts(alice, 10)
     message = run_and_get_mail(task)
     assert message.attachments == []
-    assert "too large for an e-mail" in message.body
+    assert "too large for an email" in message.body
     assert f"http://testserver/exports/{task.pk}/" in message.body
 
 
@@ -90,8 +90,8 @@ def test_failure_mail_explains_without_traceback(task):
     task.fail(ErrorCode.TIMEOUT, "Traceback: secret things")
     delivery.compose_for_owner(task.pending_mail).send()
     message = mail.outbox[-1]
-    assert message.subject == "[Microblog] Your blog posts could not be exported"
-    assert "longer than an export may take" in message.body
+    assert message.subject == "[Microblog] Your posts couldn't be exported"
+    assert "exceeded the time limit" in message.body
     assert "secret" not in message.body
     assert message.attachments == []
 

@@ -12,7 +12,7 @@ SPACE = "\N{NO-BREAK SPACE}"  # the thousands separator in Spanish
 
 MAILS = {
     "es": (
-        "[Microblog] Tus publicaciones del blog",
+        "[Microblog] Copia de tus publicaciones",
         "Hola, carol:",
         f"tus 1{SPACE}200 publicaciones",
     ),
@@ -20,8 +20,8 @@ MAILS = {
 }
 FAILURES = {
     "es": (
-        "[Microblog] No se pudieron exportar tus publicaciones del blog",
-        "Tardó más de lo que puede tardar",
+        "[Microblog] No se pudieron exportar tus publicaciones",
+        "Superó el límite de tiempo",
     ),
     "zh-hans": ("[Microblog] 你的博客帖子未能导出", "用时超过了一次导出允许的时间"),
 }

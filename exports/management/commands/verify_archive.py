@@ -37,7 +37,7 @@ class Command(BaseCommand):
         digest = hashlib.sha256(data).hexdigest()
         problems = []
         if sha256 is not None and not CHECKSUM.fullmatch(sha256.strip()):
-            raise CommandError(f"--sha256 is {sha256!r}; it may be 64 hexadecimal digits.")
+            raise CommandError(f"--sha256 is {sha256!r}; it must be 64 hexadecimal digits.")
         if sha256 and sha256.strip().lower() != digest:
             problems.append(f"SHA-256 mismatch: file has {digest}, expected {sha256}")
         with ProgressBar(self.stderr, "entries") as bar:
