@@ -43,7 +43,7 @@ def _save(request: HttpRequest, fields: Iterable[str]) -> None:
     }
     if typed:
         request.session[SESSION_KEY] = {"path": request.path, "typed": typed}
-        messages.info(request, _("Please sign in. What you wrote is kept."))
+        messages.info(request, _("Please sign in. We've kept what you wrote."))
 
 
 def pop(request: HttpRequest, path: str) -> dict[str, str]:

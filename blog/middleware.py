@@ -12,7 +12,7 @@ from django.utils.cache import add_never_cache_headers, patch_cache_control
 
 from .models import User, time_zones, touch
 
-# Browsers must not store these pages: they show e-mail addresses, codes, sessions and messages.
+# Browsers must not store these pages: they show email addresses, codes, sessions and messages.
 PRIVATE_PATHS = (
     "/accounts/",
     "/settings/",

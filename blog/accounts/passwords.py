@@ -24,20 +24,22 @@ class Argon2idHasher(Argon2PasswordHasher):
 class MinimumLengthValidator(password_validation.MinimumLengthValidator):
     def get_error_message(self) -> str:
         return ngettext(
-            "This password is too short: it must have %(limit)d character at least.",
-            "This password is too short: it must have %(limit)d characters at least.",
+            "This password is too short: it must have at least %(limit)d character.",
+            "This password is too short: it must have at least %(limit)d characters.",
             self.min_length,
         ) % {"limit": self.min_length}
 
 
 class CommonPasswordValidator(password_validation.CommonPasswordValidator):
     def get_error_message(self) -> str:
-        return _("Many people use this password, and it is soon guessed. Please choose another.")
+        return _("This password is too common and easy to guess. Please choose another.")
 
 
 class UserAttributeSimilarityValidator(password_validation.UserAttributeSimilarityValidator):
     def get_error_message(self) -> str:
-        return _("This password is too much like your name or your address. Please choose another.")
+        return _(
+            "This password is too similar to your username or email address. Please choose another."
+        )
 
 
 class MaximumLengthValidator:
@@ -46,14 +48,14 @@ class MaximumLengthValidator:
     def validate(self, password: str, user: AbstractBaseUser | None = None) -> None:
         if len(password) > MAX_PASSWORD_LENGTH:
             raise ValidationError(
-                _("This password is too long: %(limit)d characters are enough."),
+                _("This password is too long: the limit is %(limit)d characters."),
                 code="password_too_long",
                 params={"limit": MAX_PASSWORD_LENGTH},
             )
 
     def get_help_text(self) -> str:
         return ngettext(
-            "Your password can have %(limit)d character at most.",
-            "Your password can have %(limit)d characters at most.",
+            "Your password can have at most %(limit)d character.",
+            "Your password can have at most %(limit)d characters.",
             MAX_PASSWORD_LENGTH,
         ) % {"limit": MAX_PASSWORD_LENGTH}

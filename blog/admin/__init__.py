@@ -1,4 +1,4 @@
-"""Admin pages for users, posts, reports and e-mails about accounts."""
+"""Admin pages for users, posts, reports and emails about accounts."""
 
 from . import account_mails, posts, reports, users
 

@@ -49,7 +49,7 @@ def test_username_differing_only_in_case_is_rejected(staff_client, alice):
         "password2": password,
     }
     assert (
-        "This name is taken."
+        "This username is taken."
         in staff_client.post(reverse("admin:blog_user_add"), fields).content.decode()
     )
 

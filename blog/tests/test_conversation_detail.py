@@ -91,9 +91,9 @@ def test_message_times_strictly_increase(alice, bob, send_message, monkeypatch):
     [
         ("", "Your message is empty."),
         (" \r\n\t ", "Your message is empty."),
-        ("\u200b\u2060", "Your message has nothing to see in it."),
-        ("a\0b", "Your message holds a NUL character"),
-        ("x" * 2001, "Your message has 2001 characters; 2000 are allowed."),
+        ("\u200b\u2060", "Your message has no visible text."),
+        ("a\0b", "Your message contains a NUL character"),
+        ("x" * 2001, "Your message is 2001 characters long; the limit is 2000."),
     ],
 )
 def test_invalid_message_is_rejected_with_reason(write, body, error):
@@ -223,11 +223,11 @@ def test_block_hides_messages_and_keeps_rejected_text(
     Block.objects.block(*((alice, bob) if blocker == "alice" else (bob, alice)))
     response = as_alice.get(URL)
     assert response.status_code == 403
-    assert "You and bob cannot write to each other any more." in response.content.decode()
+    assert "You and bob can no longer message each other." in response.content.decode()
     assert "Bob was here" not in response.content.decode()
     response = write("too late")
     assert response.status_code == 403
-    assert "Your message was not sent." in response.content.decode()
+    assert "Your message wasn't sent." in response.content.decode()
     assert "too late</textarea>" in response.content.decode()
     assert Message.objects.count() == 1
 

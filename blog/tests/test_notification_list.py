@@ -27,7 +27,7 @@ def test_notifications_are_listed_newest_first_with_unread_mark(
         updated_at=timezone.now() - timedelta(hours=1), read_at=timezone.now()
     )
     page = as_alice.get(URL).content.decode()
-    assert page.index("bob follows you now") < page.index("bob mentioned you")
+    assert page.index("bob followed you") < page.index("bob mentioned you")
     assert page.count("is-unread") == 1
 
 

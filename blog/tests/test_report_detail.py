@@ -28,9 +28,9 @@ def test_report_page_is_not_stored(as_alice, report):
 @pytest.mark.parametrize(
     ("outcome", "text"),
     [
-        (Outcome.DISMISSED, "found nothing against the rules"),
-        (Outcome.HIDDEN, "did something about it"),
-        (Outcome.DEACTIVATED, "did something about it"),
+        (Outcome.DISMISSED, "found no violation of the rules"),
+        (Outcome.HIDDEN, "took action"),
+        (Outcome.DEACTIVATED, "took action"),
     ],
 )
 def test_report_page_gives_general_outcome(as_alice, report, staff, outcome, text):

@@ -5,7 +5,7 @@ from conftest import PASSWORD
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
-LOCKED = "Too many wrong passwords"
+LOCKED = "Too many failed attempts"
 
 
 @pytest.fixture

@@ -25,11 +25,11 @@ def test_sign_up_and_confirmation_log_in(client, capture_mails):
     with capture_mails() as mails:
         response = client.post("/accounts/signup/", SIGNUP_DATA)
     assert response.url == "/accounts/confirm-email/"
-    assert "Look into your mailbox" in client.get(response.url).content.decode()
+    assert "Check your inbox" in client.get(response.url).content.decode()
     assert "_auth_user_id" not in client.session
     [mail] = mails
     assert mail.to == [SIGNUP_DATA["email"]]
-    assert mail.subject == "[Microblog] Confirm your address"
+    assert mail.subject == "[Microblog] Confirm your email address"
     assert mail.extra_headers["Auto-Submitted"] == "auto-generated"
     url = find_link(mail, "confirm-email")
     assert f'href="http://testserver{url}"' in mail.alternatives[0].content
@@ -56,7 +56,7 @@ def test_login_requires_confirmed_address(client, capture_mails, empty_broker):
     with capture_mails() as mails:
         response = client.post("/accounts/login/", {"login": "carol", "password": PASSWORD})
     assert response.url == "/accounts/confirm-email/"
-    assert [mail.subject for mail in mails] == ["[Microblog] Confirm your address"]
+    assert [mail.subject for mail in mails] == ["[Microblog] Confirm your email address"]
     assert "_auth_user_id" not in client.session
 
 
@@ -70,10 +70,10 @@ def test_sign_up_does_not_reveal_accounts(client, alice, capture_mails):
         unknown.url,
         unknown.content,
     )
-    assert client.get(known.url).content.decode().count("Look into your mailbox") == 2
+    assert client.get(known.url).content.decode().count("Check your inbox") == 2
     assert not User.objects.filter(username="carol").exists()
     [mail] = mails
-    assert mail.subject == "[Microblog] You have an account already"
+    assert mail.subject == "[Microblog] You already have an account"
     assert "http://testserver/accounts/password/reset/" in mail.body
 
 
@@ -91,15 +91,15 @@ def test_unconfirmed_address_change_does_not_block_sign_up(client, alice, captur
     [
         ("username", "ALICE", "taken"),
         ("username", "Admin", "reserved"),
-        ("username", "no spaces", "Use letters"),
+        ("username", "no spaces", "Use only letters"),
         ("username", "nul\0", "NUL character"),
-        ("username", "", "Please fill this in."),
-        ("email", "nonsense", "not an e-mail address"),
+        ("username", "", "This field is required."),
+        ("email", "nonsense", "Enter a valid email address"),
         ("password1", "short", "too short"),
-        ("password1", "password123", "Many people use this password"),
+        ("password1", "password123", "This password is too common"),
         ("password1", "x1" * 65, "too long"),
-        ("password1", "carol@microblog", "too much like your name"),
-        ("password2", "another", "not the same"),
+        ("password1", "carol@microblog", "too similar to your username"),
+        ("password2", "another", "passwords don"),
     ],
 )
 def test_invalid_sign_up_shows_error(client, alice, field, value, message):
@@ -120,7 +120,7 @@ def test_sign_up_redirects_signed_in_user(client, alice):
 @pytest.mark.parametrize("key", ["nonsense", "MQ:1:2"])
 def test_invalid_confirmation_link_shows_error(client, key):
     response = client.get(f"/accounts/confirm-email/{key}/")
-    assert "does not work any more" in response.content.decode()
+    assert "no longer works" in response.content.decode()
     assert client.post(f"/accounts/confirm-email/{key}/").status_code == 404
 
 
