@@ -114,16 +114,16 @@ def _find_verdict(test: SelfTest) -> str:
     if test.mailed_at:
         seconds = (test.mailed_at - test.created_at).total_seconds()
         return _(
-            "All checks passed: database, queue, worker, progress, mail (%(seconds).1f s)."
+            "All checks passed: database, queue, worker, progress, email (%(seconds).1f s)."
         ) % {"seconds": seconds}
     if test.mail_error:
-        return _("Mail: the mail server rejected the email (%s).") % test.mail_error
+        return _("Email: the mail server rejected the email (%s).") % test.mail_error
     if test.started_at is None:
         return _queue_or_worker_verdict(test)
     if test.steps_done < STEPS:
         return _progress_verdict(test)
     if timezone.now() - test.started_at > 3 * STEP_TIMEOUT:
-        return _("Mail: the worker is still waiting for the mail server.")
+        return _("Email: the worker is still waiting for the mail server.")
     return ""
 
 

@@ -58,7 +58,8 @@ def account_delete(request: AuthenticatedRequest) -> HttpResponse:
         request_deletion(request.user)
         logout(request)
         messages.success(
-            request, _("Your account is closed, and everything in it is being deleted. Goodbye!")
+            request,
+            _("Your account has been closed, and everything in it is being deleted. Goodbye!"),
         )
         return redirect("home")
     return render(

@@ -38,7 +38,7 @@ def test_export_is_listed_once_finished_with_title(as_alice, alice):
     task.claim()
     task.fail("ERROR", "")
     assert re.search(
-        r"<b>Your account\.</b> [^<]*could not be built", as_alice.get(URL).content.decode()
+        r"<b>Your account:</b> [^<]*archive couldn", as_alice.get(URL).content.decode()
     )
 
 

@@ -102,7 +102,7 @@ def test_fragment_request_gets_post_alone(client, alice):
 def test_post_survives_expired_session(client, alice):
     text = "long & careful words" * 20
     assert client.post("/posts/", {"body": text}).url == "/accounts/login/"
-    assert "We've kept what you wrote." in client.get("/accounts/login/").content.decode()
+    assert "kept what you wrote." in client.get("/accounts/login/").content.decode()
     client.post("/accounts/login/", {"login": "alice", "password": "a walk beside the river"})
     assert "long &amp; careful words" in client.get("/").content.decode()
     assert "careful words" not in client.get("/").content.decode()

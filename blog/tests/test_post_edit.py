@@ -67,7 +67,7 @@ def test_edit_of_missing_post_is_404(as_alice, pk):
 def test_edit_survives_expired_session(client, alice, url, post):
     sign_in = client.post(url, {"body": "long and careful words"}).url
     assert sign_in == f"/accounts/login/?next={url}"
-    assert "We've kept what you wrote." in client.get(sign_in).content.decode()
+    assert "kept what you wrote." in client.get(sign_in).content.decode()
     client.post(
         "/accounts/login/", {"login": "alice", "password": "a walk beside the river", "next": url}
     )

@@ -15,7 +15,7 @@ def report(alice, bob):
 
 def test_report_page_offers_mute_and_block(as_alice, report):
     page = as_alice.get(report.get_absolute_url()).content.decode()
-    assert "Your report is with staff." in page
+    assert "Your report has been sent to staff." in page
     assert "Every day" in page
     assert 'action="/@bob/mute/"' in page
     assert 'href="/@bob/block/"' in page

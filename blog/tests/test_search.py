@@ -163,7 +163,9 @@ def test_search_pages_show_first_200_of_more(client, bob, django_assert_num_quer
 
 def test_single_result_is_not_called_best(client, create_posts):
     create_posts("train")
-    assert "1 found." in client.get(URL, {"q": "train"}).content.decode()
+    page = client.get(URL, {"q": "train"}).content.decode()
+    assert "1 result" in page
+    assert "top result" not in page
 
 
 @pytest.mark.parametrize("cause", ["blocked", "muted", "hidden", "closed"])

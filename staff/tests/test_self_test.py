@@ -40,7 +40,7 @@ def test_self_test_passes_when_everything_works(started_test, mailoutbox):
     run_worker()
     assert self_test.update_verdict(started_test).passed
     assert started_test.verdict.startswith(
-        "All checks passed: database, queue, worker, progress, mail"
+        "All checks passed: database, queue, worker, progress, email"
     )
     assert started_test.steps_done == STEPS
     [mail] = mailoutbox
@@ -60,7 +60,7 @@ def test_mail_server_error_is_quoted(started_test, settings):
     run_worker()
     assert self_test.update_verdict(started_test).passed is False
     assert started_test.verdict.startswith(
-        "Mail: the mail server rejected the email (ConnectionRefusedError"
+        "Email: the mail server rejected the email (ConnectionRefusedError"
     )
 
 
@@ -105,7 +105,7 @@ def test_stalled_progress_is_reported(started_test):
 
 def test_hanging_mail_server_is_reported(started_test):
     change(started_test, started_at=timezone.now() - LONG_AGO, steps_done=STEPS)
-    assert started_test.verdict == "Mail: the worker is still waiting for the mail server."
+    assert started_test.verdict == "Email: the worker is still waiting for the mail server."
 
 
 def test_self_test_button_starts_a_test(client, operator):

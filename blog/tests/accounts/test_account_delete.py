@@ -46,7 +46,7 @@ def test_account_deletion_deletes_everything_and_sends_mail(
     with capture_mails() as mails:
         response = signed_in_client.post("/settings/delete/", {"password": PASSWORD})
     assert response.url == "/"
-    assert "Your account is closed" in signed_in_client.get("/").content.decode()
+    assert "Your account has been closed" in signed_in_client.get("/").content.decode()
     assert list(User.objects.all()) == [bob]
     assert [post.author for post in Post.objects.all()] == [bob]
     assert other_client.get("/settings/").status_code == 302

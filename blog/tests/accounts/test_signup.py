@@ -33,7 +33,7 @@ def test_sign_up_and_confirmation_log_in(client, capture_mails):
     assert mail.extra_headers["Auto-Submitted"] == "auto-generated"
     url = find_link(mail, "confirm-email")
     assert f'href="http://testserver{url}"' in mail.alternatives[0].content
-    assert "carol@microblog.example is to be the address" in client.get(url).content.decode()
+    assert "Use carol@microblog.example as the email address" in client.get(url).content.decode()
     assert User.objects.get().confirmed_email is None
     assert client.post(url).url == "/"
     assert User.objects.get().confirmed_email == SIGNUP_DATA["email"]

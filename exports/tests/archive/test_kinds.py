@@ -61,7 +61,7 @@ def test_next_page_shows_failures_of_both_kinds(client, alice):
     client.force_login(alice)
     text = client.get("/").content.decode()
     assert text.count("exceeded the time limit") == 2
-    assert "<b>Your account.</b>" in text
+    assert "<b>Your account:</b>" in text
 
 
 def test_retry_button_requests_same_kind(client, alice):

@@ -63,7 +63,7 @@ def test_refusing_mail_server_is_reported(stack):
         threading.Thread(target=refuse, daemon=True).start()
         stack.start("broker", "worker")
         assert "Nothing for us today" in (line := verdict(stack))
-    assert line.startswith("Mail: ")
+    assert line.startswith("Email: ")
 
 
 def test_locked_database_is_reported(stack):
