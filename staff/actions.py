@@ -78,7 +78,7 @@ RESCUE = Action(
         "The task starts again at the front of the queue as a new attempt. Any worker still on "
         "the old attempt stops."
     ),
-    log_message="Rescued: enqueued as a new attempt.",
+    log_message="Restarted as a new attempt.",
     is_available=is_unfinished,
     perform=rescue,
 )
