@@ -25,9 +25,9 @@ def test_mail_has_archive_attached(alice, task, create_posts):
     assert message.to == ["alice@microblog.example"]
     attachment = message.attachments[0]
     assert (attachment.filename, attachment.mimetype) == ("posts.json", "application/json")
-    assert "1,200 posts" in message.body
+    assert "1,200 of your posts" in message.body
     assert message.alternatives[0].mimetype == "text/html"
-    assert "1,200 posts" in message.alternatives[0].content
+    assert "1,200 of your posts" in message.alternatives[0].content
 
 
 def test_mail_has_message_id_and_auto_submitted(task):
@@ -66,7 +66,7 @@ def test_large_archive_is_linked_instead_of_attached(alice, task, create_posts, 
     create_posts(alice, 10)
     message = run_and_get_mail(task)
     assert message.attachments == []
-    assert "too large for an email" in message.body
+    assert "too large to email" in message.body
     assert f"http://testserver/exports/{task.pk}/" in message.body
 
 

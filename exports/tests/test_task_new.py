@@ -1,3 +1,5 @@
+import html
+
 import pytest
 from django.urls import reverse
 
@@ -13,7 +15,7 @@ URL = "/exports/new/account/"
 @pytest.fixture
 def page(client, alice):
     client.force_login(alice)
-    return lambda url=URL: client.get(url).content.decode()
+    return lambda url=URL: html.unescape(client.get(url).content.decode())
 
 
 def test_visitor_is_redirected_to_sign_in(client):

@@ -115,9 +115,9 @@ def test_missing_worker_is_found(get_page, worker):
 
 def test_silent_sweeper_is_fixed_by_manual_sweep(get_page, client, operator):
     SweeperHeartbeat.objects.all().delete()
-    assert "isn't running: interrupted" in get_page()
+    assert "t running: interrupted" in get_page()
     response = client.post("/admin/diagnosis/", {"fix": "sweep"}, follow=True)
-    assert "isn't running: interrupted" not in response.content.decode()
+    assert "t running: interrupted" not in response.content.decode()
     assert LogEntry.objects.get().user == operator
 
 
@@ -186,10 +186,10 @@ def test_unreachable_broker_hides_queue_findings(get_page, client, monkeypatch, 
     monkeypatch.setattr("django_rq.get_queue", fail)
     monkeypatch.setattr("django_rq.get_connection", fail)
     page = get_page()
-    assert "The broker isn't responding (unreachable)" in page
+    assert "t responding (unreachable)" in page
     assert "no job is queued to send it" not in page
     answer = client.post("/admin/diagnosis/", {"fix": "resume"}, follow=True)
-    assert "The broker isn" in answer.content.decode()
+    assert "t responding" in answer.content.decode()
 
 
 def test_findings_cover_account_mails(client, staff, worker):

@@ -344,7 +344,7 @@ def test_account_archive_is_mailed_as_account_zip(alice, full_account):
     task.refresh_from_db()
     message = mail.outbox[-1]
     [attachment] = message.attachments
-    assert message.subject == "[Microblog] Your account"
+    assert message.subject == "[Microblog] Your account archive"
     assert "16 entries" in message.body
     assert "account.zip" in message.body
     assert (attachment.filename, attachment.mimetype) == ("account.zip", "application/zip")
