@@ -117,6 +117,6 @@ def test_two_exports_have_two_progress_bars(site, stack, page):
     titles = [bars.nth(place).locator("[data-progress-title]").text_content() for place in range(2)]
     assert titles == ["Your posts", "Your account"]
     stack.start("worker")
-    page.locator("[data-toasts]").get_by_text("Your posts.").wait_for()
-    page.locator("[data-toasts]").get_by_text("Your account.").wait_for(timeout=60_000)
+    page.locator("[data-toasts]").get_by_text("Your posts:").wait_for()
+    page.locator("[data-toasts]").get_by_text("Your account:").wait_for(timeout=60_000)
     assert bars.count() == 0
