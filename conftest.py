@@ -140,7 +140,7 @@ def stop_code_clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def make_user(db: None) -> Callable[..., User]:
-    """Create a user with a confirmed e-mail address and the password PASSWORD."""
+    """Create a user with a confirmed email address and the password PASSWORD."""
 
     def make(username: str, **fields: object) -> User:
         user = User.objects.create_user(

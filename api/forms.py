@@ -25,15 +25,15 @@ NO_EXPIRY = 0
 class TokenForm(forms.Form):
     name = forms.CharField(
         label=_("Name"),
-        help_text=_("So that you know it again: what will use it, and where."),
+        help_text=_("Helps you recognise it later: what will use it, and where."),
         max_length=MAX_TOKEN_NAME_LENGTH,
-        error_messages={"required": _("Give it a name, so that you know it again.")},
+        error_messages={"required": _("Give it a name so you can recognise it later.")},
     )
     is_read_only = forms.BooleanField(
-        label=_("It may only read"),
+        label=_("Read-only"),
         help_text=_(
-            "Without the tick it may also write and delete posts, follow people and ask for"
-            " exports, in your name."
+            "If unchecked, it can also write and delete posts, follow people and request exports "
+            "on your behalf."
         ),
         required=False,
         initial=True,
@@ -74,8 +74,7 @@ class TokenForm(forms.Form):
             )
         except TooManyTokens:
             message = _(
-                "You have %(most)d tokens, and more there cannot be. Revoke one that you do not"
-                " need any more."
+                "You've reached the limit of %(most)d tokens. Revoke one you no longer need."
             )
             self.add_error(
                 None, forms.ValidationError(message, code="many", params={"most": MAX_TOKENS})

@@ -31,19 +31,19 @@ MAX_FIELD_LENGTH = 64  # characters of the name of an unknown field
 
 # Details by HTTP status.
 DETAILS = {
-    400: _("This could not be read. A body must be JSON in UTF-8."),
+    400: _("The request body must be JSON encoded as UTF-8."),
     401: _(
-        "Send a token that counts, as “Authorization: Bearer mb_…”. You make them in your settings."
+        "Send a valid token: “Authorization: Bearer mb_…”. Create one under Settings, API tokens."
     ),
-    403: _("You may not do this."),
-    404: _("There is nothing here."),
-    405: _("This address answers other methods: “Allow” names them."),
-    409: _("Things have moved on meanwhile."),
-    413: _("This is too large."),
+    403: _("You don't have permission to do this."),
+    404: _("There's nothing at this address. Check it, including the final slash."),
+    405: _("This address doesn't support that method; see the Allow header."),
+    409: _("This has changed in the meantime."),
+    413: _("The request is too large."),
     416: _("The requested range is beyond the end of the file."),
-    422: _("Something in it is not right: “errors” says what."),
-    429: _("Please wait as long as “Retry-After” says."),
-    500: _("Something went wrong on our side. We have been told about it."),
+    422: _("One or more fields are invalid; see “errors”."),
+    429: _("Please wait for the number of seconds in Retry-After."),
+    500: _("Something went wrong on our side. Please try again later."),
     503: _("Please try again later."),
 }
 # Phrases of RFC 9110. Those of Python depend on its version: before 3.13 they are older.
@@ -56,8 +56,8 @@ PHRASES = responses | {
 # By type of pydantic error: pydantic's own messages exist in English only.
 LONE_SURROGATE = _("This contains half a character (a lone surrogate), which can't be stored.")
 VALIDATION_MESSAGES = {
-    "missing": _("This is needed."),
-    "string_type": _("This must be a text."),
+    "missing": _("This field is required."),
+    "string_type": _("This must be a string."),
     "string_unicode": LONE_SURROGATE,
     "lone_surrogate": LONE_SURROGATE,
     "unknown_kind": _("Unknown kind of export."),
@@ -66,7 +66,7 @@ VALIDATION_MESSAGES = {
     "less_than_equal": _("This number is too large."),
 }
 INVALID_TIME = _("This must be a time with a time zone, such as 2026-11-23T10:00:00Z.")
-DEFAULT_VALIDATION_MESSAGE = _("This is not valid.")
+DEFAULT_VALIDATION_MESSAGE = _("This value is invalid.")
 UNKNOWN_FIELD = _("Unknown field.")
 NOT_AN_OBJECT = _('The body must be a JSON object, such as {"body": "Hello"}.')
 INVALID_CURSOR = _("This is not a valid cursor. Don't construct it; follow “older”.")

@@ -58,17 +58,19 @@ def next_page_url(request: HttpRequest, page: Page[Any]) -> str | None:
 
 
 class FieldError(Schema):
-    field: str = Field(description=_("The name of the field, empty for the whole."))
-    detail: str = Field(description=_("What is wrong with it, in the reader's language."))
+    field: str = Field(
+        description=_("The field's name; empty if the error concerns the whole body.")
+    )
+    detail: str = Field(description=_("What's wrong with the field, in the reader's language."))
 
 
 class Problem(Schema):
-    type: str = Field(description=_("Always “about:blank”: the status says which problem it is."))
-    title: str = Field(description=_("The phrase of the HTTP status, in English."))
+    type: str = Field(description=_("Always “about:blank”; the status identifies the problem."))
+    title: str = Field(description=_("The reason phrase of the HTTP status, in English."))
     status: int
     detail: str = Field(description=_("What to do about it, in the reader's language."))
     errors: list[FieldError] = Field(
-        default_factory=list, description=_("Of 422 alone: each field that is wrong.")
+        default_factory=list, description=_("Only with 422: one entry per invalid field.")
     )
 
 
@@ -157,7 +159,7 @@ TASK_STATUSES = {
 
 class PersonOut(Schema):
     username: str
-    url: str = Field(description=_("The person's page."))
+    url: str = Field(description=_("The person's profile page."))
     about_me: str
 
     @classmethod
@@ -192,7 +194,7 @@ class ProfileOut(PersonOut):
 
 
 class ProfileIn(InputSchema):
-    about_me: Text = Field(default_factory=str, description=_("280 characters at most."))
+    about_me: Text = Field(default_factory=str, description=_("Up to 280 characters."))
     language: Text = Field(
         default_factory=str, description=_("The code of one of the site's languages, or empty.")
     )
@@ -202,25 +204,27 @@ class ProfileIn(InputSchema):
 
 
 class PostIn(InputSchema):
-    body: Text = Field(description=_("500 characters at most, counted as Unicode code points."))
+    body: Text = Field(description=_("Up to 500 characters, counted as Unicode code points."))
 
 
 class PostOut(Schema):
     id: int
     url: str = Field(description=_("The post's page."))
-    author: str = Field(description=_("Their username."))
+    author: str = Field(description=_("The author's username."))
     body: str
     created_at: Timestamp
     edited_at: Timestamp | None
     is_hidden: bool = Field(
-        description=_("Whether staff hid it; then nobody but its author is shown it.")
+        description=_(
+            "Whether staff have hidden it. Hidden posts are visible only to their author."
+        )
     )
     hidden_reason: str
     source: str = Field(
-        description=_("The service that it was imported from, such as “mastodon”, or empty.")
+        description=_("The service it was imported from, such as “mastodon”; otherwise empty.")
     )
-    source_id: str = Field(description=_("Its id at that service, or empty."))
-    source_url: str = Field(description=_("Its page at that service, or empty."))
+    source_id: str = Field(description=_("Its ID at that service; otherwise empty."))
+    source_url: str = Field(description=_("Its page at that service; otherwise empty."))
 
     @classmethod
     def from_post(cls, post: Post) -> "PostOut":
@@ -262,7 +266,7 @@ class PersonDetailOut(PersonOut):
 
 
 class PageOut(Schema):
-    older: str | None = Field(description=_("The address of the next page; null on the last."))
+    older: str | None = Field(description=_("The address of the next page; null on the last page."))
 
 
 class PostPage(PageOut):
@@ -374,7 +378,7 @@ class NotificationReadIn(InputSchema):
 
 
 class ArchiveOut(Schema):
-    url: str = Field(description=_("Where it can be downloaded, with the token."))
+    url: str = Field(description=_("Where to download it; requires the token."))
     bytes: int | None
     sha256: str
     expires_at: Timestamp | None
@@ -407,18 +411,22 @@ class ExportOut(Schema):
     kind: str
     status: TaskStatus = Field(description=STATUS_DESCRIPTION)
     percent: int = Field(
-        description=_("How far it is; 100 once the e-mail is settled too."), ge=0, le=100
+        description=_(
+            "Progress in percent; 100 once the email has been sent or has failed for good."
+        ),
+        ge=0,
+        le=100,
     )
     rows_done: int
-    rows_total: int = Field(description=_("An estimate until it is finished."))
-    text: str = Field(description=_("How things stand, in the reader's language."))
-    mail: MailState | None = Field(description=_("What has become of the e-mail with the archive."))
+    rows_total: int = Field(description=_("An estimate until the export has finished."))
+    text: str = Field(description=_("Status text, in the reader's language."))
+    mail: MailState | None = Field(description=_("Delivery status of the email with the archive."))
     error: str | None = Field(description=_("Why it failed, in the reader's language."))
     created_at: Timestamp
     started_at: Timestamp | None
     finished_at: Timestamp | None
     archive: ArchiveOut | None = Field(
-        description=_("Null until it is built, and once it has expired.")
+        description=_("Null until the archive is ready, and again after it expires.")
     )
 
     @classmethod
@@ -458,15 +466,15 @@ class ExportPage(PageOut):
 class ImportOut(Schema):
     id: UUID
     url: str = Field(description=_("The import's page."))
-    source: str = Field(description=_("The service that the archive is from."))
+    source: str = Field(description=_("The service the archive comes from."))
     phase: ImportPhase
     status: TaskStatus = Field(description=STATUS_DESCRIPTION)
-    percent: int = Field(description=_("How far this phase is."), ge=0, le=100)
+    percent: int = Field(description=_("Progress of the current phase in percent."), ge=0, le=100)
     rows_done: int
     rows_total: int
-    text: str = Field(description=_("How things stand, in the reader's language."))
+    text: str = Field(description=_("Status text, in the reader's language."))
     error: str | None = Field(description=_("Why it failed, in the reader's language."))
-    imported: int = Field(description=_("Posts of this import at its end."))
+    imported: int = Field(description=_("Number of posts imported, once the import has finished."))
     created_at: Timestamp
     started_at: Timestamp | None
     finished_at: Timestamp | None
@@ -517,7 +525,7 @@ SearchStart = Annotated[
 ]
 Before = Annotated[
     str | None,
-    Query(description=_("Where the page begins. “older” has it: follow that address as it is.")),
+    Query(description=_("Paging cursor. Don't construct it; follow “older”.")),
 ]
 
 

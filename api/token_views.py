@@ -73,5 +73,5 @@ def token_created(request: AuthenticatedRequest) -> HttpResponse:
 def token_revoke(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     get_object_or_404(ApiToken, pk=pk, owner=request.user).delete()
     log_event(request, "API token revoked", request.user.pk)
-    messages.success(request, _("The token is revoked. What used it is locked out."))
+    messages.success(request, _("Token revoked. Anything using it no longer has access."))
     return redirect("token-list")

@@ -47,14 +47,14 @@ TIME_ZONE_REGIONS = {
 def validate_visible(text: str) -> None:
     if is_blank(text):
         raise ValidationError(
-            _("Your post has nothing to see in it. Write a few words first."), code="blank"
+            _("Your post has no visible text. Write something first."), code="blank"
         )
 
 
 def validate_storable(text: str) -> None:
     if "\0" in text:
         raise ValidationError(
-            _("Your post holds a NUL character, which cannot be stored. Please take it out."),
+            _("Your post contains a NUL character, which can't be stored. Please remove it."),
             code="nul",
         )
 
@@ -67,7 +67,7 @@ class UserTextField(forms.CharField):
     """
 
     widget = forms.Textarea
-    default_error_messages = {"required": _("Your post is empty. Write a few words first.")}
+    default_error_messages = {"required": _("Your post is empty. Write something first.")}
 
     def __init__(self, *, limit: int = MAX_POST_LENGTH, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -80,7 +80,7 @@ class UserTextField(forms.CharField):
     def validate_length(self, text: str) -> None:
         if len(text) > self.limit:
             raise ValidationError(
-                _("Your post has %(length)d characters; %(limit)d are allowed."),
+                _("Your post is %(length)d characters long; the limit is %(limit)d."),
                 code="too_long",
                 params={"length": len(text), "limit": self.limit},
             )
@@ -156,12 +156,12 @@ class MessageForm(forms.Form):
             }
         ),
         error_messages={
-            "required": _("Your message is empty. Write a few words first."),
-            "blank": _("Your message has nothing to see in it. Write a few words first."),
+            "required": _("Your message is empty. Write something first."),
+            "blank": _("Your message has no visible text. Write something first."),
             "nul": _(
-                "Your message holds a NUL character, which cannot be stored. Please take it out."
+                "Your message contains a NUL character, which can't be stored. Please remove it."
             ),
-            "too_long": _("Your message has %(length)d characters; %(limit)d are allowed."),
+            "too_long": _("Your message is %(length)d characters long; the limit is %(limit)d."),
         },
     )
 
@@ -175,11 +175,11 @@ class PostAdminForm(forms.ModelForm[Post]):
 
 
 GENERIC_TEXT_ERRORS: dict[str, Any] = {
-    "blank": _("There is nothing to see in this."),
-    "nul": _("This holds a NUL character, which cannot be stored. Please take it out."),
-    "too_long": _("This has %(length)d characters; %(limit)d are allowed."),
+    "blank": _("This has no visible text."),
+    "nul": _("This contains a NUL character, which can't be stored. Please remove it."),
+    "too_long": _("That's %(length)d characters; the limit is %(limit)d."),
 }
-CHOICE_ERRORS: dict[str, Any] = {"invalid_choice": _("Please choose one from the list.")}
+CHOICE_ERRORS: dict[str, Any] = {"invalid_choice": _("Please choose an option from the list.")}
 
 
 class LanguageField(forms.ChoiceField):
@@ -188,7 +188,7 @@ class LanguageField(forms.ChoiceField):
     default_error_messages = CHOICE_ERRORS
 
     def __init__(self, **kwargs: Any) -> None:
-        kwargs["choices"] = [("", _("The browser's own")), *settings.LANGUAGES]
+        kwargs["choices"] = [("", _("Same as browser")), *settings.LANGUAGES]
         super().__init__(required=False, **kwargs)
 
 
@@ -211,7 +211,7 @@ def _time_zone_choices() -> list[tuple[Any, Any]]:
         region, _slash, city = name.partition("/")
         if region in TIME_ZONE_REGIONS:
             regions.setdefault(region, []).append((name, city.replace("_", " ")))
-    return [("", _("The browser's own")), ("UTC", "UTC"), *regions.items()]
+    return [("", _("Same as browser")), ("UTC", "UTC"), *regions.items()]
 
 
 class SettingsForm(forms.ModelForm[User]):
@@ -255,7 +255,7 @@ class NotificationSettingsForm(SettingsForm):
         model = User
         fields = ["has_message_mail", "has_mention_mail", "has_follow_mail"]
         labels = {
-            "has_message_mail": _("writes me a private message"),
+            "has_message_mail": _("sends me a message"),
             "has_mention_mail": _("mentions me in a post"),
             "has_follow_mail": _("follows me"),
         }
@@ -264,13 +264,13 @@ class NotificationSettingsForm(SettingsForm):
 
 class ReportForm(forms.Form):
     reason = forms.ChoiceField(
-        label=_("What is wrong?"),
+        label=_("What's wrong?"),
         choices=Reason.choices,
         widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
-        error_messages={"required": _("Please choose one.")},
+        error_messages={"required": _("Please choose an option.")},
     )
     comment = UserTextField(
-        label=_("What should staff know? (You need not write anything.)"),
+        label=_("Anything staff should know? (optional)"),
         limit=MAX_COMMENT_LENGTH,
         required=False,
         widget=forms.Textarea(
@@ -289,7 +289,7 @@ class HidePostForm(forms.Form):
     reason = UserTextField(
         label=_("Reason"),
         limit=MAX_HIDDEN_REASON_LENGTH,
-        help_text=_("The author reads this."),
+        help_text=_("The author will see this."),
         widget=AdminTextareaWidget(attrs={"rows": 3}),
         error_messages=GENERIC_TEXT_ERRORS | {"required": _("Please fill this in.")},
     )

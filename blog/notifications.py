@@ -160,7 +160,7 @@ def _prefix(name: str) -> str:
 def render_follow(payload: dict[str, Any]) -> dict[str, Any]:
     return _toast(
         level="info",
-        text=_("%(name)s follows you now") % payload,
+        text=_("%(name)s followed you") % payload,
         url=reverse("profile", args=[payload["name"]]),
     )
 
@@ -176,7 +176,7 @@ def render_mention(payload: dict[str, Any]) -> dict[str, Any]:
 def render_message(payload: dict[str, Any]) -> dict[str, Any]:
     return _toast(
         level="info",
-        text=_("%(name)s wrote to you") % payload,
+        text=_("%(name)s sent you a message") % payload,
         url=reverse("conversation-detail", args=[payload["name"]]),
     )
 
@@ -184,21 +184,21 @@ def render_message(payload: dict[str, Any]) -> dict[str, Any]:
 def render_hidden_post(payload: dict[str, Any]) -> dict[str, Any]:
     if payload["is_hidden"]:
         level = "warning"
-        text = _("Staff have hidden a post of yours. Reason: %(reason)s") % {
+        text = _("Staff have hidden one of your posts. Reason: %(reason)s") % {
             "reason": payload["reason"]
         }
     else:
         level = "success"
-        text = _("Staff show a post of yours again that they had hidden.")
+        text = _("Staff have restored one of your hidden posts.")
     return _toast(level=level, text=text, url=reverse("post-detail", args=[payload["post"]]))
 
 
 def render_report(payload: dict[str, Any]) -> dict[str, Any]:
     # The reporter learns the outcome, but not the action against the user.
     if payload["outcome"] == Outcome.DISMISSED:
-        text = _("Thank you, we looked at your report. We found nothing against the rules.")
+        text = _("Thanks for your report. We reviewed it and found no violation of the rules.")
     else:
-        text = _("Thank you, we looked at your report, and did something about it.")
+        text = _("Thanks for your report. We reviewed it and took action.")
     return _toast(
         level="success", text=text, url=reverse("report-detail", args=[payload["report"]])
     )

@@ -170,7 +170,7 @@ if [ -z "$version" ]; then
 fi
 case $version in
 .* | *[!A-Za-z0-9._+-]*)
-    echo "VERSION is '$version'; it may be letters, digits and ._+- and not begin with a dot." >&2
+    echo "VERSION is '$version'; it must contain only letters, digits and ._+-, and not begin with a dot." >&2
     exit 2
     ;;
 esac

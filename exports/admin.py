@@ -67,12 +67,11 @@ def request_anew(task: ExportTask, actor: User) -> Followup | None:
 RESEND = Action(
     name="resend",
     codename="resend",
-    label=_("Send the e-mail again"),
+    label=_("Send the email again"),
     explanation=_(
-        "Another e-mail, with another Message-ID, goes to the address that the owner has "
-        "confirmed by now."
+        "A new email (with a new Message-ID) will be sent to the owner's current confirmed address."
     ),
-    log_message="Sent the e-mail again.",
+    log_message="Sent the email again.",
     is_available=is_resendable,
     perform=resend,
 )
@@ -80,8 +79,8 @@ EXPIRE = Action(
     name="expire",
     label=_("Expire now"),
     explanation=_(
-        "The archive is deleted before its time, and an e-mail with it that waits to be sent is "
-        "given up. Its owner can ask for a new one."
+        "The archive will be deleted now, and an email with it that hasn't been sent won't be. The "
+        "owner can request a new one."
     ),
     log_message="Deleted the archive early.",
     is_available=has_archive,
@@ -89,10 +88,10 @@ EXPIRE = Action(
 )
 REQUEST = Action(
     name="request",
-    label=_("Request anew for the owner"),
+    label=_("Request a new export for the owner"),
     explanation=_(
-        "A new export begins in the owner's name, without the pause between two. The "
-        "e-mail goes to them alone."
+        "Starts a new export on the owner's behalf, skipping the waiting period. Only the owner "
+        "gets the email."
     ),
     log_message="Requested a new export for the owner.",
     is_available=can_be_requested_again,
@@ -117,9 +116,9 @@ class KindFilter(admin.SimpleListFilter):
 
 
 class ExportFailureFilter(FailureFilter):
-    error_codes = FailureFilter.error_codes | {ErrorCode.DISK_FULL: _("No disk space")}
+    error_codes = FailureFilter.error_codes | {ErrorCode.DISK_FULL: _("Out of disk space")}
     mail_conditions = FailureFilter.mail_conditions | {
-        "bounced": (_("E-mail refused by the provider"), {"bounced_at__isnull": False}),
+        "bounced": (_("Email rejected by the provider"), {"bounced_at__isnull": False}),
     }
 
 
@@ -129,7 +128,7 @@ class ExportCells(LiveCells):
 
     def render_mail(self, mail: ExportMail) -> str:
         if mail.bounced_at:
-            return gettext("Refused by the provider")
+            return gettext("Rejected by the provider")
         return super().render_mail(mail)
 
 
@@ -151,17 +150,17 @@ class ExportTaskAdmin(TaskAdmin):
         ]
 
     def extra_mail_details(self, mail: ExportMail) -> Details:
-        details: Details = [(pgettext_lazy("e-mail", "with"), mail.get_purpose_display())]
+        details: Details = [(pgettext_lazy("email", "contents"), mail.get_purpose_display())]
         if mail.bounced_at:
             details += [
-                (_("refused at"), format_time(mail.bounced_at)),
-                (_("why it was refused"), mail.bounce_reason),
+                (_("rejected at"), format_time(mail.bounced_at)),
+                (_("reason for rejection"), mail.bounce_reason),
             ]
         return details
 
     def find_problems(self) -> Iterable[Finding]:
         for task in ExportTask.objects.expired().select_related("owner")[:MAX_FINDINGS]:
-            text = gettext("The archive's time is over, and it is still there.")
+            text = gettext("The archive has expired but hasn't been deleted.")
             yield Finding(text=text, fix=sweep_fix(), row=task)
 
     def find_facts(self, now: datetime) -> Iterable[Fact]:
@@ -169,7 +168,7 @@ class ExportTaskAdmin(TaskAdmin):
             created_at__gte=now - timedelta(days=7), bounced_at__isnull=False
         )
         yield Fact(
-            label=_("E-mails refused by the provider, 7 days"),
+            label=_("Emails rejected by the provider (7 days)"),
             value=intcomma(bounced.count()),
             url=f"{page_url(ExportTask, 'changelist')}?failure=bounced",
         )
@@ -185,5 +184,5 @@ class ExportTaskAdmin(TaskAdmin):
 @admin.register(ExportMail)
 class ExportMailAdmin(MailAdmin):
     search_fields = ("task__owner__username",)
-    search_help_text = _("Owner's name, an e-mail's id, or a Message-ID")
+    search_help_text = _("Owner's username, an email's ID, or a Message-ID")
     fields = (*MailAdmin.fields, "purpose", "bounced_at", "bounce_reason")

@@ -48,7 +48,7 @@ def compose_for_owner(mail: ExportMail) -> EmailMultiAlternatives:
     if not task.owner.is_active:
         raise Undeliverable("The account is closed.")
     if not address:
-        raise Undeliverable("The account has no confirmed e-mail address.")
+        raise Undeliverable("The account has no confirmed email address.")
     try:
         if mail.purpose == Purpose.ARCHIVE:
             _check_archive(task)

@@ -43,7 +43,7 @@ class CooldownActive(RequestRejected):
 
     def __init__(self, last_task: ExportTask) -> None:
         self.last_task = last_task
-        message = _("Your last archive is quite new. You can ask for another at %(moment)s.")
+        message = _("You exported this recently. You can request another export after %(moment)s.")
         self.message = message % {"moment": exact_time(last_task.next_request_at)}
         super().__init__(last_task)
 
@@ -53,7 +53,7 @@ class DiskFull(RequestRejected):
 
     def __init__(self) -> None:
         self.message = _(
-            "We are short of disk space and cannot build archives now. Please try again later."
+            "We're out of disk space and can't create archives right now. Please try again later."
         )
         super().__init__()
 

@@ -65,10 +65,11 @@ def _create_task(request: AuthenticatedRequest) -> HttpResponse:
         return redirect("exports:task-list")
     if is_new:
         messages.success(
-            request, _("Your archive is requested. You can go on; the e-mail comes by itself.")
+            request,
+            _("Export requested. You can leave this page; we'll email you when it's ready."),
         )
     else:
-        messages.info(request, _("Your archive is under way already. Here is how far it is."))
+        messages.info(request, _("An export is already in progress. Here's its status."))
     return redirect(task)
 
 
@@ -78,9 +79,9 @@ def task_cancel(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     task = get_object_or_404(request.user.export_tasks, pk=pk)
     if task.cancel():
         broker.remove_job(task.job_id)
-        messages.success(request, _("Cancelled. You can ask again whenever you like."))
+        messages.success(request, _("Export cancelled. You can request another at any time."))
     else:
-        messages.info(request, _("Too late to cancel: it has ended already."))
+        messages.info(request, _("Too late to cancel: this export has already ended."))
     return redirect(task)
 
 

@@ -150,14 +150,14 @@ class Report:
         self._file = file
         self._text = _TextWriter(file)
         self._writer = csv.writer(self._text)
-        self._writer.writerow([_("Date"), _("Id"), _("Address"), _("Reason")])
+        self._writer.writerow([_("Date"), _("ID"), _("Address"), _("Reason")])
 
     def add(self, item: ExcludedItem) -> None:
         date = item.timestamp.isoformat() if item.timestamp else ""
         self._write(date, item.source_id, item.source_url, str(item.reason.label))
 
     def add_person(self, name: str) -> None:
-        self._write("", name, "", _("There is nobody of this name here"))
+        self._write("", name, "", _("Nobody here has this username"))
 
     def store(self, task: ImportTask) -> str:
         """Save it under a name of this attempt, so that a zombie cannot replace it."""

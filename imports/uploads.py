@@ -92,7 +92,10 @@ def _require_none_in_progress(owner: User) -> None:
 
 
 def _in_progress_message() -> str:
-    return _("You have an import in progress already. End it before you upload another archive.")
+    return _(
+        "You already have an import in progress. Finish or cancel it before you upload another "
+        "archive."
+    )
 
 
 @contextmanager
@@ -119,7 +122,7 @@ def upload_slot() -> Iterator[bool]:
 
 
 def busy_message() -> str:
-    return _("Many archives are being uploaded at the moment. Please try again in a minute.")
+    return _("Many archives are being uploaded right now. Please try again in a minute.")
 
 
 def is_too_large(request: HttpRequest) -> bool:

@@ -77,9 +77,7 @@ def _task_list(request: AuthenticatedRequest) -> HttpResponse:
         return _render_list(request, error=str(error), status=422)
     except ImportRejected as error:
         return _render_list(request, error=error.message, status=409)
-    messages.success(
-        request, _("Your archive is uploaded. Nothing is imported before you confirm.")
-    )
+    messages.success(request, _("Archive uploaded. Nothing is imported until you confirm."))
     return redirect(task)
 
 
@@ -112,7 +110,7 @@ def task_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
         if is_confirmed:
             run_after_commit(jobs.enqueue_task, task)
     if not is_confirmed:
-        messages.info(request, _("This preview is over."))
+        messages.info(request, _("This preview is no longer available."))
     return redirect(task)
 
 
@@ -150,9 +148,9 @@ def task_cancel(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     """Cancel what is under way, or discard a preview."""
     task = get_object_or_404(request.user.import_tasks, pk=pk)
     if cancel(task):
-        messages.success(request, _("Cancelled. The archive that you uploaded is deleted."))
+        messages.success(request, _("Import cancelled. The archive you uploaded has been deleted."))
     else:
-        messages.info(request, _("Too late to cancel: it has ended already."))
+        messages.info(request, _("Too late to cancel: this import has already ended."))
     return redirect(task)
 
 
@@ -166,7 +164,7 @@ def task_undo(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
             if is_new:
                 run_after_commit(jobs.enqueue_task, task)
     except IntegrityError:  # the database allows one import in progress
-        messages.error(request, _("Another import is in progress. End it first."))
+        messages.error(request, _("Another import is in progress. Finish or cancel it first."))
         return redirect(task)
     if not is_new:
         messages.info(request, _("This import can no longer be undone."))

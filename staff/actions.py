@@ -65,19 +65,21 @@ CANCEL = Action(
     name="cancel",
     codename="cancel",
     label=_("Cancel"),
-    explanation=_("The work stops, no e-mail is sent, and the owner sees that it was cancelled."),
+    explanation=_(
+        "The work will stop, no email will be sent, and the owner will see it as cancelled."
+    ),
     log_message="Cancelled.",
     is_available=is_cancellable,
     perform=cancel,
 )
 RESCUE = Action(
     name="rescue",
-    label=_("Rescue"),
+    label=_("Restart"),
     explanation=_(
-        "The work is put in front of the queue as a new attempt. A worker that still has the old "
-        "one stops."
+        "The task starts again at the front of the queue as a new attempt. Any worker still on "
+        "the old attempt stops."
     ),
-    log_message="Rescued: enqueued as a new attempt.",
+    log_message="Restarted as a new attempt.",
     is_available=is_unfinished,
     perform=rescue,
 )

@@ -26,12 +26,12 @@ class FailureFilter(admin.SimpleListFilter):
     parameter_name = "failure"
     error_codes: dict[str, StrOrPromise] = {
         CoreError.CRASHED: _("Interrupted three times"),
-        CoreError.TIMEOUT: _("Took too long"),
-        CoreError.ERROR: _("Error in the work"),
+        CoreError.TIMEOUT: _("Exceeded the time limit"),
+        CoreError.ERROR: _("Error while running"),
     }
     mail_conditions: dict[str, tuple[StrOrPromise, dict[str, Any]]] = {
-        "mail": (_("E-mail given up"), {"status": MailStatus.GAVE_UP}),
-        "late": (_("E-mail delayed"), {"status": MailStatus.PENDING, "tries__gt": 0}),
+        "mail": (_("Email failed permanently"), {"status": MailStatus.GAVE_UP}),
+        "late": (_("Email delayed"), {"status": MailStatus.PENDING, "tries__gt": 0}),
     }
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Lookups:
@@ -58,7 +58,7 @@ class AgeFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Lookups:
         return [
-            ("hour", _("Up to an hour")),
+            ("hour", _("Up to 1 hour")),
             ("day", _("Up to 24 hours")),
             ("week", _("Up to 7 days")),
             ("older", _("Older than 7 days")),

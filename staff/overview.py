@@ -113,7 +113,7 @@ def build_overview(
     facts = [fact for kind in mail_kinds for fact in _mail_facts(kind, now)]
     facts += [fact for kind in kinds for fact in kind.find_facts(now)]
     free = shutil.disk_usage(settings.VAR_DIR).free
-    facts.append(Fact(label=_("Free on this machine's disk"), value=filesizeformat(free)))
+    facts.append(Fact(label=_("Free disk space on this machine"), value=filesizeformat(free)))
     return {
         "kinds": [_task_overview(kind, now) for kind in kinds],
         "facts": facts,
@@ -184,8 +184,12 @@ def _mail_facts(kind: MailAdmin, now: datetime) -> Iterable[Fact]:
     list_url, title = page_url(kind.model, "changelist"), kind_title(kind.model)
     for label, key, query in (
         (_("%(kind)s: waiting"), "unsent", f"status__exact={MailStatus.PENDING}"),
-        (_("%(kind)s: being tried again"), "retried", f"status__exact={MailStatus.PENDING}"),
-        (_("%(kind)s: given up, 7 days"), "given_up", f"status__exact={MailStatus.GAVE_UP}"),
+        (_("%(kind)s: being retried"), "retried", f"status__exact={MailStatus.PENDING}"),
+        (
+            _("%(kind)s: failed permanently (7 days)"),
+            "given_up",
+            f"status__exact={MailStatus.GAVE_UP}",
+        ),
     ):
         yield Fact(
             label=label % {"kind": title}, value=intcomma(counts[key]), url=f"{list_url}?{query}"
@@ -226,7 +230,7 @@ def median_wait_plot(span: Span, ended: Sequence[EndedTask], now: datetime) -> P
     highest = max((value for value in values if value is not None), default=0)
     total = _median_wait([task for step in steps for task in step])
     return Plot(
-        title=_("Median time from request to end"),
+        title=_("Median time to completion"),
         total=_format_seconds(total),
         bars=_draw_bars(
             span=span, values=values, highest=highest, format_value=_format_seconds, now=now

@@ -34,7 +34,7 @@ from .permissions import DASHBOARD, is_operator
 
 class StaffSite(AdminSite):
     site_title = site_header = "Microblog"
-    index_title = gettext_lazy("Staff desk")
+    index_title = gettext_lazy("Overview")
     enable_nav_sidebar = False
 
     def has_permission(self, request: HttpRequest) -> bool:
@@ -75,10 +75,10 @@ class StaffSite(AdminSite):
 
     def _navigation(self, request: HttpRequest) -> list[tuple[str, str]]:
         kinds = self._task_kinds(request)
-        links = [(reverse("admin:index"), _("Staff desk"))]
+        links = [(reverse("admin:index"), _("Overview"))]
         links += [(page_url(kind.model, "changelist"), kind_title(kind.model)) for kind in kinds]
         if kinds:
-            links.append((reverse("admin:diagnosis"), _("Why is it stuck?")))
+            links.append((reverse("admin:diagnosis"), _("Stuck tasks")))
         if is_operator(request.user):
             links.append((reverse("admin:selftest"), _("Self-test")))
         if request.user.has_perm(DASHBOARD):
@@ -113,7 +113,7 @@ class StaffSite(AdminSite):
             for finding in diagnosis.find_all(broker.read_state(), kinds, self._mail_kinds(request))
         ]
         return self._render(
-            request, "admin/diagnosis.html", title=_("Why is it stuck?"), findings=findings
+            request, "admin/diagnosis.html", title=_("Stuck tasks"), findings=findings
         )
 
     def _apply_fix(self, request: AuthenticatedRequest) -> HttpResponse:
@@ -131,7 +131,7 @@ class StaffSite(AdminSite):
         try:
             fixes[name]()
         except RedisError as error:
-            messages.error(request, _("The broker does not answer: %s") % error)
+            messages.error(request, _("The broker isn't responding: %s") % error)
         else:
             LogEntry.objects.create(
                 user_id=request.user.pk,
@@ -139,7 +139,9 @@ class StaffSite(AdminSite):
                 action_flag=CHANGE,
                 change_message=name,
             )
-            messages.success(request, _("Done. What is still listed is as it was a moment ago."))
+            messages.success(
+                request, _("Done. The list below may be out of date; reload to check.")
+            )
         return redirect("admin:diagnosis")
 
     def selftest(self, request: AuthenticatedRequest) -> HttpResponse:

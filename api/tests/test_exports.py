@@ -41,7 +41,7 @@ def test_export_create_enqueues_task(
     assert response["Location"].endswith(f"{EXPORTS}{task.pk}/")
     data = response.json()
     assert (data["id"], data["status"], data["percent"]) == (str(task.pk), "queued", 0)
-    assert data["text"] == "Your archive is waiting for its turn"
+    assert data["text"] == "Your export is queued"
     assert (data["archive"], data["mail"], data["error"]) == (None, None, None)
 
 
@@ -57,7 +57,7 @@ def test_export_create_rejects_during_cooldown(create_export, alice, task, setti
     response = create_export()
     assert response.status_code == 429
     assert 530 <= int(response["Retry-After"]) <= 540
-    assert "You can ask for another at" in response.json()["detail"]
+    assert "You can request another export after" in response.json()["detail"]
 
 
 def test_export_create_rejects_when_disk_is_full(create_export, alice, settings):
@@ -98,7 +98,7 @@ def test_export_detail_shows_error(api_client, task):
     data = api_client.get(f"{EXPORTS}{task.pk}/").json()
     assert (data["status"], data["error"]) == (
         "failed",
-        "It took longer than an export may take.",
+        "It exceeded the time limit.",
     )
 
 

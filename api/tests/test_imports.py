@@ -35,7 +35,7 @@ def test_import_create_stores_upload(api_client, alice, upload):
 def test_import_create_rejects_other_files(upload):
     response = upload(b"hello")
     assert response.status_code == 422
-    assert response.json()["errors"][0]["detail"].startswith("This is not an archive")
+    assert response.json()["errors"][0]["detail"].startswith("This isn't a Microblog")
     assert not ImportTask.objects.exists()
 
 

@@ -86,7 +86,7 @@ def test_openapi_document_is_translated_per_request(client, db, monkeypatch):
     monkeypatch.undo()
     operation = uppercase["paths"]["/api/v1/posts/"]["get"]
     assert operation["summary"] == "YOUR POSTS, NEWEST FIRST"
-    assert operation["parameters"][0]["description"].startswith("WHERE THE PAGE BEGINS")
+    assert operation["parameters"][0]["description"].startswith("PAGING CURSOR")
     assert (
         uppercase["components"]["schemas"]["PostOut"]["properties"]["url"]["description"]
         == "THE POST'S PAGE."

@@ -45,12 +45,12 @@ def test_post_create_returns_post(api_client, alice, bob, settings):
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ("", "Your post is empty. Write a few words first."),
-        ("x" * 501, "Your post has 501 characters; 500 are allowed."),
-        ("a\0b", "Your post holds a NUL character, which cannot be stored. Please take it out."),
-        ("\u200b", "Your post has nothing to see in it. Write a few words first."),
-        (7, "This must be a text."),
-        (None, "This must be a text."),
+        ("", "Your post is empty. Write something first."),
+        ("x" * 501, "Your post is 501 characters long; the limit is 500."),
+        ("a\0b", "Your post contains a NUL character, which can't be stored. Please remove it."),
+        ("\u200b", "Your post has no visible text. Write something first."),
+        (7, "This must be a string."),
+        (None, "This must be a string."),
     ],
 )
 def test_post_create_returns_form_errors(api_client, alice, body, message):

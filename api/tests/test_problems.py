@@ -99,7 +99,7 @@ def test_token_does_not_authenticate_pages(api_client):
 def test_read_only_token_cannot_write(make_api_client, alice, bob, method, path):
     read_only_client = make_api_client(alice, is_read_only=True)
     assert read_only_client.get(PROFILE).status_code == 200
-    assert_problem(getattr(read_only_client, method)(path), 403, detail="This token may only read.")
+    assert_problem(getattr(read_only_client, method)(path), 403, detail="This token is read-only.")
 
 
 @pytest.mark.parametrize(
@@ -308,7 +308,7 @@ def test_server_error_hides_details(make_api_client, alice, settings, monkeypatc
     client = make_api_client(alice, raise_request_exception=False)
     response = client.get(PROFILE)
     assert_problem(
-        response, 500, detail="Something went wrong on our side. We have been told about it."
+        response, 500, detail="Something went wrong on our side. Please try again later."
     )
     assert "division" not in response.content.decode()
 
@@ -318,8 +318,8 @@ def test_problems_are_translated(api_client, alice):
     alice.save()
     data = {"body": "x" * 501}
     for headers, message in [
-        ({}, "Tu publicación tiene 501 caracteres; se permiten 500."),
-        ({"accept-language": "en"}, "Your post has 501 characters; 500 are allowed."),
+        ({}, "Tu publicación tiene 501 caracteres; el límite es 500."),
+        ({"accept-language": "en"}, "Your post is 501 characters long; the limit is 500."),
     ]:
         response = api_client.post(POSTS, data, content_type="application/json", headers=headers)
         assert response.json()["errors"][0]["detail"] == message

@@ -39,9 +39,7 @@ def export_list(request: AuthenticatedRequest, before: Before = None) -> ExportP
 
 @router.post(
     "/exports/",
-    summary=gettext_noop(
-        "Ask for an archive, or for the one of that kind that is under way already"
-    ),
+    summary=gettext_noop("Request an export; returns the one in progress, if any"),
     response={200: ExportOut, 201: ExportOut, **problem_responses(400, 403, 413, 422, 503)},
 )
 def export_create(
@@ -62,7 +60,7 @@ def export_create(
 
 @router.get(
     "/exports/{uuid:pk}/",
-    summary=gettext_noop("How an export stands"),
+    summary=gettext_noop("Get an export's status"),
     response={200: ExportOut, **problem_responses(404)},
 )
 def export_detail(request: AuthenticatedRequest, pk: UUID) -> ExportOut:
@@ -71,20 +69,20 @@ def export_detail(request: AuthenticatedRequest, pk: UUID) -> ExportOut:
 
 @router.post(
     "/exports/{uuid:pk}/cancel/",
-    summary=gettext_noop("Cancel an export; 409 if it has ended already"),
+    summary=gettext_noop("Cancel an export; 409 if it has already ended"),
     response={200: ExportOut, **problem_responses(403, 404, 409)},
 )
 def export_cancel(request: AuthenticatedRequest, pk: UUID) -> ExportOut:
     task = get_object_or_404(request.user.export_tasks, pk=pk)
     if not task.cancel():
-        raise ApiError(409, _("Too late to cancel: it has ended already."))
+        raise ApiError(409, _("Too late to cancel: this export has already ended."))
     broker.remove_job(task.job_id)
     return _export_out(task)
 
 
 @router.get(
     "/exports/{uuid:pk}/download/",
-    summary=gettext_noop("The archive itself, as long as it is kept"),
+    summary=gettext_noop("Download the archive while it's available"),
     response={200: None, **problem_responses(404, 416, 503)},
     openapi_extra={
         "responses": {
@@ -95,7 +93,11 @@ def export_cancel(request: AuthenticatedRequest, pk: UUID) -> ExportOut:
                 "description": gettext_noop("The part that the Range header asks for"),
                 "content": {"application/json": {"schema": {}}, "application/zip": {"schema": {}}},
             },
-            302: {"description": gettext_noop("To the object store, where archives lie in one")},
+            302: {
+                "description": gettext_noop(
+                    "Redirects to the object store, if archives are kept in one"
+                )
+            },
         }
     },
 )

@@ -16,7 +16,7 @@ router = Router(tags=[_("Following")])
 
 @router.get(
     "/following/",
-    summary=_("Whom you follow, newest first"),
+    summary=_("People you follow, newest first"),
     response={200: FollowPage, **problem_responses(422)},
 )
 def following_list(request: AuthenticatedRequest, before: Before = None) -> FollowPage:
@@ -26,7 +26,7 @@ def following_list(request: AuthenticatedRequest, before: Before = None) -> Foll
 
 @router.put(
     "/following/{username:username}/",
-    summary=_("Follow somebody; doing so again changes nothing"),
+    summary=_("Follow someone (idempotent)"),
     response={200: PersonOut, **problem_responses(403, 404, 422)},
 )
 def follow_create(request: AuthenticatedRequest, username: str) -> PersonOut:
@@ -37,7 +37,7 @@ def follow_create(request: AuthenticatedRequest, username: str) -> PersonOut:
 
 @router.delete(
     "/following/{username:username}/",
-    summary=_("Follow somebody no more; doing so again changes nothing"),
+    summary=_("Unfollow someone (idempotent)"),
     response={204: None, **problem_responses(403, 404, 422)},
 )
 def follow_delete(request: AuthenticatedRequest, username: str) -> Status[None]:

@@ -48,7 +48,7 @@ def import_list(request: AuthenticatedRequest, before: Before = None) -> ImportP
 @router.post(
     "/imports/",
     summary=gettext_noop(
-        "Upload an archive as the form field “file”; you confirm its preview on its page"
+        "Upload an archive as the form field “file”; confirm its preview on the import's page"
     ),
     response={201: ImportOut, **problem_responses(400, 403, 409, 413, 422, 503)},
     openapi_extra=UPLOAD_BODY,
@@ -80,7 +80,7 @@ def _create_task(request: AuthenticatedRequest) -> ImportTask:
 
 @router.get(
     "/imports/{uuid:pk}/",
-    summary=gettext_noop("How an import stands"),
+    summary=gettext_noop("Get an import's status"),
     response={200: ImportOut, **problem_responses(404)},
 )
 def import_detail(request: AuthenticatedRequest, pk: UUID) -> ImportOut:
@@ -89,11 +89,11 @@ def import_detail(request: AuthenticatedRequest, pk: UUID) -> ImportOut:
 
 @router.post(
     "/imports/{uuid:pk}/cancel/",
-    summary=gettext_noop("Cancel an import or discard its preview; 409 if it has ended already"),
+    summary=gettext_noop("Cancel an import or discard its preview; 409 if it has already ended"),
     response={200: ImportOut, **problem_responses(403, 404, 409)},
 )
 def import_cancel(request: AuthenticatedRequest, pk: UUID) -> ImportOut:
     task = get_object_or_404(request.user.import_tasks, pk=pk)
     if not uploads.cancel(task):
-        raise ApiError(409, _("Too late to cancel: it has ended already."))
+        raise ApiError(409, _("Too late to cancel: this import has already ended."))
     return ImportOut.from_task(task)

@@ -43,7 +43,7 @@ def post_create(
 
 
 @router.get(
-    "/posts/{int:pk}/", summary=_("One post"), response={200: PostOut, **problem_responses(404)}
+    "/posts/{int:pk}/", summary=_("Get a post"), response={200: PostOut, **problem_responses(404)}
 )
 def post_detail(request: AuthenticatedRequest, pk: int) -> PostOut:
     posts = Post.objects.visible_to(request.user).select_related("author")
@@ -52,7 +52,7 @@ def post_detail(request: AuthenticatedRequest, pk: int) -> PostOut:
 
 @router.patch(
     "/posts/{int:pk}/",
-    summary=_("Change a post of yours"),
+    summary=_("Edit one of your posts"),
     response={200: PostOut, **problem_responses(400, 403, 404, 413, 422)},
 )
 def post_edit(request: AuthenticatedRequest, pk: int, data: PostIn) -> PostOut:
@@ -65,7 +65,7 @@ def post_edit(request: AuthenticatedRequest, pk: int, data: PostIn) -> PostOut:
 
 @router.delete(
     "/posts/{int:pk}/",
-    summary=_("Delete a post of yours"),
+    summary=_("Delete one of your posts"),
     response={204: None, **problem_responses(403, 404)},
 )
 def post_delete(request: AuthenticatedRequest, pk: int) -> Status[None]:
@@ -75,7 +75,7 @@ def post_delete(request: AuthenticatedRequest, pk: int) -> Status[None]:
 
 @router.get(
     "/timeline/",
-    summary=_("What you and those whom you follow have written, newest first"),
+    summary=_("Posts by you and the people you follow, newest first"),
     response={200: PostPage, **problem_responses(422)},
 )
 def timeline(request: AuthenticatedRequest, before: Before = None) -> PostPage:
@@ -85,7 +85,7 @@ def timeline(request: AuthenticatedRequest, before: Before = None) -> PostPage:
 
 @router.get(
     "/explore/",
-    summary=_("What everyone has written, newest first"),
+    summary=_("Posts by everyone, newest first"),
     response={200: PostPage, **problem_responses(422)},
 )
 def explore(request: AuthenticatedRequest, before: Before = None) -> PostPage:

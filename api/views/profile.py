@@ -20,7 +20,7 @@ def profile_detail(request: AuthenticatedRequest) -> ProfileOut:
 
 @router.patch(
     "/profile/",
-    summary=_("Change your profile"),
+    summary=_("Edit your profile"),
     response={200: ProfileOut, **problem_responses(400, 403, 413, 422)},
 )
 def profile_edit(request: AuthenticatedRequest, data: ProfileIn) -> ProfileOut:

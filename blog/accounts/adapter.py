@@ -37,7 +37,7 @@ RATE_LIMIT_APP = "allauth.account"
 SIGNATURE = "Microblog"
 UNKNOWN_IP_ADDRESS = "::"
 LINK_PREFIXES = ("http://", "https://")
-INCORRECT_CODE = _("This code is not right, or too old. Try the one that your app shows now.")
+INCORRECT_CODE = _("That code is wrong or has expired. Try the one your app shows now.")
 REAUTHENTICATION_LABELS = {
     "reauthenticate": _("Use your password instead"),
     "mfa_reauthenticate": _("Use a code instead"),
@@ -46,7 +46,7 @@ REAUTHENTICATION_LABELS = {
 
 class AccountBackend(AuthenticationBackend):
     def authenticate(self, request: HttpRequest | None, **credentials: Any) -> User | None:
-        """Authenticate an e-mail address only once.
+        """Authenticate an email address only once.
 
         A second try as a username would make existing accounts measurably slower (enumeration by
         timing).
@@ -76,30 +76,30 @@ class AccountAdapter(DefaultAccountAdapter):
     error_messages = DefaultAccountAdapter.error_messages | {
         "account_inactive": _("This account is closed."),
         "cannot_remove_primary_email": _(
-            "This is the address of your account: you can change it, not remove it."
+            "This is your account's email address: you can change it, but not remove it."
         ),
-        "duplicate_email": _("This is your address already."),
+        "duplicate_email": _("This is already your email address."),
         "email_taken": _("This address belongs to another account."),
-        "enter_current_password": _("This is not your present password."),
+        "enter_current_password": _("That's not your current password."),
         "incorrect_code": INCORRECT_CODE,
-        "incorrect_password": _("This is not your password."),
-        "invalid_login": _("The name or the password is wrong."),
-        "invalid_or_expired_key": _("This link does not work any more."),
-        "invalid_password_reset": _("This link does not work any more."),
-        "max_email_addresses": _("You can have %d addresses at most."),
-        "same_as_current": _("Nothing would change: this is what it is already."),
-        "unknown_email": _("There is no account with this address."),
-        "unverified_primary_email": _("Please confirm your e-mail address first."),
+        "incorrect_password": _("That's not your password."),
+        "invalid_login": _("Wrong username or password."),
+        "invalid_or_expired_key": _("This link no longer works."),
+        "invalid_password_reset": _("This link no longer works."),
+        "max_email_addresses": _("You can have at most %d addresses."),
+        "same_as_current": _("Nothing to change: that's already the case."),
+        "unknown_email": _("There's no account with this address."),
+        "unverified_primary_email": _("Please confirm your email address first."),
         "too_many_login_attempts": _(
-            "Too many wrong passwords or codes. Wait a quarter of an hour, or reset your password:"
-            " that helps at once."
+            "Too many failed attempts. Try again in 15 minutes, or reset your password to get in "
+            "right away."
         ),
         "too_many_codes": _("Too many wrong codes today. Please try again tomorrow."),
-        "username_password_mismatch": _("The name or the password is wrong."),
-        "email_password_mismatch": _("The e-mail address or the password is wrong."),
-        "username_taken": _("This name is taken."),
-        "username_blacklisted": _("This name is reserved. Please choose another."),
-        "rate_limited": _("That was too often. Please wait a little."),
+        "username_password_mismatch": _("Wrong username or password."),
+        "email_password_mismatch": _("Wrong email address or password."),
+        "username_taken": _("This username is taken."),
+        "username_blacklisted": _("This username is reserved. Please choose another."),
+        "rate_limited": _("You're doing that too often. Please wait a moment."),
     }
 
     def clean_username(self, username: str, shallow: bool = False) -> str:
@@ -214,7 +214,7 @@ class AccountAdapter(DefaultAccountAdapter):
         return is_confirmed
 
     # Rate limits on password guesses: 10 per account and IP address (IPv6: /64 network), 100 per
-    # account. A username and an e-mail address of the same account count as one.
+    # account. A username and an email address of the same account count as one.
 
     def get_client_ip(self, request: HttpRequest) -> str:
         """Return UNKNOWN_IP_ADDRESS if there is none, as behind a Unix socket.
@@ -267,15 +267,17 @@ class AccountAdapter(DefaultAccountAdapter):
 
 class MFAAdapter(DefaultMFAAdapter):
     error_messages = DefaultMFAAdapter.error_messages | {
-        "add_email_blocked": _("Switch the second factor off before you change your address."),
-        "cannot_delete_authenticator": _("The second factor cannot be switched off."),
+        "add_email_blocked": _(
+            "Turn off two-step verification before you change your email address."
+        ),
+        "cannot_delete_authenticator": _("Two-step verification can't be turned off."),
         "cannot_generate_recovery_codes": _(
-            "Recovery codes belong to the second factor: set that up first."
+            "Recovery codes are part of two-step verification: set that up first."
         ),
         "incorrect_code": INCORRECT_CODE,
         "used_code": _("This code has been used. Wait for the next one that your app shows."),
         "unverified_email": _(
-            "Please confirm your e-mail address first. Then you can set up the second factor."
+            "Please confirm your email address first. Then you can set up two-step verification."
         ),
     }
 

@@ -27,15 +27,15 @@ from .allauth_internals import check_rate_limit, ratelimit
 
 # By error code. Replaces Django's messages, which address users formally in some languages.
 FIELD_ERROR_MESSAGES = {
-    "required": _("Please fill this in."),
-    "max_length": _("This has %(show_value)d characters; %(limit_value)d are allowed."),
-    "min_length": _("This has %(show_value)d characters; at least %(limit_value)d are needed."),
+    "required": _("This field is required."),
+    "max_length": _("That's %(show_value)d characters; the limit is %(limit_value)d."),
+    "min_length": _("That's %(show_value)d characters; at least %(limit_value)d are required."),
     "null_characters_not_allowed": _(
-        "This holds a NUL character, which cannot be stored. Please take it out."
+        "This contains a NUL character, which can't be stored. Please remove it."
     ),
 }
 MAX_INPUT_LENGTH = 500
-EMAIL_ERROR_MESSAGES = {"invalid": _("This is not an e-mail address.")}
+EMAIL_ERROR_MESSAGES = {"invalid": _("Enter a valid email address.")}
 
 
 def limit_length(field: forms.CharField) -> None:
@@ -66,9 +66,7 @@ class CustomMessagesMixin(forms.BaseForm):
     def add_error(self, field: str | None, error: Any) -> None:
         # A plain string is allauth's own message. Errors of adapters and validators are exceptions.
         if field == "password2" and not isinstance(error, ValidationError):
-            error = ValidationError(
-                _("The two passwords are not the same."), code="password_mismatch"
-            )
+            error = ValidationError(_("The two passwords don't match."), code="password_mismatch")
         super().add_error(field, error)
 
 
@@ -240,5 +238,5 @@ class DeleteAccountForm(CustomMessagesMixin, forms.Form):
     def clean_password(self) -> str:
         password: str = self.cleaned_data["password"]
         if not get_adapter().reauthenticate(self.user, password):
-            raise ValidationError(_("This is not your password."), code="incorrect_password")
+            raise ValidationError(_("That's not your password."), code="incorrect_password")
         return password

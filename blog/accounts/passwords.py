@@ -58,8 +58,8 @@ class Argon2idHasher(Argon2PasswordHasher):
 class MinimumLengthValidator(password_validation.MinimumLengthValidator):
     def get_error_message(self) -> str:
         return ngettext(
-            "This password is too short: it must have %(limit)d character at least.",
-            "This password is too short: it must have %(limit)d characters at least.",
+            "This password is too short: it must have at least %(limit)d character.",
+            "This password is too short: it must have at least %(limit)d characters.",
             self.min_length,
         ) % {"limit": self.min_length}
 
@@ -71,7 +71,7 @@ class PasswordStrengthValidator:
         examined = password[:MAX_EXAMINED_LENGTH]
         if int(zxcvbn(examined, guessable_words(user)).score) < MIN_STRENGTH:
             raise ValidationError(
-                _("This password is easily guessed. Three or four random words are a good one."),
+                _("This password is easy to guess. Try three or four random words."),
                 code="password_too_weak",
             )
 
@@ -89,7 +89,9 @@ def guessable_words(user: AbstractBaseUser | None) -> list[str]:
 
 class UserAttributeSimilarityValidator(password_validation.UserAttributeSimilarityValidator):
     def get_error_message(self) -> str:
-        return _("This password is too much like your name or your address. Please choose another.")
+        return _(
+            "This password is too similar to your username or email address. Please choose another."
+        )
 
 
 class MaximumLengthValidator:
@@ -98,14 +100,14 @@ class MaximumLengthValidator:
     def validate(self, password: str, user: AbstractBaseUser | None = None) -> None:
         if len(password) > MAX_PASSWORD_LENGTH:
             raise ValidationError(
-                _("This password is too long: %(limit)d characters are enough."),
+                _("This password is too long: the limit is %(limit)d characters."),
                 code="password_too_long",
                 params={"limit": MAX_PASSWORD_LENGTH},
             )
 
     def get_help_text(self) -> str:
         return ngettext(
-            "Your password can have %(limit)d character at most.",
-            "Your password can have %(limit)d characters at most.",
+            "Your password can have at most %(limit)d character.",
+            "Your password can have at most %(limit)d characters.",
             MAX_PASSWORD_LENGTH,
         ) % {"limit": MAX_PASSWORD_LENGTH}

@@ -1,4 +1,4 @@
-"""Admin pages for users, posts, reports, and e-mails about and deletions of accounts."""
+"""Admin pages for users, posts, reports, and emails about and deletions of accounts."""
 
 from . import account_deletions, account_mails, posts, reports, users
 

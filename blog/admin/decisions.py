@@ -112,7 +112,7 @@ class ModeratedAdmin(admin.ModelAdmin[Any]):
         chosen = self.available_decisions(request.user, row).get(decision)
         if chosen is None:
             self.message_user(
-                request, _("This cannot be done, or is done already."), messages.WARNING
+                request, _("That can't be done, or has already been done."), messages.WARNING
             )
             return redirect(page)
         form = chosen.form(
@@ -168,10 +168,10 @@ def current_reason(post: Post) -> dict[str, Any]:
 HIDE = Decision(
     label=_("Hide the post"),
     effect=_(
-        "Nobody but its author sees the post any more. They are told the reason. All reports of it"
-        " are closed."
+        "Only its author will be able to see the post, and they'll be told why. All reports "
+        "about it will be closed."
     ),
-    success_message=_("The post is hidden."),
+    success_message=_("The post has been hidden."),
     perform=hide_post,
     is_available=is_existing_post,
     form=HidePostForm,
@@ -190,10 +190,10 @@ def can_be_deactivated(user: User, staff: User) -> bool:
 DEACTIVATE = Decision(
     label=_("Deactivate the account"),
     effect=_(
-        "The account is closed, and its sessions end. Nobody sees the person or their posts any"
-        " more. All reports about them are closed."
+        "The account will be closed and signed out everywhere. Nobody will see this person or "
+        "their posts, and all reports about them will be closed."
     ),
-    success_message=_("The account is deactivated."),
+    success_message=_("The account has been deactivated."),
     perform=deactivate_user,
     is_available=can_be_deactivated,
 )

@@ -21,8 +21,8 @@ def is_hidden(post: Post, staff: User) -> bool:
 
 UNHIDE = Decision(
     label=_("Show the post again"),
-    effect=_("Everyone sees the post again, and its author is told so."),
-    success_message=_("The post is shown again."),
+    effect=_("Everyone will be able to see the post again, and its author will be notified."),
+    success_message=_("The post is visible again."),
     perform=unhide_post,
     is_available=is_hidden,
 )
@@ -38,7 +38,7 @@ class PostAdmin(ModeratedAdmin):
     list_per_page = 50
     show_full_result_count = False
     search_fields = ["body", "author__username"]
-    search_help_text = _("Words of the post, or the author's name")
+    search_help_text = _("Words in the post, or the author's username")
     date_hierarchy = "created_at"
     ordering = ["-created_at", "-id"]
     raw_id_fields = ["author"]

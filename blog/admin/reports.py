@@ -50,10 +50,9 @@ def is_open(report: Report, staff: User) -> bool:
 DISMISS = Decision(
     label=_("Dismiss"),
     effect=_(
-        "All open reports of the same are closed as unfounded. Whoever reported it is told so in a"
-        " general way."
+        "All open reports about this will be closed with no action. Reporters get a general notice."
     ),
-    success_message=_("The report is dismissed."),
+    success_message=_("The report has been dismissed."),
     perform=dismiss_report,
     is_available=is_open,
 )
@@ -86,8 +85,8 @@ class ReportAdmin(ReadOnlyMixin, ModeratedAdmin):
     ordering = [F("handled_at").desc(nulls_first=True), "created_at", "id"]
     fieldsets = [
         (None, {"fields": ["reporter", "reason", "comment", "created_at"]}),
-        (_("What it is about"), {"fields": ["user_link", "excerpt", "post_link", "other_reports"]}),
-        (_("What came of it"), {"fields": ["handled_at", "handled_by", "outcome"]}),
+        (_("Subject"), {"fields": ["user_link", "excerpt", "post_link", "other_reports"]}),
+        (_("Outcome"), {"fields": ["handled_at", "handled_by", "outcome"]}),
     ]
 
     def person_of(self, row: Report) -> User:
@@ -103,11 +102,11 @@ class ReportAdmin(ReadOnlyMixin, ModeratedAdmin):
     def subject(self, report: Report) -> str:
         return report.excerpt or report.person.username
 
-    @admin.display(description=_("reports of the post"))
+    @admin.display(description=_("reports about the post"))
     def post_reports(self, report: Any) -> str:
         return str(report.post_report_count or "–")
 
-    @admin.display(description=_("reports of the person"))
+    @admin.display(description=_("reports about the person"))
     def user_reports(self, report: Any) -> str:
         return str(report.user_report_count)
 
@@ -117,7 +116,7 @@ class ReportAdmin(ReadOnlyMixin, ModeratedAdmin):
         url = reverse("admin:blog_user_change", args=[report.person_id])
         return format_html('<a href="{}">{}</a> ({})', url, report.person, state)
 
-    @admin.display(description=_("the post now"))
+    @admin.display(description=_("current state of the post"))
     def post_link(self, report: Report) -> SafeString | str:
         if report.post is None:
             return str(_("Deleted")) if report.excerpt else "–"
@@ -125,7 +124,7 @@ class ReportAdmin(ReadOnlyMixin, ModeratedAdmin):
         state = (
             _("hidden: %(reason)s") % {"reason": report.post.hidden_reason}
             if report.post.hidden_at
-            else _("shown")
+            else _("visible")
         )
         return format_html('<a href="{}">{}</a> ({})', url, report.post.body, state)
 

@@ -38,8 +38,10 @@ def can_be_reactivated(user: User, staff: User) -> bool:
 
 REACTIVATE = Decision(
     label=_("Reactivate the account"),
-    effect=_("The person can sign in again, and they and their posts are seen again."),
-    success_message=_("The account is active again."),
+    effect=_(
+        "This person will be able to sign in again, and they and their posts will be visible again."
+    ),
+    success_message=_("The account has been reactivated."),
     perform=reactivate_user,
     is_available=can_be_reactivated,
 )
@@ -59,7 +61,7 @@ class UserAdmin(ModeratedAdmin, auth_admin.UserAdmin[User]):
         (None, {"fields": ["username", "password"]}),
         (_("Person"), {"fields": ["email", "about_me", "language", "time_zone"]}),
         (
-            _("Rights"),
+            _("Permissions"),
             {
                 "fields": [
                     "is_active",
@@ -80,7 +82,7 @@ class UserAdmin(ModeratedAdmin, auth_admin.UserAdmin[User]):
                 "classes": ["wide"],
                 "fields": ["username", "email", "usable_password", "password1", "password2"],
                 "description": _(
-                    "The address counts as confirmed: enter one that you know to be theirs."
+                    "This address will be treated as confirmed, so make sure it's theirs."
                 ),
             },
         )

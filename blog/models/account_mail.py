@@ -1,4 +1,4 @@
-"""Outbox of e-mails about accounts."""
+"""Outbox of emails about accounts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class AccountMailQuerySet(MailQuerySet["AccountMail"]):
 
 
 class AccountMail(Mail):
-    """Rendered e-mail about an account.
+    """Rendered email about an account.
 
     Its text can hold links that open an account, and staff can look into the queue and at rows:
     so the queue holds the id alone, and the row is emptied once the mail is sent or given up.
@@ -56,8 +56,8 @@ class AccountMail(Mail):
     objects = AccountMailQuerySet.as_manager()
 
     class Meta(Mail.Meta):
-        verbose_name = _("account e-mail")
-        verbose_name_plural = _("account e-mails")
+        verbose_name = _("account email")
+        verbose_name_plural = _("account emails")
 
     def compose(self) -> EmailMultiAlternatives:
         message = EmailMultiAlternatives(

@@ -85,11 +85,11 @@ class ApiToken(models.Model):
         settings.AUTH_USER_MODEL, models.CASCADE, related_name="api_tokens", db_index=False
     )
     name = models.CharField(_("name"), max_length=MAX_TOKEN_NAME_LENGTH)
-    is_read_only = models.BooleanField(_("may only read"))
+    is_read_only = models.BooleanField(_("read-only"))
     digest = models.CharField(max_length=64, unique=True)  # SHA-256 of the secret, in hex
     # The owner's session hash: a new password invalidates tokens as it ends sessions.
     auth_hash = models.CharField(max_length=64)
-    created_at = models.DateTimeField(_("made at"), default=timezone.now)
+    created_at = models.DateTimeField(_("created at"), default=timezone.now)
     last_used_at = models.DateTimeField(_("last used at"), null=True)
     expires_at = models.DateTimeField(_("expires at"), null=True)
 

@@ -109,7 +109,7 @@ class Post(SearchableModel):
         _("source"), max_length=32, blank=True, editable=False, default="", db_default=""
     )
     source_id = models.CharField(
-        _("id at the source"),
+        _("ID at the source"),
         max_length=MAX_SOURCE_ID_LENGTH,
         blank=True,
         editable=False,

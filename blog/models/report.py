@@ -22,13 +22,13 @@ MAX_COMMENT_LENGTH = 500
 
 class Reason(models.TextChoices):
     SPAM = "SPAM", _("Spam or advertising")
-    ABUSE = "ABUSE", _("Insults or harassment")
-    ILLEGAL = "ILLEGAL", _("Against the law")
+    ABUSE = "ABUSE", _("Harassment or abuse")
+    ILLEGAL = "ILLEGAL", _("Illegal content")
     OTHER = "OTHER", _("Something else")
 
 
 class Outcome(models.TextChoices):
-    DISMISSED = "DISMISSED", _("Nothing wrong")
+    DISMISSED = "DISMISSED", _("No violation")
     HIDDEN = "HIDDEN", _("Post hidden")
     DEACTIVATED = "DEACTIVATED", _("Account deactivated")
 

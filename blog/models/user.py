@@ -23,7 +23,7 @@ MAX_ABOUT_ME_LENGTH = 280
 USERNAME_VALIDATORS = [
     RegexValidator(
         r"\A[A-Za-z0-9_.-]+\Z",
-        _("Use letters from a to z, digits, dots, hyphens and underscores only."),
+        _("Use only letters a–z, digits, dots, hyphens and underscores."),
         "username",
     )
 ]
@@ -38,7 +38,7 @@ time_zones = cache(available_timezones)  # available_timezones reads the disk
 def validate_time_zone(name: str) -> None:
     if name not in time_zones():
         raise ValidationError(
-            _("“%(name)s” is not a time zone that we know."), code="zone", params={"name": name}
+            _("“%(name)s” isn't a known time zone."), code="zone", params={"name": name}
         )
 
 
@@ -64,8 +64,8 @@ class User(SearchableModel, AbstractUser):
         max_length=64,
         unique=True,
         validators=USERNAME_VALIDATORS,
-        help_text=_("Letters from a to z, digits, dots, hyphens and underscores; 64 at most."),
-        error_messages={"unique": _("This name is taken.")},
+        help_text=_("Letters a–z, digits, dots, hyphens and underscores; up to 64."),
+        error_messages={"unique": _("This username is taken.")},
     )
     about_me = models.TextField(
         _("about me"),
@@ -77,22 +77,22 @@ class User(SearchableModel, AbstractUser):
         _("language"),
         max_length=10,
         blank=True,
-        help_text=_("Empty: whatever the browser asks for."),
+        help_text=_("If empty, the browser's language is used."),
     )
     time_zone = models.CharField(
         _("time zone"),
         max_length=64,
         blank=True,
         validators=[validate_time_zone],
-        help_text=_("Empty: the browser's own."),
+        help_text=_("If empty, the browser's time zone is used."),
     )
     has_follow_mail = models.BooleanField(
-        _("mail about new followers"), default=False, db_default=False
+        _("email about new followers"), default=False, db_default=False
     )
     has_mention_mail = models.BooleanField(
-        _("mail about mentions"), default=False, db_default=False
+        _("email about mentions"), default=False, db_default=False
     )
-    has_message_mail = models.BooleanField(_("mail about messages"), default=True, db_default=True)
+    has_message_mail = models.BooleanField(_("email about messages"), default=True, db_default=True)
     last_seen_at = models.DateTimeField(_("last seen"), null=True, blank=True, editable=False)
     # False from signing up until the address is confirmed. Nobody sees the account, and `email` is
     # empty, so that a sign-up with the address of another account looks the same.
@@ -109,7 +109,7 @@ class User(SearchableModel, AbstractUser):
             models.UniqueConstraint(
                 Lower("username"),
                 name="blog_user_username",
-                violation_error_message=_("This name is taken."),
+                violation_error_message=_("This username is taken."),
             ),
             models.UniqueConstraint(
                 Lower("email"),

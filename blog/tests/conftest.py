@@ -24,7 +24,7 @@ def as_bob(client, bob):
 def site(page, live_server, alice):
     """Return the site's URL, with alice signed in to the browser."""
     page.goto(f"{live_server.url}/accounts/login/")
-    page.get_by_label("Name or e-mail address").fill("alice")
+    page.get_by_label("Username or email address").fill("alice")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("main").get_by_role("button", name="Sign in").click()
     page.locator("summary", has_text="Menu").wait_for()

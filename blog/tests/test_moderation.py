@@ -54,7 +54,7 @@ def test_dismiss_closes_all_reports_of_post(report, others, staff, post, client,
     assert report.handled_at is not None
     assert LogEntry.objects.filter(user=staff, content_type__model="report").count() == 2
     toast = toasts(client, alice)[0]
-    assert "We found nothing against the rules." in toast["text"]
+    assert "found no violation of the rules." in toast["text"]
     assert toast["url"] == f"/reports/{report.pk}/"
     assert client.get(f"/posts/{post.pk}/").status_code == 200
 
@@ -85,12 +85,12 @@ def test_hidden_post_is_visible_to_author_with_reason(
     assert (
         LogEntry.objects.get(content_type__model="post").change_message == "Hidden: Advertising <b>"
     )
-    assert "did something about it" in toasts(client, alice)[0]["text"]
+    assert "took action" in toasts(client, alice)[0]["text"]
     assert client.get(f"/posts/{post.pk}/").status_code == 404
     assert "Buy my boats" not in client.get("/@bob/").content.decode()
     toast = {"level": "warning", "url": f"/posts/{post.pk}/"}
     assert toasts(client, bob) == [
-        toast | {"text": "Staff have hidden a post of yours. Reason: Advertising <b>"}
+        toast | {"text": "Staff have hidden one of your posts. Reason: Advertising <b>"}
     ]
     for page in ("/@bob/", f"/posts/{post.pk}/"):
         shown = client.get(page).content.decode()

@@ -85,7 +85,7 @@ def test_mention_across_block_notifies_nobody(as_alice, alice, bob, blocker):
 @pytest.mark.parametrize(
     ("setting", "url", "subject"),
     [
-        ("has_follow_mail", "/@bob/follow/", "[Microblog] alice follows you now"),
+        ("has_follow_mail", "/@bob/follow/", "[Microblog] alice followed you"),
         ("has_mention_mail", "/posts/", "[Microblog] alice mentioned you"),
     ],
     ids=["follow", "mention"],
@@ -173,7 +173,7 @@ def test_first_unread_message_is_mailed_without_its_text(
     assert not mails
     mails = send_due_mails(mailoutbox)
     assert [(mail.subject, mail.to) for mail in mails] == [
-        ("[Microblog] alice wrote to you", [bob.email])
+        ("[Microblog] alice sent you a message", [bob.email])
     ]
     assert "/messages/@alice/" in mails[0].body
     assert "secret" not in str(mails[0].message())

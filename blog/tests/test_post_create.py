@@ -56,9 +56,9 @@ def test_crlf_counts_as_one_character(create_post):
     [
         ("", "Your post is empty."),
         (" \r\n\t ", "Your post is empty."),
-        ("\u200b\u2060", "Your post has nothing to see in it."),
-        ("a\0b", "Your post holds a NUL character"),
-        ("x" * 520, "Your post has 520 characters; 500 are allowed."),
+        ("\u200b\u2060", "Your post has no visible text."),
+        ("a\0b", "Your post contains a NUL character"),
+        ("x" * 520, "Your post is 520 characters long; the limit is 500."),
     ],
 )
 def test_rejected_post_shows_reason(create_post, body, message):

@@ -50,7 +50,7 @@ def test_repeated_report_is_not_saved_again(as_alice, url, bob):
     baker.make(Post, author=bob)
     for _ in range(2):
         response = as_alice.post(url, {"reason": "SPAM"}, follow=True)
-    assert "You have reported this already." in response.content.decode()
+    assert "already reported this." in response.content.decode()
     assert Report.objects.count() == 1
 
 
@@ -84,9 +84,9 @@ def test_database_refuses_duplicate_open_report(alice, bob):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({}, "Please choose one."),
+        ({}, "Please choose an option."),
         ({"reason": "BORING"}, "Select a valid choice"),
-        ({"reason": "SPAM", "comment": "x" * 501}, "This has 501 characters; 500 are allowed."),
+        ({"reason": "SPAM", "comment": "x" * 501}, "501 characters; the limit is 500."),
         ({"reason": "SPAM", "comment": "a\0b"}, "NUL character"),
     ],
 )
@@ -109,7 +109,7 @@ def test_rate_limited_report_keeps_text(as_alice, url, monkeypatch):
     assert response.status_code == 429
     assert int(response["Retry-After"]) > 0
     page = response.content.decode()
-    assert "That was too often." in page
+    assert "doing that too often." in page
     assert "what I typed" in page
     assert not Report.objects.exists()
 
@@ -136,7 +136,7 @@ def test_blocker_can_report_blocked_user(as_alice, client, alice, bob):
     Block.objects.block(alice, bob)
     assert 'href="/@bob/report/"' in as_alice.get("/@bob/").content.decode()
     report = as_alice.post("/@bob/report/", {"reason": "ABUSE"}, follow=True)
-    assert "Your report is with staff." in report.content.decode()
+    assert "Your report has been sent to staff." in report.content.decode()
     assert "/mute/" not in report.content.decode()
     client.force_login(bob)
     assert client.get("/@alice/report/").status_code == 404

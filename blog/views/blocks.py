@@ -24,9 +24,7 @@ def _get_other_user_or_404(request: AuthenticatedRequest, username: str) -> User
 def mute_create(request: AuthenticatedRequest, username: str) -> HttpResponse:
     person = _get_other_user_or_404(request, username)
     Mute.objects.mute(request.user, person)
-    messages.success(
-        request, _("You will not come across %(name)s any more.") % {"name": person.username}
-    )
+    messages.success(request, _("You won't see %(name)s any more.") % {"name": person.username})
     return redirect(safe_next_url(request, person.get_absolute_url()))
 
 
@@ -55,7 +53,7 @@ def block_delete(request: AuthenticatedRequest, username: str) -> HttpResponse:
     Otherwise the page would reveal which users have blocked the reader.
     """
     request.user.blocks.filter(blocked__username__lower=username.lower()).delete()
-    messages.success(request, _("%(name)s is not blocked any more.") % {"name": username})
+    messages.success(request, _("%(name)s is no longer blocked.") % {"name": username})
     return redirect(safe_next_url(request, reverse("block-list")))
 
 

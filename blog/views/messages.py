@@ -61,7 +61,7 @@ def conversation_detail(request: AuthenticatedRequest, username: str) -> HttpRes
     if not form.is_valid():
         return _render_conversation(request, participant, form, status=422)
     if _closed_reason(participant):
-        form.add_error("body", _("Your message was not sent."))
+        form.add_error("body", _("Your message wasn't sent."))
         return _render_conversation(request, participant, form, status=403)
     if seconds := rate_limits.consume(request, "message"):
         form.add_error("body", rate_limits.error_message(seconds))
@@ -107,11 +107,9 @@ def _closed_reason(participant: Participant) -> str:
     name = participant.other.username
     if participant.is_blocked:
         # The text does not say who blocked whom: blocks are secret.
-        return _("You and %(name)s cannot write to each other any more.") % {"name": name}
+        return _("You and %(name)s can no longer message each other.") % {"name": name}
     if not participant.other.is_active:
-        return _("%(name)s has closed their account, and reads no messages any more.") % {
-            "name": name
-        }
+        return _("%(name)s's account is closed, so you can't message them.") % {"name": name}
     return ""
 
 

@@ -52,8 +52,8 @@ class NotificationGroup:
             return str(self.toast["text"])
         count = len(self.rows) - 1
         text = ngettext(
-            "%(name)s and %(count)d other follow you now",
-            "%(name)s and %(count)d others follow you now",
+            "%(name)s and %(count)d other followed you",
+            "%(name)s and %(count)d others followed you",
             count,
         )
         return text % {"name": self.rows[0].payload["name"], "count": count}
@@ -136,7 +136,7 @@ def notification_poll(request: HttpRequest) -> HttpResponse:
     try:
         since = _parse_moment(request.GET.get("since", ""))
     except (ValueError, OverflowError):
-        message = _("“since” must be a time with its zone, such as 2026-11-23T10:00:00Z.")
+        message = _("“since” must be a time with a time zone, such as 2026-11-23T10:00:00Z.")
         return JsonResponse({"error": message}, status=400)
     rows = Notification.objects.changed_since(request.user, since - POLL_OVERLAP)
     # Without the last term, rows of the overlap would be sent again until a newer one comes.

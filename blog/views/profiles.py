@@ -62,7 +62,7 @@ def profile_edit(request: AuthenticatedRequest) -> HttpResponse:
         return render(request, "blog/profile_edit.html", {"form": form}, status=422)
     form.save()
     with translation.override(person.language or None):
-        messages.success(request, _("Your profile is changed."))
+        messages.success(request, _("Profile updated."))
     return redirect(person)
 
 

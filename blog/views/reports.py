@@ -48,7 +48,7 @@ def _report_create(request: AuthenticatedRequest, person: User, post: Post | Non
         request.user, person, post, **form.cleaned_data
     )
     if not is_new:
-        messages.info(request, _("You have reported this already."))
+        messages.info(request, _("You've already reported this."))
     return redirect(report)
 
 

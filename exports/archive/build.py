@@ -159,7 +159,7 @@ def download_name_and_type(task: ExportTask) -> tuple[str, str]:
 
 
 def is_zipped(task: ExportTask) -> bool:
-    """Return whether the archive was zipped because it was too large for an e-mail."""
+    """Return whether the archive was zipped because it was too large for an email."""
     return str(task.archive.name).endswith(".zip") and not KINDS[task.kind].is_zip
 
 

@@ -37,10 +37,10 @@ class Exclusion:
 EXCLUDED = (
     Exclusion(
         description=_(
-            "Your password, the secrets of your second factor and of your tokens, the keys of "
-            "your sessions, and links that we mailed"
+            "Your password, the secrets for two-step verification and your tokens, session keys, "
+            "and links we've emailed you"
         ),
-        reason=_("Whoever had them could sign in as you."),
+        reason=_("Anyone who had them could sign in as you."),
         fields=(
             "blog.User.password",
             "mfa.Authenticator.data",
@@ -55,17 +55,17 @@ EXCLUDED = (
     ),
     Exclusion(
         description=_("Who has blocked, muted or reported you"),
-        reason=_("They rely on us not to tell."),
+        reason=_("That's confidential."),
         owner_fields=("blog.Block.blocked", "blog.Mute.muted", "blog.Report.person"),
     ),
     Exclusion(
-        description=_("What others were told because of you"),
-        reason=_("It is in their archives."),
+        description=_("Notifications other people got because of you"),
+        reason=_("They're in those people's archives."),
         owner_fields=("blog.Notification.actor",),
     ),
     Exclusion(
-        description=_("Who on the staff did something, what came of a report, and their logs"),
-        reason=_("These are records of the site, and about other people."),
+        description=_("Staff actions, the outcome of reports, and staff logs"),
+        reason=_("These are the site's own records, and they concern other people."),
         fields=(
             "blog.Post.hidden_by",
             "blog.Report.handled_by",
@@ -76,7 +76,7 @@ EXCLUDED = (
     ),
     Exclusion(
         description=_("What your account is allowed to do"),
-        reason=_("Staff decide about that; it is nothing that you gave us."),
+        reason=_("Staff set these; they aren't data you gave us."),
         fields=(
             "blog.User.is_active",
             "blog.User.is_staff",
@@ -88,11 +88,8 @@ EXCLUDED = (
         ),
     ),
     Exclusion(
-        description=_("Your exports and imports, and how far they are"),
-        reason=_(
-            "You find them under “Your exports” and “Your imports”, and an archive cannot hold "
-            "itself."
-        ),
+        description=_("Your exports and imports, and their progress"),
+        reason=_("They're listed under “Your exports” and “Your imports”."),
         fields=(
             "exports.*",
             "imports.*",
@@ -102,8 +99,8 @@ EXCLUDED = (
         ),
     ),
     Exclusion(
-        description=_("What the archive says elsewhere, and numbers that only our database needs"),
-        reason=_("They would tell you nothing new."),
+        description=_("Duplicates of other data in the archive, and internal IDs"),
+        reason=_("They add no information."),
         fields=(
             "*.id",
             "*.search_text",

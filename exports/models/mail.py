@@ -35,21 +35,21 @@ def _parse_message_id(message_id: str) -> uuid.UUID | None:
 
 
 class ExportMail(Mail):
-    """E-mail to the owner of an export; composed when it is sent."""
+    """Email to the owner of an export; composed when it is sent."""
 
     task = models.ForeignKey("exports.ExportTask", models.CASCADE, related_name="mails")
     purpose = models.CharField(_("purpose"), max_length=8, choices=Purpose)
     # False once the mail server found the mail too large: then the mail contains a link. The
     # database has the default, because workers of the previous version insert rows without it.
     is_attachable = models.BooleanField(_("attach the archive"), default=True, db_default=True)
-    bounced_at = models.DateTimeField(_("refused at"), null=True)
-    bounce_reason = models.TextField(_("why it was refused"), blank=True, db_default="")
+    bounced_at = models.DateTimeField(_("rejected at"), null=True)
+    bounce_reason = models.TextField(_("reason for rejection"), blank=True, db_default="")
 
     objects = ExportMailQuerySet.as_manager()
 
     class Meta(Mail.Meta):
-        verbose_name = _("e-mail")
-        verbose_name_plural = _("e-mails")
+        verbose_name = _("email")
+        verbose_name_plural = _("emails")
         indexes = [
             *Mail.Meta.indexes,
             # Bounces that a provider reports.

@@ -126,10 +126,10 @@ def test_bounce_is_shown_to_owner_without_reason(client, alice, finished_task, m
     send_event("esp-7", description="550 secret words of a server")
     for address in ("/", "/exports/", f"/exports/{finished_task.pk}/"):
         text = client.get(address).content.decode()
-        assert "Your mail provider refused the mail: download it here" in text, address
+        assert "Your email provider rejected our email. Download your archive here" in text, address
         assert "secret words" not in text
     text = client.get(f"/exports/{finished_task.pk}/").content.decode()
-    assert "The mail provider refused the e-mail" in text
+    assert "The email provider rejected the email" in text
     assert f"/exports/{finished_task.pk}/download/" in text
 
 

@@ -50,7 +50,7 @@ def test_resend_sends_new_mail_with_new_message_id(run_action, finished_task, op
 @pytest.mark.django_db(transaction=True)
 def test_resend_twice_sends_one_mail(run_action, finished_task):
     run_action("resend", finished_task)
-    assert "was not changed" in run_action("resend", finished_task)
+    assert "was skipped" in run_action("resend", finished_task)
     assert finished_task.mails.count() == 2
 
 
@@ -170,5 +170,5 @@ def test_request_action_skips_deactivated_owner(run_action, task):
 def test_request_action_fails_when_disk_is_full(run_action, task, settings):
     settings.EXPORT_MIN_FREE = 2**60
     task.cancel()
-    assert "was not changed" in run_action("request", task)
+    assert "was skipped" in run_action("request", task)
     assert ExportTask.objects.count() == 1

@@ -263,9 +263,7 @@ def test_failure_reaches_rq_and_admins(task, break_build, settings, caplog):
     assert queue.failed_job_registry.get_job_ids() == [task.job_id]
     subjects = {message.to[0]: message.subject for message in mail.outbox}
     assert "admin@microblog.example" in subjects
-    assert (
-        subjects["alice@microblog.example"] == "[Microblog] Your blog posts could not be exported"
-    )
+    assert subjects["alice@microblog.example"] == "[Microblog] Your posts couldn't be exported"
 
 
 class Bomb:

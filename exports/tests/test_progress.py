@@ -42,15 +42,15 @@ def test_bar_stays_until_mail_is_sent(mail):
 @pytest.mark.parametrize(
     ("changes", "level", "text"),
     [
-        ({"status": "SUCCESSFUL", "mail": "SENT"}, "success", "in your mailbox"),
-        ({"status": "SUCCESSFUL", "mail": "GAVE_UP"}, "warning", "could not be mailed"),
+        ({"status": "SUCCESSFUL", "mail": "SENT"}, "success", "emailed you your archive"),
+        ({"status": "SUCCESSFUL", "mail": "GAVE_UP"}, "warning", "the email couldn"),
         ({"status": "SUCCESSFUL", "mail": "SENT", "removed": True}, "success", "in your mailbox"),
         (
             {"status": "SUCCESSFUL", "mail": "SENT", "removed": True, "bounced": True},
             "warning",
             "removed before it reached you",
         ),
-        ({"status": "FAILED", "error_code": "TIMEOUT"}, "danger", "longer than an export may take"),
+        ({"status": "FAILED", "error_code": "TIMEOUT"}, "danger", "exceeded the time limit"),
     ],
 )
 def test_finished_export_has_toast(changes, level, text):

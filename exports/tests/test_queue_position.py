@@ -60,26 +60,26 @@ def test_each_waiting_task_has_its_position(waiting_tasks, workers):
 def test_estimate_is_range_from_recent_rates(waiting_tasks, workers, alice):
     create_finished_task(alice, 6000, 60)
     create_finished_task(alice, 6000, 120)
-    assert status_text(waiting_tasks[0]) == "Number 1 in line, ready in about 1 to 2 minutes"
-    assert status_text(waiting_tasks[2]) == "Number 3 in line, ready in about 3 to 6 minutes"
+    assert status_text(waiting_tasks[0]) == "Number 1 in line; ready in about 1 to 2 minutes"
+    assert status_text(waiting_tasks[2]) == "Number 3 in line; ready in about 3 to 6 minutes"
 
 
 def test_estimate_counts_workers(waiting_tasks, workers, alice):
     create_finished_task(alice, 6000, 60)
     workers(2)
-    assert status_text(waiting_tasks[2]) == "Number 3 in line, ready in about 2 minutes"
+    assert status_text(waiting_tasks[2]) == "Number 3 in line; ready in about 2 minutes"
 
 
 def test_estimate_counts_remaining_rows_of_build(waiting_tasks, workers, alice):
     create_finished_task(alice, 6000, 60)
     waiting_tasks[0].claim()
     waiting_tasks[0].renew(6000)
-    assert status_text(waiting_tasks[1]) == "Number 1 in line, ready in about 1 minute"
+    assert status_text(waiting_tasks[1]) == "Number 1 in line; ready in about 1 minute"
 
 
 def test_short_estimate_is_less_than_a_minute(waiting_tasks, workers, alice):
     create_finished_task(alice, 1_000_000, 1)
-    assert status_text(waiting_tasks[2]) == "Number 3 in line, ready in less than a minute"
+    assert status_text(waiting_tasks[2]) == "Number 3 in line; ready in less than a minute"
 
 
 def test_queue_without_workers_is_paused(waiting_tasks, workers):

@@ -39,11 +39,11 @@ def finish(task, status):
 
 def test_cooldown_shows_next_allowed_time(request_export, alice, task, cooldown, client):
     finish(task, Status.SUCCESSFUL)
-    assert "You can ask for another at" in request_export()
+    assert "You can request another export after" in request_export()
     assert alice.export_tasks.count() == 1
     for url in ("/exports/", "/@alice/"):
         text = client.get(url).content.decode()
-        assert "You can ask for another" in text
+        assert "You can request another export" in text
         assert "Export your posts</button>" not in text
 
 
@@ -112,7 +112,7 @@ def test_cooldown_of_other_user_does_not_count(request_export, alice, bob, coold
 
 def test_full_disk_rejects_request(request_export, alice, settings, caplog):
     settings.EXPORT_MIN_FREE = 2**60
-    assert "short of disk space" in request_export()
+    assert "out of disk space" in request_export()
     assert not alice.export_tasks.exists()
     assert "EXPORT_MIN_FREE" in caplog.text
 

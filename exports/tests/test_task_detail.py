@@ -15,7 +15,7 @@ def test_owner_sees_timeline(client, alice, task):
     task.claim()
     text = client.get(f"/exports/{task.pk}/").content.decode()
     assert "Requested" in text
-    assert "A worker began" in text
+    assert "Started" in text
 
 
 @pytest.mark.parametrize("page", ["/exports/", "/exports/{pk}/"])

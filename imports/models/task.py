@@ -74,7 +74,7 @@ class ImportTask(ReportedTask):
     )
     source = models.CharField(_("source"), max_length=32)
     upload = models.FileField(_("upload"), storage=upload_storage, blank=True)
-    upload_name = models.CharField(_("name of the file"), max_length=255, blank=True)
+    upload_name = models.CharField(_("file name"), max_length=255, blank=True)
     upload_bytes = models.PositiveBigIntegerField(_("size"))
     # The result of `phases.preview`, and the owner's choices
     preview = models.JSONField(_("preview"), default=dict)

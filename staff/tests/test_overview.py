@@ -53,7 +53,7 @@ def test_overview_links_worker_to_its_task(client, support, task, start_job):
     start_job(task)
     client.force_login(support)
     change = f"{LIST}{task.pk}/change/"
-    assert f'<a href="{change}">runs a task</a>' in client.get("/admin/").content.decode()
+    assert f'<a href="{change}">running a task</a>' in client.get("/admin/").content.decode()
 
 
 @pytest.mark.django_db
@@ -63,16 +63,16 @@ def test_overview_shows_counts_mails_and_health(client, support, task, bob, work
     other.claim()
     other.fail(CoreError.ERROR, "")
     SampleMail.objects.update(status=MailStatus.GAVE_UP)
-    SelfTest.objects.create(mail_to="a@b.example", passed=True, verdict="All links hold.")
+    SelfTest.objects.create(mail_to="a@b.example", passed=True, verdict="All checks passed.")
     client.force_login(support)
     page = " ".join(client.get("/admin/").content.decode().split())
     assert "<strong>1</strong> Waiting" in page
     assert "<strong>1</strong> Failed" in page
-    assert "The oldest has waited for 7 minutes" in page
+    assert "Oldest waiting: 7 minutes" in page
     assert "<strong>0 %</strong>" in page
     assert worker.name[:8] in page
     assert f'{MAIL_LIST}?status__exact=GAVE_UP">1</a>' in page
-    assert "no sign of life" in page
+    assert "not responding" in page
     assert "passed" in page
 
 
@@ -104,4 +104,4 @@ def test_overview_works_without_broker(client, support, monkeypatch):
 
     monkeypatch.setattr("django_rq.get_queue", fail)
     client.force_login(support)
-    assert "The broker does not answer." in client.get("/admin/").content.decode()
+    assert "The broker isn't responding." in client.get("/admin/").content.decode()

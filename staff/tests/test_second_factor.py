@@ -31,14 +31,14 @@ def test_staff_without_mfa_must_set_it_up(client, staff, sign_in):
     response = client.get("/admin/", follow=True)
     assert response.redirect_chain[-1][0] == SETUP_URL
     page = response.content.decode()
-    assert "Staff need a second factor." in page
+    assert "Staff must use two-step verification." in page
     assert "checksum" not in page  # the password alone does not suffice
     open_enrolment_link(client, staff)
     page = client.get(SETUP_URL).content.decode()
     secret = re.findall(r'<code class="checksum">([A-Z2-7 ]+)</code>', page)[0].replace(" ", "")
     page = client.post(SETUP_URL, {"code": current_code(secret)}, follow=True).content.decode()
     assert "you’ve been signed out everywhere else" in page
-    assert '<a href="/admin/">go on to the admin</a>' in page
+    assert '<a href="/admin/">continue to the admin</a>' in page
     assert client.get("/admin/").status_code == 200
 
 

@@ -16,7 +16,7 @@ function announceProgress({ task, title, text, label, value }) {
   const step = `${text}|${Math.floor(value / 10)}`;
   if (announcements.get(task) === step) return;
   announcements.set(task, step);
-  section.querySelector("[data-announcement]").textContent = `${title}. ${text}: ${label}`;
+  section.querySelector("[data-announcement]").textContent = `${title}: ${text}, ${label}`;
 }
 
 function addBar(data) {

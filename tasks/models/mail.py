@@ -1,4 +1,4 @@
-"""The outbox: e-mails that are saved with the change that causes them, and sent by a worker."""
+"""The outbox: emails that are saved with the change that causes them, and sent by a worker."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class MailStatus(models.TextChoices):
     PENDING = "PENDING", _("Waiting to be sent")
     SENDING = "SENDING", _("Being sent")
     SENT = "SENT", _("Sent")
-    GAVE_UP = "GAVE_UP", _("Given up")
+    GAVE_UP = "GAVE_UP", _("Failed permanently")
 
 
 UNSENT_STATUSES = (MailStatus.PENDING, MailStatus.SENDING)
@@ -54,7 +54,7 @@ class MailQuerySet(models.QuerySet[M]):
 
 
 class Mail(models.Model):
-    """An e-mail to be sent. `tries` is its fencing token, as `attempt` is a task's.
+    """An email to be sent. `tries` is its fencing token, as `attempt` is a task's.
 
     A concrete mail implements `compose`, and may override the other hooks.
     """
@@ -63,15 +63,15 @@ class Mail(models.Model):
     status = models.CharField(
         _("status"), max_length=8, choices=MailStatus, default=MailStatus.PENDING
     )
-    tries = models.PositiveIntegerField(_("tries"), default=0)
-    next_try_at = models.DateTimeField(_("next try"), db_default=Now())
+    tries = models.PositiveIntegerField(_("attempts"), default=0)
+    next_try_at = models.DateTimeField(_("next attempt"), db_default=Now())
     lease_expires_at = models.DateTimeField(_("lease until"), null=True)
     error = models.TextField(_("last error"), blank=True)
     created_at = models.DateTimeField(_("saved at"), db_default=Now())
     sent_at = models.DateTimeField(_("sent at"), null=True)
     # The provider's id for the mail, where it replaces our Message-ID. The database has the
     # default, because workers of the previous version insert rows during an upgrade.
-    provider_id = models.CharField(_("provider's id"), max_length=255, blank=True, db_default="")
+    provider_id = models.CharField(_("provider's ID"), max_length=255, blank=True, db_default="")
 
     if TYPE_CHECKING:
         objects: Any  # a concrete class has a manager of its own QuerySet

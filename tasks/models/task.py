@@ -96,7 +96,7 @@ class TaskRow(models.Model):
     crashes = models.PositiveIntegerField(_("crashes"), default=0)
     lease_expires_at = models.DateTimeField(_("lease until"), null=True)
     rows_done = models.PositiveBigIntegerField(_("rows written"), default=0)
-    rows_total = models.PositiveBigIntegerField(_("rows in all"), default=0)
+    rows_total = models.PositiveBigIntegerField(_("total rows"), default=0)
     # Lists are paged by this column, and SQLite's clock has too few digits, so use Python's.
     created_at = models.DateTimeField(_("requested at"), default=timezone.now, editable=False)
     # Later than `created_at` if the owner has asked for a further phase of the same task. The

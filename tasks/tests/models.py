@@ -88,7 +88,7 @@ class SampleMail(Mail):
 
     def compose(self) -> EmailMultiAlternatives:
         if self.problem == "nowhere":
-            raise Undeliverable("The account has no confirmed e-mail address.")
+            raise Undeliverable("The account has no confirmed email address.")
         if self.problem == "bug":
             raise KeyError("a bug")
         message = EmailMultiAlternatives(

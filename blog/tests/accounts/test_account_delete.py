@@ -40,7 +40,7 @@ def signed_in_client(client, alice):
 def test_delete_page_offers_export_and_explains(signed_in_client):
     page = signed_in_client.get("/settings/delete/").content.decode()
     assert "Export your account" in page
-    assert "cannot be recalled" in page
+    assert "can't be recalled" in page
 
 
 def test_account_deletion_deletes_everything_and_sends_mail(
@@ -53,14 +53,14 @@ def test_account_deletion_deletes_everything_and_sends_mail(
     with capture_mails() as mails:
         response = signed_in_client.post("/settings/delete/", {"password": PASSWORD})
     assert response.url == "/"
-    assert "Your account is gone" in signed_in_client.get("/").content.decode()
+    assert "Your account has been closed" in signed_in_client.get("/").content.decode()
     assert list(User.objects.all()) == [bob]
     assert [post.author for post in Post.objects.all()] == [bob]
     assert other_client.get("/settings/").status_code == 302
     assert "alice" not in str([session.get_decoded() for session in Session.objects.all()])
     assert not Session.objects.filter(session_data="").exists()
     assert [(mail.to, mail.subject) for mail in mails] == [
-        ([alice.email], "[Microblog] Your account is gone")
+        ([alice.email], "[Microblog] Your account has been deleted")
     ]
 
 

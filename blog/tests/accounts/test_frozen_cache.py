@@ -20,7 +20,7 @@ from microblog.cache import FailOpenRedisCache
 
 pytestmark = [pytest.mark.django_db]
 
-LOCKED = "Too many wrong passwords"
+LOCKED = "Too many failed attempts"
 MAX_SECONDS = 3
 
 

@@ -8,7 +8,7 @@ from conftest import PASSWORD
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
-LOCKED = "Too many wrong passwords"
+LOCKED = "Too many failed attempts"
 DAILY_LOCK = "Too many wrong codes today"
 MFA_PATH = "/accounts/2fa/authenticate/"
 NEW = "rain in june"

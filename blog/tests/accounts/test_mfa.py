@@ -37,7 +37,7 @@ def secret(reauthenticated_client, alice, capture_mails):
             "/accounts/2fa/totp/activate/", {"code": current_code(found, periods=-1)}
         )
     assert response.url == "/accounts/2fa/recovery-codes/"
-    assert [mail.subject for mail in mails] == ["[Microblog] The second factor is on"]
+    assert [mail.subject for mail in mails] == ["[Microblog] Two-step verification is on"]
     return found
 
 
@@ -51,9 +51,7 @@ def test_login_asks_for_code(reauthenticated_client, secret, client):
     response = client.post("/accounts/login/", {"login": "alice", "password": PASSWORD})
     assert response.url == "/accounts/2fa/authenticate/"
     assert "_auth_user_id" not in client.session
-    assert (
-        "This code is not right" in client.post(response.url, {"code": "nonsense"}).content.decode()
-    )
+    assert "That code is wrong" in client.post(response.url, {"code": "nonsense"}).content.decode()
     assert client.post(response.url, {"code": current_code(secret)}).url == "/"
     assert "_auth_user_id" in client.session
 
@@ -74,7 +72,7 @@ def test_code_guesses_are_rate_limited(reauthenticated_client, secret, client):
     client.post("/accounts/login/", {"login": "alice", "password": PASSWORD})
     for _ in range(11):
         page = client.post("/accounts/2fa/authenticate/", {"code": "000000"})
-    assert "Too many wrong passwords or codes" in page.content.decode()
+    assert "Too many failed attempts" in page.content.decode()
 
 
 def test_recovery_codes_can_be_downloaded_and_replaced(
@@ -88,7 +86,7 @@ def test_recovery_codes_can_be_downloaded_and_replaced(
         == old
     )
     assert (
-        "Make new recovery codes?"
+        "Create new recovery codes?"
         in reauthenticated_client.get("/accounts/2fa/recovery-codes/generate/").content.decode()
     )
     with capture_mails() as mails:
@@ -98,16 +96,18 @@ def test_recovery_codes_can_be_downloaded_and_replaced(
 
 
 def test_mfa_can_be_deactivated(reauthenticated_client, secret, capture_mails):
-    assert "It is on" in reauthenticated_client.get("/accounts/2fa/").content.decode()
     assert (
-        "Switch off"
-        in reauthenticated_client.get("/accounts/2fa/totp/deactivate/").content.decode()
+        "On: signing in takes your password"
+        in reauthenticated_client.get("/accounts/2fa/").content.decode()
+    )
+    assert (
+        "Turn off" in reauthenticated_client.get("/accounts/2fa/totp/deactivate/").content.decode()
     )
     with capture_mails() as mails:
         reauthenticated_client.post("/accounts/2fa/totp/deactivate/")
-    assert [mail.subject for mail in mails] == ["[Microblog] The second factor is off"]
+    assert [mail.subject for mail in mails] == ["[Microblog] Two-step verification is off"]
     page = reauthenticated_client.get("/accounts/2fa/").content.decode()
-    assert "Set it up" in page
+    assert "Set up" in page
     assert "Recovery codes" not in page
 
 
@@ -117,8 +117,8 @@ def test_wrong_code_does_not_activate_mfa(reauthenticated_client, alice):
     page = reauthenticated_client.post(
         "/accounts/2fa/totp/activate/", {"code": "nonsense"}
     ).content.decode()
-    assert "This code is not right" in page
-    assert "Set it up" in reauthenticated_client.get("/accounts/2fa/").content.decode()
+    assert "That code is wrong" in page
+    assert "Set up" in reauthenticated_client.get("/accounts/2fa/").content.decode()
 
 
 def test_recovery_codes_require_reauthentication(reauthenticated_client, secret):
@@ -130,7 +130,7 @@ def test_recovery_codes_require_reauthentication(reauthenticated_client, secret)
     page = reauthenticated_client.get(response.url).content.decode()
     assert "/accounts/2fa/reauthenticate/" in page
     assert (
-        "Please enter a code"
+        "please enter a code"
         in reauthenticated_client.get("/accounts/2fa/reauthenticate/").content.decode()
     )
 

@@ -122,7 +122,7 @@ def clients(client, alice, bob):
 def test_session_list_shows_own_sessions(clients):
     page = clients[0].get("/accounts/sessions/").content.decode()
     assert page.count("Firefox") == 2
-    assert page.count("This one") == 1
+    assert page.count("This session") == 1
 
 
 def test_session_end_ends_one_session(clients):

@@ -28,15 +28,15 @@ def test_sign_up_and_confirmation_log_in(client, capture_mails):
     with capture_mails() as mails:
         response = client.post("/accounts/signup/", SIGNUP_DATA)
     assert response.url == "/accounts/confirm-email/"
-    assert "Look into your mailbox" in client.get(response.url).content.decode()
+    assert "Check your inbox" in client.get(response.url).content.decode()
     assert "_auth_user_id" not in client.session
     [mail] = mails
     assert mail.to == [SIGNUP_DATA["email"]]
-    assert mail.subject == "[Microblog] Confirm your address"
+    assert mail.subject == "[Microblog] Confirm your email address"
     assert mail.extra_headers["Auto-Submitted"] == "auto-generated"
     url = find_link(mail, "confirm-email")
     assert f'href="http://testserver{url}"' in mail.alternatives[0].content
-    assert "carol@microblog.example is to be the address" in client.get(url).content.decode()
+    assert "Use carol@microblog.example as the email address" in client.get(url).content.decode()
     assert User.objects.get().confirmed_email is None
     assert client.post(url).url == "/"
     assert User.objects.get().confirmed_email == SIGNUP_DATA["email"]
@@ -59,7 +59,7 @@ def test_login_requires_confirmed_address(client, capture_mails, empty_broker):
     with capture_mails() as mails:
         response = client.post("/accounts/login/", {"login": "carol", "password": PASSWORD})
     assert response.url == "/accounts/confirm-email/"
-    assert [mail.subject for mail in mails] == ["[Microblog] Confirm your address"]
+    assert [mail.subject for mail in mails] == ["[Microblog] Confirm your email address"]
     assert "_auth_user_id" not in client.session
 
 
@@ -73,10 +73,10 @@ def test_sign_up_does_not_reveal_accounts(client, alice, capture_mails):
         unknown.url,
         unknown.content,
     )
-    assert client.get(known.url).content.decode().count("Look into your mailbox") == 2
+    assert client.get(known.url).content.decode().count("Check your inbox") == 2
     [mail] = mails
     assert mail.to == [alice.email]
-    assert mail.subject == "[Microblog] You have an account already"
+    assert mail.subject == "[Microblog] You already have an account"
     assert "http://testserver/accounts/password/reset/" in mail.body
     assert "confirm-email" not in mail.body
 
@@ -194,15 +194,15 @@ def test_unconfirmed_address_change_does_not_block_sign_up(client, alice, captur
         ("username", "-alice", "begins and ends with a letter or digit"),
         ("username", "_x_", "begins and ends with a letter or digit"),
         ("username", ".", "begins and ends with a letter or digit"),
-        ("username", "no spaces", "Use letters"),
+        ("username", "no spaces", "Use only letters"),
         ("username", "nul\0", "NUL character"),
-        ("username", "", "Please fill this in."),
-        ("email", "nonsense", "not an e-mail address"),
+        ("username", "", "This field is required."),
+        ("email", "nonsense", "Enter a valid email address"),
         ("password1", "short", "too short"),
-        ("password1", "password123", "easily guessed"),
+        ("password1", "password123", "easy to guess"),
         ("password1", "x1" * 65, "too long"),
-        ("password1", "carol@microblog", "too much like your name"),
-        ("password2", "another", "not the same"),
+        ("password1", "carol@microblog", "too similar to your username"),
+        ("password2", "another", "passwords don"),
     ],
 )
 def test_invalid_sign_up_shows_error(client, alice, field, value, message):
@@ -223,7 +223,7 @@ def test_sign_up_redirects_signed_in_user(client, alice):
 @pytest.mark.parametrize("key", ["nonsense", "MQ:1:2"])
 def test_invalid_confirmation_link_shows_error(client, key):
     response = client.get(f"/accounts/confirm-email/{key}/")
-    assert "does not work any more" in response.content.decode()
+    assert "no longer works" in response.content.decode()
     assert client.post(f"/accounts/confirm-email/{key}/").status_code == 404
 
 

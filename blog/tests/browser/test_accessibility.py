@@ -274,7 +274,7 @@ def test_staff_pages_are_accessible(checker, alice, bob):
         "/admin/", exports, f"{exports}{task.pk}/change/", f"{exports}{running.pk}/change/"
     )
     checker.check(f"{exports}act/request/?task={task.pk}", "/admin/diagnosis/", "/admin/selftest/")
-    checker.page.get_by_role("button", name="Test the chain").click()
+    checker.page.get_by_role("button", name="Run self-test").click()
     checker.page.get_by_text("Waiting for a worker").wait_for()
     checker.check_current()
 

@@ -92,4 +92,4 @@ def test_other_failures_are_not_repeated(tmp_path):
     migration = start_migration(tmp_path / "root", "mysql://host/name", LOCK_PAUSE="60")
     out, err = migration.communicate(timeout=100)
     assert (migration.returncode, out) == (1, "")
-    assert err.startswith("DATABASE_URL is 'mysql://host/name'; it may be")
+    assert err.startswith("DATABASE_URL is 'mysql://host/name'; it must be")

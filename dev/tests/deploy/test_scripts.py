@@ -188,7 +188,7 @@ def test_release_name_with_special_characters_is_refused(tmp_path):
     for version in ("../one", "../../..", "a b", "v1/two", ".hidden", "one\n../two", "$(id)", "é"):
         done = run(DEPLOY / "install.sh", cwd=tmp_path, VERSION=version, PYTHON=sys.executable)
         assert done.returncode == 2
-        assert done.stderr.startswith(f"VERSION is '{version}'; it may be")
+        assert done.stderr.startswith(f"VERSION is '{version}'; it must contain")
     assert not (tmp_path / "root").exists()
 
 

@@ -32,7 +32,7 @@ class Command(BaseCommand):
 
     def handle(self, *, file: Path, sha256: str | None, **options: Any) -> None:
         if sha256 is not None and not CHECKSUM.fullmatch(sha256.strip()):
-            raise CommandError(f"--sha256 is {sha256!r}; it may be 64 hexadecimal digits.")
+            raise CommandError(f"--sha256 is {sha256!r}; it must be 64 hexadecimal digits.")
         try:
             with file.open("rb") as archive:
                 self._verify(archive, file, sha256)
