@@ -289,8 +289,8 @@ SECTIONS: tuple[Section, ...] = (
         name="api_tokens",
         title=_("Your API tokens"),
         description=_(
-            "Names, whether they're read-only, when you created them, when they were last used, and "
-            "when they expire."
+            "Names, whether they're read-only, when you created them, when they were last used, "
+            "and when they expire."
         ),
         model=ApiToken,
         owner_field="owner",

@@ -23,6 +23,6 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='exporttask',
             name='error_code',
-            field=models.CharField(blank=True, choices=[('CRASHED', 'The work was interrupted three times. We are looking into it.'), ('TIMEOUT', 'It took longer than an export may take.'), ('DISK_FULL', 'We are short of disk space. We have been told; please try again later.'), ('DAMAGED', 'The file was damaged or lost. We have been told; you can ask for a new one at once.'), ('ERROR', 'Something went wrong on our side. We have been told about it.')], max_length=16, verbose_name='error'),
+            field=models.CharField(blank=True, choices=[('CRASHED', 'It was interrupted three times. You can try again.'), ('TIMEOUT', 'It exceeded the time limit.'), ('DISK_FULL', "We're out of disk space. Please try again later."), ('DAMAGED', 'The file was damaged or lost. You can request a new export right away.'), ('ERROR', 'Something went wrong on our side. Please try again later.')], max_length=16, verbose_name='error'),
         ),
     ]

@@ -9,13 +9,10 @@ class ErrorCode(TextChoices):
 
     CRASHED = "CRASHED", _("It was interrupted three times. You can try again.")
     TIMEOUT = "TIMEOUT", _("It exceeded the time limit.")
-    DISK_FULL = (
-        "DISK_FULL",
-        _("We're out of disk space. Please try again later."),
-    )
+    DISK_FULL = "DISK_FULL", _("We're out of disk space. Please try again later.")
     DAMAGED = (
         "DAMAGED",
-        _("The file was damaged or lost. We have been told; you can ask for a new one at once."),
+        _("The file was damaged or lost. You can request a new export right away."),
     )
     ERROR = "ERROR", _("Something went wrong on our side. Please try again later.")
 
