@@ -29,7 +29,7 @@ def test_notifications_are_listed(api_client, alice, bob, mention, settings):
     page = api_client.get(NOTIFICATIONS).json()
     assert (page["unread"], page["older"]) == (2, None)
     follow, mentioned = page["items"]
-    assert (follow["kind"], follow["text"]) == ("follow", "bob follows you now")
+    assert (follow["kind"], follow["text"]) == ("follow", "bob followed you")
     assert (follow["person"], follow["post"]) == ("bob", None)
     assert mentioned["url"] == f"https://microblog.example/posts/{mention.pk}/"
     assert (mentioned["kind"], mentioned["post"], mentioned["is_read"]) == (

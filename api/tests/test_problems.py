@@ -251,7 +251,7 @@ def test_large_body_is_rejected_unread(api_client, method, path, content_type, m
     monkeypatch.setattr("django.core.handlers.wsgi.WSGIRequest.read", None)
     body = b'{"body": "' + b"x" * 130_000 + b'"}'
     response = getattr(api_client, method)(path, body, content_type=content_type)
-    assert_problem(response, 413, detail="This is too large.")
+    assert_problem(response, 413, detail="The request is too large.")
 
 
 def test_longest_text_fits_in_any_encoding(api_client, alice):

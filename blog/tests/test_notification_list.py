@@ -107,7 +107,7 @@ def test_notifications_of_unwanted_actors_are_not_listed(
     else:
         bob.is_active = False
         bob.save()
-    assert "bob follows you" not in as_alice.get(URL).content.decode()
+    assert "bob followed you" not in as_alice.get(URL).content.decode()
     assert as_alice.get("/notifications/").json()["unread"]["notifications"] == 0
 
 

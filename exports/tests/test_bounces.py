@@ -222,8 +222,8 @@ def test_bounce_before_the_mail_is_recorded_is_kept(client, alice, task, provide
     assert "550 No such user" in sent.bounce_reason
     client.force_login(alice)
     page = client.get(f"/exports/{task.pk}/").content.decode()
-    assert "Your mail provider refused the mail" in page
-    assert "is in your mailbox" not in page
+    assert "Your email provider rejected our email" in page
+    assert "emailed you your archive" not in page
 
 
 def test_early_bounce_by_own_message_id_is_kept(task, provider, monkeypatch):

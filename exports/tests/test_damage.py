@@ -106,9 +106,9 @@ def test_damaged_archive_is_not_offered_after_a_click(
     assert response.redirect_chain == [(finished_task.get_absolute_url(), 302)]
     page = response.content.decode()
     assert "The file was damaged or lost." in page
-    assert "Ask again" in page
-    assert "could not be built" not in page
-    assert "when its time was over" not in page
+    assert "Export again" in page
+    assert "be created" not in page
+    assert "This archive has been deleted." not in page
     assert_reported(finished_task, caplog)
     assert not finished_task.events.filter(kind=Event.DOWNLOADED).exists()
     assert client.get(f"/exports/{finished_task.pk}/download/").status_code == 404
@@ -133,7 +133,7 @@ def test_owner_is_told_and_may_request_at_once(client, alice, finished_task, arc
     [message] = mail.outbox
     assert "can no longer be used" in message.body
     assert "The file was damaged or lost." in message.body
-    assert "could not be built" not in message.body
+    assert "be created" not in message.body
     note = Notification.objects.get(name=finished_task.notification_name)
     assert note.payload["error_code"] == ErrorCode.DAMAGED
     assert note.read_at is None

@@ -133,7 +133,7 @@ def test_attachment_is_dropped_once_from_its_own_mail(finished_task, staff):
     assert delivery.compose_for_owner(first).attachments
     message = delivery.compose_for_owner(second)
     assert message.attachments == []
-    assert "too large for an e-mail" in message.body
+    assert "too large to email" in message.body
 
 
 @pytest.mark.parametrize("is_linked", [False, True])

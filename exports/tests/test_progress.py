@@ -44,7 +44,11 @@ def test_bar_stays_until_mail_is_sent(mail):
     [
         ({"status": "SUCCESSFUL", "mail": "SENT"}, "success", "emailed you your archive"),
         ({"status": "SUCCESSFUL", "mail": "GAVE_UP"}, "warning", "the email couldn"),
-        ({"status": "SUCCESSFUL", "mail": "SENT", "removed": True}, "success", "in your mailbox"),
+        (
+            {"status": "SUCCESSFUL", "mail": "SENT", "removed": True},
+            "success",
+            "emailed you your archive",
+        ),
         (
             {"status": "SUCCESSFUL", "mail": "SENT", "removed": True, "bounced": True},
             "warning",

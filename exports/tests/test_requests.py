@@ -77,7 +77,7 @@ def test_unfinished_export_comes_before_the_cooldown(client, alice, staff, coold
     client.force_login(alice)
     response = client.post("/exports/", {"kind": kind}, follow=True)
     assert response.redirect_chain == [(unfinished.get_absolute_url(), 302)]
-    assert "under way already" in response.content.decode()
+    assert "already in progress" in response.content.decode()
     assert request_export_of(alice, kind) == (unfinished, False)
     unfinished.cancel()
     with pytest.raises(CooldownActive):
@@ -120,7 +120,7 @@ def test_full_disk_rejects_request(request_export, alice, settings, caplog):
 def test_disk_of_web_host_does_not_matter_to_workers_elsewhere(request_export, alice, settings):
     settings.EXPORT_MIN_FREE = 2**60
     settings.SEVERAL_HOSTS = True
-    assert "Your archive is requested" in request_export()
+    assert "Export requested" in request_export()
     assert alice.export_tasks.get().status == Status.READY
 
 

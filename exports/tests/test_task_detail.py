@@ -64,7 +64,7 @@ def test_timeline_shows_the_last_events_only(client, alice, staff, task, monkeyp
     assert f"attempt {first}<" in page
     assert f"attempt {first - 1}<" not in page
     page = client.get(import_task.get_absolute_url()).content.decode()
-    assert page.count("Put on the queue again") == MAX_EVENTS_SHOWN
+    assert page.count("Requeued") == MAX_EVENTS_SHOWN
     client.force_login(staff)
     page = client.get(f"/admin/exports/exporttask/{task.pk}/change/").content.decode()
-    assert page.count("Put on the queue again") == MAX_EVENTS_SHOWN
+    assert page.count("Requeued") == MAX_EVENTS_SHOWN

@@ -57,7 +57,7 @@ def test_unavailable_service_is_503_without_queries(request_page, error):
 def test_bug_is_500(request_page, error):
     response = request_page(error)
     assert response.status_code == 500
-    assert "It is our fault" in response.content.decode()
+    assert "This one's on us" in response.content.decode()
 
 
 def test_unavailable_service_is_explained_in_the_readers_language(request_page, settings):

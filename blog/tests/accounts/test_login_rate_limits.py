@@ -104,13 +104,13 @@ def test_password_reset_lifts_lock_on_codes(sign_in, alice, reset_password, clie
     else:
         client.force_login(alice)
     for _ in range(10):
-        assert "This code is not right" in enter_code(client, path)
+        assert "That code is wrong or has expired" in enter_code(client, path)
     client.logout()
     sign_in(password=PASSWORD)
     assert LOCKED in enter_code(client, MFA_PATH)
     reset_password()
     sign_in(password=NEW)
-    assert "This code is not right" in enter_code(client, MFA_PATH)
+    assert "That code is wrong or has expired" in enter_code(client, MFA_PATH)
 
 
 def test_password_resets_do_not_lift_daily_limit_of_codes(

@@ -86,7 +86,7 @@ def test_other_mails_do_not_use_up_resets(client, alice):
         sign_up(client, number, alice.email)
     AccountMail.objects.all().delete()
     reset(client, alice.email)
-    assert AccountMail.objects.get().subject == "[Microblog] Set a new password"
+    assert AccountMail.objects.get().subject == "[Microblog] Reset your password"
 
 
 def test_mailboxes_are_limited_each(client):

@@ -141,7 +141,7 @@ def test_used_code_is_not_shown(reauthenticated_client, secret, alice):
 
 def assert_hidden(client, number=10):
     page = client.get(PAGE).content.decode()
-    assert f"You have {number} left. They were shown when they were made" in page
+    assert f"You have {number} unused codes left." in page
     assert "<code>" not in page
     assert client.get(f"{PAGE}download/").status_code == 403
     assert f"You have {number} left." in client.get("/accounts/2fa/").content.decode()

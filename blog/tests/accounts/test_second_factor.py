@@ -79,7 +79,7 @@ def test_used_codes_count_as_guesses(sign_in):
     sign_in(code)
     pages = [sign_in(code).content.decode() for _ in range(11)]
     assert [USED in page for page in pages] == [True] * 10 + [False]
-    assert "Too many wrong passwords or codes" in pages[-1]
+    assert "Too many failed attempts" in pages[-1]
 
 
 def test_last_counter_survives_use_and_is_not_shown(sign_in, client, staff):
@@ -151,7 +151,7 @@ def test_invalid_link_does_not_allow_enrolment(
     elif change == "forged":
         link = f"{link[:-2]}x/"
     page = reauthenticated_client.get(link, follow=True).content.decode()
-    assert "This link no longer works." in page or "Is it you?" in page
+    assert "This link no longer works." in page or "Confirm it's you" in page
     assert not reauthenticated_client.session.get("may_enrol_until")
 
 
@@ -274,7 +274,7 @@ def test_reset_turns_new_factor_off(client, alice, reset_form, capture_mails, ot
         client.post(url, NEW | {"remove_factor": "on"})
     assert not alice.authenticator_set.exists()
     assert {mail.subject for mail in mails} == {
-        "[Microblog] The second factor is off",
+        "[Microblog] Two-step verification is off",
         "[Microblog] Your password was changed",
     }
     assert not is_signed_in(other_client)
@@ -328,5 +328,5 @@ def test_mail_to_staff_names_superusers(reauthenticated_client, alice, capture_m
     with capture_mails() as mails:
         turn_on(reauthenticated_client, alice)
     [mail] = mails
-    assert "ask a superuser to remove your second factor" in mail.body
+    assert "ask a superuser to turn off two-step verification" in mail.body
     assert "tick “" not in mail.body

@@ -129,7 +129,7 @@ def test_sign_in_to_unconfirmed_account_does_not_reveal_address(carol, client, l
     if login == "carol":
         assert response.url == "/accounts/confirm-email/"
     else:
-        assert "The e-mail address or the password is wrong." in response.content.decode()
+        assert "Wrong email address or password." in response.content.decode()
 
 
 def test_unconfirmed_account_gets_no_confirmation_link_to_known_address(
@@ -140,7 +140,7 @@ def test_unconfirmed_account_gets_no_confirmation_link_to_known_address(
     empty_broker.flushall()  # reset the rate limit on these mails
     with capture_mails() as mails:
         client.post("/accounts/login/", {"login": "carol", "password": PASSWORD})
-    assert [mail.subject for mail in mails] == ["[Microblog] You have an account already"]
+    assert [mail.subject for mail in mails] == ["[Microblog] You already have an account"]
 
 
 def test_confirmed_account_is_shown(client, capture_mails):
