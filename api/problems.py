@@ -54,7 +54,9 @@ PHRASES = responses | {
 }
 
 # By type of pydantic error: pydantic's own messages exist in English only.
-LONE_SURROGATE = _("This contains half a character (a lone surrogate), which can't be stored.")
+LONE_SURROGATE = _(
+    "This contains an incomplete character (a lone surrogate), which can't be stored."
+)
 VALIDATION_MESSAGES = {
     "missing": _("This field is required."),
     "string_type": _("This must be a string."),
@@ -69,7 +71,7 @@ INVALID_TIME = _("This must be a time with a time zone, such as 2026-11-23T10:00
 DEFAULT_VALIDATION_MESSAGE = _("This value is invalid.")
 UNKNOWN_FIELD = _("Unknown field.")
 NOT_AN_OBJECT = _('The body must be a JSON object, such as {"body": "Hello"}.')
-INVALID_CURSOR = _("This is not a valid cursor. Don't construct it; follow “older”.")
+INVALID_CURSOR = _("This isn't a valid cursor. Don't construct it; follow “older”.")
 
 
 class ApiError(Exception):

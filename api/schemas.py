@@ -75,7 +75,7 @@ class Problem(Schema):
 
 
 def _reject_lone_surrogates(text: str) -> str:
-    """Reject half a character, which JSON can hold but UTF-8 cannot."""
+    """Reject a lone surrogate, which JSON can hold but UTF-8 cannot."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
@@ -249,7 +249,7 @@ class PersonDetailOut(PersonOut):
     following: int
     followers: int
     is_followed: bool = Field(description=_("Whether you follow the person."))
-    is_muted: bool = Field(description=_("Whether you have muted the person."))
+    is_muted: bool = Field(description=_("Whether you've muted the person."))
 
     @classmethod
     def from_profile(cls, user: Any) -> "PersonDetailOut":
@@ -309,8 +309,8 @@ class FollowPage(PageOut):
 
 class SearchPage(Schema):
     count: int = Field(description=_("Number of results, up to 200."))
-    has_more: bool = Field(description=_("Whether there are more matches than that."))
-    next: str | None = Field(description=_("The address of the next page; null on the last."))
+    has_more: bool = Field(description=_("Whether there are more matches than “count”."))
+    next: str | None = Field(description=_("The address of the next page; null on the last page."))
 
     @staticmethod
     def url_after(request: HttpRequest, start: int, result: SearchResult) -> str | None:
@@ -333,12 +333,12 @@ class NotificationOut(Schema):
     id: int
     kind: str = Field(description=_("The kind of event, such as “follow”, “mention” or “export”."))
     text: str = Field(description=_("What happened, in the reader's language."))
-    url: str = Field(description=_("The page it is about."))
+    url: str = Field(description=_("The page it's about."))
     person: str | None = Field(
         description=_("The username of the person who caused it; null if nobody did.")
     )
     post: int | None = Field(
-        description=_("The ID of the post it is about; null if there is none.")
+        description=_("The ID of the post it's about; null if there isn't one.")
     )
     is_read: bool
     updated_at: Timestamp
@@ -359,7 +359,7 @@ class NotificationOut(Schema):
 
 class NotificationPage(PageOut):
     unread: int = Field(
-        description=_("Number of unread notifications without new messages, up to 100.")
+        description=_("Number of unread notifications, not counting new messages, up to 100.")
     )
     items: list[NotificationOut]
 
@@ -373,7 +373,7 @@ def _in_utc(moment: datetime) -> datetime:
 
 class NotificationReadIn(InputSchema):
     until: Annotated[AwareDatetime, AfterValidator(_in_utc)] = Field(
-        description=_("The “updated_at” of the newest one you have seen. Newer ones stay unread.")
+        description=_("The “updated_at” of the newest one you've seen. Newer ones stay unread.")
     )
 
 

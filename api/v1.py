@@ -76,7 +76,7 @@ api = MicroblogAPI(
     title="Microblog",
     version="1",
     description=_(
-        "What the pages show and do, for your own programs: profile, posts, people, search, "
+        "Use the site from your own programs: profile, posts, people, search, "
         "notifications, exports and imports."
     ),
     docs_url=None,

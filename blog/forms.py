@@ -291,7 +291,7 @@ class HidePostForm(forms.Form):
         limit=MAX_HIDDEN_REASON_LENGTH,
         help_text=_("The author will see this."),
         widget=AdminTextareaWidget(attrs={"rows": 3}),
-        error_messages=GENERIC_TEXT_ERRORS | {"required": _("Please fill this in.")},
+        error_messages=GENERIC_TEXT_ERRORS | {"required": _("This field is required.")},
     )
 
 

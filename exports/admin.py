@@ -79,7 +79,7 @@ EXPIRE = Action(
     name="expire",
     label=_("Expire now"),
     explanation=_(
-        "The archive will be deleted now, and an email with it that hasn't been sent won't be. The "
+        "The archive will be deleted now. If its email hasn't been sent yet, it won't be. The "
         "owner can request a new one."
     ),
     log_message="Deleted the archive early.",

@@ -73,7 +73,7 @@ def _queue_text(payload: dict[str, Any]) -> str:
 def _delivery_text(payload: dict[str, Any]) -> str:
     is_mailed = payload["mail"] == MailStatus.SENT and not payload.get("bounced")
     if payload.get("removed") and not is_mailed:
-        return _("Your archive was removed before it reached you. You can ask for a new one")
+        return _("Your archive was deleted before it reached you. You can request a new one")
     if payload.get("bounced"):
         return _("Your email provider rejected our email. Download your archive here")
     if payload["mail"] == MailStatus.SENT:

@@ -69,4 +69,4 @@ class LimitedFileResponse(FileResponse):
 
 
 def busy_message() -> str:
-    return _("Many archives are being downloaded at the moment. Please try again in a minute.")
+    return _("Many archives are being downloaded right now. Please try again in a minute.")

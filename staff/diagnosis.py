@@ -244,8 +244,8 @@ def _worker_findings(queue: QueueState) -> Iterator[Finding]:
 
 def _full_disk_finding(worker: WorkerInfo) -> Finding:
     text = _(
-        "Worker %(worker)s takes no exports and imports, because the disk of its host, %(host)s, "
-        "is nearly full. It goes on by itself when there is space again."
+        "Worker %(worker)s isn't taking exports or imports, because the disk of its host, "
+        "%(host)s, is nearly full. It will continue automatically once there's space again."
     )
     return Finding(
         text=text % {"worker": worker.name[:8], "host": worker.host}, fix=_worker_page(worker)

@@ -114,7 +114,7 @@ def test_token_expires_unless_owner_chooses_otherwise(
     assert (token_row.expires_at is None) == (lifetime is None)
     if lifetime:
         assert abs(token_row.expires_at - timezone.now() - lifetime) < timedelta(minutes=1)
-    expected = "It expires on" if lifetime else "It doesn’t expire"
+    expected = "It expires on" if lifetime else "It doesn't expire"
     assert expected in page
     assert expected in mails[0].body
     listed = reauthenticated_client.get(TOKENS).content.decode()

@@ -90,7 +90,7 @@ def export_cancel(request: AuthenticatedRequest, pk: UUID) -> ExportOut:
                 "content": {"application/json": {"schema": {}}, "application/zip": {"schema": {}}}
             },
             206: {
-                "description": gettext_noop("The part that the Range header asks for"),
+                "description": gettext_noop("The part requested by the Range header"),
                 "content": {"application/json": {"schema": {}}, "application/zip": {"schema": {}}},
             },
             302: {

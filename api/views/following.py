@@ -49,7 +49,7 @@ def _get_followable_user(request: AuthenticatedRequest, username: str) -> User:
     """Return a user the requester may follow, and count the request as on the pages."""
     enforce_rate_limit(request, "follow")
     if username.lower() == request.user.username.lower():
-        raise ApiError(422, gettext("You cannot follow yourself."))
+        raise ApiError(422, gettext("You can't follow yourself."))
     return get_object_or_404(
         User.objects.visible_to(request.user), username__lower=username.lower()
     )

@@ -275,7 +275,7 @@ class MFAAdapter(DefaultMFAAdapter):
             "Recovery codes are part of two-step verification: set that up first."
         ),
         "incorrect_code": INCORRECT_CODE,
-        "used_code": _("This code has been used. Wait for the next one that your app shows."),
+        "used_code": _("This code has already been used. Wait for the next one your app shows."),
         "unverified_email": _(
             "Please confirm your email address first. Then you can set up two-step verification."
         ),

@@ -68,5 +68,5 @@ class ActivateTOTPView(AllauthActivateTOTPView):
 def enrolment(request: AuthenticatedRequest, key: str) -> HttpResponse:
     """Open the link from the mailbox: this session may set up two-step verification."""
     if not second_factor.open_enrolment(request, request.user, key):
-        messages.error(request, _("This link no longer works. Send yourself another."))
+        messages.error(request, _("This link no longer works. Request a new one."))
     return redirect("mfa_activate_totp")

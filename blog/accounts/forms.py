@@ -113,7 +113,7 @@ class AddEmailForm(CustomMessagesMixin, allauth_forms.AddEmailForm):
         if self.user.is_staff and settings.STAFF_SECOND_FACTOR:
             # A thief with the password could have the link for two-step verification sent to them.
             raise ValidationError(
-                _("Staff can’t change their address themselves. Ask a superuser to do it."),
+                _("Staff can't change their own email address. Ask a superuser to do it."),
                 code="staff",
             )
         email: str = super().clean_email()
@@ -158,7 +158,7 @@ class ResetPasswordKeyForm(CustomMessagesMixin, allauth_forms.ResetPasswordKeyFo
             moment = formatting.exact_time(self.removable.created_at)
             self.fields["remove_factor"] = forms.BooleanField(
                 label=_("Turn off two-step verification"),
-                help_text=_("It was turned on on %(moment)s. Tick this if that wasn’t you.")
+                help_text=_("It was set up on %(moment)s. Tick this if that wasn't you.")
                 % {"moment": moment},
                 required=False,
             )

@@ -17,11 +17,11 @@ def validate_new_username(name: str) -> None:
     """
     if name.strip(PUNCTUATION) != name:
         raise ValidationError(
-            _("A name begins and ends with a letter or digit."), code="username_punctuation"
+            _("A username must begin and end with a letter or digit."), code="username_punctuation"
         )
     if ReservedName.objects.is_reserved(name):
         # The message of a name in use, which does not tell that an account was deleted.
-        raise ValidationError(_("This name is taken."), code="unique")
+        raise ValidationError(_("This username is taken."), code="unique")
 
 
 def is_site_name(name: str) -> bool:

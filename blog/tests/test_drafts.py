@@ -22,7 +22,7 @@ def sign_in(client, page, **data):
     """Submit the sign-in form that the page shows, with its draft."""
     assert page.status_code == 401
     assert "no-store" in page["Cache-Control"]
-    assert "What you wrote is kept." in page.content.decode()
+    assert "We've kept what you wrote." in page.content.decode()
     data |= {"login": "alice", "password": PASSWORD, "draft": hidden_draft(page)}
     return client.post("/accounts/login/", data)
 

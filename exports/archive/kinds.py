@@ -126,7 +126,7 @@ POSTS = Kind(
             "rows",
         ),
         empty_delivery=_(
-            "You asked for an archive of your posts. You haven't written any yet, so it's empty, "
+            "You requested an archive of your posts. You haven't written any yet, so it's empty, "
             "but it's a valid archive."
         ),
         failure=_("Sorry, we couldn't create the archive of your posts."),

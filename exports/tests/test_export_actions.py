@@ -112,9 +112,9 @@ def test_expiry_settles_waiting_mail(unsent_task, operator, client, alice, mailo
 
     client.force_login(alice)
     toast = client.get("/notifications/", {"since": "2020-01-01T00:00:00Z"}).json()
-    assert "removed before it reached you" in str(toast)
+    assert "deleted before it reached you" in str(toast)
     page = client.get(f"/exports/{unsent_task.pk}/").content.decode()
-    assert "removed before it reached you" in page
+    assert "deleted before it reached you" in page
     assert "on its way" not in page
     assert "download it here" not in page
 

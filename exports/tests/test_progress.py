@@ -48,7 +48,7 @@ def test_bar_stays_until_mail_is_sent(mail):
         (
             {"status": "SUCCESSFUL", "mail": "SENT", "removed": True, "bounced": True},
             "warning",
-            "removed before it reached you",
+            "deleted before it reached you",
         ),
         ({"status": "FAILED", "error_code": "TIMEOUT"}, "danger", "exceeded the time limit"),
     ],

@@ -49,7 +49,7 @@ def test_unavailable_service_is_503_without_queries(request_page, error):
     response = request_page(error)  # without the `db` fixture a query raises
     assert (response.status_code, response["Retry-After"]) == (503, "60")
     page = response.content.decode()
-    assert "A part of the site does not answer" in page
+    assert "Part of the site isn't responding" in page
     assert "locked" not in page
 
 

@@ -121,7 +121,9 @@ def test_account_is_hidden_before_its_rows_are_deleted(signed_in_client, client,
 def sign_up(client, name):
     data = {"username": name, "email": "new@microblog.example"}
     page = client.post("/accounts/signup/", data | {"password1": PASSWORD, "password2": PASSWORD})
-    return "This name is taken." not in (page.content.decode() if page.status_code == 200 else "")
+    return "This username is taken." not in (
+        page.content.decode() if page.status_code == 200 else ""
+    )
 
 
 def test_name_stays_reserved_for_a_year(client, alice, settings):

@@ -117,7 +117,7 @@ def test_unconfirmed_account_is_not_found_linked_or_followed(carol, as_bob, bob)
 def test_username_of_unconfirmed_account_is_reserved(carol, client):
     data = SIGNUP_DATA | {"username": "Carol", "email": "other@microblog.example"}
     page = type(client)().post("/accounts/signup/", data).content.decode()
-    assert "This name is taken." in page
+    assert "This username is taken." in page
 
 
 @pytest.mark.parametrize("login", ["carol", "email"])
@@ -190,10 +190,10 @@ def test_unconfirmed_address_change_does_not_block_sign_up(client, alice, captur
         ("username", "R00t", "reserved"),
         ("username", "m1crob1og", "reserved"),
         ("username", "s-y_stem", "reserved"),
-        ("username", "alice.", "begins and ends with a letter or digit"),
-        ("username", "-alice", "begins and ends with a letter or digit"),
-        ("username", "_x_", "begins and ends with a letter or digit"),
-        ("username", ".", "begins and ends with a letter or digit"),
+        ("username", "alice.", "must begin and end with a letter or digit"),
+        ("username", "-alice", "must begin and end with a letter or digit"),
+        ("username", "_x_", "must begin and end with a letter or digit"),
+        ("username", ".", "must begin and end with a letter or digit"),
         ("username", "no spaces", "Use only letters"),
         ("username", "nul\0", "NUL character"),
         ("username", "", "This field is required."),

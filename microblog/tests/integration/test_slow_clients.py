@@ -100,7 +100,7 @@ def test_slow_transfers_do_not_stop_the_site(site, large_archive, alice):
         for _ in range(2 * TRANSFERS):
             status, headers, page = get(site, path, **cookie)
             assert (status, headers["Retry-After"]) == (503, "60")
-            assert "Many archives are being downloaded at the moment." in page
+            assert "Many archives are being downloaded right now." in page
         status, headers, problem = get(site, f"/api/v1{path}", **api)
         assert (status, headers["Retry-After"]) == (503, "60")
         assert "Many archives are being downloaded" in problem
