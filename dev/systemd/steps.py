@@ -81,6 +81,12 @@ def install_site(site: Site) -> str:
         raise MachineError(f"The check complains:\n{output}")
     for unit in (*SERVICES, "microblog-web.socket", "microblog.target"):
         site.machine.run(f"systemctl is-active {unit} && systemctl is-enabled {unit}")
+    for unit in SERVICES:
+        if site.machine.run(f"systemctl show --property NRestarts --value {unit}").strip() != "0":
+            raise MachineError(f"{unit} did not start at the first try.")
+        log = site.machine.run(f"journalctl --quiet --output cat --unit {unit}")
+        if log.count(f"Started {unit}") != 1:
+            raise MachineError(f"{unit} was not started once:\n{log}")
     return f"release {site.current_release()}"
 
 
