@@ -14,7 +14,7 @@ def fail(reason):
 
 @pytest.mark.parametrize("function", [fail, partial(fail)])
 def test_error_after_commit_is_logged_and_stops_nothing(function, caplog):
-    done = []
+    done: list[int] = []
     with transaction.atomic():
         run_after_commit(function, "the broker is down")
         run_after_commit(done.append, 1)
@@ -30,7 +30,7 @@ def test_error_outside_of_a_transaction_is_logged(function, caplog):
 
 
 def test_rolled_back_transaction_calls_nothing():
-    done = []
+    done: list[int] = []
     with transaction.atomic():
         run_after_commit(done.append, 1)
         transaction.set_rollback(True)

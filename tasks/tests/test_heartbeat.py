@@ -62,7 +62,7 @@ def test_renewal_stops_after_job_timeout(settings):
 def exits(monkeypatch, settings):
     """Record exits of the process, which would end the tests."""
     settings.EXPORT_LEASE_SECONDS = 0.01
-    codes = []
+    codes: list[int] = []
     monkeypatch.setattr("tasks.heartbeat.HEARTBEAT_INTERVAL", 0.01)
     monkeypatch.setattr("tasks.heartbeat.os._exit", codes.append)
     monkeypatch.setattr("tasks.heartbeat.logging.shutdown", lambda: None)
@@ -126,7 +126,7 @@ def test_progress_of_short_work_is_not_shown(shown, monkeypatch):
 
 def test_work_outside_of_a_job_shows_no_progress(shown, monkeypatch):
     monkeypatch.setattr("tasks.heartbeat.HEARTBEAT_INTERVAL", 0.01)
-    beats = []
+    beats: list[int] = []
     with Heartbeat(lambda rows: not beats.append(rows), rows_total=20):
         wait_until(lambda: len(beats) > 2, seconds=20)
     assert shown == []

@@ -147,9 +147,7 @@ def test_failed_build_deletes_its_temporary_file(task):
 @pytest.mark.parametrize("content", [b"[]", b"x" * 100_000])
 def test_file_is_on_disk_before_it_is_stored(task, monkeypatch, content):
     sizes = []
-    monkeypatch.setattr(
-        archive.os, "fsync", lambda descriptor: sizes.append(os.fstat(descriptor).st_size)
-    )
+    monkeypatch.setattr(os, "fsync", lambda descriptor: sizes.append(os.fstat(descriptor).st_size))
     save = archive_storage().save
     monkeypatch.setattr(
         archive_storage(), "save", lambda *args: sizes.append("saved") or save(*args)
