@@ -63,7 +63,7 @@ def test_foreign_worker_name_does_not_break_the_page(get_page, empty_broker, nam
     empty_broker.sadd("rq:workers", f"rq:worker:{name}")
     empty_broker.sadd("rq:workers:default", f"rq:worker:{name}")
     empty_broker.hset(f"rq:worker:{name}", mapping={"birth": "", "state": "idle"})
-    assert "Why is it stuck?" in get_page()
+    assert "Stuck tasks" in get_page()
 
 
 def test_lost_job_is_found(get_page, task):
