@@ -77,7 +77,7 @@ def test_unfinished_export_comes_before_the_cooldown(client, alice, staff, coold
     client.force_login(alice)
     response = client.post("/exports/", {"kind": kind}, follow=True)
     assert response.redirect_chain == [(unfinished.get_absolute_url(), 302)]
-    assert "under way already" in response.content.decode()
+    assert "already in progress" in response.content.decode()
     assert request_export_of(alice, kind) == (unfinished, False)
     unfinished.cancel()
     with pytest.raises(CooldownActive):
