@@ -1,4 +1,4 @@
-"""Two-step verification: codes that count once, and the mailed link that allows to turn it on."""
+"""Two-step verification: codes that count once, and the mailed link that permits turning it on."""
 
 import time
 from datetime import timedelta

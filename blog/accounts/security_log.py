@@ -47,26 +47,27 @@ def log_wrong_code(sender: Any, request: HttpRequest, user: User, **kwargs: Any)
     log_event(request, "wrong code", user.pk, methods="mfa")
 
 
-# Signals with the arguments `request` and `user`.
+# Signals with the arguments `request` and `user` or `authenticator`.
 EVENTS: dict[Signal, str] = {
+    account_signals.user_signed_up: "sign-up",
     account_signals.password_changed: "password changed",
     account_signals.password_set: "password changed",
     account_signals.password_reset: "password reset",
     account_signals.email_changed: "address changed",
-    account_signals.user_signed_up: "sign-up",
+    mfa_signals.authenticator_added: "second factor on",
+    mfa_signals.authenticator_removed: "second factor off",
+    mfa_signals.authenticator_reset: "recovery codes replaced",
 }
 
 
-def log_second_factor(event: str) -> Any:
-    def receiver(sender: Any, request: HttpRequest, authenticator: Any, **kwargs: Any) -> None:
-        log_event(request, event, authenticator.user_id, methods=str(authenticator.type))
+def log_signal(event: str) -> Any:
+    """Return a receiver that logs the event with the owner's account, whoever caused it."""
 
-    return receiver
-
-
-def log_named(event: str) -> Any:
-    def receiver(sender: Any, request: HttpRequest, user: User, **kwargs: Any) -> None:
-        log_event(request, event, user.pk)
+    def receiver(
+        sender: Any, request: HttpRequest, user: User, authenticator: Any = None, **kwargs: Any
+    ) -> None:
+        user_id = authenticator.user_id if authenticator else user.pk
+        log_event(request, event, user_id, methods=str(authenticator.type) if authenticator else "")
 
     return receiver
 
@@ -76,10 +77,4 @@ def connect() -> None:
     auth_signals.user_logged_out.connect(log_sign_out)
     mfa_signals.authentication_failed.connect(log_wrong_code)
     for signal, event in EVENTS.items():
-        signal.connect(log_named(event), weak=False)
-    for signal, event in {
-        mfa_signals.authenticator_added: "second factor on",
-        mfa_signals.authenticator_removed: "second factor off",
-        mfa_signals.authenticator_reset: "recovery codes replaced",
-    }.items():
-        signal.connect(log_second_factor(event), weak=False)
+        signal.connect(log_signal(event), weak=False)

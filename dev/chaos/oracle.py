@@ -256,8 +256,11 @@ class Oracle:
     def _failure_cause(self, task: Task, verdict: Verdict) -> str:
         """Return the cause of a failed task.
 
-        Only the maximum number of crashes is legitimate, since every fault is repaired.
+        Only the maximum number of crashes is legitimate, since every fault is repaired. The last of
+        them may be a full disk, which has an error of its own.
         """
+        if task.error_code == ErrorCode.DISK_FULL and task.crashes + 1 == MAX_CRASHES:
+            return f"{task.crashes} crashes and a full disk"
         if task.error_code == ErrorCode.CRASHED and task.crashes == MAX_CRASHES:
             last_line = task.traceback.strip().splitlines()[-1:] or ["killed"]
             return f"{task.crashes} crashes ({last_line[0][:100]})"

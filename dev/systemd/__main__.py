@@ -17,7 +17,6 @@ from dev.stack import ROOT, die_with_parent, end_on_signals, signals_blocked
 from . import control_groups, debian
 
 PROGRAMS = ("debootstrap", "ip", "mount", "nsenter", "systemd-nspawn", "unshare")
-MACHINE = debian.CACHE / "machine"
 NAMESPACES = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
 
 
@@ -35,15 +34,17 @@ def find_problem() -> str:
 
 def run_in_namespaces() -> int:
     """Run dev.systemd.run, and end everything that it started, also when this is interrupted."""
+    name = f"microblog-systemd-{os.getpid()}"
+    memory = debian.CACHE / name  # other namespaces see an empty folder
     command = [*control_groups.scope(), *NAMESPACES, sys.executable, "-m", "dev.systemd.run"]
 
     def before_exec() -> None:
         die_with_parent()
         control_groups.join(groups)
 
-    with control_groups.new_groups(f"microblog-systemd-{os.getpid()}") as groups:
+    with control_groups.new_groups(name) as groups:
         process = subprocess.Popen(
-            [*command, str(MACHINE)],
+            [*command, str(memory)],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
@@ -56,7 +57,7 @@ def run_in_namespaces() -> int:
                 process.kill()
                 process.wait()
                 with suppress(FileNotFoundError):
-                    MACHINE.rmdir()
+                    memory.rmdir()
 
 
 def main() -> int:

@@ -69,11 +69,13 @@ def _empty(folder: Path) -> None:
 def _bootstrap(folder: Path) -> None:
     _empty(folder)
     log = CACHE / "debootstrap.log"
+    folder.mkdir()
+    # A namespace, because debootstrap mounts /proc in the folder, which must not remain there after
+    # an interruption; and /mnt, because debootstrap understands no space in the folder's path.
     command = [
-        # It mounts /proc in the folder, which must not remain there after an interruption.
         *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"),
-        *("debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}"),
-        *(SUITE, str(folder), mirror()),
+        *("sh", "-c", 'mount --bind "$0" /mnt && exec debootstrap "$@"', str(folder)),
+        *("--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, "/mnt", mirror()),
     ]
     with log.open("wb") as output:
         done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=False)

@@ -13,7 +13,7 @@ import psutil
 
 from dev.stack import ROOT, die_with_parent
 
-from .debian import DEBIAN, WHEELS
+from .debian import CACHE, DEBIAN, WHEELS
 from .journal import Entry, parse
 
 SOURCE = "/usr/local/src/microblog"
@@ -41,10 +41,10 @@ def wait_until(condition: Callable[[], object], what: str, seconds: float = 60) 
         time.sleep(0.2)
 
 
-def mount(kind: str, folder: Path, options: str = "") -> None:
+def mount(folder: Path, *options: str, cwd: Path = ROOT) -> None:
+    """Create a folder if it is missing, and mount there what the options say."""
     folder.mkdir(parents=True, exist_ok=True)
-    with_options = ["-o", options] if options else []
-    subprocess.run(["mount", "-t", kind, *with_options, kind, str(folder)], check=True)
+    subprocess.run(["mount", *options, str(folder)], cwd=cwd, check=True)
 
 
 class Machine:
@@ -54,13 +54,16 @@ class Machine:
     """
 
     def __init__(self, memory: Path) -> None:
-        mount("tmpfs", memory)
+        mount(memory, "-t", "tmpfs", "tmpfs")
         for name in ("changes", "work"):
             (memory / name).mkdir()
         self.root = memory / "root"
-        layers = f"lowerdir={DEBIAN},upperdir={memory / 'changes'},workdir={memory / 'work'}"
-        mount("overlay", self.root, layers)
-        mount("tmpfs", Path("/run/systemd/nspawn"))  # systemd-nspawn does not clean it up
+        # Relative paths, because a comma or colon in the path of the project would be misread.
+        layers = f"lowerdir={DEBIAN.name},upperdir={memory.name}/changes,workdir={memory.name}/work"
+        mount(self.root, "-t", "overlay", "-o", layers, "overlay", cwd=CACHE)
+        mount(self.root / "opt" / "wheels", "-o", "bind,ro", str(WHEELS))
+        # systemd-nspawn does not clean up this folder.
+        mount(Path("/run/systemd/nspawn"), "-t", "tmpfs", "tmpfs")
         self._console = memory / "console.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._init = 0
@@ -101,7 +104,7 @@ class Machine:
             *("systemd-nspawn", "--quiet", "--boot", "--directory", str(self.root)),
             *("--register=no", "--keep-unit", "--link-journal=no", "--console=pipe"),
             "--capability=CAP_NET_ADMIN",  # for units with PrivateNetwork and IPAddressDeny
-            *("--resolv-conf=off", "--timezone=off", f"--bind-ro={WHEELS}:/opt/wheels"),
+            *("--resolv-conf=off", "--timezone=off"),
         ]
         with self._console.open("ab") as output:
             self._process = subprocess.Popen(

@@ -18,7 +18,7 @@ CERTIFICATE = f"/etc/letsencrypt/live/{HOST}"
 OPERATORS = f"operators@{HOST}"
 PASSWORD = "a walk beside the river"
 # Posts per account, of which EXPORT_MAX_RATE allows a hundred a second.
-ACCOUNTS = {"quick": 100, "medium": 1200, "long": 3000}
+ACCOUNTS = {"quick": 100, "medium": 1200, "long": 4000}
 ROWS_PER_SECOND = 100
 MAIL_SECONDS = 240
 
@@ -61,6 +61,11 @@ class Site:
         changed = [f"{name}='{value}'" for name, value in variables.items()]
         self.machine.write(path, "\n".join([*kept, *changed, ""]), mode=0o600)
 
+    def worker_lines(self, cursor: str) -> list[str]:
+        """Return what the worker has logged since a place of the journal."""
+        entries = self.machine.journal(cursor)
+        return [str(entry) for entry in entries if entry.source == "microblog-worker@1.service"]
+
     def worker_release(self) -> str:
         """Return the name of the release that the worker runs in; empty if it does not run."""
         return self.machine.run(
@@ -86,9 +91,12 @@ class Export:
         site.requested[self.address] += 1
 
     def wait_until_running(self) -> None:
-        """Wait until the progress bar has begun to move. Raises MachineError if it is full."""
+        """Wait until the progress bar has begun to move. Raises MachineError if it does not."""
         wait_until(lambda: self.progress() > 0, "the build has begun", 120)
-        if self.progress() == 100:
+
+    def check_unfinished(self) -> None:
+        """Raise MachineError if the mail is here: then nothing was interrupted."""
+        if self.mails():
             raise MachineError("The build ended too early for this step.")
 
     def progress(self) -> int:

@@ -81,6 +81,12 @@ def install_site(site: Site) -> str:
         raise MachineError(f"The check complains:\n{output}")
     for unit in (*SERVICES, "microblog-web.socket", "microblog.target"):
         site.machine.run(f"systemctl is-active {unit} && systemctl is-enabled {unit}")
+    for unit in SERVICES:
+        if site.machine.run(f"systemctl show --property NRestarts --value {unit}").strip() != "0":
+            raise MachineError(f"{unit} did not start at the first try.")
+        log = site.machine.run(f"journalctl --quiet --output cat --unit {unit}")
+        if log.count(f"Started {unit}") != 1:
+            raise MachineError(f"{unit} was not started once:\n{log}")
     return f"release {site.current_release()}"
 
 
@@ -126,11 +132,12 @@ def kill_worker_in_mid_build(site: Site) -> str:
     export = Export(site, "medium")
     export.wait_until_running()
     site.machine.run("systemctl kill --signal=KILL microblog-worker@1")
+    export.check_unfinished()
     return export.wait_for_mail()
 
 
 def upgrade_in_mid_build(site: Site) -> str:
-    old = site.worker_release()
+    old, cursor = site.current_release(), site.machine.journal_cursor()
     with Visitors(site) as visitors:
         installation = site.machine.start(commands("### Upgrade and roll back"))
         output = _read_until("System check", installation)
@@ -139,7 +146,7 @@ def upgrade_in_mid_build(site: Site) -> str:
         output += installation.communicate(timeout=300)[0]
     if installation.returncode:
         raise MachineError(f"The upgrade failed:\n{output}")
-    return f"{_let_worker_change(site, export, old)}; {visitors.report()}"
+    return f"{_let_worker_change(site, export, old, cursor)}; {visitors.report()}"
 
 
 def _read_until(text: str, process: subprocess.Popen[str]) -> str:
@@ -154,24 +161,29 @@ def _read_until(text: str, process: subprocess.Popen[str]) -> str:
 
 
 def roll_back_in_mid_build(site: Site) -> str:
-    old = site.worker_release()
+    old, cursor = site.current_release(), site.machine.journal_cursor()
     export = Export(site, "long")
     export.wait_until_running()
     with Visitors(site) as visitors:
         site.machine.run("deploy/install.sh --back")
-    return f"{_let_worker_change(site, export, old)}; {visitors.report()}"
+    return f"{_let_worker_change(site, export, old, cursor)}; {visitors.report()}"
 
 
-def _let_worker_change(site: Site, export: Export, old: str) -> str:
-    """Check that the worker finishes its build in the old release, and goes on in the new one."""
+def _let_worker_change(site: Site, export: Export, old: str, cursor: str) -> str:
+    """Check that the worker finished its build before it changed to the new release."""
     new = site.current_release()
     if new == old:
         raise MachineError(f"Still release {old}.")
-    if site.worker_release() != old:
-        raise MachineError("The worker did not finish its build in the old release.")
     outcome = export.wait_for_mail()
     wait_until(lambda: site.worker_release() == new, f"the worker runs in release {new}")
     site.wait_until_ready()
+    lines = site.worker_lines(cursor)
+    told, finished, stopped = (
+        next((number for number, line in enumerate(lines) if text in line), len(lines))
+        for text in ("warm shut down requested", "Job OK", "stopping on request")
+    )
+    if not told < finished < stopped:
+        raise MachineError("The worker was not told to stop in mid-build, or did not finish it.")
     return f"{old} -> {new}, {outcome}"
 
 
@@ -188,6 +200,7 @@ def _restart_in_mid_build(site: Site, service: str) -> str:
     export = Export(site, "medium")
     export.wait_until_running()
     site.machine.run(f"systemctl restart {service}")
+    export.check_unfinished()
     outcome = export.wait_for_mail()
     site.wait_until_ready()
     return outcome
@@ -197,6 +210,7 @@ def stop_target_in_mid_build(site: Site) -> str:
     export = Export(site, "medium")
     export.wait_until_running()
     site.machine.run("systemctl stop microblog.target")
+    export.check_unfinished()
     outcome = export.wait_for_mail()
     active = "systemctl list-units --state=active,deactivating --plain --no-legend 'microblog*'"
     wait_until(lambda: not site.machine.run(active).strip(), "everything has stopped")
@@ -208,6 +222,7 @@ def stop_target_in_mid_build(site: Site) -> str:
 def reboot_in_mid_build(site: Site) -> str:
     export = Export(site, "medium")
     export.wait_until_running()
+    export.check_unfinished()
     site.machine.end_for_reboot()
     if not export.mails():
         raise MachineError("The worker did not finish its build before the reboot.")
@@ -221,6 +236,7 @@ def cut_power_in_mid_build(site: Site) -> str:
     export = Export(site, "medium")
     export.wait_until_running()
     site.machine.cut_power()
+    export.check_unfinished()
     site.machine.boot()
     outcome = export.wait_for_mail()
     site.wait_until_ready()
@@ -240,8 +256,31 @@ def block_network(site: Site) -> str:
     text = " ".join((ROOT / "docs" / "deployment.md").read_text().split())
     if len(set(open_scores)) > 1 or sweeper != web or documented not in text:
         raise MachineError(f"Exposure {open_scores} and {local_scores}, not as documented.")
+    for name in ("microblog-web", "microblog-sweeper"):
+        if not _has_own_network(site, name):
+            raise MachineError(f"{name} still has the machine's network.")
     outcome = Export(site, "quick").wait_for_mail()
-    return f"exposure {', '.join(open_scores)} -> {', '.join(local_scores)}; {outcome}"
+    return (
+        f"exposure {', '.join(open_scores)} -> {', '.join(local_scores)}; this kernel "
+        f"{'obeys' if _obeys_address_filter(site) else 'ignores'} IPAddressDeny; {outcome}"
+    )
+
+
+def _has_own_network(site: Site, name: str) -> bool:
+    networks = site.machine.run(
+        f"pid=$(systemctl show --property MainPID --value {name})\n"
+        'readlink /proc/1/ns/net "/proc/$pid/ns/net"'
+    )
+    return len(set(networks.split())) == 2
+
+
+def _obeys_address_filter(site: Site) -> bool:
+    """Return whether IPAddressDeny has an effect: it needs BPF and control groups of version 2."""
+    connect = f"import socket; socket.create_connection(('{HOST}', 443), 3); print('connected')"
+    return "connected" not in site.machine.run(
+        "systemd-run --quiet --wait --pipe --property=IPAddressDeny=any"
+        f" python3 -c {shlex.quote(connect)} || true"
+    )
 
 
 def _scores(site: Site) -> tuple[str, ...]:

@@ -6,6 +6,8 @@ from django.test import RequestFactory
 
 from microblog.downloads import UnsatisfiableRange, file_response, parse_range
 
+pytestmark = pytest.mark.django_db  # closing a response ends a request, which closes connections
+
 CONTENT = b"0123456789"
 
 

@@ -126,7 +126,7 @@ def test_progress_of_short_work_is_not_shown(shown, monkeypatch):
 
 def test_work_outside_of_a_job_shows_no_progress(shown, monkeypatch):
     monkeypatch.setattr("tasks.heartbeat.HEARTBEAT_INTERVAL", 0.01)
-    beats = []
+    beats: list[int] = []
     with Heartbeat(lambda rows: not beats.append(rows), rows_total=20):
         wait_until(lambda: len(beats) > 2, seconds=20)
     assert shown == []

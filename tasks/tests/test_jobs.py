@@ -323,10 +323,14 @@ def test_kill_while_mailing_retries_the_mail(task):
 
 
 def test_killed_sender_is_retried_at_once(mail):
-    mail.claim()
+    other = SampleMail.objects.create(task=mail.task)
+    for each in (other, mail):
+        each.claim()
     jobs.work_horse_killed(SEND, ["sample.SampleMail", str(mail.pk), 0])
     assert reload(mail).status == MailStatus.PENDING
+    assert reload(mail).error == "The process that sent the mail was killed."
     assert reload(mail).job_id in broker.read_state().positions
+    assert reload(other).status == MailStatus.SENDING
 
 
 def test_mail_that_keeps_killing_its_sender_waits(mail, settings):

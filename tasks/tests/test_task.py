@@ -3,7 +3,7 @@ from django.db import connection
 from django.utils import timezone
 
 from blog.models import AccountDeletion, User
-from tasks.models import MAX_CRASHES, CoreError, Status, TaskEventKind
+from tasks.models import MAX_CRASHES, CoreError, Status, TaskEventKind, TaskFailed
 from tasks.models.clock import from_now
 from tasks.models.rows import AccountClosed
 
@@ -180,6 +180,25 @@ def test_new_attempt_has_its_own_grace_period(task, verb):
     assert getattr(reload(task), verb)()
     assert reload(task).status == Status.READY
     assert not SampleTask.objects.not_enqueued().exists()
+
+
+@pytest.mark.parametrize("verb", ["requeue", "release", "cancel"])
+def test_timeline_names_the_member_of_staff(task, staff, verb):
+    if verb == "release":
+        task.claim()
+    assert getattr(task, verb)(staff)
+    assert task.events.last().actor == staff
+
+
+def test_crash_without_reason_has_no_traceback(running):
+    assert running.crash()
+    assert reload(running).traceback == ""
+
+
+def test_failure_is_unexpected_unless_said_otherwise():
+    assert not TaskFailed("FULL").is_expected
+    assert TaskFailed("EMPTY", is_expected=True).is_expected
+    assert str(TaskFailed("FULL")) == "FULL"
 
 
 def test_release_is_no_crash(running, staff):

@@ -95,6 +95,13 @@ def test_changes_of_account_are_logged(reauthenticated_client, alice, events, ca
     ]
 
 
+def test_removal_by_staff_is_logged_with_owner(client, staff, alice, events):
+    authenticator = TOTP.activate(alice, SECRET).instance
+    client.force_login(staff)
+    client.post(f"/admin/mfa/authenticator/{authenticator.pk}/delete/", {"post": "yes"})
+    assert events()[-1] == ("second factor off", alice.pk, "totp")
+
+
 def test_sign_up_and_reset_are_logged(client, alice, events, capture_mails):
     client.post("/accounts/signup/", SIGNUP_DATA)
     with capture_mails() as mails:
