@@ -146,5 +146,5 @@ def test_exports_are_paused_without_disk_space(queue, full_disk, export):
     worker.register_birth()
     assert worker._has_disk_space() is False
     queue_position.update_all()
-    assert export.last_payload()["paused"]
+    assert export.shown_payload()["paused"]
     assert broker.read_state().workers[0].is_disk_full

@@ -168,7 +168,7 @@ def test_unread_failure_of_import_is_alert_on_pages(client, alice, confirmed_imp
     confirmed_import.claim()
     confirmed_import.fail("ERROR")
     client.force_login(alice)
-    assert "Your posts could not all be imported" in client.get("/").content.decode()
+    assert "Not all of your posts could be imported" in client.get("/").content.decode()
 
 
 def test_bars_of_other_people_are_not_shown(client, bob, confirmed_import):

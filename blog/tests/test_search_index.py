@@ -1,5 +1,6 @@
 """The search index after a migration, or an accident, has removed its triggers."""
 
+import re
 from typing import Any
 
 import pytest
@@ -160,5 +161,5 @@ def test_row_that_index_does_not_know_can_be_deleted_after_repair(alice):
 def test_complete_index_is_left_alone(alice):
     with CaptureQueriesContext(connection) as queries:
         migrate()
-    statements = [query["sql"].split()[0] for query in queries]
-    assert set(statements) <= {"SELECT", "BEGIN", "COMMIT"}, statements
+    writes = re.compile("INSERT|UPDATE|DELETE|CREATE|DROP|LOCK")
+    assert [query["sql"] for query in queries if writes.match(query["sql"].strip())] == []

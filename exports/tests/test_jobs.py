@@ -235,11 +235,12 @@ def test_job_meta_has_final_progress(task, alice, create_posts, settings, monkey
     queue = django_rq.get_queue("default")
 
     def wait(heartbeat, seconds):
-        wait_until(lambda: queue.fetch_job(task.job_id).get_meta())
+        wait_until(lambda: queue.fetch_job(task.job_id).get_meta().get("progress"))
 
     monkeypatch.setattr(Heartbeat, "wait", wait)
     InProcess([queue], connection=queue.connection).work(burst=True, logging_level="ERROR")
-    assert queue.fetch_job(task.job_id).get_meta() == {"progress": {"done": 5, "total": 5}}
+    meta = {"needs_disk_space": True, "progress": {"done": 5, "total": 5}}
+    assert queue.fetch_job(task.job_id).get_meta() == meta
 
 
 def test_enqueue_without_broker_is_only_logged(task, settings, monkeypatch, caplog):

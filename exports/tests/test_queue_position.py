@@ -94,7 +94,7 @@ def test_suspended_workers_promise_no_time(waiting_tasks, workers, alice, runnin
         waiting_tasks[0].claim()
     suspend(broker.connection())
     assert status_text(waiting_tasks[2]).startswith("Paused")
-    assert waiting_tasks[2].last_payload()["wait"] is None
+    assert waiting_tasks[2].shown_payload()["wait"] is None
     broker.resume_workers()
     assert "ready in less than a minute" in status_text(waiting_tasks[2])
 
