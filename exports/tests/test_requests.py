@@ -55,6 +55,7 @@ def test_cooldown_counts_from_last_success(alice, task, cooldown, ages):
     last_task = refusal.value.last_task
     assert last_task == (task if ages[0] == 60 else other)
     assert exact_time(last_task.next_request_at) in refusal.value.message
+    assert last_task.finished_at is not None
     assert last_task.next_request_at == last_task.finished_at + timedelta(seconds=600)
 
 

@@ -134,7 +134,8 @@ def test_work_outside_of_a_job_shows_no_progress(shown, monkeypatch):
 
 def test_database_error_is_logged_and_closes_connections(monkeypatch, caplog):
     monkeypatch.setattr("tasks.heartbeat.HEARTBEAT_INTERVAL", 0.01)
-    closed, beats = [], []
+    closed: list[int] = []
+    beats: list[int] = []
     monkeypatch.setattr("tasks.heartbeat.connections.close_all", lambda: closed.append(len(beats)))
 
     def renew(rows):
