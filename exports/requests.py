@@ -4,7 +4,6 @@ import logging
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.http import Http404
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
@@ -92,17 +91,12 @@ def create_task(
 ) -> tuple[ExportTask, bool]:
     """Get or create the unfinished task, without cooldown; the caller enqueues it.
 
-    `actor` is the member of staff who requests it for the owner. Raise DiskFull, or Http404 if the
-    account has been deleted meanwhile.
+    `actor` is the member of staff who requests it for the owner. Raise DiskFull, or
+    AccountClosed if the account has been closed or deleted meanwhile.
     """
     # With several hosts, the disk of this one says nothing about those of the workers.
     if not settings.SEVERAL_HOSTS and not disk.has_space():
         logger.error("Export request rejected: less than EXPORT_MIN_FREE bytes are free.")
         raise DiskFull
     rows = KINDS[kind].count_rows(owner)
-    try:
-        return ExportTask.objects.request(
-            owner, kind, actor=actor, language=language, rows_total=rows
-        )
-    except User.DoesNotExist as error:
-        raise Http404 from error
+    return ExportTask.objects.request(owner, kind, actor=actor, language=language, rows_total=rows)

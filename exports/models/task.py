@@ -172,7 +172,7 @@ class ExportTask(ReportedTask):
     def expire(self, actor: User | None = None) -> bool:
         """Clear the archive if it has expired or, given an `actor`, before it expires.
 
-        The caller has to delete the file. An e-mail with the archive that waits to be sent is given
+        The caller has to delete the file. An email with the archive that waits to be sent is given
         up, and then the owner is notified. Otherwise pages and mails named the date beforehand.
         """
         rows = type(self).objects.filter(pk=self.pk).exclude(archive="")
@@ -189,7 +189,7 @@ class ExportTask(ReportedTask):
             self.archive = ""
             self.record_event(Event.EXPIRED, actor)
             for mail in self.mails.filter(purpose=Purpose.ARCHIVE, status=MailStatus.PENDING):
-                mail.withdraw("The archive was removed before the e-mail was sent.")
+                mail.withdraw("The archive was deleted before the email was sent.")
         return True
 
     def lose_archive(self) -> bool:

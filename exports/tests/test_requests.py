@@ -4,7 +4,6 @@ import errno
 from datetime import timedelta
 
 import pytest
-from django.http import Http404
 
 from blog import rate_limits
 from blog.formatting import exact_time
@@ -15,6 +14,7 @@ from exports.requests import CooldownActive, create_task
 from exports.requests import request_export as request_export_of
 from tasks import broker, jobs
 from tasks.models.clock import from_now
+from tasks.models.rows import AccountClosed
 
 pytestmark = pytest.mark.django_db
 
@@ -86,12 +86,12 @@ def test_unfinished_export_comes_before_the_cooldown(client, alice, staff, coold
 
 @pytest.mark.both_databases
 @pytest.mark.parametrize("kind", ["posts", "account"])
-def test_request_for_a_deleted_account_is_not_found(alice, kind):
+def test_request_for_deleted_account_is_refused(alice, kind):
     owner = User.objects.get(pk=alice.pk)
     alice.delete()
-    with pytest.raises(Http404):
+    with pytest.raises(AccountClosed):
         request_export_of(owner, kind)
-    with pytest.raises(User.DoesNotExist):
+    with pytest.raises(AccountClosed):
         ExportTask.objects.request(owner, kind)
 
 
