@@ -189,7 +189,7 @@ class ExportTask(ReportedTask):
             self.archive = ""
             self.record_event(Event.EXPIRED, actor)
             for mail in self.mails.filter(purpose=Purpose.ARCHIVE, status=MailStatus.PENDING):
-                mail.withdraw("The archive was removed before the email was sent.")
+                mail.withdraw("The archive was deleted before the email was sent.")
         return True
 
     def lose_archive(self) -> bool:

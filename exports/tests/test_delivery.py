@@ -142,7 +142,7 @@ def test_attachment_is_dropped_once_from_its_own_mail(finished_task, staff):
     [
         ("file", "The file is gone."),
         ("expired", "The archive no longer exists."),
-        ("removed", "The archive was removed before the email was sent."),
+        ("removed", "The archive was deleted before the email was sent."),
     ],
 )
 def test_mail_about_missing_archive_is_given_up_at_once(
