@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from rq import Worker
 
-from microblog.health import CHECKS, NotReady
+from microblog import health as site_health
 from tasks import broker, health
 from tasks.models import SweeperHeartbeat
 from tasks.models.clock import from_now
@@ -13,8 +13,8 @@ SECONDS_AGO = [0, 30, 61, 3600]
 
 def problem(name):
     try:
-        CHECKS[name].run()
-    except NotReady as error:
+        site_health.CHECKS[name].run()
+    except site_health.NotReady as error:
         return str(error)
     return ""
 
@@ -24,7 +24,8 @@ def expected(name, seconds):
 
 
 @pytest.fixture(autouse=True)
-def registered():
+def registered(monkeypatch):
+    monkeypatch.setattr(site_health, "CHECKS", {})
     health.register()
 
 

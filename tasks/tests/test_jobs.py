@@ -323,7 +323,7 @@ def test_kill_while_mailing_retries_the_mail(task):
 
 
 def test_killed_sender_is_retried_at_once(mail):
-    other = SampleMail.objects.create(task=mail.task)
+    other = SampleMail.objects.create(task=mail.task, created_at=from_now(-60))
     for each in (other, mail):
         each.claim()
     jobs.work_horse_killed(SEND, ["sample.SampleMail", str(mail.pk), 0])

@@ -289,6 +289,19 @@ def test_all_jobs_taken_before_fork_are_in_hand(queue, task):
     assert broker.jobs_in_hand() == set(names)
 
 
+@pytest.mark.parametrize("function", ["task", "foreign"])
+def test_killed_work_horse_releases_its_task(queue, task, function):
+    jobs.enqueue_task(task)
+    job = Job.fetch(task.job_id, connection=queue.connection, serializer=JSONSerializer)
+    if function == "foreign":
+        job._func_name = "os.system"
+    task.claim()
+    worker = InProcess([queue], connection=queue.connection)
+    worker.handle_work_horse_killed(job, 4711, 9, None)
+    expected = (Status.READY, 2) if function == "task" else (Status.RUNNING, 1)
+    assert (reload(task).status, reload(task).attempt) == expected
+
+
 def test_job_taken_before_fork_is_in_hand(queue, task):
     jobs.enqueue_task(task)
     take_job(queue, task)
