@@ -59,13 +59,14 @@ class Checkout:
 
     def pids(self) -> dict[str, int]:
         """Return the processes of the stack by name; gunicorn's master without its workers."""
-        names = {"rqworker": "worker", "sweeper": "sweeper", "gunicorn": "site"}
-        names |= {"dev.mail_server": "mail", "valkey": "broker"}
+        # RQ and gunicorn rename their processes where setproctitle is installed.
+        names = {"rqworker": "worker", "rq:worker": "worker", "gunicorn": "site"}
+        names |= {"sweeper": "sweeper", "dev.mail_server": "mail", "valkey": "broker"}
         found: dict[str, int] = {}
         for process in psutil.process_iter():
             with suppress(psutil.Error, ProcessLookupError):
                 if Path(process.cwd()).is_relative_to(self.folder):
-                    words = [*process.cmdline(), process.name().partition("-")[0]]
+                    words = " ".join([*process.cmdline(), process.name()])
                     found |= {
                         name: process.pid
                         for word, name in names.items()
