@@ -162,7 +162,7 @@ def test_page_has_one_polling_timer(page, site, bob, path):
         with page.expect_response("**/notifications/?*"):
             page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
         page.wait_for_load_state("networkidle")
-        assert page.evaluate("window.waiting.size") == 1
+        page.wait_for_function("window.waiting.size === 1")
 
 
 def test_failed_poll_slows_down_only_its_own_source(page, site, bob):
