@@ -89,7 +89,7 @@ def _batches(users: Iterator[User]) -> Iterator[list[User]]:
 def _follow(owner: User, users: list[User]) -> None:
     with transaction.atomic():
         # A concurrent block either waits for the locks or is visible to the check.
-        keys = lock_users(owner.pk, *(user.pk for user in users)).keys()
+        keys = lock_users(owner.pk, *(user.pk for user in users)).keys() - {owner.pk}
         visible = User.objects.visible_to(owner).filter(pk__in=keys)
         follows = [Follow(follower=owner, followed=user) for user in visible]
         Follow.objects.bulk_create(follows, ignore_conflicts=True)

@@ -22,10 +22,11 @@ READ = "SELECT * FROM blog_notification"
 @pytest.fixture
 def old_database(transactional_db: None, tmp_path: Path) -> Iterator[str]:
     """Return the URL of a database that lacks the last migrations."""
-    name = "microblog_old"
+    test_name = str(connection.settings_dict["NAME"])
+    name = f"{test_name}_old"
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE DATABASE {name} TEMPLATE template0")
-        url = database_url().replace(str(connection.settings_dict["NAME"]), name)
+        url = database_url().replace(test_name, name)
         with Stack(tmp_path / "stack", DATABASE_URL=url) as stack:
             stack.run("migrate", *LAST_BEFORE, "--verbosity", "0")
             yield url
