@@ -1,10 +1,10 @@
 """What happens when a finished archive turns out to be damaged or gone."""
 
 import logging
-from functools import partial
 
 from django.db import transaction
 
+from microblog.transactions import run_after_commit
 from tasks import jobs
 
 from .archive import build as archive
@@ -24,6 +24,6 @@ def report_damage(task: ExportTask, damage: ArchiveDamaged) -> None:
         if not task.lose_archive():
             return
         if mail := task.pending_mail:
-            transaction.on_commit(partial(jobs.enqueue_mail, mail), robust=True)
+            run_after_commit(jobs.enqueue_mail, mail)
     logger.error("The archive of export %s is damaged: %s", task.pk, damage)
     archive.discard(name)

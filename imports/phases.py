@@ -1,9 +1,10 @@
 """The work of an import's phases: preview, import and undo."""
 
 import csv
+import logging
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, BinaryIO, cast
 
@@ -12,6 +13,7 @@ from django.core.files import File
 from django.utils.translation import gettext as _
 
 from blog.models import MAX_POST_LENGTH
+from microblog.storage import STORAGE_ERRORS
 from tasks.heartbeat import Heartbeat
 from tasks.models import TaskFailed
 
@@ -20,6 +22,8 @@ from .archives import ArchiveError, Limits, open_archive
 from .models import FOLDER, ImportTask, Phase, upload_storage
 from .readers import ExcludedItem, Item, Reader, SortedPosts, find_reader
 from .writing import PostImport, delete_posts, undoable
+
+logger = logging.getLogger(__name__)
 
 SAMPLES = 20
 ITEMS_PER_CHECK = 100
@@ -180,7 +184,16 @@ class _TextWriter:
         self._file.write(text.encode(errors="replace"))
 
 
-def delete_file(name: str) -> None:
-    """Delete an upload or a report; do nothing if there is no such file."""
-    with suppress(FileNotFoundError):
+def delete_file(name: str) -> bool:
+    """Delete an upload or a report; do nothing if there is no such file.
+
+    False, logged, if the storage fails: the sweeper will retry.
+    """
+    try:
         upload_storage().delete(name)
+    except FileNotFoundError:
+        return True
+    except STORAGE_ERRORS as error:
+        logger.warning("File %s was not deleted; the sweeper will retry: %s", name, error)
+        return False
+    return True

@@ -27,8 +27,8 @@ def delete_unneeded_files() -> None:
     ):
         for task in list(tasks[:BATCH_SIZE]):
             name = str(getattr(task, field).name)
-            delete_file(name)
-            ImportTask.objects.filter(pk=task.pk, **{field: name}).update(**{field: ""})
+            if delete_file(name):
+                ImportTask.objects.filter(pk=task.pk, **{field: name}).update(**{field: ""})
 
 
 def delete_orphaned_files() -> None:

@@ -25,7 +25,9 @@ def hurried() -> Iterator[None]:
         _is_hurried.reset(token)
 
 
-class _PatientSMTP(smtplib.SMTP):
+class _Patience(smtplib.SMTP):
+    """Mixin for both of smtplib's classes."""
+
     def mail(self, sender: str, options: Sequence[str] = ()) -> tuple[int, bytes]:
         """Refuse a message that is larger than the server announced, before sending it."""
         limit = self.esmtp_features.get("size", "")
@@ -44,9 +46,12 @@ class _PatientSMTP(smtplib.SMTP):
                 self.sock.settimeout(self.timeout)
 
 
-class _PatientSMTPOverTLS(smtplib.SMTP_SSL):
-    mail = _PatientSMTP.mail
-    data = _PatientSMTP.data
+class _PatientSMTP(_Patience, smtplib.SMTP):
+    pass
+
+
+class _PatientSMTPOverTLS(_Patience, smtplib.SMTP_SSL):
+    pass
 
 
 class EmailBackend(DjangoEmailBackend):

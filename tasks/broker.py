@@ -123,10 +123,7 @@ def queue_length() -> int:
 
 
 def queued_job_ids() -> list[str]:
-    queue = _queue()
-    redis: Any = queue.connection
-    # RQ's own method fails if another program has written an id that is not UTF-8.
-    return [job_id.decode(errors="replace") for job_id in redis.lrange(queue.key, 0, -1)]
+    return _queued_job_ids(_queue())
 
 
 def resume_workers() -> None:

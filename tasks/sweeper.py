@@ -78,7 +78,7 @@ def record_heartbeat() -> None:
 
 def rescue_tasks() -> None:
     for model in task_models():
-        expired = model.objects.lease_expired().order_by("-created_at")
+        expired = model.objects.lease_expired().order_by("-requested_at")
         rescued = change_each(expired, lambda task: task.rescue())
         for task in rescued:
             jobs.log_crash(task)
@@ -95,7 +95,7 @@ def cancel_tasks_of_closed_accounts() -> None:
 def enqueue_lost_tasks() -> None:
     """Start a new attempt of the oldest tasks that have no job, whatever their kind."""
     waiting = [model.objects.not_enqueued() for model in task_models()]
-    lost = _without_job(_by_age(tasks.only("attempt", "created_at") for tasks in waiting))
+    lost = _without_job(_by_age(tasks.only("attempt", "requested_at") for tasks in waiting))
     requeued: list[Task] = []
     for tasks in waiting:
         requeued += change_each(tasks.filter(pk__in=lost), lambda task: task.requeue())
@@ -137,7 +137,7 @@ def prune_tasks() -> None:
 
 
 def _by_age(querysets: Iterable[Iterable[Row]]) -> list[Row]:
-    return sorted(chain.from_iterable(querysets), key=attrgetter("created_at"))
+    return sorted(chain.from_iterable(querysets), key=attrgetter("waiting_since"))
 
 
 def _without_job(rows: Sequence[Task | Mail]) -> list[UUID]:
@@ -172,7 +172,7 @@ def _waiting_job_ids() -> list[str]:
         for model in mail_models()
     )
     tasks = _by_age(
-        model.objects.filter(status=Status.READY).only("attempt", "created_at")
+        model.objects.filter(status=Status.READY).only("attempt", "requested_at")
         for model in task_models()
     )
     return [row.job_id for row in (*mails, *tasks)]
@@ -187,9 +187,7 @@ def _run_step(step: Step) -> bool:
         step()
     except (RedisError, DatabaseError) as error:
         # Not at ERROR, which mails ADMINS: an outage would send one mail per step and sweep.
-        logger.warning(
-            "Database or broker error; skipping %s: %s (run migrate?)", step.__name__, error
-        )
+        logger.warning("Database or broker error; skipping %s: %s", step.__name__, error)
     except Exception:
         logger.exception("Sweep step %s failed.", step.__name__)
     else:

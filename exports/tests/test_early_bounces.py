@@ -48,6 +48,19 @@ def test_webhook_waits_for_the_sender_that_records(sending):
     assert (sending.status, sending.bounced_at is None) == (MailStatus.SENT, False)
 
 
+@pytest.mark.parametrize("known", [True, False], ids=["own id", "provider's id"])
+def test_webhook_and_sender_do_not_wait_for_each_other(sending, known):
+    message_id = sending.message_id if known else "esp-1"
+    with transaction.atomic():
+        sending.lock_owner()
+        webhook = in_thread(lambda: send_event(message_id))
+        wait_until(lambda: is_waiting_for_lock() or not webhook.is_alive())
+        assert sending.mark_sent("esp-1")
+    webhook.join()
+    sending.refresh_from_db()
+    assert (sending.status, sending.bounced_at is None) == (MailStatus.SENT, False)
+
+
 def test_sender_waits_for_the_webhook_that_records(sending):
     with transaction.atomic():
         send_event("esp-1")

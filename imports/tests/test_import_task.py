@@ -122,6 +122,29 @@ def test_undo_deletes_unedited_posts_and_names_others(client, imported, run):
     assert "1 post was kept" in page
 
 
+@pytest.mark.parametrize("error", [PermissionError(13, "denied"), OSError(5, "the disk is gone")])
+def test_file_that_cannot_be_deleted_stops_no_other(imported, upload, monkeypatch, caplog, error):
+    other = ImportTask.objects.create(
+        owner=imported.owner, status="FAILED", upload="imports/other", upload_bytes=1
+    )
+    kept = str(imported.upload.name)
+    delete = upload_storage().delete
+
+    def fail_once(name):
+        if name == kept:
+            raise error
+        delete(name)
+
+    monkeypatch.setattr(upload_storage(), "delete", fail_once)
+    sweeper.delete_unneeded_files()
+    imported.refresh_from_db()
+    other.refresh_from_db()
+    assert (imported.upload.name, other.upload.name) == (kept, "")
+    assert {record.levelname for record in caplog.records if "not deleted" in record.message} == {
+        "WARNING"
+    }
+
+
 def test_import_again_after_undo(client, imported, run, upload, confirm):
     client.post(f"{imported.get_absolute_url()}undo/")
     imported.refresh_from_db()

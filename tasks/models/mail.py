@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from django.apps import apps
@@ -91,6 +92,11 @@ class Mail(models.Model):
     def message_id(self) -> str:
         """Message-ID, equal for all tries, so that a mailbox can detect a duplicate."""
         return f"<{self.id}@{settings.SITE_HOST}>"
+
+    @property
+    def waiting_since(self) -> datetime:
+        """Time by which mails that wait are ordered."""
+        return self.created_at
 
     @property
     def job_id(self) -> str:

@@ -129,6 +129,11 @@ class TaskRow(models.Model):
         return f"{self._meta.verbose_name} {self.pk}"
 
     @property
+    def waiting_since(self) -> datetime:
+        """Time by which tasks that wait are ordered."""
+        return self.requested_at
+
+    @property
     def job_id(self) -> str:
         return f"{self.pk}-{self.attempt}"
 

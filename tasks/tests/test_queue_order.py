@@ -31,8 +31,11 @@ def create_tasks(make_user):
         for age in ages:
             model = (SampleTask, AccountDeletion)[age % 2]
             task = model.objects.get_or_create_unfinished(make_user(f"user{age}"))[0]
+            # A task may be much older than the request that it waits for, such as an import.
             model.objects.filter(pk=task.pk).update(
-                created_at=from_now(-age), queued_at=from_now(-age)
+                created_at=from_now(age - 9000),
+                requested_at=from_now(-age),
+                queued_at=from_now(-age),
             )
             tasks.append(task)
         return tasks
