@@ -71,7 +71,7 @@ def request_options(owner: User) -> dict[str, RequestOption]:
 def request_export(owner: User, kind: str) -> tuple[ExportTask, bool]:
     """Get or create the unfinished task of this kind and enqueue it; return it and `is_new`.
 
-    Raise CooldownActive or DiskFull.
+    Raise CooldownActive, DiskFull or AccountClosed.
     """
     option = request_options(owner)[kind]
     if option.unfinished_task:  # staff may have requested it during the cooldown
