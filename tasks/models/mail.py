@@ -95,7 +95,6 @@ class Mail(models.Model):
 
     @property
     def waiting_since(self) -> datetime:
-        """Time by which mails that wait are ordered."""
         return self.created_at
 
     @property

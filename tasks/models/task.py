@@ -130,7 +130,6 @@ class TaskRow(models.Model):
 
     @property
     def waiting_since(self) -> datetime:
-        """Time by which tasks that wait are ordered."""
         return self.requested_at
 
     @property
