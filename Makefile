@@ -16,11 +16,10 @@ install = echo "Installing the packages of $(filter-out -r,$(1)), output in var/
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint tools bench chaos systemd-test screenshots observatory sbom lock \
-	ready venv
+.PHONY: help demo run test lint tools bench chaos screenshots observatory sbom lock ready venv
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 demo: ready ## run the demo: one export end to end, on a temporary stack
 	@$(BIN)/python -m dev.demo
@@ -57,9 +56,6 @@ chaos: ready ## inject faults on both databases; CHAOS_KILLS=300 for a long run
 	$(BIN)/python -m pytest -m chaos
 	$(BIN)/python -m pytest -m chaos --database postgres
 	@$(BIN)/python -m dev.chaos
-
-systemd-test: ready ## install and run the site on a Debian that systemd boots; needs root
-	@$(BIN)/python -m dev.systemd
 
 screenshots: ready ## save every page in two widths, light and dark, to var/screenshots/
 	@$(BIN)/python -m dev.screenshots

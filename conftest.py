@@ -14,7 +14,6 @@ import django_rq
 import hypothesis
 import pytest
 from django.apps import apps
-from django.conf import settings
 from django.contrib.auth.models import Group
 from django.core.cache import caches
 from django.core.files.base import ContentFile
@@ -28,9 +27,7 @@ from rq.job import Job
 
 from blog import rate_limits
 from blog.accounts.deletion import request_deletion
-from blog.accounts.session_store import SessionStore
 from blog.models import Conversation, Message, Post, User
-from dev.object_store import BUCKET, ObjectStore
 from dev.pytest_plugin import chromium
 from dev.stack import Stack
 from exports.models import ExportTask, Status
@@ -86,32 +83,6 @@ def wait_until(condition: Callable[[], object], seconds: float = 90) -> None:
         time.sleep(0.02)  # there is no event to wait for
 
 
-def is_waiting_for_lock() -> bool:
-    """Return whether another connection to PostgreSQL waits for a lock."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-        return bool(cursor.fetchone()[0])
-
-
-def session_of(client: Client) -> SessionStore:
-    cookie = client.cookies.get(settings.SESSION_COOKIE_NAME)
-    if cookie:
-        return SessionStore.from_cookie(cookie.value)
-    session = SessionStore()
-    session.save()
-    client.cookies[settings.SESSION_COOKIE_NAME] = str(session.secret)
-    return session
-
-
-def set_login_cookies(client: Client, request: Any) -> None:
-    client.cookies[settings.SESSION_COOKIE_NAME] = request.session.secret
-
-
-# Django's test client takes the session's key for the cookie's value.
-Client.session = property(session_of)  # type: ignore[assignment,method-assign]
-Client._set_login_cookies = set_login_cookies  # type: ignore[attr-defined]
-
-
 @pytest.fixture(autouse=True)
 def reset_thread_state() -> Iterator[None]:
     """Clear the language and the request id that a request leaves in this thread."""
@@ -130,17 +101,9 @@ def reset_rate_limits(empty_broker: object, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(rate_limits, "time", SimpleNamespace(time=lambda: 60.0))
 
 
-@pytest.fixture(autouse=True)
-def stop_code_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stop the clock of one-time codes, so that no period ends during a test."""
-    now = time.time()
-    clock = SimpleNamespace(time=lambda: now)
-    monkeypatch.setattr("allauth.mfa.totp.internal.auth.time", clock)
-
-
 @pytest.fixture
 def make_user(db: None) -> Callable[..., User]:
-    """Create a user with a confirmed email address and the password PASSWORD."""
+    """Create a user with a confirmed e-mail address and the password PASSWORD."""
 
     def make(username: str, **fields: object) -> User:
         user = User.objects.create_user(
@@ -227,7 +190,6 @@ def make_staff(make_user: Callable[..., User]) -> Callable[[str], User]:
     def make(role: str) -> User:
         import_module("exports.migrations.0005_roles").make_roles(apps, None)
         import_module("exports.migrations.0008_mail_roles").add_permissions(apps, None)
-        import_module("imports.migrations.0003_roles").add_permissions(apps, None)
         user = make_user(role.lower(), is_staff=True)
         user.groups.add(Group.objects.get(name=role))
         return user
@@ -293,22 +255,6 @@ def downloadable_task(alice: User) -> Iterator[ExportTask]:
     )
     yield task
     task.archive.storage.delete(task.archive.name or "")
-
-
-@pytest.fixture
-def bucket(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Start an object store, use its bucket for archives, and return boto3's client of it."""
-    with ObjectStore(tmp_path) as store:
-        for name, value in store.env.items():
-            monkeypatch.setenv(name, value)
-        settings.EXPORT_BUCKET = BUCKET
-        settings.STORAGES = settings.STORAGES | {
-            "archives": {
-                "BACKEND": "storages.backends.s3.S3Storage",
-                "OPTIONS": {"bucket_name": BUCKET},
-            }
-        }
-        yield store.client()
 
 
 def run_jobs() -> None:

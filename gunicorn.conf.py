@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import sys
 import tempfile
 from typing import Any
@@ -24,8 +23,6 @@ except InvalidVariable as error:
 
 # A client's header must not move the site below a path; by default gunicorn accepts SCRIPT_NAME.
 forwarder_headers = ""
-# The site itself reads X-Forwarded-Proto, if BEHIND_PROXY is set.
-secure_scheme_headers: dict[str, str] = {}
 
 # The workers keep their counters in files here, which remain until the master exits.
 metrics_dir = os.environ.get("PROMETHEUS_MULTIPROC_DIR") or tempfile.mkdtemp(
@@ -51,26 +48,8 @@ logconfig_dict = {
     "loggers": {
         "gunicorn.error": {"level": "INFO", "handlers": [], "propagate": True},
         "gunicorn.access": {"level": "WARNING", "handlers": []},
-        "environ": {"level": "WARNING"},  # an installation has no file .env
     },
 }
-
-# Milliseconds after which a client that takes no data is disconnected. It occupies a thread.
-STALLED_CLIENT_MS = 120_000
-
-
-def when_ready(server: Any) -> None:
-    """Set the time limit on the listening sockets, which connections inherit. Linux only."""
-    for listener in server.LISTENERS:
-        is_network = listener.sock.family in (socket.AF_INET, socket.AF_INET6)
-        if is_network and hasattr(socket, "TCP_USER_TIMEOUT"):
-            listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_CLIENT_MS)
-
-
-def post_worker_init(worker: Any) -> None:
-    from microblog import transfers  # needs Django
-
-    transfers.limit_to_half_of(worker.cfg.threads)
 
 
 def on_exit(server: Any) -> None:

@@ -28,7 +28,7 @@ class Token(HttpBearer):
             _activate_language(request, token.owner.language)
         enforce_rate_limit(request, "api")
         if token and token.is_read_only and request.method not in SAFE_METHODS:
-            raise ApiError(403, _("This token is read-only."))
+            raise ApiError(403, _("This token may only read."))
         if token:
             token.touch_last_used()
         return token

@@ -3,9 +3,8 @@
 Descriptions are translated when the OpenAPI document is requested.
 """
 
-from datetime import UTC, datetime
-from enum import StrEnum
-from typing import Annotated, Any, Self
+from datetime import datetime
+from typing import Annotated, Any
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -13,32 +12,17 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_noop as _
-from django_stubs_ext import StrOrPromise
 from ninja import Field, Query, Schema
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    ConfigDict,
-    ModelWrapValidatorHandler,
-    PlainSerializer,
-    PrivateAttr,
-    ValidationError,
-    WithJsonSchema,
-    model_validator,
-)
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, ConfigDict, PlainSerializer, WithJsonSchema
 
 from blog.formatting import isoformat_utc
-from blog.models import Follow, Notification, Post, User
-from blog.pagination import PAGE_SIZE, Page
-from blog.search.query import MAX_RESULTS, SearchResult
+from blog.models import Follow, Post, User
+from blog.pagination import Page
 from exports.archive.kinds import KINDS
 from exports.models import ErrorCode, ExportTask, MailStatus, Status
 from exports.progress import render_progress
 from imports import progress as import_progress
-from imports.models import ImportTask
-
-from .problems import UNKNOWN_FIELD, validation_message
+from imports.models import ImportTask, Phase
 
 Timestamp = Annotated[
     datetime,
@@ -58,28 +42,23 @@ def next_page_url(request: HttpRequest, page: Page[Any]) -> str | None:
 
 
 class FieldError(Schema):
-    field: str = Field(
-        description=_("The field's name; empty if the error concerns the whole body.")
-    )
-    detail: str = Field(description=_("What's wrong with the field, in the reader's language."))
+    field: str = Field(description=_("The name of the field, empty for the whole."))
+    detail: str = Field(description=_("What is wrong with it, in the reader's language."))
 
 
 class Problem(Schema):
-    type: str = Field(description=_("Always “about:blank”; the status identifies the problem."))
-    title: str = Field(description=_("The reason phrase of the HTTP status, in English."))
+    type: str = Field(description=_("Always “about:blank”: the status says which problem it is."))
+    title: str = Field(description=_("The phrase of the HTTP status, in English."))
     status: int
     detail: str = Field(description=_("What to do about it, in the reader's language."))
     errors: list[FieldError] = Field(
-        default_factory=list, description=_("Only with 422: one entry per invalid field.")
+        default_factory=list, description=_("Of 422 alone: each field that is wrong.")
     )
 
 
 def _reject_lone_surrogates(text: str) -> str:
-    """Reject a lone surrogate, which JSON can hold but UTF-8 cannot."""
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise PydanticCustomError("lone_surrogate", "lone surrogate") from error
+    """Raise UnicodeEncodeError for half a character, which JSON can hold but UTF-8 cannot."""
+    text.encode()
     return text
 
 
@@ -87,79 +66,14 @@ Text = Annotated[str, AfterValidator(_reject_lone_surrogates)]
 
 
 class InputSchema(Schema):
-    """Base class of request bodies. `require_valid` answers with its errors and the form's."""
+    """Base class of request bodies. Unknown fields are rejected."""
 
-    model_config = ConfigDict(json_schema_extra={"additionalProperties": False})
-
-    _errors: list[tuple[str, StrOrPromise]] = PrivateAttr(default_factory=list)
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _collect_errors(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        """Keep the errors of single fields, and leave these fields out."""
-        if not isinstance(values, dict):
-            raise PydanticCustomError("not_an_object", "not an object")
-        known = {name: value for name, value in values.items() if name in cls.model_fields}
-        errors: list[tuple[str, StrOrPromise]] = [
-            (name, UNKNOWN_FIELD) for name in values if name not in known
-        ]
-        try:
-            data = handler(known)
-        except ValidationError as error:
-            details = {str(detail["loc"][0]): detail["type"] for detail in error.errors()}
-            errors += [(name, validation_message(kind)) for name, kind in details.items()]
-            data = cls.model_construct(
-                **{name: value for name, value in known.items() if name not in details}
-            )
-        data._errors = errors
-        return data
-
-    @property
-    def errors(self) -> list[tuple[str, StrOrPromise]]:
-        return self._errors
-
-
-class TaskStatus(StrEnum):
-    """Status of an export or import, in the words of the API."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-class MailState(StrEnum):
-    """What has become of a mail, in the words of the API."""
-
-    PENDING = "pending"
-    SENDING = "sending"
-    SENT = "sent"
-    GAVE_UP = "gave_up"
-
-
-class ImportPhase(StrEnum):
-    PREVIEW = "preview"
-    IMPORT = "import"
-    UNDO = "undo"
-
-
-STATUS_DESCRIPTION = _(
-    "“queued”: waiting for a worker; “running”: a worker is processing it. The other values are "
-    "final: “succeeded”, “failed” (see “error”) and “cancelled”."
-)
-TASK_STATUSES = {
-    Status.READY: TaskStatus.QUEUED,
-    Status.RUNNING: TaskStatus.RUNNING,
-    Status.SUCCESSFUL: TaskStatus.SUCCEEDED,
-    Status.FAILED: TaskStatus.FAILED,
-    Status.CANCELLED: TaskStatus.CANCELLED,
-}
+    model_config = ConfigDict(extra="forbid")
 
 
 class PersonOut(Schema):
     username: str
-    url: str = Field(description=_("The person's profile page."))
+    url: str = Field(description=_("The person's page."))
     about_me: str
 
     @classmethod
@@ -194,7 +108,7 @@ class ProfileOut(PersonOut):
 
 
 class ProfileIn(InputSchema):
-    about_me: Text = Field(default_factory=str, description=_("Up to 280 characters."))
+    about_me: Text = Field(default_factory=str, description=_("280 characters at most."))
     language: Text = Field(
         default_factory=str, description=_("The code of one of the site's languages, or empty.")
     )
@@ -204,27 +118,25 @@ class ProfileIn(InputSchema):
 
 
 class PostIn(InputSchema):
-    body: Text = Field(description=_("Up to 500 characters, counted as Unicode code points."))
+    body: Text = Field(description=_("500 characters at most, counted as Unicode code points."))
 
 
 class PostOut(Schema):
     id: int
     url: str = Field(description=_("The post's page."))
-    author: str = Field(description=_("The author's username."))
+    author: str = Field(description=_("Their username."))
     body: str
     created_at: Timestamp
     edited_at: Timestamp | None
     is_hidden: bool = Field(
-        description=_(
-            "Whether staff have hidden it. Hidden posts are visible only to their author."
-        )
+        description=_("Whether staff hid it; then nobody but its author is shown it.")
     )
     hidden_reason: str
     source: str = Field(
-        description=_("The service it was imported from, such as “mastodon”; otherwise empty.")
+        description=_("The service that it was imported from, such as “mastodon”, or empty.")
     )
-    source_id: str = Field(description=_("Its ID at that service; otherwise empty."))
-    source_url: str = Field(description=_("Its page at that service; otherwise empty."))
+    source_id: str = Field(description=_("Its id at that service, or empty."))
+    source_url: str = Field(description=_("Its page at that service, or empty."))
 
     @classmethod
     def from_post(cls, post: Post) -> "PostOut":
@@ -243,30 +155,8 @@ class PostOut(Schema):
         )
 
 
-class PersonDetailOut(PersonOut):
-    joined_at: Timestamp
-    posts: int
-    following: int
-    followers: int
-    is_followed: bool = Field(description=_("Whether you follow the person."))
-    is_muted: bool = Field(description=_("Whether you've muted the person."))
-
-    @classmethod
-    def from_profile(cls, user: Any) -> "PersonDetailOut":
-        """Build from a user that `User.objects.find_profile()` has annotated."""
-        return cls(
-            **PersonOut.from_user(user).dict(),
-            joined_at=user.date_joined,
-            posts=user.posts_count,
-            following=user.following_count,
-            followers=user.followers_count,
-            is_followed=user.is_followed,
-            is_muted=user.is_muted,
-        )
-
-
 class PageOut(Schema):
-    older: str | None = Field(description=_("The address of the next page; null on the last page."))
+    older: str | None = Field(description=_("The address of the next page; null on the last."))
 
 
 class PostPage(PageOut):
@@ -284,101 +174,23 @@ class FollowOut(PersonOut):
     followed_at: Timestamp
 
     @classmethod
-    def from_follow(cls, follow: Follow, user: User) -> "FollowOut":
-        """Build from a follow and one of its two people."""
-        return cls(**PersonOut.from_user(user).dict(), followed_at=follow.created_at)
+    def from_follow(cls, follow: Follow) -> "FollowOut":
+        return cls(**PersonOut.from_user(follow.followed).dict(), followed_at=follow.created_at)
 
 
 class FollowPage(PageOut):
     items: list[FollowOut]
 
     @classmethod
-    def of_followed(cls, request: HttpRequest, page: Page[Follow]) -> "FollowPage":
+    def from_page(cls, request: HttpRequest, page: Page[Follow]) -> "FollowPage":
         return cls(
-            items=[FollowOut.from_follow(follow, follow.followed) for follow in page.items],
+            items=[FollowOut.from_follow(follow) for follow in page.items],
             older=next_page_url(request, page),
         )
-
-    @classmethod
-    def of_followers(cls, request: HttpRequest, page: Page[Follow]) -> "FollowPage":
-        return cls(
-            items=[FollowOut.from_follow(follow, follow.follower) for follow in page.items],
-            older=next_page_url(request, page),
-        )
-
-
-class SearchPage(Schema):
-    count: int = Field(description=_("Number of results, up to 200."))
-    has_more: bool = Field(description=_("Whether there are more matches than “count”."))
-    next: str | None = Field(description=_("The address of the next page; null on the last page."))
-
-    @staticmethod
-    def url_after(request: HttpRequest, start: int, result: SearchResult) -> str | None:
-        following = start + PAGE_SIZE
-        if following >= len(result.keys):
-            return None
-        query = urlencode({"q": request.GET["q"], "from": following})
-        return absolute_url(f"{request.path}?{query}")
-
-
-class PostSearchPage(SearchPage):
-    items: list[PostOut]
-
-
-class PersonSearchPage(SearchPage):
-    items: list[PersonOut]
-
-
-class NotificationOut(Schema):
-    id: int
-    kind: str = Field(description=_("The kind of event, such as “follow”, “mention” or “export”."))
-    text: str = Field(description=_("What happened, in the reader's language."))
-    url: str = Field(description=_("The page it's about."))
-    person: str | None = Field(
-        description=_("The username of the person who caused it; null if nobody did.")
-    )
-    post: int | None = Field(
-        description=_("The ID of the post it's about; null if there isn't one.")
-    )
-    is_read: bool
-    updated_at: Timestamp
-
-    @classmethod
-    def from_notification(cls, row: Notification, toast: dict[str, Any]) -> "NotificationOut":
-        return cls(
-            id=row.pk,
-            kind=row.kind,
-            text=toast["text"],
-            url=absolute_url(toast["url"]),
-            person=row.actor.username if row.actor else None,
-            post=row.post_id,
-            is_read=row.read_at is not None,
-            updated_at=row.updated_at,
-        )
-
-
-class NotificationPage(PageOut):
-    unread: int = Field(
-        description=_("Number of unread notifications, not counting new messages, up to 100.")
-    )
-    items: list[NotificationOut]
-
-
-def _in_utc(moment: datetime) -> datetime:
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError as error:
-        raise PydanticCustomError("datetime_type", "out of range") from error
-
-
-class NotificationReadIn(InputSchema):
-    until: Annotated[AwareDatetime, AfterValidator(_in_utc)] = Field(
-        description=_("The “updated_at” of the newest one you've seen. Newer ones stay unread.")
-    )
 
 
 class ArchiveOut(Schema):
-    url: str = Field(description=_("Where to download it; requires the token."))
+    url: str = Field(description=_("Where it can be downloaded, with the token."))
     bytes: int | None
     sha256: str
     expires_at: Timestamp | None
@@ -393,14 +205,8 @@ class ArchiveOut(Schema):
         )
 
 
-def _reject_unknown_kind(kind: str) -> str:
-    if kind not in KINDS:
-        raise PydanticCustomError("unknown_kind", "unknown kind")
-    return kind
-
-
 class ExportIn(InputSchema):
-    kind: Annotated[Text, AfterValidator(_reject_unknown_kind)] = Field(
+    kind: Text = Field(
         "posts", description=_("What to export."), json_schema_extra={"enum": [*KINDS]}
     )
 
@@ -409,24 +215,22 @@ class ExportOut(Schema):
     id: UUID
     url: str = Field(description=_("The export's page."))
     kind: str
-    status: TaskStatus = Field(description=STATUS_DESCRIPTION)
+    status: Status
     percent: int = Field(
-        description=_(
-            "Progress in percent; 100 once the email has been sent or has failed for good."
-        ),
-        ge=0,
-        le=100,
+        description=_("How far it is; 100 once the e-mail is settled too."), ge=0, le=100
     )
     rows_done: int
-    rows_total: int = Field(description=_("An estimate until the export has finished."))
-    text: str = Field(description=_("Status text, in the reader's language."))
-    mail: MailState | None = Field(description=_("Delivery status of the email with the archive."))
+    rows_total: int = Field(description=_("An estimate until it is finished."))
+    text: str = Field(description=_("How things stand, in the reader's language."))
+    mail: MailStatus | None = Field(
+        description=_("What has become of the e-mail with the archive.")
+    )
     error: str | None = Field(description=_("Why it failed, in the reader's language."))
     created_at: Timestamp
     started_at: Timestamp | None
     finished_at: Timestamp | None
     archive: ArchiveOut | None = Field(
-        description=_("Null until the archive is ready, and again after it expires.")
+        description=_("Null until it is built, and once it has expired.")
     )
 
     @classmethod
@@ -438,12 +242,12 @@ class ExportOut(Schema):
             id=task.pk,
             url=absolute_url(task.get_absolute_url()),
             kind=task.kind,
-            status=TASK_STATUSES[Status(task.status)],
+            status=Status(task.status),
             percent=100 if is_settled else progress["value"],
             rows_done=task.rows_done,
             rows_total=task.rows_total,
             text=progress["text"],
-            mail=MailState[payload["mail"]] if payload["mail"] else None,
+            mail=payload["mail"] and MailStatus(payload["mail"]),
             error=str(ErrorCode(task.error_code).label) if task.error_code else None,
             created_at=task.created_at,
             started_at=task.started_at,
@@ -466,15 +270,15 @@ class ExportPage(PageOut):
 class ImportOut(Schema):
     id: UUID
     url: str = Field(description=_("The import's page."))
-    source: str = Field(description=_("The service the archive comes from."))
-    phase: ImportPhase
-    status: TaskStatus = Field(description=STATUS_DESCRIPTION)
-    percent: int = Field(description=_("Progress of the current phase in percent."), ge=0, le=100)
+    source: str = Field(description=_("The service that the archive is from."))
+    phase: Phase
+    status: Status
+    percent: int = Field(description=_("How far this phase is."), ge=0, le=100)
     rows_done: int
     rows_total: int
-    text: str = Field(description=_("Status text, in the reader's language."))
+    text: str = Field(description=_("How things stand, in the reader's language."))
     error: str | None = Field(description=_("Why it failed, in the reader's language."))
-    imported: int = Field(description=_("Number of posts imported, once the import has finished."))
+    imported: int = Field(description=_("Posts of this import at its end."))
     created_at: Timestamp
     started_at: Timestamp | None
     finished_at: Timestamp | None
@@ -486,8 +290,8 @@ class ImportOut(Schema):
             id=task.pk,
             url=absolute_url(task.get_absolute_url()),
             source=task.source,
-            phase=ImportPhase[task.phase],
-            status=TASK_STATUSES[Status(task.status)],
+            phase=Phase(task.phase),
+            status=Status(task.status),
             percent=100 if task.status == Status.SUCCESSFUL else progress["value"],
             rows_done=task.rows_done,
             rows_total=task.rows_total,
@@ -511,21 +315,9 @@ class ImportPage(PageOut):
         )
 
 
-SearchText = Annotated[
-    str, Query(alias="q", description=_("Words, or beginnings of words. All must match."))
-]
-SearchStart = Annotated[
-    int,
-    Query(
-        alias="from",
-        ge=0,
-        le=MAX_RESULTS,
-        description=_("Number of results to skip. Follow “next” instead of computing it."),
-    ),
-]
 Before = Annotated[
     str | None,
-    Query(description=_("Paging cursor. Don't construct it; follow “older”.")),
+    Query(description=_("Where the page begins. “older” has it: follow that address as it is.")),
 ]
 
 

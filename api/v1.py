@@ -3,7 +3,6 @@
 from functools import cached_property
 from typing import Any
 
-from django.http import UnreadablePostError
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 from django.views.decorators.http import require_safe
@@ -11,28 +10,15 @@ from ninja import NinjaAPI
 from ninja.errors import ValidationError
 from ninja.operation import Operation
 
-from blog.pagination import InvalidCursor
-
 from .auth import Token
 from .problems import (
     CONTENT_TYPE,
     PHRASES,
     ApiError,
     handle_api_error,
-    handle_invalid_cursor,
-    handle_unreadable_body,
     handle_validation_error,
 )
-from .views import (
-    exports,
-    following,
-    imports,
-    notifications,
-    people,
-    posts,
-    profile,
-    search,
-)
+from .views import exports, following, imports, posts, profile
 
 TRANSLATED_KEYS = ("summary", "description")
 
@@ -50,7 +36,6 @@ class MicroblogAPI(NinjaAPI):
     def _untranslated_schema(self) -> dict[str, Any]:
         schema = super().get_openapi_schema()
         for operations in schema["paths"].values():
-            operations.pop("head", None)  # as for GET, without the body
             for operation in operations.values():
                 for status, response in operation["responses"].items():
                     if status >= 400:
@@ -76,8 +61,7 @@ api = MicroblogAPI(
     title="Microblog",
     version="1",
     description=_(
-        "Use the site from your own programs: profile, posts, people, search, "
-        "notifications, exports and imports."
+        "Your profile, posts, timeline, following, exports and imports, for your own programs."
     ),
     docs_url=None,
     docs_decorator=require_safe,
@@ -85,7 +69,5 @@ api = MicroblogAPI(
 )
 api.exception_handler(ApiError)(handle_api_error)
 api.exception_handler(ValidationError)(handle_validation_error)
-api.exception_handler(UnreadablePostError)(handle_unreadable_body)
-api.exception_handler(InvalidCursor)(handle_invalid_cursor)
-for module in (profile, posts, people, following, search, notifications, exports, imports):
+for module in (profile, posts, following, exports, imports):
     api.add_router("", module.router)

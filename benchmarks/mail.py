@@ -125,7 +125,7 @@ if __name__ == "__main__":
     if sys.argv[1] in SENDERS:
         from tasks import jobs
 
-        jobs.run_start_steps()  # as a worker does before it sends anything
+        jobs.preload()  # as a worker does before it sends anything
         SENDERS[sys.argv[1]]()
     else:
         print(_prepare(int(sys.argv[2])))

@@ -1,5 +1,6 @@
 """Forms of the pages and of the admin."""
 
+import unicodedata
 from datetime import timedelta
 from typing import Any
 
@@ -12,10 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from .accounts.usernames import validate_new_username
-from .blank import is_blank
 from .models import (
-    MAX_ABOUT_ME_LENGTH,
     MAX_COMMENT_LENGTH,
     MAX_HIDDEN_REASON_LENGTH,
     MAX_IMPORTED_LENGTH,
@@ -26,10 +24,11 @@ from .models import (
     User,
     time_zones,
 )
-from .notifications import lock_author, notify_mention
+from .notifications import notify_mention
 
 TEXTAREA_ATTRIBUTES = {"class": "form-control", "dir": "auto", "data-limit": MAX_POST_LENGTH}
 DUPLICATE_WINDOW = timedelta(minutes=1)  # a repeated text within it is a double submit
+INVISIBLE_CATEGORIES = {"Cc", "Cf", "Zl", "Zp", "Zs"}  # of Unicode
 TIME_ZONE_REGIONS = {
     "Africa",
     "America",
@@ -45,16 +44,17 @@ TIME_ZONE_REGIONS = {
 
 
 def validate_visible(text: str) -> None:
-    if is_blank(text):
+    """Reject a text of nothing but white space and invisible characters."""
+    if all(unicodedata.category(character) in INVISIBLE_CATEGORIES for character in text):
         raise ValidationError(
-            _("Your post has no visible text. Write something first."), code="blank"
+            _("Your post has nothing to see in it. Write a few words first."), code="blank"
         )
 
 
 def validate_storable(text: str) -> None:
     if "\0" in text:
         raise ValidationError(
-            _("Your post contains a NUL character, which can't be stored. Please remove it."),
+            _("Your post holds a NUL character, which cannot be stored. Please take it out."),
             code="nul",
         )
 
@@ -67,7 +67,7 @@ class UserTextField(forms.CharField):
     """
 
     widget = forms.Textarea
-    default_error_messages = {"required": _("Your post is empty. Write something first.")}
+    default_error_messages = {"required": _("Your post is empty. Write a few words first.")}
 
     def __init__(self, *, limit: int = MAX_POST_LENGTH, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -80,7 +80,7 @@ class UserTextField(forms.CharField):
     def validate_length(self, text: str) -> None:
         if len(text) > self.limit:
             raise ValidationError(
-                _("Your post is %(length)d characters long; the limit is %(limit)d."),
+                _("Your post has %(length)d characters; %(limit)d are allowed."),
                 code="too_long",
                 params={"length": len(text), "limit": self.limit},
             )
@@ -104,11 +104,9 @@ class PostForm(forms.ModelForm[Post]):
         A repeated submission, the same text within DUPLICATE_WINDOW, returns the first post.
         """
         with transaction.atomic():
-            # Two concurrent submissions of an author run one after the other.
-            lock_author(self.instance)
-            recent = self.instance.author.posts.filter(
-                created_at__gt=timezone.now() - DUPLICATE_WINDOW
-            )
+            # Lock the author, so that two concurrent submissions run one after the other.
+            author = User.objects.select_for_update(no_key=True).get(pk=self.instance.author_id)
+            recent = author.posts.filter(created_at__gt=timezone.now() - DUPLICATE_WINDOW)
             duplicate = recent.filter(body=self.instance.body).newest_first().first()
             post = duplicate or super().save(commit)
             notify_mention(post)
@@ -133,7 +131,6 @@ class PostEditForm(forms.ModelForm[Post]):
     def save(self, commit: bool = True) -> Post:
         """Save the change and notify the users it mentions."""
         with transaction.atomic():
-            lock_author(self.instance)
             if self.has_changed():
                 self.instance.edited_at = timezone.now()
                 # Save no other field: staff may be hiding the post at the same time.
@@ -156,12 +153,12 @@ class MessageForm(forms.Form):
             }
         ),
         error_messages={
-            "required": _("Your message is empty. Write something first."),
-            "blank": _("Your message has no visible text. Write something first."),
+            "required": _("Your message is empty. Write a few words first."),
+            "blank": _("Your message has nothing to see in it. Write a few words first."),
             "nul": _(
-                "Your message contains a NUL character, which can't be stored. Please remove it."
+                "Your message holds a NUL character, which cannot be stored. Please take it out."
             ),
-            "too_long": _("Your message is %(length)d characters long; the limit is %(limit)d."),
+            "too_long": _("Your message has %(length)d characters; %(limit)d are allowed."),
         },
     )
 
@@ -175,11 +172,11 @@ class PostAdminForm(forms.ModelForm[Post]):
 
 
 GENERIC_TEXT_ERRORS: dict[str, Any] = {
-    "blank": _("This has no visible text."),
-    "nul": _("This contains a NUL character, which can't be stored. Please remove it."),
-    "too_long": _("That's %(length)d characters; the limit is %(limit)d."),
+    "blank": _("There is nothing to see in this."),
+    "nul": _("This holds a NUL character, which cannot be stored. Please take it out."),
+    "too_long": _("This has %(length)d characters; %(limit)d are allowed."),
 }
-CHOICE_ERRORS: dict[str, Any] = {"invalid_choice": _("Please choose an option from the list.")}
+CHOICE_ERRORS: dict[str, Any] = {"invalid_choice": _("Please choose one from the list.")}
 
 
 class LanguageField(forms.ChoiceField):
@@ -188,7 +185,7 @@ class LanguageField(forms.ChoiceField):
     default_error_messages = CHOICE_ERRORS
 
     def __init__(self, **kwargs: Any) -> None:
-        kwargs["choices"] = [("", _("Same as browser")), *settings.LANGUAGES]
+        kwargs["choices"] = [("", _("The browser's own")), *settings.LANGUAGES]
         super().__init__(required=False, **kwargs)
 
 
@@ -211,7 +208,7 @@ def _time_zone_choices() -> list[tuple[Any, Any]]:
         region, _slash, city = name.partition("/")
         if region in TIME_ZONE_REGIONS:
             regions.setdefault(region, []).append((name, city.replace("_", " ")))
-    return [("", _("Same as browser")), ("UTC", "UTC"), *regions.items()]
+    return [("", _("The browser's own")), ("UTC", "UTC"), *regions.items()]
 
 
 class SettingsForm(forms.ModelForm[User]):
@@ -226,15 +223,9 @@ class SettingsForm(forms.ModelForm[User]):
 class ProfileForm(SettingsForm):
     about_me = UserTextField(
         label=_("About me"),
-        limit=MAX_ABOUT_ME_LENGTH,
         required=False,
         widget=forms.Textarea(
-            attrs=TEXTAREA_ATTRIBUTES
-            | {
-                "rows": 4,
-                "data-limit": MAX_ABOUT_ME_LENGTH,
-                "aria-describedby": "about-hint about-error",
-            }
+            attrs=TEXTAREA_ATTRIBUTES | {"rows": 4, "aria-describedby": "about-hint about-error"}
         ),
         error_messages=GENERIC_TEXT_ERRORS,
     )
@@ -255,7 +246,7 @@ class NotificationSettingsForm(SettingsForm):
         model = User
         fields = ["has_message_mail", "has_mention_mail", "has_follow_mail"]
         labels = {
-            "has_message_mail": _("sends me a message"),
+            "has_message_mail": _("writes me a private message"),
             "has_mention_mail": _("mentions me in a post"),
             "has_follow_mail": _("follows me"),
         }
@@ -264,13 +255,13 @@ class NotificationSettingsForm(SettingsForm):
 
 class ReportForm(forms.Form):
     reason = forms.ChoiceField(
-        label=_("What's wrong?"),
+        label=_("What is wrong?"),
         choices=Reason.choices,
         widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
-        error_messages={"required": _("Please choose an option.")},
+        error_messages={"required": _("Please choose one.")},
     )
     comment = UserTextField(
-        label=_("Anything staff should know? (optional)"),
+        label=_("What should staff know? (You need not write anything.)"),
         limit=MAX_COMMENT_LENGTH,
         required=False,
         widget=forms.Textarea(
@@ -286,22 +277,15 @@ class ReportForm(forms.Form):
 
 
 class HidePostForm(forms.Form):
-    reason = UserTextField(
+    reason = forms.CharField(
         label=_("Reason"),
-        limit=MAX_HIDDEN_REASON_LENGTH,
-        help_text=_("The author will see this."),
+        max_length=MAX_HIDDEN_REASON_LENGTH,
+        help_text=_("The author reads this."),
         widget=AdminTextareaWidget(attrs={"rows": 3}),
-        error_messages=GENERIC_TEXT_ERRORS | {"required": _("This field is required.")},
     )
 
 
 class UserAdminCreationForm(AdminUserCreationForm[User]):
-    def clean_username(self) -> str:
-        name: str | None = super().clean_username()  # None if the name is in use
-        if name:
-            validate_new_username(name)
-        return name or ""
-
     class Meta(AdminUserCreationForm.Meta):
         model = User
         fields = ("username", "email")
@@ -309,12 +293,6 @@ class UserAdminCreationForm(AdminUserCreationForm[User]):
 
 class UserAdminChangeForm(UserChangeForm[User]):
     language = LanguageField(label=_("Language"))
-
-    def clean_username(self) -> str:
-        name: str = self.cleaned_data["username"]
-        if "username" in self.changed_data:
-            validate_new_username(name)
-        return name
 
     class Meta(UserChangeForm.Meta):
         model = User

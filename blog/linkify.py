@@ -1,10 +1,9 @@
 """Links in user text: web addresses, and @mentions of existing users."""
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-import regex
-from django.conf import settings
 from django.urls import reverse
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -14,50 +13,20 @@ if TYPE_CHECKING:
 
     from .models import Message, Post, User
 
-# Characters that end an address: white space, invisible characters except joiners, ASCII that
-# RFC 3986 does not allow, and quotes, brackets, dashes and sentence punctuation beyond ASCII.
-# Letters beyond ASCII do not, because addresses in other languages hold them.
-END = (
-    r"\s\p{Cc}[\p{Cf}--[\u200c\u200d]]<>\"`\\"
-    r"[[\p{Terminal_Punctuation}\p{Pi}\p{Pf}\p{Ps}\p{Pe}\u2014\u2015…‥¡¿]--\p{ASCII}]"
-    r"[\p{P}&&[\p{East_Asian_Width=W}\p{East_Asian_Width=F}\p{East_Asian_Width=H}]]"
-    r"[\p{S}&&\p{East_Asian_Width=F}]"
+LINK = re.compile(
+    r"(?P<url>https?://[^\s<>\"]+)|(?<![\w@/.-])@(?P<username>[A-Za-z0-9_.-]{1,64})", re.IGNORECASE
 )
-LABEL = r"[\p{L}\p{N}\p{M}-]++"
-# No top-level domain mixes scripts, so letters after an ASCII one belong to the sentence.
-HOST_BEFORE_LETTER = (
-    rf"(?:{LABEL}\.)++[A-Za-z][A-Za-z0-9-]*+(?::[0-9]++)?+(?=[[\p{{L}}\p{{M}}]--\p{{ASCII}}])"
-)
-# Brackets belong to an address in pairs; those of round brackets may be nested.
-ADDRESS = (
-    rf"(?:[^{END}()\[\]{{}}]++"
-    rf"|\((?:[^{END}()]++|\([^{END}()]*+\))*+\)"
-    rf"|\[[^{END}\[\]]*+\]|\{{[^{END}{{}}]*+\}})++"
-)
-LINK = regex.compile(
-    rf"(?<![A-Za-z0-9+])(?P<url>[Hh][Tt][Tt][Pp][Ss]?://(?:{HOST_BEFORE_LETTER}|{ADDRESS}))"
-    r"|(?<![A-Za-z0-9_+-])[@＠](?P<username>[A-Za-z0-9_.-]{1,64})"
-    rf"(?:[@＠](?P<host>{LABEL}(?:\.{LABEL})*+))?",
-    regex.V1,
-)
-URL_WITH_HOST = regex.compile(r"https?://(?:[^\W_]|\[[0-9a-f:.]+\])", regex.IGNORECASE)
-TRAILING_PUNCTUATION = ".,;:!?'–\u200c\u200d"
+URL_WITH_HOST = re.compile(r"https?://[^\W_]", re.IGNORECASE)
+BRACKETS = {")": "(", "]": "[", "}": "{"}
+TRAILING_PUNCTUATION = ".,;:!?'*_~…。,、!?;:”’»"
 
 
-def find_mentions(text: str) -> Iterator[tuple[str, ...]]:
-    """Yield for each mention the usernames that it may mean, in lower case, the likeliest first.
-
-    "@ada." is "ada" and a full stop or, if there is no such user, "ada.".
-    """
+def find_usernames(text: str) -> Iterator[str]:
+    """Yield possible mentions in lower case: "@ada." is user "ada.", or "ada" and a full stop."""
     for match in LINK.finditer(text):
-        if names := _possible_names(match):
-            yield tuple(name.lower() for name in names)
-
-
-def choose_names(mentions: Iterable[tuple[str, ...]], existing: Container[str]) -> list[str]:
-    """Return the existing name that each mention means; a mention never means two users."""
-    chosen = (next((name for name in names if name in existing), "") for names in mentions)
-    return list(dict.fromkeys(filter(None, chosen)))
+        if username := match["username"]:
+            yield username.lower()
+            yield username.rstrip(".-").lower()
 
 
 def attach_mentions(texts: Iterable["Post | Message"], viewer: "User | AnonymousUser") -> None:
@@ -69,7 +38,7 @@ def attach_mentions(texts: Iterable["Post | Message"], viewer: "User | Anonymous
     from .models import User
 
     texts = [text for text in texts if not getattr(text, "source", "")]
-    names = {name for text in texts for names in find_mentions(text.body) for name in names}
+    names = {name for text in texts for name in find_usernames(text.body)}
     users = (
         User.objects.visible_to(viewer).filter(username__lower__in=names)
         if names
@@ -92,61 +61,41 @@ def linkify(
     """
     parts, end = [], 0
     for match in LINK.finditer(text):
-        label, link_html = _link(match, usernames, render, site)
-        if label:
-            parts += [render(text[end : match.start()]), link_html]
-            end = match.start() + len(label)
+        if match.start() < end:
+            continue
+        link = (
+            _trim_url(match["url"]) if match["url"] else _trim_mention(match["username"], usernames)
+        )
+        if link:
+            parts += [render(text[end : match.start()]), _link_html(link, usernames, render, site)]
+            end = match.start() + len(link)
     return mark_safe("".join([*parts, render(text[end:])]))  # noqa: S308 - each part is escaped
 
 
-def _link(
-    match: regex.Match[str],
-    usernames: Mapping[str, str],
-    render: Callable[[str], str],
-    site: str,
-) -> tuple[str, SafeString]:
-    """Return the text that is a link, and its HTML; empty if the match is none."""
-    if match["url"]:
-        url = match["url"].rstrip(TRAILING_PUNCTUATION)
-        label = url if URL_WITH_HOST.match(url) else ""
-        attributes = format_html('href="{}" rel="nofollow ugc noopener"', url)
-    else:
-        label, username = _find_mentioned(match, usernames)
-        attributes = _profile_attributes(username, site) if label else mark_safe("")
-    text = mark_safe(render(label))  # noqa: S308 - escaped by `render`
-    return label, format_html("<a {}>{}</a>", attributes, text)
+def _trim_url(url: str) -> str:
+    """Remove the punctuation of the surrounding sentence; return "" if no host remains."""
+    while url and (
+        url[-1] in TRAILING_PUNCTUATION
+        or (url[-1] in BRACKETS and url.count(BRACKETS[url[-1]]) < url.count(url[-1]))
+    ):
+        url = url[:-1]
+    return url if URL_WITH_HOST.match(url) else ""
 
 
-def _find_mentioned(match: regex.Match[str], usernames: Mapping[str, str]) -> tuple[str, str]:
-    """Return the text of the mention and the user's real name; empty if there is no such user."""
-    for name in _possible_names(match):
-        if username := usernames.get(name.lower()):
-            has_own_host = match["host"] and _is_own_host(match["host"])
-            label = f"@{name}@{settings.SITE_HOST}" if has_own_host else f"@{name}"
-            return match[0][: len(label)], username
-    return "", ""
+def _trim_mention(name: str, usernames: Mapping[str, str]) -> str:
+    candidates = (name, name.rstrip(".-"))
+    return next((f"@{candidate}" for candidate in candidates if candidate.lower() in usernames), "")
 
 
-def _possible_names(match: regex.Match[str]) -> list[str]:
-    """Return the usernames that a mention may mean; none for an account at another site."""
-    name, host = match["username"] or "", match["host"] or ""
-    if host and _is_own_host(host):
-        return [name]
-    if "." in host:
-        return []
-    names = (name.rstrip(".-"), name.rstrip("._-"), name)
-    return list(dict.fromkeys(filter(None, names)))
-
-
-def _is_own_host(host: str) -> bool:
-    """Return whether the host is this site's, whatever letters of the sentence follow it."""
-    own, rest = host[: len(settings.SITE_HOST)], host[len(settings.SITE_HOST) :]
-    return own.lower() == settings.SITE_HOST.lower() and not (rest and rest[0].isascii())
-
-
-def _profile_attributes(username: str, site: str) -> SafeString:
+def _link_html(
+    link: str, usernames: Mapping[str, str], render: Callable[[str], str], site: str
+) -> SafeString:
+    label = mark_safe(render(link))  # noqa: S308 - escaped by `render`
+    if not link.startswith("@"):
+        return format_html('<a href="{}" rel="nofollow ugc noopener">{}</a>', link, label)
+    username = usernames[link[1:].lower()]
     path = reverse("profile", args=[username])
     if site:
-        return format_html('href="{}"', site + path)
+        return format_html('<a href="{}">{}</a>', site + path, label)
     card = reverse("hover-card", args=[username])
-    return format_html('href="{}" data-hover-card="{}"', path, card)
+    return format_html('<a href="{}" data-hover-card="{}">{}</a>', path, card, label)

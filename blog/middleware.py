@@ -5,22 +5,14 @@ from collections.abc import Callable
 from urllib.parse import unquote
 
 from django.conf import settings
-from django.contrib.auth.models import AnonymousUser
-from django.core.exceptions import ObjectDoesNotExist
-from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
-from django.utils.cache import add_never_cache_headers
-from django.views.defaults import page_not_found
-
-from tasks.models.rows import AccountClosed
+from django.utils.cache import add_never_cache_headers, patch_cache_control
 
 from .models import User, time_zones, touch
 
-# Browsers must not store these pages, nor any page of a signed-in user: they show addresses, codes,
-# sessions, messages, the posts of those whom the user follows, and unsent text.
+# Browsers must not store these pages: they show e-mail addresses, codes, sessions and messages.
 PRIVATE_PATHS = (
     "/accounts/",
     "/settings/",
@@ -43,29 +35,21 @@ class UserMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if not has_session(request):
+        if SESSIONLESS_PATHS.match(request.path_info):
             return self.get_response(request)
         if request.user.is_authenticated and request.user.language in dict(settings.LANGUAGES):
             translation.activate(request.user.language)
             request.LANGUAGE_CODE = translation.get_language()
         with timezone.override(time_zone_of(request)):
             response = self.get_response(request)
-        if request.user.is_authenticated or request.path.startswith(PRIVATE_PATHS):
+        if request.path.startswith(PRIVATE_PATHS):
             add_never_cache_headers(response)
+        elif request.user.is_authenticated:
+            patch_cache_control(response, private=True)
         if request.user.is_authenticated and is_user_activity(request):
             rows = User.objects.filter(pk=request.user.pk)
             touch(rows, "last_seen_at", request.user.last_seen_at)
         return response
-
-    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Respond if the account of the user, or of another one, was closed during the request."""
-        if not isinstance(exception, (AccountClosed, IntegrityError, ObjectDoesNotExist)):
-            return None
-        if is_account_closed(request.user):
-            return redirect("account_login") if has_session(request) else HttpResponse(status=401)
-        if isinstance(exception, AccountClosed):
-            return page_not_found(request, exception)
-        return None
 
 
 class MethodNotAllowedMiddleware:
@@ -77,18 +61,10 @@ class MethodNotAllowedMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         is_empty = response.status_code == 405 and not response.content
-        is_page = request.accepts("text/html") and has_session(request)
+        is_page = request.accepts("text/html") and not SESSIONLESS_PATHS.match(request.path_info)
         if is_empty and is_page:
             response.content = render_to_string("405.html", request=request)
         return response
-
-
-def is_account_closed(user: User | AnonymousUser) -> bool:
-    return user.is_authenticated and not User.objects.filter(pk=user.pk, is_active=True).exists()
-
-
-def has_session(request: HttpRequest) -> bool:
-    return not SESSIONLESS_PATHS.match(request.path_info)
 
 
 def is_user_activity(request: HttpRequest) -> bool:

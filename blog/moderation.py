@@ -7,8 +7,6 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.db import transaction
 from django.db.models import Model
 
-from tasks.models.rows import AccountClosed, lock_users
-
 from .models import Notification, Outcome, Post, Report, User
 from .models.report import ReportQuerySet
 
@@ -20,51 +18,40 @@ LOG_MESSAGES = {
 
 
 def dismiss(report: Report, staff: User) -> None:
-    reports = Report.objects.same_subject_as(report)
     with transaction.atomic():
-        lock_users(staff.pk, *_reporters(reports))
-        _handle(reports, staff, Outcome.DISMISSED)
+        _handle(Report.objects.same_subject_as(report), staff, Outcome.DISMISSED)
 
 
 def hide(post: Post, staff: User, reason: str) -> None:
-    reports = Report.objects.filter(post=post)
     with transaction.atomic():
-        _lock_subject(post.author, staff, reports)
         post.hide(staff, reason)
         _log([post], staff, f"Hidden: {reason}")
         _notify_author(post)
-        _handle(reports, staff, Outcome.HIDDEN)
+        _handle(Report.objects.filter(post=post), staff, Outcome.HIDDEN)
 
 
 def unhide(post: Post, staff: User) -> None:
     with transaction.atomic():
-        _lock_subject(post.author, staff, Report.objects.none())
         post.unhide()
         _log([post], staff, "Shown again.")
         _notify_author(post)
 
 
-def can_decide_about(user: User, staff: User) -> bool:
-    """Return whether the staff member may decide about the user, their posts and reports of them.
-
-    Only superusers decide about staff.
-    """
-    return staff.is_superuser or not (user.is_staff or user.is_superuser)
-
-
 def can_deactivate(user: User, staff: User) -> bool:
-    return user.pk != staff.pk and can_decide_about(user, staff)
+    """Return whether the staff member may deactivate the user: not themselves, no superuser.
+
+    Superusers may deactivate other superusers.
+    """
+    return user.pk != staff.pk and (staff.is_superuser or not user.is_superuser)
 
 
 def deactivate(user: User, staff: User) -> None:
     """Deactivate an account and end its sessions. Its unfinished exports stop by themselves."""
-    reports = Report.objects.filter(person=user)
     with transaction.atomic():
-        _lock_subject(user, staff, reports)
         _set_active(user, staff, is_active=False, log_message="Deactivated.")
         for session in UserSession.objects.filter(user=user):
             session.end()
-        _handle(reports, staff, Outcome.DEACTIVATED)
+        _handle(Report.objects.filter(person=user), staff, Outcome.DEACTIVATED)
 
 
 def is_being_deleted(user: User) -> bool:
@@ -74,20 +61,11 @@ def is_being_deleted(user: User) -> bool:
 def reactivate(user: User, staff: User) -> None:
     """Reopen a closed account, unless it is being deleted."""
     with transaction.atomic():
-        # A concurrent request for deletion either waits for the lock or is visible below.
-        if user.pk not in lock_users(user.pk, staff.pk) or is_being_deleted(user):
+        # Lock the user: a concurrent request for deletion either waits or is visible below.
+        User.objects.select_for_update(no_key=True).get(pk=user.pk)
+        if is_being_deleted(user):
             return
         _set_active(user, staff, is_active=True, log_message="Reactivated.")
-
-
-def _lock_subject(user: User, staff: User, reports: ReportQuerySet) -> None:
-    """Lock all whom a decision about a user concerns. AccountClosed if the user is deleted."""
-    if user.pk not in lock_users(user.pk, staff.pk, *_reporters(reports)):
-        raise AccountClosed
-
-
-def _reporters(reports: ReportQuerySet) -> list[int]:
-    return list(reports.open().values_list("reporter", flat=True))
 
 
 def _set_active(user: User, staff: User, *, is_active: bool, log_message: str) -> None:

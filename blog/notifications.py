@@ -4,15 +4,12 @@ A `Notification` row keeps a payload. It is rendered when read, in the language 
 """
 
 from collections.abc import Callable
-from itertools import chain
 from typing import Any
 
 from allauth.account.adapter import get_adapter
 from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext as _
-
-from tasks.models.rows import AccountClosed, lock_users
 
 from . import linkify
 from .models import Follow, Message, Notification, Outcome, Post, User
@@ -28,21 +25,8 @@ BADGES = ("messages", "notifications")
 
 def notify_follow(follow: Follow) -> None:
     user, follower = follow.followed, follow.follower
-    name = f"follow:{follower.pk}"
-    if _notify_once(user, name, follower) and user.has_follow_mail:
-        _send_mail("new_follower", user, follower, path=follower.get_absolute_url(), name=name)
-
-
-def lock_author(post: Post) -> None:
-    """Lock the author of a post, and whom it mentions, before the post is saved.
-
-    AccountClosed if the author's account is closed.
-    """
-    names = chain.from_iterable(_mentions(post))
-    mentioned = User.objects.filter(username__lower__in=set(names))
-    users = lock_users(post.author_id, *mentioned.values_list("pk", flat=True))
-    if post.author_id not in users or not users[post.author_id].is_active:
-        raise AccountClosed
+    if _notify_once(user, f"follow:{follower.pk}", follower) and user.has_follow_mail:
+        _send_mail("new_follower", user, follower, path=follower.get_absolute_url())
 
 
 def notify_mention(post: Post) -> None:
@@ -50,24 +34,14 @@ def notify_mention(post: Post) -> None:
 
     An imported post mentions nobody.
     """
-    mentions = _mentions(post)
-    if not mentions:
-        return
-    names = set(chain.from_iterable(mentions))
-    visible = User.objects.visible_to(post.author).filter(username__lower__in=names)
-    users = {user.username.lower(): user for user in visible.order_by("pk")}
-    mentioned = [users[name] for name in linkify.choose_names(mentions, users)]
-    others = [user for user in mentioned if user.pk != post.author_id]
-    for user in others[:MAX_MENTIONS]:
-        name = f"mention:{post.pk}"
-        if _notify_once(user, name, post.author, post) and user.has_mention_mail:
-            _send_mail("mention", user, post.author, path=post.get_absolute_url(), name=name)
-
-
-def _mentions(post: Post) -> list[tuple[str, ...]]:
-    """Return the names that each mention of a post may mean; none if it notifies nobody."""
     is_silent = post.hidden_at or post.source
-    return [] if is_silent else list(dict.fromkeys(linkify.find_mentions(post.body)))
+    names = [] if is_silent else list(dict.fromkeys(linkify.find_usernames(post.body)))
+    if not names:
+        return
+    users = User.objects.visible_to(post.author).filter(username__lower__in=names)
+    for user in users.exclude(pk=post.author_id).order_by("pk")[:MAX_MENTIONS]:
+        if _notify_once(user, f"mention:{post.pk}", post.author, post) and user.has_mention_mail:
+            _send_mail("mention", user, post.author, path=post.get_absolute_url())
 
 
 def notify_message(message: Message) -> None:
@@ -86,8 +60,7 @@ def notify_message(message: Message) -> None:
         and not _is_muted(recipient, sender)
     ):
         path = reverse("conversation-detail", args=[sender.username])
-        name = f"message:{message.conversation_id}"
-        _send_mail("new_message", recipient, sender, path=path, name=name, message=message)
+        _send_mail("new_message", recipient, sender, path=path, message=message)
 
 
 def _notify_once(user: User, name: str, actor: User, post: Post | None = None) -> bool:
@@ -102,13 +75,7 @@ def _is_muted(user: User, actor: User) -> bool:
 
 
 def _send_mail(
-    template: str,
-    user: User,
-    actor: User,
-    *,
-    path: str,
-    name: str,
-    message: Message | None = None,
+    template: str, user: User, actor: User, *, path: str, message: Message | None = None
 ) -> None:
     address = user.confirmed_email
     if address and user.is_active:
@@ -117,7 +84,6 @@ def _send_mail(
             "actor": actor,
             "url": settings.SITE_URL + path,
             "message": message,
-            "notification_name": name,
         }
         get_adapter().send_mail(f"email/{template}", address, context)
 
@@ -160,7 +126,7 @@ def _prefix(name: str) -> str:
 def render_follow(payload: dict[str, Any]) -> dict[str, Any]:
     return _toast(
         level="info",
-        text=_("%(name)s followed you") % payload,
+        text=_("%(name)s follows you now") % payload,
         url=reverse("profile", args=[payload["name"]]),
     )
 
@@ -176,7 +142,7 @@ def render_mention(payload: dict[str, Any]) -> dict[str, Any]:
 def render_message(payload: dict[str, Any]) -> dict[str, Any]:
     return _toast(
         level="info",
-        text=_("%(name)s sent you a message") % payload,
+        text=_("%(name)s wrote to you") % payload,
         url=reverse("conversation-detail", args=[payload["name"]]),
     )
 
@@ -184,21 +150,21 @@ def render_message(payload: dict[str, Any]) -> dict[str, Any]:
 def render_hidden_post(payload: dict[str, Any]) -> dict[str, Any]:
     if payload["is_hidden"]:
         level = "warning"
-        text = _("Staff have hidden one of your posts. Reason: %(reason)s") % {
+        text = _("Staff have hidden a post of yours. Reason: %(reason)s") % {
             "reason": payload["reason"]
         }
     else:
         level = "success"
-        text = _("Staff have restored one of your hidden posts.")
+        text = _("Staff show a post of yours again that they had hidden.")
     return _toast(level=level, text=text, url=reverse("post-detail", args=[payload["post"]]))
 
 
 def render_report(payload: dict[str, Any]) -> dict[str, Any]:
     # The reporter learns the outcome, but not the action against the user.
     if payload["outcome"] == Outcome.DISMISSED:
-        text = _("Thanks for your report. We reviewed it and found no violation of the rules.")
+        text = _("Thank you, we looked at your report. We found nothing against the rules.")
     else:
-        text = _("Thanks for your report. We reviewed it and took action.")
+        text = _("Thank you, we looked at your report, and did something about it.")
     return _toast(
         level="success", text=text, url=reverse("report-detail", args=[payload["report"]])
     )

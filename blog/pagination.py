@@ -24,10 +24,6 @@ class Cursor(NamedTuple):
 BEGINNING = Cursor(EPOCH, 0)  # older than every row
 
 
-class InvalidCursor(Http404):
-    """Cursor that names no position of the list; a 404 on pages."""
-
-
 @dataclass(frozen=True)
 class Page(Generic[Row]):
     items: list[Row]
@@ -41,7 +37,7 @@ def paginate(
 ) -> Page[Row]:
     """Return the page of `rows` older than the cursor `before`, newest first.
 
-    Raises InvalidCursor.
+    Raises Http404 on an invalid cursor.
     """
     return build_page(older_rows(rows, before, order_by), before, size, order_by)
 
@@ -58,7 +54,7 @@ def build_page(
 def older_rows(
     rows: QuerySet[Row], before: str | None, order_by: str = "created_at"
 ) -> QuerySet[Row]:
-    """Return `rows` older than the cursor, newest first. Raises InvalidCursor."""
+    """Return `rows` older than the cursor, newest first. Raises Http404 on an invalid cursor."""
     rows = rows.order_by(f"-{order_by}", "-pk")
     cursor = parse_cursor(before, rows.model)
     if cursor is None:
@@ -75,14 +71,14 @@ def newer_rows(rows: QuerySet[Row], cursor: Cursor) -> QuerySet[Row]:
 
 
 def parse_cursor(text: str | None, model: type[Model]) -> Cursor | None:
-    """Parse "<microseconds since 1970>-<primary key>". Raises InvalidCursor."""
+    """Parse "<microseconds since 1970>-<primary key>". Raises Http404 on an invalid cursor."""
     if text is None:
         return None
     moment, _, key = text.partition("-")
     try:
         return Cursor(EPOCH + timedelta(microseconds=int(moment)), model._meta.pk.to_python(key))
     except (ValueError, OverflowError, ValidationError) as error:
-        raise InvalidCursor("invalid cursor") from error
+        raise Http404("invalid cursor") from error
 
 
 def format_cursor(row: Model, order_by: str = "created_at") -> str:

@@ -138,7 +138,7 @@ def with_retry_after(response: HttpResponse, seconds: int) -> HttpResponse:
 def error_message(seconds: int) -> str:
     minutes = -(-seconds // 60)  # rounded up
     return ngettext(
-        "You're doing that too often. Please try again in a minute.",
-        "You're doing that too often. Please try again in %(minutes)d minutes.",
+        "That was too often. Please try again in a minute.",
+        "That was too often. Please try again in %(minutes)d minutes.",
         minutes,
     ) % {"minutes": minutes}

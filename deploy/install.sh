@@ -63,18 +63,6 @@ create_environment() {
     exit 0
 }
 
-# Print the files of a release, each with a NUL at its end: those that git tracks or, if the source
-# was unpacked from an archive, all but hidden and generated ones. Everyone can read a release.
-list_files() (
-    cd "$source"
-    if [ -e .git ]; then
-        git ls-files -z
-    else
-        find . -mindepth 1 \( -name '.*' -o -name __pycache__ -o -path ./var -o -path ./staticfiles \) \
-            -prune -o ! -type d -print0
-    fi
-)
-
 # The file .complete marks a complete release; an incomplete one is created again.
 create_release() {
     release=$home/releases/$1
@@ -85,10 +73,9 @@ create_release() {
     say "Creating release $1 ..."
     rm -rf "$release"
     mkdir -p "$release"
-    list_files >"$release/.files"
-    tar -C "$source" --null --no-recursion --files-from="$release/.files" -cf "$release/.tar"
-    tar -C "$release" --no-same-owner -xf "$release/.tar"
-    rm "$release/.files" "$release/.tar"
+    tar -C "$source" --exclude=./.git --exclude=./.venv --exclude=./.env --exclude='./.*_cache' \
+        --exclude=./var --exclude=./staticfiles --exclude=__pycache__ -cf - . |
+        tar -C "$release" --no-same-owner -xf -
     if [ -n "${VENV:-}" ]; then
         ln -s "$VENV" "$release/.venv"
     else
@@ -101,7 +88,7 @@ create_release() {
     key=$(.venv/bin/python -c 'import secrets; print(secrets.token_urlsafe(50))')
     DEBUG=false STATIC_COLLECTED=true VAR_DIR="$state" SECRET_KEY="$key" \
         .venv/bin/python manage.py collectstatic --no-input --verbosity 0
-    .venv/bin/python -m compileall -q api blog exports imports microblog staff tasks
+    .venv/bin/python -m compileall -q api blog exports microblog staff tasks
     chmod -R a+rX,go-w "$release"
     touch .complete
 }
@@ -130,9 +117,7 @@ switch() {
         microblog-sweeper.service
     ls "$units"/microblog.target.wants/microblog-worker@* >/dev/null 2>&1 ||
         systemctl enable --quiet microblog-worker@1
-    was_active=$(systemctl is-active microblog.target || true)
     systemctl start microblog.target
-    [ "$was_active" = active ] || return 0
     # The socket stays open, so requests wait for the new processes.
     systemctl restart microblog-web.service microblog-sweeper.service
     # Workers finish their builds first, so do not wait for them.
@@ -170,7 +155,7 @@ if [ -z "$version" ]; then
 fi
 case $version in
 .* | *[!A-Za-z0-9._+-]*)
-    echo "VERSION is '$version'; it must contain only letters, digits and ._+-, and not begin with a dot." >&2
+    echo "VERSION is '$version'; it may be letters, digits and ._+- and not begin with a dot." >&2
     exit 2
     ;;
 esac

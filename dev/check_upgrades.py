@@ -28,13 +28,8 @@ FIRST_RELEASE = [
     "0017_mail_outbox",
     "0018_account_deletion",
     "0020_imported_posts",
-    "0023_confirmed_users_and_token_expiry",
-    "0024_account_mail_notification_name",
     "0006_durable_tasks",
     "0007_move_self_test",
-    "0026_requested_at",
-    "0010_requested_at",
-    "0002_requested_at",
 ]
 
 

@@ -47,9 +47,7 @@ from microblog.addresses import socket_from_url, socket_url, sqlite_url
 KINDS = ("unit", "integration", "browser", "chaos", "bench")
 OPT_IN_KINDS = ("chaos", "bench")
 # Programs that tests may name with `needs`; `make tools` installs them.
-SYSTEM_PROGRAMS = (
-    *("nginx", "pgbouncer", "promtool", "systemd-analyze", "systemd-socket-activate", "unzip"),
-)
+SYSTEM_PROGRAMS = ("nginx", "promtool", "systemd-analyze", "systemd-socket-activate", "unzip")
 # The headless shell draws no windows and takes a quarter less time.
 CHROMIUM_NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 # Fixtures of test clients: a test that uses one requests pages.

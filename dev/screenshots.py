@@ -184,7 +184,7 @@ def _take_posts(camera: Camera) -> None:
         "The ferry was late, and nobody minded. @Lucia_Ferrer"
     )
     page.locator("form[data-composer] button").click()
-    page.get_by_role("status").get_by_text("Posted.").wait_for()
+    page.get_by_role("status").get_by_text("Your post is out.").wait_for()
     camera.take("home-posted")
     page.locator(".post-time").first.click()
     camera.take("post")
@@ -213,7 +213,7 @@ def _take_exports(camera: Camera) -> None:
     camera.visit(
         {"exports-running": "/exports/", "profile-running": "/@demo/", "home-running": "/"}
     )
-    page.get_by_text("We've emailed you your archive").wait_for(timeout=60_000)
+    page.get_by_text("Your archive is in your mailbox").wait_for(timeout=60_000)
     camera.take("home-toast")
     page.goto(f"{camera.site}/exports/")
     page.locator("main progress").first.wait_for(state="detached", timeout=60_000)
@@ -229,7 +229,7 @@ def _take_imports(camera: Camera) -> None:
         ROOT / "imports/tests/fixtures/mastodon/outbox.json"
     )
     page.get_by_role("button", name="Upload").click()
-    page.get_by_text("What's in the archive").wait_for(timeout=60_000)
+    page.get_by_text("What is in the archive").wait_for(timeout=60_000)
     camera.take("import-preview")
     page.get_by_role("button", name="Import", exact=True).click()
     page.get_by_text("Undo this import").wait_for(timeout=60_000)
@@ -245,11 +245,11 @@ def _take_staff_pages(camera: Camera) -> None:
     page.locator("dd a").first.click()
     camera.take("staff-job")
     page.go_back()
-    page.get_by_role("link", name="Send the email again").click()
+    page.get_by_role("link", name="Send the e-mail again").click()
     camera.take("staff-confirm")
     page.goto(f"{camera.site}/admin/selftest/")
-    page.get_by_role("button", name="Run self-test").click()
-    page.get_by_text("All checks passed").wait_for()
+    page.get_by_role("button", name="Test the chain").click()
+    page.get_by_text("All links hold").wait_for()
     camera.take("staff-selftest-passed")
 
 

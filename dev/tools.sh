@@ -10,15 +10,11 @@ command -v chromium-headless-shell >/dev/null || command -v chromium >/dev/null 
 command -v xgettext >/dev/null && command -v msgfmt >/dev/null || missing="$missing gettext"
 command -v nginx >/dev/null || missing="$missing nginx"
 command -v systemd-analyze >/dev/null || missing="$missing systemd"
-command -v systemd-nspawn >/dev/null || missing="$missing systemd-container"
-command -v ip >/dev/null || missing="$missing iproute2"
-command -v debootstrap >/dev/null || missing="$missing debootstrap"
 command -v promtool >/dev/null || missing="$missing prometheus"
 command -v unzip >/dev/null || missing="$missing unzip"
-command -v pgbouncer >/dev/null || missing="$missing pgbouncer"
 
 if [ -z "$missing" ]; then
-    echo "Chromium, GNU gettext, nginx, promtool, unzip, systemd, debootstrap and PgBouncer are installed."
+    echo "Chromium, GNU gettext, nginx, systemd, promtool and unzip are installed."
     exit 0
 fi
 
@@ -45,6 +41,6 @@ fi
 $sudo env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends $missing
 
 # The packages start these servers as services, but the tests run their own.
-for server in nginx prometheus pgbouncer; do
+for server in nginx prometheus; do
     case "$missing" in *$server*) $sudo systemctl disable --now $server 2>/dev/null || true ;; esac
 done

@@ -1,6 +1,7 @@
 """Exports in the admin: what only they have, beside the pages of every task."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -17,7 +18,7 @@ from blog.models import User
 from staff.actions import CANCEL, RESCUE, Action, Followup
 from staff.admin import Details, MailAdmin, TaskAdmin, format_time
 from staff.diagnosis import MAX_FINDINGS, Finding, sweep_fix
-from staff.filters import FailureFilter, Lookups, RequestAgeFilter
+from staff.filters import AgeFilter, FailureFilter, Lookups
 from staff.kinds import page_url
 from staff.live_list import LiveCells
 from staff.overview import Fact
@@ -50,7 +51,12 @@ def resend(task: ExportTask, actor: User) -> Followup | None:
 
 def expire(task: ExportTask, actor: User) -> Followup | None:
     name = str(task.archive.name)
-    return partial(archive.discard, name) if task.expire(actor) else None
+    return partial(_discard_archive, name) if task.expire(actor) else None
+
+
+def _discard_archive(name: str) -> bool:
+    archive.discard(name)
+    return True
 
 
 def request_anew(task: ExportTask, actor: User) -> Followup | None:
@@ -67,31 +73,29 @@ def request_anew(task: ExportTask, actor: User) -> Followup | None:
 RESEND = Action(
     name="resend",
     codename="resend",
-    label=_("Send the email again"),
+    label=_("Send the e-mail again"),
     explanation=_(
-        "A new email (with a new Message-ID) will be sent to the owner's current confirmed address."
+        "Another e-mail, with another Message-ID, goes to the address that the owner has "
+        "confirmed by now."
     ),
-    log_message="Sent the email again.",
+    log_message="Sent the e-mail again.",
     is_available=is_resendable,
     perform=resend,
 )
 EXPIRE = Action(
     name="expire",
     label=_("Expire now"),
-    explanation=_(
-        "The archive will be deleted now. If its email hasn't been sent yet, it won't be. The "
-        "owner can request a new one."
-    ),
+    explanation=_("The archive is deleted before its time. Its owner can ask for a new one."),
     log_message="Deleted the archive early.",
     is_available=has_archive,
     perform=expire,
 )
 REQUEST = Action(
     name="request",
-    label=_("Request a new export for the owner"),
+    label=_("Request anew for the owner"),
     explanation=_(
-        "Starts a new export on the owner's behalf, skipping the waiting period. Only the owner "
-        "gets the email."
+        "A new export begins in the owner's name, without the pause between two. The "
+        "e-mail goes to them alone."
     ),
     log_message="Requested a new export for the owner.",
     is_available=can_be_requested_again,
@@ -116,9 +120,9 @@ class KindFilter(admin.SimpleListFilter):
 
 
 class ExportFailureFilter(FailureFilter):
-    error_codes = FailureFilter.error_codes | {ErrorCode.DISK_FULL: _("Out of disk space")}
+    error_codes = FailureFilter.error_codes | {ErrorCode.DISK_FULL: _("No disk space")}
     mail_conditions = FailureFilter.mail_conditions | {
-        "bounced": (_("Email rejected by the provider"), {"bounced_at__isnull": False}),
+        "bounced": (_("E-mail refused by the provider"), {"bounced_at__isnull": False}),
     }
 
 
@@ -128,15 +132,14 @@ class ExportCells(LiveCells):
 
     def render_mail(self, mail: ExportMail) -> str:
         if mail.bounced_at:
-            return gettext("Rejected by the provider")
+            return gettext("Refused by the provider")
         return super().render_mail(mail)
 
 
 @admin.register(ExportTask)
 class ExportTaskAdmin(TaskAdmin):
-    list_filter = ("status", KindFilter, ExportFailureFilter, RequestAgeFilter)
-    task_actions = (CANCEL, RESEND, RESCUE, EXPIRE, REQUEST)
-    position_among_kinds = 0
+    list_filter = ("status", KindFilter, ExportFailureFilter, AgeFilter)
+    task_actions = (replace(CANCEL, codename="cancel"), RESEND, RESCUE, EXPIRE, REQUEST)
     cells = ExportCells()
 
     def extra_details(self, task: ExportTask) -> Details:
@@ -150,17 +153,17 @@ class ExportTaskAdmin(TaskAdmin):
         ]
 
     def extra_mail_details(self, mail: ExportMail) -> Details:
-        details: Details = [(pgettext_lazy("email", "contents"), mail.get_purpose_display())]
+        details: Details = [(pgettext_lazy("e-mail", "with"), mail.get_purpose_display())]
         if mail.bounced_at:
             details += [
-                (_("rejected at"), format_time(mail.bounced_at)),
-                (_("reason for rejection"), mail.bounce_reason),
+                (_("refused at"), format_time(mail.bounced_at)),
+                (_("why it was refused"), mail.bounce_reason),
             ]
         return details
 
     def find_problems(self) -> Iterable[Finding]:
         for task in ExportTask.objects.expired().select_related("owner")[:MAX_FINDINGS]:
-            text = gettext("The archive has expired but hasn't been deleted.")
+            text = gettext("The archive's time is over, and it is still there.")
             yield Finding(text=text, fix=sweep_fix(), row=task)
 
     def find_facts(self, now: datetime) -> Iterable[Fact]:
@@ -168,7 +171,7 @@ class ExportTaskAdmin(TaskAdmin):
             created_at__gte=now - timedelta(days=7), bounced_at__isnull=False
         )
         yield Fact(
-            label=_("Emails rejected by the provider (7 days)"),
+            label=_("E-mails refused by the provider, 7 days"),
             value=intcomma(bounced.count()),
             url=f"{page_url(ExportTask, 'changelist')}?failure=bounced",
         )
@@ -184,5 +187,5 @@ class ExportTaskAdmin(TaskAdmin):
 @admin.register(ExportMail)
 class ExportMailAdmin(MailAdmin):
     search_fields = ("task__owner__username",)
-    search_help_text = _("Owner's username, an email's ID, or a Message-ID")
+    search_help_text = _("Owner's name, an e-mail's id, or a Message-ID")
     fields = (*MailAdmin.fields, "purpose", "bounced_at", "bounce_reason")

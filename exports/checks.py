@@ -6,10 +6,8 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
-from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import get_connection
 
-from microblog import webhooks
 from tasks.heartbeat import HEARTBEAT_INTERVAL
 
 from .archive import coverage
@@ -109,25 +107,6 @@ def check_monitoring(**options: Any) -> list[CheckMessage]:
             )
         )
     return errors
-
-
-def check_webhook_variables(**options: Any) -> list[CheckMessage]:
-    """Report a webhook that would answer every request with an error."""
-    hint = "Set the variable that docs/operations.md names under Mail providers."
-    try:
-        views = [_build_view(pattern) for pattern in webhooks.urls()]
-    except (ImproperlyConfigured, ValueError) as error:
-        message = f"The mail provider's webhook cannot work: {error}"
-        return [Error(message, hint=hint, id="exports.E012")]
-    if any(getattr(view, "webhook_key", "") is None for view in views):
-        # Mandrill gives the key only after a HEAD request to the webhook.
-        message = "The mail provider's webhook answers no POST before its key is set."
-        return [Warning(message, hint=hint, id="exports.W003")]
-    return []
-
-
-def _build_view(pattern: Any) -> Any:
-    return pattern.callback.view_class(**pattern.callback.view_initkwargs)
 
 
 def check_bounce_webhook(**options: Any) -> list[CheckMessage]:

@@ -1,7 +1,10 @@
 """The exports' step of an account deletion, registered in `apps`."""
 
+from functools import partial
+
+from django.db import transaction
+
 from blog.models import User
-from microblog.transactions import run_after_commit
 from tasks import broker
 
 from .archive import build as archive
@@ -16,6 +19,6 @@ def remove_exports(owner: User) -> None:
     """
     for task in ExportTask.objects.filter(owner=owner).select_for_update():
         if task.cancel():
-            run_after_commit(broker.remove_job, task.job_id)
+            transaction.on_commit(partial(broker.remove_job, task.job_id), robust=True)
         if task.archive:
-            run_after_commit(archive.discard, str(task.archive.name))
+            transaction.on_commit(partial(archive.discard, str(task.archive.name)), robust=True)

@@ -14,8 +14,6 @@ from tasks.models import Undeliverable
 
 from .archive import build as archive
 from .archive.kinds import KINDS
-from .archive.stored import ArchiveDamaged, check_file, read_file
-from .damage import report_damage
 from .models import ExportMail, ExportTask, Purpose
 
 NO_TASK = UUID(int=0)
@@ -39,7 +37,7 @@ def preload() -> None:
 def compose_for_owner(mail: ExportMail) -> EmailMultiAlternatives:
     """Return the message to the owner's currently confirmed address, in the owner's language.
 
-    Raise Undeliverable if there is no such address, or if the archive is damaged or gone.
+    Raise Undeliverable if there is no such address.
     """
     confirmed = confirmed_emails(OuterRef("owner"))[:1]
     tasks = ExportTask.objects.select_related("owner").annotate(address=Subquery(confirmed))
@@ -48,21 +46,9 @@ def compose_for_owner(mail: ExportMail) -> EmailMultiAlternatives:
     if not task.owner.is_active:
         raise Undeliverable("The account is closed.")
     if not address:
-        raise Undeliverable("The account has no confirmed email address.")
-    try:
-        if mail.purpose == Purpose.ARCHIVE:
-            _check_archive(task)
-        with translation.override(task.owner_language):
-            return compose(mail, address)
-    except ArchiveDamaged as damage:
-        report_damage(task, damage)
-        raise Undeliverable(str(damage)) from damage
-
-
-def _check_archive(task: ExportTask) -> None:
-    if not task.is_downloadable:
-        raise Undeliverable("The archive no longer exists.")
-    check_file(task)
+        raise Undeliverable("The account has no confirmed e-mail address.")
+    with translation.override(task.owner_language):
+        return compose(mail, address)
 
 
 def compose(mail: ExportMail, address: str) -> EmailMultiAlternatives:
@@ -94,7 +80,7 @@ def compose(mail: ExportMail, address: str) -> EmailMultiAlternatives:
     )
     message.attach_alternative(render_to_string(f"{template}.html", context), "text/html")
     if is_attached:
-        message.attach(kind.file_name, read_file(task), kind.content_type)
+        message.attach(kind.file_name, _read_archive(task), kind.content_type)
     return message
 
 
@@ -105,3 +91,12 @@ def is_attachable(size: int) -> bool:
     """
     encoded = (size + 2) // 3 * 4
     return bool(MESSAGE_OVERHEAD_BYTES + encoded + encoded // 76 * 2 <= settings.EXPORT_MAIL_LIMIT)
+
+
+def _read_archive(task: ExportTask) -> bytes:
+    try:
+        with task.archive.open("rb") as file:
+            content: bytes = file.read()
+    except FileNotFoundError:
+        raise Undeliverable("The archive no longer exists.") from None
+    return content

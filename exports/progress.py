@@ -39,48 +39,42 @@ def render_count(rows_done: int, rows_total: int, kind: str) -> str:
 
 def _status_text(payload: dict[str, Any], status: Status) -> str:
     if status == Status.READY and payload.get("paused"):
-        return _("Paused: exports aren't running right now. Yours will continue automatically")
+        return _(
+            "Paused: nothing is being built at the moment. Your request is kept, and goes on "
+            "by itself"
+        )
     if payload["crashes"] and status in (Status.READY, Status.RUNNING):
         numbers = {"try": payload["crashes"] + 1, "tries": MAX_CRASHES}
-        return _("Interrupted; retrying (attempt %(try)d of %(tries)d)") % numbers
+        return _("Interrupted; trying again (%(try)d of %(tries)d)") % numbers
     return {
         Status.READY: _queue_text(payload),
-        Status.RUNNING: _("Creating your archive"),
+        Status.RUNNING: _("Your archive is being built"),
         Status.SUCCESSFUL: _delivery_text(payload),
-        Status.FAILED: _failure_text(payload),
+        Status.FAILED: _("Your archive could not be built"),
         Status.CANCELLED: _("Cancelled"),
     }[status]
-
-
-def _failure_text(payload: dict[str, Any]) -> str:
-    if payload["error_code"] == ErrorCode.DAMAGED:
-        return _("Your archive can no longer be used")
-    return _("Your archive couldn't be created")
 
 
 def _queue_text(payload: dict[str, Any]) -> str:
     place = payload.get("place")
     if place is None:
-        return _("Your export is queued")
+        return _("Your archive is waiting for its turn")
     if payload["wait"] is None:
         return _("Number %(place)s in line") % {"place": place}
-    return _("Number %(place)s in line; ready in %(time)s") % {
+    return _("Number %(place)s in line, ready in %(time)s") % {
         "place": place,
         "time": render_minutes(*payload["wait"]),
     }
 
 
 def _delivery_text(payload: dict[str, Any]) -> str:
-    is_mailed = payload["mail"] == MailStatus.SENT and not payload.get("bounced")
-    if payload.get("removed") and not is_mailed:
-        return _("Your archive was deleted before it reached you. You can request a new one")
     if payload.get("bounced"):
-        return _("Your email provider rejected our email. Download your archive here")
+        return _("Your mail provider refused the mail: download it here")
     if payload["mail"] == MailStatus.SENT:
-        return _("We've emailed you your archive")
+        return _("Your archive is in your mailbox")
     if payload["mail"] == MailStatus.GAVE_UP:
-        return _("Your archive is ready, but the email couldn't be sent. Download it here")
-    return _("Your archive is ready. The email is on its way")
+        return _("Your archive is ready, but could not be mailed: download it here")
+    return _("Your archive is ready. The e-mail is on its way")
 
 
 def _toast(payload: dict[str, Any], status: Status) -> dict[str, str] | None:

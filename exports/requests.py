@@ -2,16 +2,17 @@
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 
-from django.conf import settings
+from django.db import transaction
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from blog.formatting import exact_time
 from blog.models import User
-from microblog.transactions import run_after_commit
-from tasks import disk, jobs
+from tasks import jobs
 
+from .archive import build as archive
 from .archive.kinds import KINDS, Kind
 from .models import ExportTask
 
@@ -42,17 +43,17 @@ class CooldownActive(RequestRejected):
 
     def __init__(self, last_task: ExportTask) -> None:
         self.last_task = last_task
-        message = _("You exported this recently. You can request another export after %(moment)s.")
+        message = _("Your last archive is quite new. You can ask for another at %(moment)s.")
         self.message = message % {"moment": exact_time(last_task.next_request_at)}
         super().__init__(last_task)
 
 
 class DiskFull(RequestRejected):
-    """Less than EXPORT_MIN_FREE bytes are free on the only host."""
+    """Less than EXPORT_MIN_FREE bytes are free."""
 
     def __init__(self) -> None:
         self.message = _(
-            "We're out of disk space and can't create archives right now. Please try again later."
+            "We are short of disk space and cannot build archives now. Please try again later."
         )
         super().__init__()
 
@@ -71,18 +72,15 @@ def request_options(owner: User) -> dict[str, RequestOption]:
 def request_export(owner: User, kind: str) -> tuple[ExportTask, bool]:
     """Get or create the unfinished task of this kind and enqueue it; return it and `is_new`.
 
-    Raise CooldownActive, DiskFull or AccountClosed.
+    Raise CooldownActive or DiskFull.
     """
-    option = request_options(owner)[kind]
-    if option.unfinished_task:  # staff may have requested it during the cooldown
-        return option.unfinished_task, False
-    if option.recent_task:
-        raise CooldownActive(option.recent_task)
+    if recent_task := request_options(owner)[kind].recent_task:
+        raise CooldownActive(recent_task)
     task, is_new = create_task(owner, kind, get_language() or "")
     if is_new:
         # The row is saved, so a broker that is down must not fail the request: the sweeper
         # enqueues the task later.
-        run_after_commit(jobs.enqueue_task, task)
+        transaction.on_commit(partial(jobs.enqueue_task, task), robust=True)
     return task, is_new
 
 
@@ -91,11 +89,9 @@ def create_task(
 ) -> tuple[ExportTask, bool]:
     """Get or create the unfinished task, without cooldown; the caller enqueues it.
 
-    `actor` is the member of staff who requests it for the owner. Raise DiskFull, or
-    AccountClosed if the account has been closed meanwhile.
+    `actor` is the member of staff who requests it for the owner. Raise DiskFull.
     """
-    # With several hosts, the disk of this one says nothing about those of the workers.
-    if not settings.SEVERAL_HOSTS and not disk.has_space():
+    if not archive.has_disk_space():
         logger.error("Export request rejected: less than EXPORT_MIN_FREE bytes are free.")
         raise DiskFull
     return ExportTask.objects.request(

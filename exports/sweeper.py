@@ -1,28 +1,21 @@
 """Steps of the sweeper for exports: expired archives, and files without an owner."""
 
-import logging
-from datetime import datetime
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from uuid import UUID
 
 from django.db.models import Q
 
-from microblog.storage import abort_uploads
-from tasks import jobs, sweeper
-from tasks.broker import MAX_ATTEMPT
+from blog.models import Notification
+from tasks import sweeper
 from tasks.models.clock import from_now
 from tasks.models.rows import BATCH_SIZE, change_each
 
 from .archive import build as archive
 from .archive.kinds import KINDS
-from .models import EarlyBounce, ExportMail, ExportTask, Status
-from .models.task import archive_storage
+from .models import ExportMail, ExportTask, Status
+from .models.task import NOTIFICATION_PREFIX, archive_storage
 
 Build = tuple[UUID, int]  # task and attempt
-
-logger = logging.getLogger(__name__)
-
-KEEP_EARLY_BOUNCE_SECONDS = 86400
 
 
 def expire_archives() -> None:
@@ -41,28 +34,10 @@ def expire_archives() -> None:
 def remove_temporary_files() -> None:
     """Delete temporary files of builds that are finished, dead or superseded."""
     for path in archive.temporary_folder().glob(f"*{archive.TEMPORARY_SUFFIX}"):
-        if not _is_running(path.name):
-            _remove_file(path)
-
-
-def _remove_file(path: Path) -> None:
-    """Delete a file; leave a folder, or what belongs to another user, where it is."""
-    if path.is_dir() and not path.is_symlink():
-        return
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        logger.warning("%s was not deleted: %s", path, error)
-
-
-def abort_dead_uploads() -> None:
-    """Abort uploads of builds that are finished, dead or superseded."""
-
-    def is_abandoned(name: str, began_at: datetime) -> bool:
-        return not _is_running(name)
-
-    for kind in KINDS:
-        abort_uploads(archive_storage(), f"{kind}/", is_abandoned)
+        build = _parse_file_name(path.name)
+        running = ExportTask.objects.filter(status=Status.RUNNING)
+        if build is None or not running.filter(pk=build[0], attempt=build[1]).exists():
+            path.unlink(missing_ok=True)
 
 
 def remove_orphaned_archives() -> None:
@@ -96,29 +71,20 @@ def _referenced_archives(builds: dict[str, Build | None]) -> set[str]:
 
 
 def prune_details() -> None:
-    """Delete old reasons of bounces, which may hold an address."""
+    """Delete old notifications, and old reasons of bounces, which may hold an address."""
     old = from_now(-sweeper.KEEP_DETAIL_DAYS * 86400)
     old_mails = ExportMail.objects.filter(created_at__lt=old)
     old_mails.exclude(bounce_reason="").update(bounce_reason="")
-    EarlyBounce.objects.filter(created_at__lt=from_now(-KEEP_EARLY_BOUNCE_SECONDS)).delete()
-
-
-def _is_running(file_name: str) -> bool:
-    build = _parse_file_name(file_name)
-    if build is None:
-        return False
-    running = ExportTask.objects.filter(status=Status.RUNNING)
-    return running.filter(pk=build[0], attempt=build[1]).exists()
+    Notification.objects.filter(name__startswith=NOTIFICATION_PREFIX, updated_at__lt=old).delete()
 
 
 def _parse_file_name(file_name: str) -> Build | None:
     """Return the build that wrote `<task>-<attempt>.<suffixes>`; None for other names."""
     task_id, _, attempt = PurePath(file_name).name.partition(".")[0].rpartition("-")
     try:
-        build = UUID(task_id), int(attempt)
+        return UUID(task_id), int(attempt)
     except ValueError:
         return None
-    return build if 0 < build[1] <= MAX_ATTEMPT else None
 
 
 def register() -> None:
@@ -126,6 +92,3 @@ def register() -> None:
     sweeper.register_step(remove_temporary_files)
     sweeper.register_prune_step(prune_details)
     sweeper.register_prune_step(remove_orphaned_archives)
-    sweeper.register_prune_step(abort_dead_uploads)
-    # The sweeper cleans its own host only, and not every host with a worker has one.
-    jobs.register_start_step(remove_temporary_files)

@@ -1,27 +1,32 @@
 """Pages of exports. Tasks are looked up through their owner, so others get a 404."""
 
+from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpResponse
+from django.http import FileResponse, Http404, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import (
+    require_GET,
+    require_http_methods,
+    require_POST,
+    require_safe,
+)
 
 from blog import rate_limits
 from blog.pagination import paginate
-from microblog import transfers
 from microblog.http import AuthenticatedRequest
-from microblog.transfers import TooManyTransfers
 from tasks import broker
-from tasks.models import last_events
 
+from .archive import build as archive
 from .archive.kinds import KINDS, POSTS
-from .archive.stored import ArchiveDamaged
-from .downloads import archive_response
+from .models import Event, ExportTask
+from .models.task import archive_storage
 from .requests import CooldownActive, DiskFull, request_export, request_options
 
 
@@ -65,11 +70,10 @@ def _create_task(request: AuthenticatedRequest) -> HttpResponse:
         return redirect("exports:task-list")
     if is_new:
         messages.success(
-            request,
-            _("Export requested. You can leave this page; we'll email you when it's ready."),
+            request, _("Your archive is requested. You can go on; the e-mail comes by itself.")
         )
     else:
-        messages.info(request, _("An export is already in progress. Here's its status."))
+        messages.info(request, _("Your archive is under way already. Here is how far it is."))
     return redirect(task)
 
 
@@ -79,9 +83,9 @@ def task_cancel(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     task = get_object_or_404(request.user.export_tasks, pk=pk)
     if task.cancel():
         broker.remove_job(task.job_id)
-        messages.success(request, _("Export cancelled. You can request another at any time."))
+        messages.success(request, _("Cancelled. You can ask again whenever you like."))
     else:
-        messages.info(request, _("Too late to cancel: this export has already ended."))
+        messages.info(request, _("Too late to cancel: it has ended already."))
     return redirect(task)
 
 
@@ -90,13 +94,13 @@ def task_cancel(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
 @require_safe
 def task_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     task = get_object_or_404(request.user.export_tasks, pk=pk)
-    request.user.notifications.filter(name=task.notification_name).mark_read()
+    request.user.notifications.filter(name=f"export:{task.pk}").mark_read()
     return render(
         request,
         "exports/task_detail.html",
         {
             "task": task,
-            "events": last_events(task),
+            "events": task.events.all(),
             "options": request_options(request.user),
         },
     )
@@ -104,14 +108,39 @@ def task_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
 
 @login_required
 @never_cache
-@require_safe
+@require_GET
 def task_download(request: AuthenticatedRequest, pk: UUID) -> HttpResponseBase:
-    task = get_object_or_404(request.user.export_tasks.downloadable(), pk=pk)
+    return archive_response(get_object_or_404(request.user.export_tasks.downloadable(), pk=pk))
+
+
+def archive_response(task: ExportTask) -> HttpResponseBase:
+    """Record the download and return the file, or a redirect to the object store.
+
+    Raise Http404 if the file is missing.
+    """
+    task.record_event(Event.DOWNLOADED)
+    name, content_type = archive.download_name_and_type(task)
+    if settings.EXPORT_ACCEL_PREFIX:
+        return _accel_response(task, name, content_type)
+    if settings.EXPORT_BUCKET:
+        headers = {
+            "ResponseContentDisposition": f'attachment; filename="{name}"',
+            "ResponseContentType": content_type,
+            "ResponseCacheControl": "private, no-store",
+        }
+        storage: Any = archive_storage()  # S3's, which takes parameters
+        return redirect(storage.url(task.archive.name, parameters=headers))
     try:
-        return archive_response(request, task)
-    except ArchiveDamaged:
-        return redirect(task)  # the page says what has happened, and offers a new export
-    except TooManyTransfers:
-        context = {"message": transfers.busy_message()}
-        response = render(request, "busy.html", context, status=503)
-        return rate_limits.with_retry_after(response, transfers.RETRY_SECONDS)
+        file = task.archive.open("rb")
+    except FileNotFoundError as error:
+        raise Http404 from error
+    return FileResponse(file, as_attachment=True, filename=name, content_type=content_type)
+
+
+def _accel_response(task: ExportTask, name: str, content_type: str) -> HttpResponse:
+    # nginx sends the file, and can resume interrupted downloads.
+    headers = {
+        "X-Accel-Redirect": f"{settings.EXPORT_ACCEL_PREFIX.rstrip('/')}/{task.archive.name}",
+        "Content-Disposition": f'attachment; filename="{name}"',
+    }
+    return HttpResponse(headers=headers, content_type=content_type)

@@ -1,7 +1,10 @@
 """The imports' step of an account deletion, registered in `apps`."""
 
+from functools import partial
+
+from django.db import transaction
+
 from blog.models import User
-from microblog.transactions import run_after_commit
 from tasks import broker
 
 from .models import ImportTask
@@ -15,6 +18,6 @@ def remove_imports(owner: User) -> None:
     """
     for task in ImportTask.objects.filter(owner=owner).select_for_update():
         if task.cancel() or task.discard():
-            run_after_commit(broker.remove_job, task.job_id)
+            transaction.on_commit(partial(broker.remove_job, task.job_id), robust=True)
         for file in filter(None, (task.upload, task.report)):
-            run_after_commit(delete_file, str(file.name))
+            transaction.on_commit(partial(delete_file, str(file.name)), robust=True)

@@ -7,7 +7,6 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from blog.formatting import exact_time
 from blog.models import User
 
 from .models import ImportTask
@@ -16,9 +15,9 @@ from .people import PROFILE
 CHECKBOXES = forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"})
 OPTION_LABELS = {
     "following": _("Follow the people you followed"),
-    "mutes": _("Mute the people you muted"),
-    "blocks": _("Block the people you blocked"),
-    PROFILE: _("Replace “About me” on your profile"),
+    "mutes": _("Mute the people you had muted"),
+    "blocks": _("Block the people you had blocked"),
+    PROFILE: _("Replace the words about you on your profile"),
 }
 
 
@@ -64,10 +63,10 @@ class ConfirmForm(forms.Form):
             return data
         require_confirmable_account(self.task.owner)
         if not data["years"] and not data["options"]:
-            raise ValidationError(_("Choose at least one year or option."), code="nothing")
+            raise ValidationError(_("Choose at least one year."), code="nothing")
         if self.post_count(data["years"]) > settings.IMPORT_MAX_POSTS:
             raise ValidationError(
-                _("One import can include at most %(limit)s posts. Choose fewer years."),
+                _("One import can bring %(limit)s posts at most. Choose fewer years."),
                 code="too_many",
                 params={"limit": f"{settings.IMPORT_MAX_POSTS:,}"},
             )
@@ -83,11 +82,10 @@ class ConfirmForm(forms.Form):
 
 def require_confirmable_account(owner: User) -> None:
     if not owner.confirmed_email:
-        raise ValidationError(_("Please confirm your email address first."), code="unconfirmed")
+        raise ValidationError(_("Please confirm your e-mail address first."), code="unconfirmed")
     begins_at = owner.date_joined + timedelta(days=settings.IMPORT_MIN_ACCOUNT_AGE_DAYS)
     if begins_at > timezone.now():
         raise ValidationError(
-            _("Your account is too new to import posts. You can import them after %(moment)s."),
+            _("Your account is too new to import posts. Please come back tomorrow."),
             code="new_account",
-            params={"moment": exact_time(begins_at)},
         )

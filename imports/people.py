@@ -1,16 +1,13 @@
 """Followed, muted and blocked people of an archive, and the words about its owner."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from itertools import islice
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 
-from blog.blank import is_blank
-from blog.models import MAX_ABOUT_ME_LENGTH, Block, Follow, Mute, User
-from tasks.models.rows import AccountClosed, lock_users
+from blog.models import Block, Follow, Mute, User
 
 from .models import ImportTask
 from .readers import Reader, Summary
@@ -19,12 +16,13 @@ KINDS = ("following", "mutes", "blocks")
 BATCH_SIZE = 500
 MAX_SHOWN = 50
 PROFILE = "profile"
+MAX_ABOUT_ME_LENGTH = 280
 
 
 def importable_about_me(reader: Reader) -> str:
     """Return the words that can become those of the profile: of our own archives alone."""
     about_me = reader.summary.about_me if reader.name == "microblog" else ""
-    return about_me if len(about_me) <= MAX_ABOUT_ME_LENGTH and not is_blank(about_me) else ""
+    return about_me if len(about_me) <= MAX_ABOUT_ME_LENGTH else ""
 
 
 def preview(owner: User, summary: Summary) -> dict[str, dict[str, Any]]:
@@ -62,9 +60,7 @@ def apply(
             if (_local_name(name) or "").lower() not in found:
                 on_unknown(name)
     if PROFILE in task.options and (about_me := importable_about_me(reader)):
-        owner = User.objects.get(pk=task.owner_id)
-        owner.about_me = about_me
-        owner.save(update_fields=["about_me"])
+        User.objects.filter(pk=task.owner_id).update(about_me=about_me)
 
 
 def _find(owner: User, names: Iterable[str]) -> Iterator[User]:
@@ -88,24 +84,23 @@ def _batches(users: Iterator[User]) -> Iterator[list[User]]:
 
 def _follow(owner: User, users: list[User]) -> None:
     with transaction.atomic():
-        # A concurrent block either waits for the locks or is visible to the check.
-        keys = lock_users(owner.pk, *(user.pk for user in users)).keys() - {owner.pk}
+        # Lock the users: a concurrent block either waits for us or is visible to the check.
+        keys = [user.pk for user in users]
+        locked = User.objects.filter(pk__in=keys).order_by("pk").select_for_update(no_key=True)
+        list(locked.values_list("pk"))
         visible = User.objects.visible_to(owner).filter(pk__in=keys)
         follows = [Follow(follower=owner, followed=user) for user in visible]
         Follow.objects.bulk_create(follows, ignore_conflicts=True)
 
 
 def _mute(owner: User, users: list[User]) -> None:
-    with transaction.atomic():
-        keys = lock_users(owner.pk, *(user.pk for user in users)).keys()
-        mutes = [Mute(muter=owner, muted=user) for user in users if user.pk in keys]
-        Mute.objects.bulk_create(mutes, ignore_conflicts=True)
+    mutes = [Mute(muter=owner, muted=user) for user in users]
+    Mute.objects.bulk_create(mutes, ignore_conflicts=True)
 
 
 def _block(owner: User, users: list[User]) -> None:
     for user in users:
-        with suppress(AccountClosed):
-            Block.objects.block(owner, user)
+        Block.objects.block(owner, user)
 
 
 _ADD: dict[str, Callable[[User, list[User]], None]] = {

@@ -1,10 +1,9 @@
 """The work of an import's phases: preview, import and undo."""
 
 import csv
-import logging
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, BinaryIO, cast
 
@@ -13,17 +12,14 @@ from django.core.files import File
 from django.utils.translation import gettext as _
 
 from blog.models import MAX_POST_LENGTH
-from microblog.storage import STORAGE_ERRORS
 from tasks.heartbeat import Heartbeat
 from tasks.models import TaskFailed
 
 from . import people
 from .archives import ArchiveError, Limits, open_archive
-from .models import FOLDER, ImportTask, Phase, upload_storage
+from .models import ImportTask, Phase, upload_storage
 from .readers import ExcludedItem, Item, Reader, SortedPosts, find_reader
 from .writing import PostImport, delete_posts, undoable
-
-logger = logging.getLogger(__name__)
 
 SAMPLES = 20
 ITEMS_PER_CHECK = 100
@@ -154,19 +150,19 @@ class Report:
         self._file = file
         self._text = _TextWriter(file)
         self._writer = csv.writer(self._text)
-        self._writer.writerow([_("Date"), _("ID"), _("Address"), _("Reason")])
+        self._writer.writerow([_("Date"), _("Id"), _("Address"), _("Reason")])
 
     def add(self, item: ExcludedItem) -> None:
         date = item.timestamp.isoformat() if item.timestamp else ""
         self._write(date, item.source_id, item.source_url, str(item.reason.label))
 
     def add_person(self, name: str) -> None:
-        self._write("", name, "", _("Nobody here has this username"))
+        self._write("", name, "", _("There is nobody of this name here"))
 
     def store(self, task: ImportTask) -> str:
         """Save it under a name of this attempt, so that a zombie cannot replace it."""
         self._file.seek(0)
-        return upload_storage().save(f"{FOLDER}/{task.job_id}.csv", File(self._file))
+        return upload_storage().save(f"imports/{task.job_id}.csv", File(self._file))
 
     def _write(self, *cells: str) -> None:
         # A spreadsheet would run a cell that begins like a formula.
@@ -184,16 +180,7 @@ class _TextWriter:
         self._file.write(text.encode(errors="replace"))
 
 
-def delete_file(name: str) -> bool:
-    """Delete an upload or a report; do nothing if there is no such file.
-
-    False, logged, if the storage fails: the sweeper will retry.
-    """
-    try:
+def delete_file(name: str) -> None:
+    """Delete an upload or a report; do nothing if there is no such file."""
+    with suppress(FileNotFoundError):
         upload_storage().delete(name)
-    except FileNotFoundError:
-        return True
-    except STORAGE_ERRORS as error:
-        logger.warning("File %s was not deleted; the sweeper will retry: %s", name, error)
-        return False
-    return True

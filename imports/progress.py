@@ -43,34 +43,34 @@ def _status_text(payload: dict[str, Any]) -> str:
         return _("Cancelled")
     if status == Status.FAILED:
         return {
-            Phase.PREVIEW: _("Your archive couldn't be read"),
-            Phase.IMPORT: _("Not all of your posts could be imported"),
-            Phase.UNDO: _("Your import couldn't be undone"),
+            Phase.PREVIEW: _("Your archive could not be read"),
+            Phase.IMPORT: _("Your posts could not all be imported"),
+            Phase.UNDO: _("Your import could not be undone"),
         }[phase]
     if status == Status.SUCCESSFUL:
         return _success_text(payload, phase)
     if payload["crashes"]:
         numbers = {"try": payload["crashes"] + 1, "tries": MAX_CRASHES}
-        return _("Interrupted; retrying (attempt %(try)d of %(tries)d)") % numbers
+        return _("Interrupted; trying again (%(try)d of %(tries)d)") % numbers
     if status == Status.READY:
-        return _("Your import is queued")
+        return _("Your import is waiting for its turn")
     return {
-        Phase.PREVIEW: _("Reading your archive"),
-        Phase.IMPORT: _("Importing your posts"),
-        Phase.UNDO: _("Undoing your import"),
+        Phase.PREVIEW: _("Your archive is being read"),
+        Phase.IMPORT: _("Your posts are being imported"),
+        Phase.UNDO: _("Your import is being undone"),
     }[phase]
 
 
 def _success_text(payload: dict[str, Any], phase: Phase) -> str:
     if phase == Phase.PREVIEW:
-        return _("Check the preview and confirm; nothing has been imported yet")
+        return _("Look at the preview and confirm: nothing is imported yet")
     count = payload["imported"]
     if phase == Phase.UNDO:
         if not count:
             return _("Your import was undone")
         return ngettext(
-            "Your import was undone. %(count)s post was kept because you had edited it",
-            "Your import was undone. %(count)s posts were kept because you had edited them",
+            "Your import was undone. %(count)s post was kept, because you had edited it",
+            "Your import was undone. %(count)s posts were kept, because you had edited them",
             count,
         ) % {"count": f"{count:,}"}
     return ngettext("%(count)s post was imported", "%(count)s posts were imported", count) % {

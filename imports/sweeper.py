@@ -1,15 +1,18 @@
 """Steps of the sweeper for imports: uploads and reports that are no longer needed."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.utils import timezone
 
-from microblog.storage import abort_uploads
+from blog.models import Notification
 from tasks import sweeper
+from tasks.models.clock import from_now
 from tasks.models.rows import BATCH_SIZE, change_each
 
-from .models import FOLDER, Event, ImportTask, upload_storage
+from .models import Event, ImportTask, upload_storage
+from .models.task import NOTIFICATION_PREFIX
 from .phases import delete_file
+from .uploads import FOLDER
 
 # A file is stored a moment before its row.
 ORPHAN_AGE = timedelta(hours=1)
@@ -27,8 +30,8 @@ def delete_unneeded_files() -> None:
     ):
         for task in list(tasks[:BATCH_SIZE]):
             name = str(getattr(task, field).name)
-            if delete_file(name):
-                ImportTask.objects.filter(pk=task.pk, **{field: name}).update(**{field: ""})
+            delete_file(name)
+            ImportTask.objects.filter(pk=task.pk, **{field: name}).update(**{field: ""})
 
 
 def delete_orphaned_files() -> None:
@@ -44,13 +47,6 @@ def delete_orphaned_files() -> None:
             delete_file(name)
 
 
-def abort_dead_uploads() -> None:
-    def is_abandoned(name: str, began_at: datetime) -> bool:
-        return began_at < timezone.now() - ORPHAN_AGE
-
-    abort_uploads(upload_storage(), f"{FOLDER}/", is_abandoned)
-
-
 def _is_referenced(name: str) -> bool:
     field = "report" if name.endswith(".csv") else "upload"
     return ImportTask.objects.filter(**{field: name}).exists()
@@ -63,8 +59,13 @@ def _is_old(name: str) -> bool:
         return False
 
 
+def prune_notifications() -> None:
+    old = from_now(-sweeper.KEEP_DETAIL_DAYS * 86400)
+    Notification.objects.filter(name__startswith=NOTIFICATION_PREFIX, updated_at__lt=old).delete()
+
+
 def register() -> None:
     sweeper.register_step(discard_abandoned_previews)
     sweeper.register_step(delete_unneeded_files)
     sweeper.register_prune_step(delete_orphaned_files)
-    sweeper.register_prune_step(abort_dead_uploads)
+    sweeper.register_prune_step(prune_notifications)

@@ -1,9 +1,9 @@
 """Uploads: checked by their contents, and stored until the import is over."""
 
-import logging
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -15,20 +15,15 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from blog.models import User
-from microblog import transfers
-from microblog.storage import STORAGE_ERRORS
-from microblog.transactions import run_after_commit
 from tasks import broker, jobs
-from tasks.models.rows import lock_open_users
 
 from .archives import open_archive
-from .models import FOLDER, ImportTask, upload_storage
+from .models import ImportTask, upload_storage
 from .phases import delete_file, limits
 from .readers import find_reader
 
-logger = logging.getLogger(__name__)
-
 MAX_NAME_LENGTH = 255
+FOLDER = "imports"
 FORM_BYTES = 100_000
 """Size of the rest of an upload's form."""
 SLOT_SECONDS = 600
@@ -78,11 +73,11 @@ def create_task(owner: User, file: UploadedFile[Any]) -> ImportTask:
 def _get_or_create(owner: User, **fields: Any) -> tuple[ImportTask, bool]:
     with transaction.atomic():
         # Lock the owner: a concurrent upload waits here, and then finds this import.
-        lock_open_users(owner.pk)
+        User.objects.select_for_update(no_key=True).get(pk=owner.pk)
         if other := owner.import_tasks.in_progress().first():
             return other, False
         task, is_new = ImportTask.objects.get_or_create_unfinished(owner, **fields)
-        run_after_commit(jobs.enqueue_task, task)
+        transaction.on_commit(partial(jobs.enqueue_task, task), robust=True)
         return task, is_new
 
 
@@ -92,37 +87,26 @@ def _require_none_in_progress(owner: User) -> None:
 
 
 def _in_progress_message() -> str:
-    return _(
-        "You already have an import in progress. Finish or cancel it before you upload another "
-        "archive."
-    )
+    return _("You have an import in progress already. End it before you upload another archive.")
 
 
 @contextmanager
 def upload_slot() -> Iterator[bool]:
     """Hold one of IMPORT_MAX_UPLOADS slots; False if all are taken.
 
-    Enter it before the body is read. Without the cache, only the transfers of this process are
-    limited.
+    Enter it before the body is read. Without the cache, nothing is limited.
     """
+    keys = (f"import-upload:{number}" for number in range(settings.IMPORT_MAX_UPLOADS))
+    slot = next((key for key in keys if cache.add(key, 1, SLOT_SECONDS)), None)
     try:
-        transfer = transfers.Slot()
-    except transfers.TooManyTransfers:
-        yield False
-        return
-    slot = None
-    try:
-        keys = (f"import-upload:{number}" for number in range(settings.IMPORT_MAX_UPLOADS))
-        slot = next((key for key in keys if cache.add(key, 1, SLOT_SECONDS)), None)
         yield slot is not None
     finally:
-        transfer.release()
         if slot is not None:
             cache.delete(slot)
 
 
 def busy_message() -> str:
-    return _("Many archives are being uploaded right now. Please try again in a minute.")
+    return _("Many archives are being uploaded at the moment. Please try again in a minute.")
 
 
 def is_too_large(request: HttpRequest) -> bool:
@@ -144,12 +128,6 @@ def cancel(task: ImportTask) -> bool:
 
 
 def delete_upload(task: ImportTask) -> None:
-    """Delete the upload; if the storage fails, the sweeper does it later."""
-    if not task.upload:
-        return
-    try:
+    if task.upload:
         delete_file(str(task.upload.name))
-    except STORAGE_ERRORS as error:
-        logger.warning("The upload of import %s was not deleted: %s", task.pk, error)
-        return
-    ImportTask.objects.filter(pk=task.pk).update(upload="")
+        ImportTask.objects.filter(pk=task.pk).update(upload="")

@@ -1,6 +1,7 @@
 """Pages of imports. Tasks are looked up through their owner, so others get a 404."""
 
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from django.conf import settings
@@ -8,24 +9,23 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
-from django.http import Http404, HttpResponse
+from django.http import FileResponse, Http404, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import (
+    require_GET,
+    require_http_methods,
+    require_POST,
+)
 
 from blog import rate_limits
 from blog.models import Post
 from blog.pagination import paginate
-from microblog import transfers
-from microblog.downloads import file_response
 from microblog.http import AuthenticatedRequest
-from microblog.transactions import run_after_commit
-from microblog.transfers import TooManyTransfers
 from tasks import jobs
-from tasks.models import last_events
 
 from .archives import ArchiveError, Problem
 from .forms import ConfirmForm
@@ -77,7 +77,9 @@ def _task_list(request: AuthenticatedRequest) -> HttpResponse:
         return _render_list(request, error=str(error), status=422)
     except ImportRejected as error:
         return _render_list(request, error=error.message, status=409)
-    messages.success(request, _("Archive uploaded. Nothing is imported until you confirm."))
+    messages.success(
+        request, _("Your archive is uploaded. Nothing is imported before you confirm.")
+    )
     return redirect(task)
 
 
@@ -100,7 +102,7 @@ def task_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     """Show an import; a POST confirms its preview."""
     task = get_object_or_404(request.user.import_tasks.select_related("owner"), pk=pk)
     if request.method != "POST":
-        request.user.notifications.filter(name=task.notification_name).mark_read()
+        request.user.notifications.filter(name=f"import:{task.pk}").mark_read()
         return _render_detail(request, task, ConfirmForm(task=task))
     form = ConfirmForm(request.POST, task=task)
     if task.is_previewed and not form.is_valid():
@@ -108,21 +110,22 @@ def task_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     with transaction.atomic():
         is_confirmed = task.is_previewed and form.save()
         if is_confirmed:
-            run_after_commit(jobs.enqueue_task, task)
+            transaction.on_commit(partial(jobs.enqueue_task, task), robust=True)
     if not is_confirmed:
-        messages.info(request, _("This preview is no longer available."))
+        messages.info(request, _("This preview is over."))
     return redirect(task)
 
 
 def _render_detail(
     request: AuthenticatedRequest, task: ImportTask, form: ConfirmForm, status: int = 200
 ) -> HttpResponse:
+    payload = task.last_payload() if task.is_unfinished else task.payload()
     excluded = task.preview.get("excluded", {})
     context = {
         "task": task,
         "form": form,
-        "bar": render_progress(task.shown_payload()),
-        "events": last_events(task),
+        "bar": render_progress(payload),
+        "events": task.events.all(),
         "excluded": [(Reason(code).label, count) for code, count in excluded.items()],
         "samples": [_sample(task, row) for row in task.preview.get("samples", [])],
         "remaining": task.posts.count(),
@@ -148,9 +151,9 @@ def task_cancel(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     """Cancel what is under way, or discard a preview."""
     task = get_object_or_404(request.user.import_tasks, pk=pk)
     if cancel(task):
-        messages.success(request, _("Import cancelled. The archive you uploaded has been deleted."))
+        messages.success(request, _("Cancelled. The archive that you uploaded is deleted."))
     else:
-        messages.info(request, _("Too late to cancel: this import has already ended."))
+        messages.info(request, _("Too late to cancel: it has ended already."))
     return redirect(task)
 
 
@@ -162,9 +165,9 @@ def task_undo(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
         with transaction.atomic():
             is_new = task.undo()
             if is_new:
-                run_after_commit(jobs.enqueue_task, task)
+                transaction.on_commit(partial(jobs.enqueue_task, task), robust=True)
     except IntegrityError:  # the database allows one import in progress
-        messages.error(request, _("Another import is in progress. Finish or cancel it first."))
+        messages.error(request, _("Another import is in progress. End it first."))
         return redirect(task)
     if not is_new:
         messages.info(request, _("This import can no longer be undone."))
@@ -173,22 +176,13 @@ def task_undo(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
 
 @login_required
 @never_cache
-@require_safe
+@require_GET
 def task_report(request: AuthenticatedRequest, pk: UUID) -> HttpResponseBase:
     task = get_object_or_404(request.user.import_tasks.exclude(report=""), pk=pk)
     try:
         file = task.report.open("rb")
     except FileNotFoundError as error:
         raise Http404 from error
-    try:
-        return file_response(
-            request,
-            file,
-            filename="left-out.csv",
-            content_type="text/csv; charset=utf-8",
-            etag=f'"{task.pk}-{task.attempt}"',
-        )
-    except TooManyTransfers:
-        context = {"message": transfers.busy_message()}
-        response = render(request, "busy.html", context, status=503)
-        return rate_limits.with_retry_after(response, transfers.RETRY_SECONDS)
+    return FileResponse(
+        file, as_attachment=True, filename="left-out.csv", content_type="text/csv; charset=utf-8"
+    )

@@ -11,7 +11,6 @@ from django.db import transaction
 
 from blog.models import Post, User
 from blog.models.post import PostQuerySet
-from tasks.models.rows import lock_users
 
 from .readers import ImportablePost, SortedPosts
 
@@ -47,7 +46,7 @@ class PostImport:
         for batch in _batches(posts.of_years(years)):
             with transaction.atomic():
                 # Lock the author: a concurrent import or submission runs before or after us.
-                lock_users(self.author.pk)
+                User.objects.select_for_update(no_key=True).get(pk=self.author.pk)
                 new = matcher.find_new(batch)
                 Post.objects.bulk_create(map(self._post, new))
                 done += len(batch)

@@ -21,8 +21,9 @@ logger = logging.getLogger(__name__)
 
 # A sign-in makes a dozen cache calls, so a server that hangs must not time out for each of them.
 RETRY_AFTER_SECONDS = 10
-# Keys of django-allauth: rate limits of sign-in, codes, reauthentication, password reset and mails.
-GUESS_PREFIX = "allauth:rl:"
+# Keys of django-allauth: rate limits of sign-in, codes, reauthentication and password reset; codes
+# that were used already.
+GUESS_PREFIXES = ("allauth:rl:", "allauth.mfa.totp.used?")
 WRONG_TYPE_ERRORS = (
     "WRONGTYPE",
     "value is not an integer",
@@ -124,7 +125,7 @@ def _fail_open(name: str, fallback: Any) -> Callable[..., Any]:
             except RedisError as error:
                 logger.warning("Cache unavailable; retry in %d s: %s", RETRY_AFTER_SECONDS, error)
                 type(self).unavailable_until = monotonic() + RETRY_AFTER_SECONDS
-        if args and str(args[0]).startswith(GUESS_PREFIX):
+        if args and str(args[0]).startswith(GUESS_PREFIXES):
             return getattr(caches["guesses"], name)(*args, **kwargs)
         default = kwargs.get("default", args[1] if len(args) > 1 else None)
         return default if name == "get" else fallback

@@ -84,7 +84,7 @@ def check_broker_password(**options: Any) -> list[CheckMessage]:
         return []
     return [
         Warning(
-            "REDIS_URL has no password: whoever can open the port can change jobs and counters.",
+            "REDIS_URL has no password: whoever can open the port can run jobs and read sessions.",
             hint=(
                 "Set `requirepass` in the broker and write redis://:password@host, or use a Unix "
                 "socket that only the services can open."

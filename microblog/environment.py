@@ -58,7 +58,7 @@ class InvalidVariable(ImproperlyConfigured):
     """
 
     def __init__(self, name: str, value: str, allowed: str, *, problem: str = "") -> None:
-        super().__init__(f"{name} is {problem or _shown(value)}; it must be {allowed}.")
+        super().__init__(f"{name} is {problem or _shown(value)}; it may be {allowed}.")
 
 
 def _shown(value: str) -> str:

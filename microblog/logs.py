@@ -15,8 +15,6 @@ from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.utils.log import AdminEmailHandler
-from redis.exceptions import ConnectionError as BrokerConnectionError
-from redis.exceptions import TimeoutError as BrokerTimeoutError
 
 from . import request_ids
 
@@ -24,18 +22,14 @@ access_logger = logging.getLogger("microblog.access")
 
 # Values that give access to an account, a session or a service. Only the group is kept.
 SECRETS = re.compile(
-    r"""(/password/reset/key/|/confirm-email/|/totp/activate/ |\bBearer\s | \bBasic\s
+    r"""(/password/reset/key/|/confirm-email/ |\bBearer\s | \bBasic\s
         |\b(?:sessionid|csrftoken|csrfmiddlewaretoken|messages)(?:_\d+)?["']?\s?[=:]\s?["']?
         |\b(?:password|passwd|secret|token|api_key|code)=
         |://[^/\s:@"']*:(?=[^/\s@"']+@))
         [^\s/"'&;,@?<>\\]+""",
     re.IGNORECASE | re.VERBOSE,
 )
-BROKER_ERRORS = (BrokerConnectionError, BrokerTimeoutError)
-EXTRA_FIELDS = (
-    *("method", "route", "status", "milliseconds"),
-    *("event", "user", "network", "methods"),
-)
+EXTRA_FIELDS = ("method", "route", "status", "milliseconds")
 
 
 def redact(text: str) -> str:
@@ -47,21 +41,6 @@ class RequestIdFilter(Filter):
 
     def filter(self, record: LogRecord) -> bool:
         record.request_id = request_ids.current() or "-"
-        return True
-
-
-class BrokerFilter(Filter):
-    """Turns RQ's errors about a broker that is away into warnings.
-
-    The worker tries again or is restarted, and alerts watch the broker. The counts of mails about
-    errors are in the broker too, so each of these errors would be mailed.
-    """
-
-    def filter(self, record: LogRecord) -> bool:
-        error = record.exc_info[1] if record.exc_info else None
-        is_about_broker = "Redis" in str(record.msg) or isinstance(error, BROKER_ERRORS)
-        if record.levelno == logging.ERROR and is_about_broker:
-            record.levelno, record.levelname = logging.WARNING, "WARNING"
         return True
 
 

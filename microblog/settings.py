@@ -77,7 +77,7 @@ MIDDLEWARE = [
     "microblog.headers.HeadersMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "blog.accounts.session_store.SessionMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -89,7 +89,6 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "blog.middleware.MethodNotAllowedMiddleware",
-    "microblog.errors.InterruptedRequestMiddleware",
 ]
 
 ROOT_URLCONF = "microblog.urls"
@@ -131,10 +130,6 @@ else:
     )
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
-    # PgBouncer in transaction mode gives each statement outside of a transaction to any of its
-    # connections, and a cursor exists on one of them only. Builds of archives, which read inside
-    # of a transaction, turn the cursors on: exports.archive.build.
-    DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Broker and cache: one Redis or Valkey, database 0 for the queue and 1 for the cache
@@ -225,7 +220,6 @@ AUTHENTICATION_BACKENDS = ["blog.accounts.adapter.AccountBackend"]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 
-SESSION_ENGINE = "blog.accounts.session_store"
 # A session ends with the browser or after SESSION_IDLE_SECONDS without a request. With "Keep me
 # signed in" it ends SESSION_COOKIE_AGE seconds after the last request.
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
@@ -262,9 +256,6 @@ ACCOUNT_LOGOUT_REDIRECT_URL = "home"
 ACCOUNT_RATE_LIMITS = {
     "login_failed": "10/15m/key",  # key: account and IP address
     "account_guessed": "100/15m/key",  # key: account
-    "reset_mails": "10/d/key",  # key: mailbox
-    "other_mails": "10/d/key",  # key: mailbox
-    "code_guessed": "50/1d/key",  # key: account
 }
 
 RATE_LIMITS = env.boolean("RATE_LIMITS", default=True)  # of blog.rate_limits
@@ -276,7 +267,6 @@ MFA_FORMS = {
     "activate_totp": "blog.accounts.forms.ActivateMFAForm",
 }
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
-MFA_RECOVERY_CODES_SHOW_ONCE = True  # see blog.accounts.recovery_codes
 MFA_TOTP_ISSUER = "Microblog"
 MFA_TOTP_TOLERANCE = 1  # periods of 30 s before and after, because clocks of phones are wrong
 STAFF_SECOND_FACTOR = env.boolean("STAFF_SECOND_FACTOR", default=not DEBUG)  # MFA for the admin
@@ -289,7 +279,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "blog.accounts.passwords.UserAttributeSimilarityValidator"},
     {"NAME": "blog.accounts.passwords.MinimumLengthValidator"},
     {"NAME": "blog.accounts.passwords.MaximumLengthValidator"},
-    {"NAME": "blog.accounts.passwords.PasswordStrengthValidator"},
+    {"NAME": "blog.accounts.passwords.CommonPasswordValidator"},
 ]
 
 # Mail: EMAIL_URL for SMTP, or EMAIL_BACKEND and ANYMAIL_* for a provider's API
@@ -346,7 +336,7 @@ STORAGES: dict[str, dict[str, Any]] = {
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
     "archives": {
-        "BACKEND": "microblog.storage.DurableFileSystemStorage",
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
         "OPTIONS": {
             "location": VAR_DIR / "archives",
             # With X-Accel-Redirect nginx reads the files as a member of the site's group.
@@ -445,10 +435,7 @@ METRICS_TOKEN = env.text("METRICS_TOKEN")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {
-        "request_id": {"()": "microblog.logs.RequestIdFilter"},
-        "broker": {"()": "microblog.logs.BrokerFilter"},
-    },
+    "filters": {"request_id": {"()": "microblog.logs.RequestIdFilter"}},
     "formatters": {
         "json": {"()": "microblog.logs.JsonFormatter"},
         "plain": {"()": "microblog.logs.PlainFormatter"},
@@ -475,7 +462,7 @@ LOGGING = {
             name: {"handlers": ["mail_admins"]}
             for name in ("api", "blog", "exports", "imports", "microblog", "staff", "tasks")
         },
-        "rq.worker": {"handlers": ["mail_admins"], "filters": ["broker"]},  # a job's exception
+        "rq.worker": {"handlers": ["mail_admins"]},  # a job's exception
         # gunicorn adds handlers to its loggers and turns their propagation off.
         "gunicorn.error": {"level": "INFO", "propagate": True},
         "gunicorn.access": {"level": "WARNING"},  # replaced by microblog.access, without secrets

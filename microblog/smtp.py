@@ -25,9 +25,7 @@ def hurried() -> Iterator[None]:
         _is_hurried.reset(token)
 
 
-class _Patience(smtplib.SMTP):
-    """Mixin for both of smtplib's classes."""
-
+class _PatientSMTP(smtplib.SMTP):
     def mail(self, sender: str, options: Sequence[str] = ()) -> tuple[int, bytes]:
         """Refuse a message that is larger than the server announced, before sending it."""
         limit = self.esmtp_features.get("size", "")
@@ -46,12 +44,9 @@ class _Patience(smtplib.SMTP):
                 self.sock.settimeout(self.timeout)
 
 
-class _PatientSMTP(_Patience, smtplib.SMTP):
-    pass
-
-
-class _PatientSMTPOverTLS(_Patience, smtplib.SMTP_SSL):
-    pass
+class _PatientSMTPOverTLS(smtplib.SMTP_SSL):
+    mail = _PatientSMTP.mail
+    data = _PatientSMTP.data
 
 
 class EmailBackend(DjangoEmailBackend):

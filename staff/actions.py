@@ -63,23 +63,20 @@ def _replace_job(old_job_id: str, task: Task) -> bool:
 
 CANCEL = Action(
     name="cancel",
-    codename="cancel",
     label=_("Cancel"),
-    explanation=_(
-        "The work will stop, no email will be sent, and the owner will see it as cancelled."
-    ),
+    explanation=_("The work stops, no e-mail is sent, and the owner sees that it was cancelled."),
     log_message="Cancelled.",
     is_available=is_cancellable,
     perform=cancel,
 )
 RESCUE = Action(
     name="rescue",
-    label=_("Restart"),
+    label=_("Rescue"),
     explanation=_(
-        "The task starts again at the front of the queue as a new attempt. Any worker still on "
-        "the old attempt stops."
+        "The work is put in front of the queue as a new attempt. A worker that still has the old "
+        "one stops."
     ),
-    log_message="Restarted as a new attempt.",
+    log_message="Rescued: enqueued as a new attempt.",
     is_available=is_unfinished,
     perform=rescue,
 )

@@ -18,7 +18,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from tasks.broker import QueueState, WorkerInfo, parse_job_ids
+from tasks.broker import QueueState, parse_job_ids
 from tasks.models import Mail, MailStatus, Status, SweeperHeartbeat, Task, task_models
 from tasks.models.clock import from_now
 
@@ -80,27 +80,28 @@ def find_all(
 
 
 def _process_findings(queue: QueueState) -> Iterator[Finding]:
-    self_test_fix = Fix(label=_("Run self-test"), url=reverse("admin:selftest"))
+    self_test_fix = Fix(label=_("Test the chain"), url=reverse("admin:selftest"))
     if queue.is_unreachable:
         text = _(
-            "The broker isn't responding (%s). Requests are kept; no work is done until it's back."
+            "The broker does not answer (%s). Requests are kept; no work is done until it is back."
         )
         yield Finding(text=text % queue.error, fix=self_test_fix)
         return
     if queue.is_paused:
         yield Finding(
-            text=_("The workers are paused: someone ran manage.py rqsuspend."),
-            fix=Fix(label=_("Resume workers"), name="resume"),
+            text=_("The workers are paused: somebody ran manage.py rqsuspend."),
+            fix=Fix(label=_("Let them go on"), name="resume"),
         )
     if all(worker.is_silent for worker in queue.workers):
         text = _(
-            "No worker is running. Start one with manage.py rqworker; waiting tasks are kept "
-            "until then."
+            "No worker is running. Start one with manage.py rqworker; until then what waits is "
+            "kept."
         )
         yield Finding(text=text, fix=self_test_fix)
     if is_sweeper_silent():
         text = _(
-            "The sweeper (manage.py sweeper) isn't running: interrupted tasks won't be retried."
+            "The sweeper (manage.py sweeper) gives no sign of life: what died is not picked up "
+            "again."
         )
         yield Finding(text=text, fix=sweep_fix())
 
@@ -110,7 +111,7 @@ def is_sweeper_silent() -> bool:
 
 
 def sweep_fix() -> Fix:
-    return Fix(label=_("Run the sweeper now"), name="sweep")
+    return Fix(label=_("Sweep once now"), name="sweep")
 
 
 # Tasks
@@ -119,13 +120,13 @@ def sweep_fix() -> Fix:
 def _task_findings(queue: QueueState, kind: TaskAdmin) -> Iterator[Finding]:
     closed = kind.model.objects.owner_deactivated().select_related("owner").order_by("created_at")
     for task in closed[:MAX_FINDINGS]:
-        text = _("Still running although its owner's account is closed.")
+        text = _("Its owner's account is closed, and it still goes on.")
         yield Finding(text=text, fix=_action_fix(kind, CANCEL, task), row=task)
     if not queue.is_unreachable:
         not_enqueued = kind.model.objects.not_enqueued().claimable().select_related("owner")
         job_ids = {*queue.positions, *_worker_job_ids(queue)}
         for task in _without_job(not_enqueued.order_by("queued_at"), job_ids):
-            text = _("Waiting, but its job is neither queued nor running.")
+            text = _("It waits, but its job is neither in the queue nor with a worker.")
             yield Finding(text=text, fix=_action_fix(kind, RESCUE, task), row=task)
     for text, task in _running_tasks(queue, kind):
         yield Finding(text=text, fix=_action_fix(kind, RESCUE, task), row=task)
@@ -134,26 +135,29 @@ def _task_findings(queue: QueueState, kind: TaskAdmin) -> Iterator[Finding]:
 def _running_tasks(queue: QueueState, kind: TaskAdmin) -> Iterator[tuple[str, Task]]:
     objects = kind.model.objects
     for task in objects.lease_expired().select_related("owner")[:MAX_FINDINGS]:
-        text = _("Marked as running, but its worker has missed its heartbeat.")
+        text = _(
+            "It is marked as running, but its worker has not been heard from for longer than a "
+            "lease."
+        )
         yield text, task
     running = objects.filter(status=Status.RUNNING, started_at__lt=from_now(-10))
     running = running.select_related("owner")
     too_long = running.filter(started_at__lt=from_now(-settings.EXPORT_JOB_TIMEOUT - 60))
     for task in too_long[:MAX_FINDINGS]:
-        yield _("Has been running longer than the time limit."), task
+        yield _("It has been running for longer than a job may take."), task
     if not queue.is_unreachable:
         lease_expired = objects.lease_expired().filter(pk=OuterRef("pk"))
         leased = running.exclude(Exists(lease_expired)).order_by("started_at")
         for task in _without_job(leased, _worker_job_ids(queue)):
             text = _(
-                "Its lease is being renewed, but no known worker has its job: probably an "
-                "orphaned process."
+                "Somebody renews its lease, but no worker that RQ knows has its job: a process "
+                "without its parent."
             )
             yield text, task
 
 
 def _without_job(tasks: QuerySet[Any], job_ids: set[str]) -> QuerySet[Any]:
-    keys = tasks.values_list("pk", "attempt")
+    keys = tasks.values_list("pk", "attempt").iterator()
     missing = (pk for pk, attempt in keys if f"{pk}-{attempt}" not in job_ids)
     return tasks.filter(pk__in=list(islice(missing, MAX_FINDINGS)))
 
@@ -180,7 +184,7 @@ def _mail_findings(queue: QueueState, model: type[Mail]) -> Iterator[Finding]:
     if task_model_of(model):
         mails = mails.select_related("task__owner")
     for mail in mails.lease_expired()[:MAX_FINDINGS]:
-        text = _("Marked as being sent, but the sender has stopped responding.")
+        text = _("This e-mail is marked as being sent, but its sender is silent.")
         yield Finding(text=text, fix=sweep_fix(), row=mail)
     if queue.is_unreachable:
         return
@@ -189,7 +193,7 @@ def _mail_findings(queue: QueueState, model: type[Mail]) -> Iterator[Finding]:
     )
     for mail in overdue[:MAX_FINDINGS]:
         if mail.job_id not in queue.positions and not queue.worker_for(mail.job_id):
-            text = _("This email is due, but no job is queued to send it.")
+            text = _("This e-mail is due, but no job is there that would send it.")
             yield Finding(text=text, fix=sweep_fix(), row=mail)
 
 
@@ -199,14 +203,15 @@ def _mail_findings(queue: QueueState, model: type[Mail]) -> Iterator[Finding]:
 def _job_findings(queue: QueueState) -> Iterator[Finding]:
     for job_id in find_obsolete_jobs(islice(queue.positions, MAX_JOBS_CHECKED))[:MAX_FINDINGS]:
         text = _(
-            "Job %s is queued for a task that has ended or been restarted. It will do nothing."
+            "Job %s waits in the queue for a task that has ended or moved on. It will find "
+            "nothing to do."
         )
-        fix = Fix(label=_("Remove from queue"), name="remove-job", target=job_id)
+        fix = Fix(label=_("Take it off the queue"), name="remove-job", target=job_id)
         yield Finding(text=text % job_id, fix=fix)
     for job_id in sorted(queue.started_job_ids - _worker_job_ids(queue))[:MAX_FINDINGS]:
         text = _(
-            "RQ lists job %s as started, but no worker has it. RQ will clear it; the database is "
-            "authoritative."
+            "RQ takes job %s for started, but no worker has it. RQ forgets it by itself; the row "
+            "is what counts."
         )
         if find_obsolete_jobs([job_id]):
             yield Finding(text=text % job_id, fix=_job_page(job_id))
@@ -229,32 +234,17 @@ def find_obsolete_jobs(job_ids: Iterable[str]) -> list[str]:
 def _worker_findings(queue: QueueState) -> Iterator[Finding]:
     obsolete = set(find_obsolete_jobs(_worker_job_ids(queue)))
     for worker in queue.workers:
-        if worker.is_disk_full and not worker.is_silent:
-            yield _full_disk_finding(worker)
         if worker.is_silent:
-            text = _("Worker %s has sent no heartbeat for a minute. RQ will clear it.")
-            yield Finding(text=text % worker.name[:8], fix=_worker_page(worker))
+            text = _("Worker %s has not been heard from for a minute. RQ forgets it by itself.")
+            url = reverse("admin:django_rq_worker_details", args=[0, worker.key])
+            fix = Fix(label=_("Look at the worker"), url=url, permission=DASHBOARD)
+            yield Finding(text=text % worker.name[:8], fix=fix)
         elif worker.job_id in obsolete and not _has_just_finished(worker.job_id):
             text = _(
-                "Worker %s is on a task that has ended or been restarted. Its result will be "
-                "ignored."
+                "Worker %s works for a task that has ended or moved on. It changes nothing any "
+                "more."
             )
             yield Finding(text=text % worker.name[:8], fix=_job_page(worker.job_id))
-
-
-def _full_disk_finding(worker: WorkerInfo) -> Finding:
-    text = _(
-        "Worker %(worker)s isn't taking exports or imports, because the disk of its host, "
-        "%(host)s, is nearly full. It will continue automatically once there's space again."
-    )
-    return Finding(
-        text=text % {"worker": worker.name[:8], "host": worker.host}, fix=_worker_page(worker)
-    )
-
-
-def _worker_page(worker: WorkerInfo) -> Fix:
-    url = reverse("admin:django_rq_worker_details", args=[0, worker.key])
-    return Fix(label=_("View worker"), url=url, permission=DASHBOARD)
 
 
 def _has_just_finished(job_id: str) -> bool:
@@ -269,4 +259,4 @@ def _has_just_finished(job_id: str) -> bool:
 
 def _job_page(job_id: str) -> Fix:
     url = reverse("admin:django_rq_job_detail", args=[0, job_id])
-    return Fix(label=_("View job"), url=url, permission=DASHBOARD)
+    return Fix(label=_("Look at the job"), url=url, permission=DASHBOARD)

@@ -26,12 +26,12 @@ class FailureFilter(admin.SimpleListFilter):
     parameter_name = "failure"
     error_codes: dict[str, StrOrPromise] = {
         CoreError.CRASHED: _("Interrupted three times"),
-        CoreError.TIMEOUT: _("Exceeded the time limit"),
-        CoreError.ERROR: _("Error while running"),
+        CoreError.TIMEOUT: _("Took too long"),
+        CoreError.ERROR: _("Error in the work"),
     }
     mail_conditions: dict[str, tuple[StrOrPromise, dict[str, Any]]] = {
-        "mail": (_("Email failed permanently"), {"status": MailStatus.GAVE_UP}),
-        "late": (_("Email delayed"), {"status": MailStatus.PENDING, "tries__gt": 0}),
+        "mail": (_("E-mail given up"), {"status": MailStatus.GAVE_UP}),
+        "late": (_("E-mail delayed"), {"status": MailStatus.PENDING, "tries__gt": 0}),
     }
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Lookups:
@@ -54,11 +54,10 @@ class FailureFilter(admin.SimpleListFilter):
 class AgeFilter(admin.SimpleListFilter):
     title = _("age")
     parameter_name = "age"
-    time_field = "created_at"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Lookups:
         return [
-            ("hour", _("Up to 1 hour")),
+            ("hour", _("Up to an hour")),
             ("day", _("Up to 24 hours")),
             ("week", _("Up to 7 days")),
             ("older", _("Older than 7 days")),
@@ -67,13 +66,7 @@ class AgeFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
         value = self.value() or ""
         if value == "older":
-            return rows.filter(**{f"{self.time_field}__lt": timezone.now() - AGES["week"]})
+            return rows.filter(created_at__lt=timezone.now() - AGES["week"])
         if value in AGES:
-            return rows.filter(**{f"{self.time_field}__gte": timezone.now() - AGES[value]})
+            return rows.filter(created_at__gte=timezone.now() - AGES[value])
         return rows
-
-
-class RequestAgeFilter(AgeFilter):
-    """Filter tasks by the time since their last phase was requested."""
-
-    time_field = "requested_at"

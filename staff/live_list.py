@@ -65,7 +65,7 @@ class LiveCells:
 def render_mail_status(mail: Mail) -> str:
     status = mail.get_status_display()
     if mail.tries > 1 or mail.error:
-        tries = ngettext("%(n)d attempt", "%(n)d attempts", mail.tries) % {"n": mail.tries}
+        tries = ngettext("%(n)d try", "%(n)d tries", mail.tries) % {"n": mail.tries}
         return f"{status} ({tries})"
     return status
 
@@ -81,7 +81,7 @@ def _render_worker(task: Task, queue: QueueState) -> str:
     if queue.is_unreachable:
         return EMPTY
     worker = queue.worker_for(task.job_id)
-    return worker.name[:8] if worker else _("none known to RQ")
+    return worker.name[:8] if worker else _("none that RQ knows")
 
 
 def _render_age(age: timedelta) -> str:

@@ -17,13 +17,13 @@ class SelfTest(models.Model):
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("by")
     )
-    mail_to = models.EmailField(_("email to"))
-    created_at = models.DateTimeField(_("started at"), db_default=Now())
-    started_at = models.DateTimeField(_("worker started at"), null=True)
-    steps_done = models.PositiveIntegerField(_("steps completed"), default=0)
-    mailed_at = models.DateTimeField(_("emailed at"), null=True)
-    mail_error = models.TextField(_("email error"), blank=True)
-    verdict = models.TextField(_("result"), blank=True)
+    mail_to = models.EmailField(_("mail to"))
+    created_at = models.DateTimeField(_("begun at"), db_default=Now())
+    started_at = models.DateTimeField(_("a worker began at"), null=True)
+    steps_done = models.PositiveIntegerField(_("steps done"), default=0)
+    mailed_at = models.DateTimeField(_("mailed at"), null=True)
+    mail_error = models.TextField(_("error of the mail"), blank=True)
+    verdict = models.TextField(_("verdict"), blank=True)
     passed = models.BooleanField(_("passed"), null=True)
 
     class Meta:

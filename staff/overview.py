@@ -113,7 +113,7 @@ def build_overview(
     facts = [fact for kind in mail_kinds for fact in _mail_facts(kind, now)]
     facts += [fact for kind in kinds for fact in kind.find_facts(now)]
     free = shutil.disk_usage(settings.VAR_DIR).free
-    facts.append(Fact(label=_("Free disk space on this machine"), value=filesizeformat(free)))
+    facts.append(Fact(label=_("Free on this machine's disk"), value=filesizeformat(free)))
     return {
         "kinds": [_task_overview(kind, now) for kind in kinds],
         "facts": facts,
@@ -125,7 +125,7 @@ def build_overview(
 
 def _task_overview(kind: TaskAdmin, now: datetime) -> TaskOverview:
     ended = list(_ended_tasks(kind, now - timedelta(days=7)))
-    oldest = kind.model.objects.filter(status=Status.READY).order_by("requested_at").first()
+    oldest = kind.model.objects.filter(status=Status.READY).order_by("created_at").first()
     return TaskOverview(
         name=kind.opts.model_name or "",
         title=kind_title(kind.model),
@@ -155,7 +155,7 @@ def _count_by_status(kind: TaskAdmin, now: datetime) -> list[tuple[str, int, str
     Unfinished tasks are counted whatever their age, ended ones of the last 24 hours only.
     """
     unfinished = kind.model.objects.unfinished()
-    recent = kind.model.objects.filter(requested_at__gte=now - timedelta(days=1))
+    recent = kind.model.objects.filter(created_at__gte=now - timedelta(days=1))
     counts = {
         status: number
         for rows in (recent, unfinished)
@@ -184,12 +184,8 @@ def _mail_facts(kind: MailAdmin, now: datetime) -> Iterable[Fact]:
     list_url, title = page_url(kind.model, "changelist"), kind_title(kind.model)
     for label, key, query in (
         (_("%(kind)s: waiting"), "unsent", f"status__exact={MailStatus.PENDING}"),
-        (_("%(kind)s: being retried"), "retried", f"status__exact={MailStatus.PENDING}"),
-        (
-            _("%(kind)s: failed permanently (7 days)"),
-            "given_up",
-            f"status__exact={MailStatus.GAVE_UP}",
-        ),
+        (_("%(kind)s: being tried again"), "retried", f"status__exact={MailStatus.PENDING}"),
+        (_("%(kind)s: given up, 7 days"), "given_up", f"status__exact={MailStatus.GAVE_UP}"),
     ):
         yield Fact(
             label=label % {"kind": title}, value=intcomma(counts[key]), url=f"{list_url}?{query}"
@@ -197,16 +193,16 @@ def _mail_facts(kind: MailAdmin, now: datetime) -> Iterable[Fact]:
 
 
 def _ended_tasks(kind: TaskAdmin, since: datetime) -> Iterable[EndedTask]:
-    """Yield tasks that succeeded or failed, filtered by `requested_at`, which has an index."""
+    """Yield tasks that succeeded or failed, filtered by `created_at`, which has an index."""
     rows = kind.model.objects.filter(
-        requested_at__gte=since, status__in=(Status.SUCCESSFUL, Status.FAILED)
+        created_at__gte=since, status__in=(Status.SUCCESSFUL, Status.FAILED)
     )
-    values = rows.order_by("-requested_at").values_list("status", "requested_at", "finished_at")
-    for status, requested_at, finished_at in values[:MAX_ENDED_TASKS]:
+    values = rows.order_by("-created_at").values_list("status", "created_at", "finished_at")
+    for status, created_at, finished_at in values[:MAX_ENDED_TASKS]:
         if finished_at:
             yield EndedTask(
                 is_success=status == Status.SUCCESSFUL,
-                seconds=(finished_at - requested_at).total_seconds(),
+                seconds=(finished_at - created_at).total_seconds(),
                 finished_at=finished_at,
             )
 
@@ -230,7 +226,7 @@ def median_wait_plot(span: Span, ended: Sequence[EndedTask], now: datetime) -> P
     highest = max((value for value in values if value is not None), default=0)
     total = _median_wait([task for step in steps for task in step])
     return Plot(
-        title=_("Median time to completion"),
+        title=_("Median time from request to end"),
         total=_format_seconds(total),
         bars=_draw_bars(
             span=span, values=values, highest=highest, format_value=_format_seconds, now=now

@@ -24,6 +24,6 @@ def redirect_to_verification(request: HttpRequest, url: str) -> HttpResponse:
     if is_mfa_enabled(request.user):
         return redirect(f"{reverse('mfa_reauthenticate')}?{urlencode({'next': url})}")
     messages.info(
-        request, _("Staff must use two-step verification. Set it up here to continue to the admin.")
+        request, _("Staff need a second factor. Set it up here; then you can go on to the admin.")
     )
     return redirect("mfa_activate_totp")

@@ -47,7 +47,7 @@ def start(mail_to: str, actor: User | None = None) -> SelfTest:
             test.save(force_insert=True)
             test.refresh_from_db(fields=["created_at"])
     except DatabaseError as error:
-        test.passed, test.verdict = False, _("Database: can't be written to (%s).") % error
+        test.passed, test.verdict = False, _("Database: it cannot be written to (%s).") % error
         return test
     is_enqueued = broker.enqueue(
         test.job_id, run, str(test.pk), at_front=True, timeout_seconds=JOB_TIMEOUT_SECONDS
@@ -95,7 +95,7 @@ def update_verdict(test: SelfTest) -> SelfTest:
     try:
         test.refresh_from_db()
     except DatabaseError as error:
-        test.passed, test.verdict = False, _("Database: not responding (%s).") % error
+        test.passed, test.verdict = False, _("Database: it does not answer (%s).") % error
         return test
     if test.passed is None and (verdict := _find_verdict(test)):
         _save_verdict(test, passed=test.mailed_at is not None, verdict=verdict)
@@ -113,51 +113,51 @@ def _find_verdict(test: SelfTest) -> str:
     """Return one line, or an empty string while the test is still running."""
     if test.mailed_at:
         seconds = (test.mailed_at - test.created_at).total_seconds()
-        return _(
-            "All checks passed: database, queue, worker, progress, email (%(seconds).1f s)."
-        ) % {"seconds": seconds}
+        return _("All links hold: database, queue, worker, progress, mail (%(seconds).1f s).") % {
+            "seconds": seconds
+        }
     if test.mail_error:
-        return _("Email: the mail server rejected the email (%s).") % test.mail_error
+        return _("Mail: the mail server did not take it (%s).") % test.mail_error
     if test.started_at is None:
         return _queue_or_worker_verdict(test)
     if test.steps_done < STEPS:
         return _progress_verdict(test)
     if timezone.now() - test.started_at > 3 * STEP_TIMEOUT:
-        return _("Email: the worker is still waiting for the mail server.")
+        return _("Mail: the worker is still waiting for the mail server.")
     return ""
 
 
 def _queue_or_worker_verdict(test: SelfTest) -> str:
     age = timezone.now() - test.created_at
     if error := broker.job_error(test.job_id):
-        return _("Worker: took the job but failed (%s).") % error
+        return _("Worker: it took the job and failed (%s).") % error
     if age < STEP_TIMEOUT:
         return ""
     state = broker.read_state()
     if state.is_unreachable:
         return _broker_verdict(state)
     if state.is_paused:
-        return _("Worker: the workers are paused. Resume them with manage.py rqresume.")
+        return _("Worker: the workers are paused. End that with manage.py rqresume.")
     if all(worker.is_silent for worker in state.workers):
-        return _("Worker: none running. Start one with manage.py rqworker.")
+        return _("Worker: none is running. Start one with manage.py rqworker.")
     if test.job_id not in state.positions and test.job_id not in state.started_job_ids:
         return _("Queue: the job was lost before a worker took it.")
     if age > BUSY_TIMEOUT:
-        return _("Worker: all are busy; none took the job within a minute.")
+        return _("Worker: all are busy, and none took the job within a minute.")
     return ""
 
 
 def _progress_verdict(test: SelfTest) -> str:
     if error := broker.job_error(test.job_id):
-        return _("Progress: the worker couldn't continue (%s).") % error
+        return _("Progress: the worker could not go on (%s).") % error
     if test.started_at and timezone.now() - test.started_at > STEP_TIMEOUT:
         steps = {"done": test.steps_done, "all": STEPS}
-        return _("Progress: stuck at %(done)d of %(all)d.") % steps
+        return _("Progress: it stands still at %(done)d of %(all)d.") % steps
     return ""
 
 
 def _broker_verdict(state: broker.QueueState) -> str:
-    return _("Broker: Redis or Valkey isn't responding (%s).") % state.error
+    return _("Broker: Redis or Valkey does not answer (%s).") % state.error
 
 
 @contextmanager

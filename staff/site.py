@@ -34,7 +34,7 @@ from .permissions import DASHBOARD, is_operator
 
 class StaffSite(AdminSite):
     site_title = site_header = "Microblog"
-    index_title = gettext_lazy("Overview")
+    index_title = gettext_lazy("Staff desk")
     enable_nav_sidebar = False
 
     def has_permission(self, request: HttpRequest) -> bool:
@@ -75,10 +75,10 @@ class StaffSite(AdminSite):
 
     def _navigation(self, request: HttpRequest) -> list[tuple[str, str]]:
         kinds = self._task_kinds(request)
-        links = [(reverse("admin:index"), _("Overview"))]
+        links = [(reverse("admin:index"), _("Staff desk"))]
         links += [(page_url(kind.model, "changelist"), kind_title(kind.model)) for kind in kinds]
         if kinds:
-            links.append((reverse("admin:diagnosis"), _("Stuck tasks")))
+            links.append((reverse("admin:diagnosis"), _("Why is it stuck?")))
         if is_operator(request.user):
             links.append((reverse("admin:selftest"), _("Self-test")))
         if request.user.has_perm(DASHBOARD):
@@ -87,7 +87,6 @@ class StaffSite(AdminSite):
 
     def _task_kinds(self, request: HttpRequest) -> list[TaskAdmin]:
         kinds = [cast(TaskAdmin, self.get_model_admin(model)) for model in task_models()]
-        kinds.sort(key=lambda kind: kind.position_among_kinds)
         return [kind for kind in kinds if kind.has_view_permission(request)]
 
     def _mail_kinds(self, request: HttpRequest) -> list[MailAdmin]:
@@ -113,7 +112,7 @@ class StaffSite(AdminSite):
             for finding in diagnosis.find_all(broker.read_state(), kinds, self._mail_kinds(request))
         ]
         return self._render(
-            request, "admin/diagnosis.html", title=_("Stuck tasks"), findings=findings
+            request, "admin/diagnosis.html", title=_("Why is it stuck?"), findings=findings
         )
 
     def _apply_fix(self, request: AuthenticatedRequest) -> HttpResponse:
@@ -131,7 +130,7 @@ class StaffSite(AdminSite):
         try:
             fixes[name]()
         except RedisError as error:
-            messages.error(request, _("The broker isn't responding: %s") % error)
+            messages.error(request, _("The broker does not answer: %s") % error)
         else:
             LogEntry.objects.create(
                 user_id=request.user.pk,
@@ -139,9 +138,7 @@ class StaffSite(AdminSite):
                 action_flag=CHANGE,
                 change_message=name,
             )
-            messages.success(
-                request, _("Done. The list below may be out of date; reload to check.")
-            )
+            messages.success(request, _("Done. What is still listed is as it was a moment ago."))
         return redirect("admin:diagnosis")
 
     def selftest(self, request: AuthenticatedRequest) -> HttpResponse:

@@ -8,9 +8,8 @@ import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 import django_rq
 from django.utils import timezone
@@ -22,6 +21,7 @@ from rq.exceptions import NoSuchJobError
 from rq.job import Job
 from rq.registry import StartedJobRegistry
 from rq.suspension import is_suspended, resume
+from rq.utils import as_text
 from rq.worker import BaseWorker, Worker
 
 from microblog import request_ids
@@ -32,12 +32,8 @@ logger = logging.getLogger(__name__)
 
 QUEUE = "default"
 FAILED_JOB_TTL_SECONDS = 7 * 86400  # RQ's own default is a year
-# A worker or sweeper that has sent no heartbeat for so long counts as dead. A worker sends one
-# every 15 seconds.
-SILENT_SECONDS = 60
-NEEDS_DISK_SPACE = "needs_disk_space"  # in the meta data of a job
-IS_DISK_FULL = "is_disk_full"  # in the hash of a worker
-MAX_ATTEMPT = 2**31 - 1  # of the column
+WORKER_TIMEOUT = timedelta(seconds=60)  # a worker sends a heartbeat every 15 seconds
+UUID_LENGTH = 36
 
 
 def _queue() -> RQQueue:
@@ -57,45 +53,23 @@ def enqueue(
     function: Callable[..., None],
     *args: str | int,
     at_front: bool = False,
-    behind: str = "",
     timeout_seconds: int | None = None,
-    needs_disk_space: bool = False,
 ) -> bool:
-    """Enqueue a job; False, logged, if the broker is down. Call it after commit.
-
-    `behind` is the id of the job that it follows, instead of the last one in the queue.
-    """
-    meta: dict[str, Any] = request_ids.job_meta()
-    if needs_disk_space:
-        meta[NEEDS_DISK_SPACE] = True
+    """Enqueue a job; False, logged, if the broker is down. Call it after commit."""
     try:
-        queue = _queue()
-        queue.enqueue(
+        _queue().enqueue(
             function,
             *args,
             job_id=job_id,
             at_front=at_front,
             job_timeout=timeout_seconds,
             failure_ttl=FAILED_JOB_TTL_SECONDS,
-            meta=meta,
+            meta=request_ids.job_meta(),
         )
-        if behind:
-            _move_behind(queue, job_id, behind)
     except RedisError as error:
         logger.warning("Job %s was not enqueued; the sweeper will retry: %s", job_id, error)
         return False
     return True
-
-
-def _move_behind(queue: RQQueue, job_id: str, predecessor: str) -> None:
-    """Move the last job behind another, or to the front if that has left the queue meanwhile.
-
-    The job is in the queue twice for a moment; a second run is harmless.
-    """
-    redis: Any = queue.connection
-    if redis.linsert(queue.key, "AFTER", predecessor, job_id) < 1:
-        redis.lpush(queue.key, job_id)
-    redis.lrem(queue.key, -1, job_id)
 
 
 def remove_job(job_id: str) -> bool:
@@ -113,17 +87,8 @@ def remove_job(job_id: str) -> bool:
     return True
 
 
-def is_paused() -> bool:
-    """Return whether `rqsuspend` keeps the workers from taking jobs."""
-    return bool(is_suspended(connection()))
-
-
 def queue_length() -> int:
     return int(_queue().count)
-
-
-def queued_job_ids() -> list[str]:
-    return _queued_job_ids(_queue())
 
 
 def resume_workers() -> None:
@@ -162,25 +127,10 @@ def jobs_in_hand() -> set[str]:
     """
     queue = _queue()
     # Read in the order in which a job moves: otherwise a job could be missed in both places.
-    queued = _queued_job_ids(queue)
-    started = filter(_has_just_started, _execution_keys(queue))
+    queued = queue.get_job_ids()
+    executions: Any = connection().zrange(StartedJobRegistry(queue=queue).key, 0, -1)
+    started = [as_text(key) for key in executions if _has_just_started(as_text(key))]
     return {*queued, *(key.partition(":")[0] for key in started)}
-
-
-def _queued_job_ids(queue: RQQueue) -> list[str]:
-    """Return the ids from the front; RQ's own method fails at an id that is not UTF-8."""
-    ids: Any = queue.connection.lrange(queue.key, 0, -1)
-    return [_decode(job_id) for job_id in ids]
-
-
-def _execution_keys(queue: RQQueue) -> list[str]:
-    """Return "<job id>:<execution id>" of each job that RQ takes for started."""
-    keys: Any = queue.connection.zrange(StartedJobRegistry(queue=queue).key, 0, -1)
-    return [_decode(key) for key in keys]
-
-
-def _decode(value: bytes) -> str:
-    return value.decode(errors="replace")
 
 
 def _has_just_started(execution_key: str) -> bool:
@@ -242,18 +192,15 @@ class WorkerInfo:
     name: str
     state: str
     job_id: str
-    host: str
     last_heartbeat_at: datetime | None
     successful_jobs: int
     failed_jobs: int
-    is_disk_full: bool = False
-    """Whether it takes no jobs that need disk space."""
 
     @property
     def is_silent(self) -> bool:
         return (
             self.last_heartbeat_at is None
-            or (timezone.now() - self.last_heartbeat_at).total_seconds() > SILENT_SECONDS
+            or timezone.now() - self.last_heartbeat_at > WORKER_TIMEOUT
         )
 
     @property
@@ -284,14 +231,11 @@ def read_state() -> QueueState:
     """Read the queue; never raises RedisError."""
     try:
         queue = _queue()
-        # The dashboard has no page for a name with a slash, which RQ gives to no worker.
-        workers = [worker for worker in Worker.all(queue=queue) if "/" not in worker.name]
+        workers = sorted(map(_worker_info, Worker.all(queue=queue)), key=lambda info: info.name)
         return QueueState(
-            positions={
-                job_id: position for position, job_id in enumerate(_queued_job_ids(queue), start=1)
-            },
-            started_job_ids=frozenset(key.partition(":")[0] for key in _execution_keys(queue)),
-            workers=tuple(sorted(map(_worker_info, workers), key=lambda info: info.name)),
+            positions={id_: position for position, id_ in enumerate(queue.get_job_ids(), start=1)},
+            started_job_ids=frozenset(StartedJobRegistry(queue=queue).get_job_ids(cleanup=False)),
+            workers=tuple(workers),
             is_paused=bool(is_suspended(queue.connection)),
         )
     except RedisError as error:
@@ -302,15 +246,6 @@ def worker_count(heartbeat_within: float = math.inf) -> int:
     """Count the workers whose last heartbeat is at most that many seconds old."""
     workers = Worker.all(queue=_queue())
     return sum(_seconds_since_heartbeat(worker) <= heartbeat_within for worker in workers)
-
-
-def full_worker_count() -> int:
-    """Count the workers that take no jobs that need disk space."""
-    return sum(map(_is_disk_full, Worker.all(queue=_queue())))
-
-
-def _is_disk_full(worker: BaseWorker) -> bool:
-    return bool(worker.connection.hexists(worker.key, IS_DISK_FULL))
 
 
 def _seconds_since_heartbeat(worker: BaseWorker) -> float:
@@ -325,25 +260,17 @@ def _worker_info(worker: BaseWorker) -> WorkerInfo:
         name=worker.name,
         state=str(worker.get_state()),
         job_id=worker.get_current_job_id() or "",
-        host=worker.hostname or "",
         last_heartbeat_at=last_heartbeat_at and last_heartbeat_at.replace(tzinfo=UTC),
         successful_jobs=worker.successful_job_count,
         failed_jobs=worker.failed_job_count,
-        is_disk_full=_is_disk_full(worker),
     )
 
 
 def parse_job_ids(job_ids: Iterable[str]) -> dict[str, tuple[str, int]]:
-    """Map job ids of tasks to (task id, attempt); skip the ids of mails and of foreign jobs."""
-    return {job_id: parsed for job_id in job_ids if (parsed := _parse_job_id(job_id))}
-
-
-def _parse_job_id(job_id: str) -> tuple[str, int] | None:
-    task_id, _, number = job_id.rpartition("-")
-    try:
-        parsed = UUID(task_id), int(number)
-    except ValueError:
-        return None
-    # Other spellings of the same values are no ids of ours.
-    is_ours = job_id == f"{parsed[0]}-{parsed[1]}" and 0 < parsed[1] <= MAX_ATTEMPT
-    return (task_id, parsed[1]) if is_ours else None
+    """Map job ids of tasks to (task id, attempt); skip other jobs."""
+    found = {}
+    for job_id in job_ids:
+        task_id, _, attempt = job_id.rpartition("-")
+        if len(task_id) == UUID_LENGTH and attempt.isdecimal():
+            found[job_id] = (task_id, int(attempt))
+    return found

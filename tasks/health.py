@@ -3,18 +3,19 @@
 from microblog import health
 
 from . import broker
-from .broker import SILENT_SECONDS
 from .models import SweeperHeartbeat
+
+HEARTBEAT_SECONDS = 60  # a worker or sweeper whose last heartbeat is older counts as dead
 
 
 def check_worker() -> None:
-    if broker.worker_count(heartbeat_within=SILENT_SECONDS) == 0:
-        raise health.NotReady(f"no worker heartbeat in the last {SILENT_SECONDS} seconds")
+    if broker.worker_count(heartbeat_within=HEARTBEAT_SECONDS) == 0:
+        raise health.NotReady(f"no worker heartbeat in the last {HEARTBEAT_SECONDS} seconds")
 
 
 def check_sweeper() -> None:
-    if not SweeperHeartbeat.objects.within(SILENT_SECONDS).exists():
-        raise health.NotReady(f"no sweeper heartbeat in the last {SILENT_SECONDS} seconds")
+    if not SweeperHeartbeat.objects.within(HEARTBEAT_SECONDS).exists():
+        raise health.NotReady(f"no sweeper heartbeat in the last {HEARTBEAT_SECONDS} seconds")
 
 
 def register() -> None:

@@ -19,7 +19,7 @@ from rq.timeouts import JobTimeoutException
 
 from microblog import smtp
 
-from . import broker, disk
+from . import broker
 from .heartbeat import Heartbeat, LeaseLost
 from .mail_failures import MAIL_SERVER_ERRORS, MailFailure, classify
 from .models import (
@@ -44,7 +44,7 @@ Row = TypeVar("Row", Task, Mail)
 REGISTERED: dict[str, Callable[..., None]] = {}
 """Functions that a worker may run, by dotted name."""
 
-_start_steps: list[Callable[[], None]] = []
+_preloaders: list[Callable[[], None]] = []
 
 
 def register_job(function: Callable[..., None]) -> Callable[..., None]:
@@ -52,55 +52,34 @@ def register_job(function: Callable[..., None]) -> Callable[..., None]:
     return function
 
 
-def register_start_step(step: Callable[[], None]) -> None:
-    """Call `step` once in each worker, before its first fork: to load or to clean up something."""
-    _start_steps.append(step)
+def register_preloader(preloader: Callable[[], None]) -> None:
+    """Call `preloader` once in each worker, before its first fork."""
+    _preloaders.append(preloader)
 
 
-def run_start_steps() -> None:
-    for step in _start_steps:
-        try:
-            step()
-        except (DatabaseError, OSError) as error:
-            logger.warning("The worker starts without %s: %s", step.__name__, error)
+def preload() -> None:
+    """Load what all jobs need, once before the forks of work horses."""
+    with suppress(DatabaseError):
+        for preloader in _preloaders:
+            preloader()
     connections.close_all()  # no process may inherit a connection
 
 
 # Enqueueing
 
 
-def enqueue_task(task: Task, *, at_front: bool = False, behind: str = "") -> bool:
+def enqueue_task(task: Task, *, at_front: bool = False) -> bool:
     """Enqueue the current attempt; False, logged, if the broker is down. Call it after commit."""
     return broker.enqueue(
-        task.job_id,
-        run_task,
-        task._meta.label,
-        str(task.pk),
-        task.attempt,
-        at_front=at_front,
-        behind=behind,
-        needs_disk_space=task.needs_disk_space,
+        task.job_id, run_task, task._meta.label, str(task.pk), task.attempt, at_front=at_front
     )
 
 
-def enqueue_mail(mail: Mail, *, behind: str = "") -> bool:
+def enqueue_mail(mail: Mail) -> bool:
     """Enqueue a mail before all tasks; False, logged, if the broker is down. Call after commit."""
     return broker.enqueue(
-        mail.job_id,
-        send_mail,
-        mail._meta.label,
-        str(mail.pk),
-        mail.tries,
-        at_front=not behind,
-        behind=behind,
+        mail.job_id, send_mail, mail._meta.label, str(mail.pk), mail.tries, at_front=True
     )
-
-
-def enqueue_behind(row: Task | Mail, predecessor: str) -> bool:
-    """Enqueue a row behind the job of that id, or before all others if there is none."""
-    if isinstance(row, Mail):
-        return enqueue_mail(row, behind=predecessor)
-    return enqueue_task(row, at_front=not predecessor, behind=predecessor)
 
 
 def enqueue_or_send(mail: Mail) -> None:
@@ -128,9 +107,6 @@ def enqueue_next(task: Task) -> bool:
 def run_task(label: str, task_id: str, attempt: int) -> None:
     """Run one attempt of a task, unless the row has moved on."""
     task = _find_task(label, pk=task_id, attempt=attempt)
-    if task is not None and task.needs_disk_space and not disk.has_space():
-        _hand_back(task)
-        return
     if task is None or not task.claim():
         logger.info("Task %s, attempt %d: nothing to do.", task_id, attempt)
         return
@@ -161,13 +137,6 @@ def run_task(label: str, task_id: str, attempt: int) -> None:
         raise
     if mail is not None:
         deliver(mail)
-
-
-def _hand_back(task: Task) -> None:
-    """Enqueue a task for workers with disk space; that of this process takes no more of them."""
-    logger.warning("Task %s is handed back: the disk of this host is nearly full.", task.pk)
-    if task.requeue():
-        enqueue_task(task, at_front=True)
 
 
 def _finish(task: Task, result: dict[str, Any]) -> Mail | None:
@@ -297,8 +266,7 @@ def _task_killed(label: str, task_id: str, attempt: int) -> None:
     task = _find_task(label, pk=task_id, attempt=attempt)
     if task is None:
         return
-    error = "The process that did the work was killed."
-    if task.crash(error) or task.crash_before_claim(error):
+    if task.crash("The process that did the work was killed."):
         log_crash(task)
         enqueue_next(task)
     elif (mail := task.pending_mail) and mail.tries == 1:
@@ -307,7 +275,7 @@ def _task_killed(label: str, task_id: str, attempt: int) -> None:
 
 
 def _sender_killed(mail: Mail) -> None:
-    if mail.retry_now("The process that sent the mail was killed.") and mail.has_quick_retries:
+    if mail.retry_now("The process that sent the mail was killed."):
         enqueue_mail(mail)
 
 

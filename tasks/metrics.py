@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db.models import Count, F, Min, Model, QuerySet, Sum
@@ -27,7 +28,6 @@ from .models import (
     SweeperHeartbeat,
     TaskEvent,
     TaskEventKind,
-    event_models,
     mail_models,
     task_models,
 )
@@ -38,6 +38,7 @@ logger = logging.getLogger(__name__)
 WINDOW_SECONDS = 3600
 QUANTILES = (0.5, 0.95, 1.0)
 MAX_SAMPLES = 10_000  # durations per kind and quantile metric
+WORKER_HEARTBEAT_SECONDS = 60
 
 DatabaseCollector = Callable[[], Iterable[Metric]]
 Samples = Mapping[tuple[str, ...], float]
@@ -65,6 +66,10 @@ class TaskCollector(Collector):
 
 def kind_of(model: type[Model]) -> str:
     return model._meta.model_name or ""
+
+
+def event_models() -> list[type[TaskEvent]]:
+    return [model for model in apps.get_models() if issubclass(model, TaskEvent)]
 
 
 def recent(events: type[TaskEvent]) -> QuerySet[Any]:
@@ -221,10 +226,5 @@ def _broker_metrics() -> Iterator[Metric]:
     yield gauge(
         "microblog_workers",
         "Workers with a heartbeat in the last minute.",
-        broker.worker_count(heartbeat_within=broker.SILENT_SECONDS),
-    )
-    yield gauge(
-        "microblog_full_workers",
-        "Workers that take no exports and imports, because their disk is nearly full.",
-        broker.full_worker_count(),
+        broker.worker_count(heartbeat_within=WORKER_HEARTBEAT_SECONDS),
     )

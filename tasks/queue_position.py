@@ -21,7 +21,7 @@ def update_all() -> None:
     """Notify the owners of READY tasks whose position or estimated wait has changed."""
     queue = sorted(
         (task for model in task_models() for task in model.objects.unfinished()),
-        key=lambda task: task.requested_at,
+        key=lambda task: task.created_at,
     )
     if all(task.status != Status.READY for task in queue):
         return
@@ -32,24 +32,19 @@ def update_all() -> None:
 
 
 def _count_workers(queue: Iterable[Task]) -> int:
-    """Count the workers with disk space, and those with a lease that the broker has lost.
-
-    0 if none of them takes another job: the broker is down, or `rqsuspend` has paused them.
-    """
+    """Count the workers, including those that hold a lease but that the broker has lost."""
     running = sum(task.status == Status.RUNNING for task in queue)
     try:
-        if broker.is_paused():
-            return 0
-        return max(running, broker.worker_count() - broker.full_worker_count())
+        return max(running, broker.worker_count())
     except RedisError:
-        return 0
+        return 0  # no job can be started
 
 
 def _positions(queue: Sequence[Task], workers: int) -> dict[UUID, dict[str, Any]]:
     """Return `place`, `paused` and `wait` of each READY task.
 
     `wait` is the minimum and maximum of minutes until the task is done, from fast and slow rates;
-    None if the task, or one before it, has no recent rate, or if the queue is paused.
+    None if the task, or one before it, has no recent rate.
     """
     rates = {model: recent_rates(model) for model in {type(task) for task in queue}}
     positions = {}
@@ -64,9 +59,9 @@ def _positions(queue: Sequence[Task], workers: int) -> dict[UUID, dict[str, Any]
             positions[task.pk] = {
                 "place": rounded_position(place),
                 "paused": workers == 0,
-                "wait": _minutes(least / workers + shortest, most / workers + longest)
-                if workers
-                else None,
+                "wait": _minutes(
+                    least / max(1, workers) + shortest, most / max(1, workers) + longest
+                ),
             }
         least, most = least + shortest, most + longest
     return positions
@@ -97,7 +92,7 @@ def recent_rates(model: type[Task]) -> tuple[float, float]:
     done = model.objects.filter(status=Status.SUCCESSFUL, rows_done__gt=0)
     rates = sorted(
         (task.rows_done / seconds, task.rows_done)
-        for task in done.order_by("-requested_at")[:RECENT_TASKS]
+        for task in done.order_by("-created_at")[:RECENT_TASKS]
         if (seconds := task.duration.total_seconds() if task.duration else 0)
     )
     return _quantile(rates, 0.25), _quantile(rates, 0.75)

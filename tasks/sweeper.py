@@ -5,9 +5,7 @@ row is locked in a transaction of its own, locked rows are skipped, and every ch
 """
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from itertools import chain
-from operator import attrgetter
+from collections.abc import Callable
 from typing import TypeVar
 from uuid import UUID
 
@@ -17,16 +15,7 @@ from redis.exceptions import RedisError
 from microblog import request_ids
 
 from . import broker, jobs, queue_position
-from .models import (
-    Mail,
-    MailStatus,
-    Status,
-    SweeperHeartbeat,
-    Task,
-    event_models,
-    mail_models,
-    task_models,
-)
+from .models import Mail, SweeperHeartbeat, Task, mail_models, task_models
 from .models.clock import from_now
 from .models.rows import BATCH_SIZE, change_each
 
@@ -78,12 +67,11 @@ def record_heartbeat() -> None:
 
 def rescue_tasks() -> None:
     for model in task_models():
-        expired = model.objects.lease_expired().order_by("-requested_at")
+        expired = model.objects.lease_expired()
         rescued = change_each(expired, lambda task: task.rescue())
         for task in rescued:
             jobs.log_crash(task)
-        # Stop at the first failure, because each call to a hanging broker takes seconds.
-        all(jobs.enqueue_next(task) for task in rescued)
+        _each_while_true(jobs.enqueue_next, rescued)
 
 
 def cancel_tasks_of_closed_accounts() -> None:
@@ -93,15 +81,15 @@ def cancel_tasks_of_closed_accounts() -> None:
 
 
 def enqueue_lost_tasks() -> None:
-    """Start a new attempt of the oldest tasks that have no job, whatever their kind."""
-    waiting = [model.objects.not_enqueued() for model in task_models()]
-    lost = _without_job(_by_age(tasks.only("attempt", "requested_at") for tasks in waiting))
-    requeued: list[Task] = []
-    for tasks in waiting:
-        requeued += change_each(tasks.filter(pk__in=lost), lambda task: task.requeue())
-    for task in requeued:
-        logger.warning("Task %s: its job was lost; enqueued again.", task.pk)
-    _enqueue_by_age(requeued)
+    """Start a new attempt of tasks that have no job. The oldest is enqueued in front, last."""
+    for model in task_models():
+        waiting = model.objects.not_enqueued()
+        ids = {task.job_id: task.pk for task in waiting.order_by("queued_at").only("attempt")}
+        lost = waiting.filter(pk__in=_without_job(ids)).order_by("-queued_at")
+        requeued = change_each(lost, lambda task: task.requeue())
+        for task in requeued:
+            logger.warning("Task %s: its job was lost; enqueued again.", task.pk)
+        _each_while_true(jobs.enqueue_next, requeued)
 
 
 def rescue_mails() -> None:
@@ -111,12 +99,12 @@ def rescue_mails() -> None:
 
 
 def enqueue_due_mails() -> None:
-    due = [model.objects.due() for model in mail_models()]
-    lost = _without_job(_by_age(mails.only("tries", "created_at") for mails in due))
-    deferred: list[Mail] = []
-    for mails in due:
-        deferred += change_each(mails.filter(pk__in=lost), lambda mail: mail.defer())
-    _enqueue_by_age(deferred)
+    for model in mail_models():
+        due = model.objects.due().order_by("next_try_at")
+        ids = {mail.job_id: mail.pk for mail in due.only("tries")}
+        lost = due.filter(pk__in=_without_job(ids))
+        enqueued = change_each(lost, lambda mail: mail.defer())
+        _each_while_true(jobs.enqueue_mail, enqueued)
 
 
 def prune_details() -> None:
@@ -124,8 +112,7 @@ def prune_details() -> None:
     old = from_now(-KEEP_DETAIL_DAYS * 86400)
     for model in task_models():
         model.objects.filter(created_at__lt=old).exclude(traceback="").update(traceback="")
-    for event_model in event_models():
-        event_model._default_manager.filter(created_at__lt=old).delete()
+        model.prune_events(old)
     for mail_model in mail_models():
         mail_model.objects.filter(created_at__lt=old).exclude(error="").update(error="")
 
@@ -136,46 +123,17 @@ def prune_tasks() -> None:
         model.objects.prunable().filter(created_at__lt=old).delete()
 
 
-def _by_age(querysets: Iterable[Iterable[Row]]) -> list[Row]:
-    return sorted(chain.from_iterable(querysets), key=attrgetter("waiting_since"))
+def _without_job(ids: dict[str, UUID]) -> list[UUID]:
+    """Return the first rows, given by job id, whose job is neither queued nor just taken."""
+    in_hand = broker.jobs_in_hand() if ids else set()
+    return [pk for job_id, pk in ids.items() if job_id not in in_hand][:BATCH_SIZE]
 
 
-def _without_job(rows: Sequence[Task | Mail]) -> list[UUID]:
-    """Return the keys of the first rows whose job is neither queued nor just taken."""
-    in_hand = broker.jobs_in_hand() if rows else set()
-    return [row.pk for row in rows if row.job_id not in in_hand][:BATCH_SIZE]
-
-
-def _enqueue_by_age(rows: Sequence[Task | Mail]) -> None:
-    """Enqueue each row behind the jobs of older ones: mails first, then tasks.
-
-    Stop at the first failure, because each call to a hanging broker takes seconds.
-    """
-    if not rows:
-        return
-    new = {row.job_id: row for row in rows}
-    queued = set(broker.queued_job_ids())
-    predecessor = ""
-    for job_id in _waiting_job_ids():
-        if job_id in new:
-            if not jobs.enqueue_behind(new[job_id], predecessor):
-                return
-        elif job_id not in queued:
-            continue
-        predecessor = job_id
-
-
-def _waiting_job_ids() -> list[str]:
-    """Return the jobs of all waiting rows in the order in which they should run."""
-    mails = _by_age(
-        model.objects.filter(status=MailStatus.PENDING).only("tries", "created_at")
-        for model in mail_models()
-    )
-    tasks = _by_age(
-        model.objects.filter(status=Status.READY).only("attempt", "requested_at")
-        for model in task_models()
-    )
-    return [row.job_id for row in (*mails, *tasks)]
+def _each_while_true(action: Callable[[Row], bool], rows: list[Row]) -> None:
+    """Call `action` up to its first failure: each call to a hanging broker takes seconds."""
+    for row in rows:
+        if not action(row):
+            return
 
 
 def _run_steps(*steps: Step) -> list[str]:
@@ -187,7 +145,9 @@ def _run_step(step: Step) -> bool:
         step()
     except (RedisError, DatabaseError) as error:
         # Not at ERROR, which mails ADMINS: an outage would send one mail per step and sweep.
-        logger.warning("Database or broker error; skipping %s: %s", step.__name__, error)
+        logger.warning(
+            "Database or broker error; skipping %s: %s (run migrate?)", step.__name__, error
+        )
     except Exception:
         logger.exception("Sweep step %s failed.", step.__name__)
     else:

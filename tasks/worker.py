@@ -2,9 +2,7 @@
 
 import gc
 import logging
-import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from django.db import connections
@@ -17,11 +15,10 @@ from rq.job import Job as RQJob
 from rq.queue import Queue
 from rq.serializers import JSONSerializer
 from rq.utils import decode_redis_hash
-from rq.worker import WorkerStatus
 
 from microblog import request_ids
 
-from . import broker, disk, jobs
+from . import jobs
 
 logger = logging.getLogger(__name__)
 
@@ -31,9 +28,6 @@ FORBIDDEN_FIELDS = (
     "stopped_callback_name",
     "webhooks",
 )
-
-DISK_POLL_SECONDS = 1
-MAX_JOBS_SCANNED = 200  # in search of a job that needs no disk space; mails come first
 
 
 class ForeignJob(Exception):
@@ -98,59 +92,12 @@ class Worker(RQWorker):
             "maintenance_interval": 60,
         }
         super().__init__(*args, **kwargs | fixed)
-        self._had_disk_space = True
 
     def bootstrap(self, *args: Any, **kwargs: Any) -> None:
         """Load once what every work horse needs, and exempt it from garbage collection."""
         super().bootstrap(*args, **kwargs)
-        jobs.run_start_steps()
+        jobs.preload()
         gc.freeze()
-
-    def dequeue_job_and_maintain_ttl(
-        self, timeout: int | None, max_idle_time: int | None = None
-    ) -> tuple[RQJob, Queue] | None:
-        """Take only jobs that need no disk space while the disk of this host is nearly full.
-
-        Otherwise such a worker would be the fastest to empty the queue, although others have space.
-        """
-        self.set_state(WorkerStatus.IDLE)
-        while not self._has_disk_space():
-            self.heartbeat()
-            if self.should_run_maintenance_tasks:
-                self.run_maintenance_tasks()  # type: ignore[no-untyped-call]  # by RQ
-            if (taken := self._take_without_disk()) or timeout is None:
-                return taken
-            time.sleep(DISK_POLL_SECONDS)  # other workers, or a deletion, end the wait
-        return super().dequeue_job_and_maintain_ttl(timeout, max_idle_time)
-
-    def _has_disk_space(self) -> bool:
-        """Tell the staff, once and on the diagnosis page, if this host has too little space."""
-        has_space, had_space = disk.has_space(), self._had_disk_space
-        self._had_disk_space = has_space
-        if not has_space:
-            self.connection.hset(self.key, broker.IS_DISK_FULL, 1)
-        elif not had_space:
-            self.connection.hdel(self.key, broker.IS_DISK_FULL)
-        if had_space and not has_space:
-            logger.error(
-                "%s has less than EXPORT_MIN_FREE bytes of free disk space in VAR_DIR: its workers "
-                "take no exports and imports until there is more.",
-                self.hostname,
-            )
-        elif has_space and not had_space:
-            logger.info("%s has disk space again.", self.hostname)
-        return has_space
-
-    def _take_without_disk(self) -> tuple[RQJob, Queue] | None:
-        """Take the first job that needs no disk space from the queue; None if there is none."""
-        queue = self.queues[0]
-        for job_id in queue.get_job_ids(length=MAX_JOBS_SCANNED):
-            with suppress(NoSuchJobError):
-                job = Job.fetch(job_id, self.connection, serializer=self.serializer)
-                needs_space = job.meta.get(broker.NEEDS_DISK_SPACE)
-                if not needs_space and self.connection.lrem(queue.key, 1, job_id):
-                    return job, queue
-        return None
 
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
         super().heartbeat(timeout, pipeline)

@@ -73,7 +73,6 @@ def users(make_user, alice):
     """Create a user for each role; alice, the owner, owns what the URLs name."""
     import_module("exports.migrations.0005_roles").make_roles(apps, None)
     import_module("exports.migrations.0008_mail_roles").add_permissions(apps, None)
-    import_module("imports.migrations.0003_roles").add_permissions(apps, None)
     import_module("blog.migrations.0012_moderators").make(apps, None)
     staff = {role: make_user(role, is_staff=True) for role in GROUPS}
     for role, group in GROUPS.items():

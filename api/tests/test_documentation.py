@@ -14,7 +14,7 @@ def test_documentation_lists_all_operations_and_schemas(client):
         assert text.count(f"<code>{path}</code>") == len(operations)
     for name in ("PostOut", "Problem", "ExportOut"):
         assert f'id="{name}"' in text
-    assert "Up to 500 characters, counted as Unicode code points." in text
+    assert "500 characters at most, counted as Unicode code points." in text
 
 
 def test_documentation_links_lead_to_schemas(client):

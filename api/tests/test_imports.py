@@ -3,6 +3,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from imports.models import ImportTask
 from imports.uploads import upload_slot
+from tasks.models import Status
 
 pytestmark = pytest.mark.django_db
 
@@ -27,7 +28,7 @@ def test_import_create_stores_upload(api_client, alice, upload):
     assert response.status_code == 201
     assert response["Location"].endswith(f"{IMPORTS}{task.pk}/")
     data = response.json()
-    assert (data["source"], data["phase"], data["status"]) == ("microblog", "preview", "queued")
+    assert (data["source"], data["phase"], data["status"]) == ("microblog", "PREVIEW", "READY")
     assert api_client.get(f"{IMPORTS}{task.pk}/").json() == data
     assert api_client.get(IMPORTS).json()["items"] == [data]
 
@@ -35,7 +36,7 @@ def test_import_create_stores_upload(api_client, alice, upload):
 def test_import_create_rejects_other_files(upload):
     response = upload(b"hello")
     assert response.status_code == 422
-    assert response.json()["errors"][0]["detail"].startswith("This isn't a Microblog")
+    assert response.json()["errors"][0]["detail"].startswith("This is not an archive")
     assert not ImportTask.objects.exists()
 
 
@@ -62,7 +63,7 @@ def test_import_create_waits_for_free_slot(upload, settings):
 
 def test_import_cancel_works_once(api_client, upload):
     task = upload().json()["id"]
-    assert api_client.post(f"{IMPORTS}{task}/cancel/").json()["status"] == "cancelled"
+    assert api_client.post(f"{IMPORTS}{task}/cancel/").json()["status"] == Status.CANCELLED
     assert api_client.post(f"{IMPORTS}{task}/cancel/").status_code == 409
 
 

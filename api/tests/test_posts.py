@@ -45,12 +45,12 @@ def test_post_create_returns_post(api_client, alice, bob, settings):
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ("", "Your post is empty. Write something first."),
-        ("x" * 501, "Your post is 501 characters long; the limit is 500."),
-        ("a\0b", "Your post contains a NUL character, which can't be stored. Please remove it."),
-        ("\u200b", "Your post has no visible text. Write something first."),
-        (7, "This must be a string."),
-        (None, "This must be a string."),
+        ("", "Your post is empty. Write a few words first."),
+        ("x" * 501, "Your post has 501 characters; 500 are allowed."),
+        ("a\0b", "Your post holds a NUL character, which cannot be stored. Please take it out."),
+        ("\u200b", "Your post has nothing to see in it. Write a few words first."),
+        (7, "This must be a text."),
+        (None, "This must be a text."),
     ],
 )
 def test_post_create_returns_form_errors(api_client, alice, body, message):
@@ -58,6 +58,11 @@ def test_post_create_returns_form_errors(api_client, alice, body, message):
     assert response.status_code == 422
     assert response.json()["errors"] == [{"field": "body", "detail": message}]
     assert not alice.posts.exists()
+
+
+def test_post_create_rejects_lone_surrogate(api_client):
+    response = api_client.post(POSTS, r'{"body": "\ud83e"}', content_type="application/json")
+    assert response.json()["errors"] == [{"field": "body", "detail": "This is not valid."}]
 
 
 def test_post_edit_changes_body(api_client, alice):
@@ -106,6 +111,11 @@ def test_post_lists_are_paginated(api_client, alice, path, settings):
         seen += bodies(page)
         address = page.json()["older"]
     assert seen == [str(number) for number in range(44, -1, -1)]
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_invalid_cursor_is_not_found(api_client, path):
+    assert api_client.get(f"{path}?before=yesterday").status_code == 404
 
 
 @pytest.mark.parametrize("relation", ["blocks", "blocked_by", "hidden", "closed"])

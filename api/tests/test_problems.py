@@ -14,8 +14,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 PROFILE = "/api/v1/profile/"
 POSTS = "/api/v1/posts/"
-EXPORTS = "/api/v1/exports/"
-NOTIFICATIONS_READ = "/api/v1/notifications/read/"
 
 
 # RFC 9110, section 15
@@ -26,7 +24,6 @@ PHRASES = {
     404: "Not Found",
     405: "Method Not Allowed",
     413: "Content Too Large",
-    416: "Range Not Satisfiable",
     422: "Unprocessable Content",
     429: "Too Many Requests",
     500: "Internal Server Error",
@@ -99,7 +96,7 @@ def test_token_does_not_authenticate_pages(api_client):
 def test_read_only_token_cannot_write(make_api_client, alice, bob, method, path):
     read_only_client = make_api_client(alice, is_read_only=True)
     assert read_only_client.get(PROFILE).status_code == 200
-    assert_problem(getattr(read_only_client, method)(path), 403, detail="This token is read-only.")
+    assert_problem(getattr(read_only_client, method)(path), 403, detail="This token may only read.")
 
 
 @pytest.mark.parametrize(
@@ -113,7 +110,7 @@ def test_unknown_path_returns_problem(api_client, method, path):
 def test_wrong_method_lists_allowed_methods(api_client):
     response = api_client.put(POSTS)
     assert_problem(response, 405)
-    assert set(response["Allow"].split(", ")) == {"GET", "HEAD", "POST"}
+    assert set(response["Allow"].split(", ")) == {"GET", "POST"}
 
 
 @pytest.mark.parametrize("body", ["{", b"\xff", '{"body": "a" "b"}', "[" * 100_000])
@@ -122,144 +119,20 @@ def test_malformed_json_is_rejected(api_client, body):
 
 
 @pytest.mark.parametrize(
-    ("path", "body", "errors"),
+    ("body", "field", "message"),
     [
-        (POSTS, {}, {"body": ""}),
-        (POSTS, {"body": 5}, {"body": ""}),
-        (POSTS, {"body": "a", "more": 1}, {"more": "Unknown field."}),
-        (POSTS, {"x": 1, "y": 2}, {"x": "Unknown field.", "y": "Unknown field.", "body": ""}),
-        (POSTS, {"body": "x" * 501, "x": 1}, {"x": "Unknown field.", "body": "501"}),
-        (POSTS, {"body": "a\ud83e"}, {"body": "an incomplete character"}),
-        (POSTS, {"body": "a", "\udc00": 1}, {"\udc00": "Unknown field."}),
-        (
-            PROFILE,
-            {"about_me": "x" * 281, "time_zone": "Nowhere", "language": None, "x": 1},
-            {"about_me": "281", "time_zone": "", "language": "", "x": "Unknown field."},
-        ),
-        (EXPORTS, {"kind": "all", "x": 1}, {"kind": "Unknown kind", "x": "Unknown field."}),
-        (NOTIFICATIONS_READ, {"until": "now", "x": 1}, {"until": "a time zone", "x": "Unknown"}),
-        (NOTIFICATIONS_READ, {"until": "2026-11-23T10:00:00"}, {"until": "a time zone"}),
-        (NOTIFICATIONS_READ, {"until": "9999-12-31T23:59:59-12:00"}, {"until": "a time zone"}),
+        ("{}", "body", "This is needed."),
+        ('{"body": "a", "more": 1}', "more", "There is no such field."),
+        ("[]", "", "This is not valid."),
+        ('{"body": "a", "\\ud83e": 1}', "", "This is not valid."),
     ],
 )
-def test_all_errors_are_named_at_once(api_client, path, body, errors):
-    send = api_client.patch if path == PROFILE else api_client.post
-    response = send(path, json.dumps(body), content_type="application/json")
-    assert_problem(response, 422)
-    found = {error["field"]: error["detail"] for error in response.json()["errors"]}
-    assert found.keys() == errors.keys()
-    assert all(errors[field] in found[field] for field in errors), found
-    assert len(response.json()["errors"]) == len(errors)
-
-
-@pytest.mark.parametrize("path", [POSTS, EXPORTS, NOTIFICATIONS_READ])
-@pytest.mark.parametrize("body", ["[]", "null", '"text"', "5", '[{"body": "a"}]'])
-def test_body_must_be_object(api_client, path, body):
-    response = api_client.post(path, body, content_type="application/json")
-    assert_problem(response, 422)
-    assert response.json()["detail"].startswith("The body must be a JSON object")
-    assert "errors" not in response.json()
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        POSTS,
-        EXPORTS,
-        "/api/v1/imports/",
-        "/api/v1/timeline/",
-        "/api/v1/explore/",
-        "/api/v1/following/",
-        "/api/v1/notifications/",
-        "/api/v1/people/alice/posts/",
-        "/api/v1/people/alice/followers/",
-        "/api/v1/people/alice/following/",
-    ],
-)
-@pytest.mark.parametrize("cursor", ["yesterday", "1-", "9" * 30 + "-1", ""])
-def test_invalid_cursor_is_named(api_client, path, cursor):
-    response = api_client.get(path, {"before": cursor})
-    assert_problem(response, 422)
-    (error,) = response.json()["errors"]
-    assert error["field"] == "before"
-    assert "isn't a valid cursor" in error["detail"]
-
-
-@pytest.mark.parametrize("method", ["put", "delete"])
-@pytest.mark.parametrize("name", ["alice", "ALICE"])
-def test_following_oneself_is_named(api_client, alice, method, name):
-    response = getattr(api_client, method)(f"/api/v1/following/{name}/")
-    assert_problem(response, 422, detail="You can't follow yourself.")
-    assert not alice.following.exists()
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        PROFILE,
-        POSTS,
-        EXPORTS,
-        "/api/v1/explore/",
-        "/api/v1/people/alice/",
-        "/api/v1/search/posts/?q=a",
-        "/api/v1/openapi.json",
-    ],
-)
-def test_head_answers_like_get(make_api_client, alice, path):
-    client = make_api_client(alice, is_read_only=True)
-    get, head = client.get(path), client.head(path)
-    assert (head.status_code, head.content) == (200, b"")
-    assert head["Content-Length"] == str(len(get.content))
-    assert head["Content-Type"] == get["Content-Type"]
-
-
-def post_json(api_client, path, content, method="post"):
-    send = getattr(api_client, method)
-    return send(path, json.dumps(content), content_type="application/json")
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "fields"),
-    [
-        ("post", POSTS, {f"f{number}": 1 for number in range(10_000)}),
-        ("patch", PROFILE, {f"f{number}": {} for number in range(9_000)}),
-        ("post", "/api/v1/exports/", {"x" * 50_000: None, "y" * 50_000: None}),
-        ("patch", PROFILE, {"about_me": 5} | {f"{number:064}z": [] for number in range(1000)}),
-    ],
-)
-def test_answer_to_many_errors_is_short(api_client, method, path, fields):
-    response = post_json(api_client, path, fields, method)
-    assert_problem(response, 422)
-    assert 1 < len(response.json()["errors"]) <= 20
-    assert max(len(error["field"]) for error in response.json()["errors"]) <= 64
-    assert len(response.content) < 4000
-
-
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("post", POSTS),
-        ("patch", PROFILE),
-        ("post", "/api/v1/exports/"),
-        ("put", "/api/v1/following/bob/"),
-        ("delete", POSTS + "1/"),
-        ("post", "/api/v1/nothing/"),
-    ],
-)
-@pytest.mark.parametrize("content_type", ["application/json", "multipart/form-data; boundary=x"])
-def test_large_body_is_rejected_unread(api_client, method, path, content_type, monkeypatch):
-    monkeypatch.setattr("django.core.handlers.wsgi.WSGIRequest.read", None)
-    body = b'{"body": "' + b"x" * 130_000 + b'"}'
-    response = getattr(api_client, method)(path, body, content_type=content_type)
-    assert_problem(response, 413, detail="The request is too large.")
-
-
-def test_longest_text_fits_in_any_encoding(api_client, alice):
-    text = "\N{OWL}" * 10_000
-    post = alice.posts.create(body="short", source="mastodon", source_id="1")
-    response = post_json(api_client, f"{POSTS}{post.pk}/", {"body": text}, "patch")
-    assert response.status_code == 200
-    assert response.json()["body"] == text
+def test_schema_errors_name_their_fields(api_client, body, field, message):
+    assert_problem(
+        api_client.post(POSTS, body, content_type="application/json"),
+        422,
+        errors=[{"field": field, "detail": message}],
+    )
 
 
 def test_rate_limit_sets_retry_after(api_client, alice, settings, monkeypatch):
@@ -308,7 +181,7 @@ def test_server_error_hides_details(make_api_client, alice, settings, monkeypatc
     client = make_api_client(alice, raise_request_exception=False)
     response = client.get(PROFILE)
     assert_problem(
-        response, 500, detail="Something went wrong on our side. Please try again later."
+        response, 500, detail="Something went wrong on our side. We have been told about it."
     )
     assert "division" not in response.content.decode()
 
@@ -318,8 +191,8 @@ def test_problems_are_translated(api_client, alice):
     alice.save()
     data = {"body": "x" * 501}
     for headers, message in [
-        ({}, "Tu publicación tiene 501 caracteres; el límite es 500."),
-        ({"accept-language": "en"}, "Your post is 501 characters long; the limit is 500."),
+        ({}, "Tu publicación tiene 501 caracteres; se permiten 500."),
+        ({"accept-language": "en"}, "Your post has 501 characters; 500 are allowed."),
     ]:
         response = api_client.post(POSTS, data, content_type="application/json", headers=headers)
         assert response.json()["errors"][0]["detail"] == message

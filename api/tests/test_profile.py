@@ -61,5 +61,5 @@ def test_profile_edit_rejects_invalid_values(edit_profile, alice, fields):
 @pytest.mark.parametrize("field", ["username", "email", "is_staff", "password"])
 def test_profile_edit_rejects_other_fields(edit_profile, alice, field):
     assert edit_profile(**{field: "x"}).json()["errors"] == [
-        {"field": field, "detail": "Unknown field."}
+        {"field": field, "detail": "There is no such field."}
     ]

@@ -6,11 +6,11 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
+from ninja import Router
 from ninja.responses import Status
 
 from api.auth import enforce_rate_limit
 from api.problems import ApiError
-from api.router import Router
 from api.schemas import Before, ImportOut, ImportPage, absolute_url, problem_responses
 from blog.pagination import paginate
 from imports import uploads
@@ -39,7 +39,7 @@ UPLOAD_BODY = {
 @router.get(
     "/imports/",
     summary=gettext_noop("Your imports, newest first"),
-    response={200: ImportPage, **problem_responses(422)},
+    response={200: ImportPage, **problem_responses(404)},
 )
 def import_list(request: AuthenticatedRequest, before: Before = None) -> ImportPage:
     return ImportPage.from_page(request, paginate(request.user.import_tasks.all(), before))
@@ -48,7 +48,7 @@ def import_list(request: AuthenticatedRequest, before: Before = None) -> ImportP
 @router.post(
     "/imports/",
     summary=gettext_noop(
-        "Upload an archive as the form field “file”; confirm its preview on the import's page"
+        "Upload an archive as the form field “file”; you confirm its preview on its page"
     ),
     response={201: ImportOut, **problem_responses(400, 403, 409, 413, 422, 503)},
     openapi_extra=UPLOAD_BODY,
@@ -80,7 +80,7 @@ def _create_task(request: AuthenticatedRequest) -> ImportTask:
 
 @router.get(
     "/imports/{uuid:pk}/",
-    summary=gettext_noop("Get an import's status"),
+    summary=gettext_noop("How an import stands"),
     response={200: ImportOut, **problem_responses(404)},
 )
 def import_detail(request: AuthenticatedRequest, pk: UUID) -> ImportOut:
@@ -89,11 +89,11 @@ def import_detail(request: AuthenticatedRequest, pk: UUID) -> ImportOut:
 
 @router.post(
     "/imports/{uuid:pk}/cancel/",
-    summary=gettext_noop("Cancel an import or discard its preview; 409 if it has already ended"),
+    summary=gettext_noop("Cancel an import or discard its preview; 409 if it has ended already"),
     response={200: ImportOut, **problem_responses(403, 404, 409)},
 )
 def import_cancel(request: AuthenticatedRequest, pk: UUID) -> ImportOut:
     task = get_object_or_404(request.user.import_tasks, pk=pk)
     if not uploads.cancel(task):
-        raise ApiError(409, _("Too late to cancel: this import has already ended."))
+        raise ApiError(409, _("Too late to cancel: it has ended already."))
     return ImportOut.from_task(task)

@@ -1,6 +1,7 @@
 """Deletion of an account: closed at once, and its rows deleted in batches by a durable task."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from allauth.account.adapter import get_adapter
@@ -10,11 +11,10 @@ from django.db import models, transaction
 from django.db.models import QuerySet
 from django.utils.translation import get_language
 
-from microblog.transactions import run_after_commit
 from tasks import jobs
 from tasks.heartbeat import Heartbeat
 
-from ..models import AccountDeletion, ApiToken, Conversation, Message, ReservedName, User
+from ..models import AccountDeletion, ApiToken, Conversation, Message, User
 
 BATCH_SIZE = 500
 # SQLite's lock is unfair, so other writers get a chance between two batches.
@@ -27,7 +27,7 @@ def before_delete(callback: Callable[[User], None]) -> None:
     """Register a function that is called with each user whose deletion is requested.
 
     It runs in the request's transaction. Work that cannot be rolled back, such as deleting files,
-    belongs into `run_after_commit`.
+    belongs into `transaction.on_commit`.
     """
     _callbacks.append(callback)
 
@@ -51,7 +51,7 @@ def request_deletion(
             session.end()
         for callback in _callbacks:
             callback(user)
-        run_after_commit(jobs.enqueue_task, task)
+        transaction.on_commit(partial(jobs.enqueue_task, task), robust=True)
     return task
 
 
@@ -68,25 +68,12 @@ def delete_rows(task: AccountDeletion, heartbeat: Heartbeat) -> int:
     total = done + sum(rows.count() for rows in owned)
     AccountDeletion.objects.filter(pk=task.pk).update(rows_total=total)
     for rows in owned:
-        while deleted := _delete_batch(task.owner_id, rows):
-            done += deleted
+        while keys := list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH_SIZE]):
+            rows.model._default_manager.filter(pk__in=keys).delete()
+            done += len(keys)
             heartbeat.report(done)
             heartbeat.wait(PAUSE_SECONDS)
     return done
-
-
-def _delete_batch(user_id: int, rows: QuerySet[Any]) -> int:
-    """Delete the first BATCH_SIZE rows; return their number.
-
-    The user is locked before them, as `lock_users` says, and they in the order of their keys:
-    messages belong to two users, and both may be deleted at the same time.
-    """
-    with transaction.atomic():
-        lock_user(user_id)
-        locked = rows.order_by("pk").select_for_update(of=("self",))
-        keys = list(locked.values_list("pk", flat=True)[:BATCH_SIZE])
-        rows.model._default_manager.filter(pk__in=keys).delete()
-    return len(keys)
 
 
 def _owned_rows(user_id: int) -> Iterator[QuerySet[Any]]:
@@ -105,20 +92,13 @@ def _owned_rows(user_id: int) -> Iterator[QuerySet[Any]]:
 
 
 def lock_user(user_id: int | None) -> User | None:
-    """Lock a user's row, before any other row of theirs; None if the user is gone.
-
-    Stronger than `lock_users`: transactions that would refer to the user wait.
-    """
+    """Lock a user's row, before any other row of theirs; None if the user is gone."""
     return User.objects.select_for_update().filter(pk=user_id).first() if user_id else None
 
 
 def delete_user(user: User, *, by_staff: bool) -> None:
-    """Delete the user and what was added since the last batch; confirm it by mail.
-
-    Their name stays reserved, so that links and mentions do not lead to a stranger.
-    """
+    """Delete the user and what was added since the last batch; confirm it by mail."""
     if address := user.confirmed_email:
         context = {"name": user.username, "by_staff": by_staff}
         get_adapter().send_mail("account/email/account_deleted", address, context)
-    ReservedName.objects.reserve(user.username)
     user.delete()

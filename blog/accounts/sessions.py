@@ -43,9 +43,7 @@ def verify_staff_after_setup(
     """
     if user.is_staff and authenticator.type == Authenticator.Type.TOTP:
         record_authentication(request, user, "mfa", id=authenticator.pk, type=authenticator.type)
-        link = format_html(
-            '<a href="{}">{}</a>', reverse("admin:index"), _("continue to the admin")
-        )
+        link = format_html('<a href="{}">{}</a>', reverse("admin:index"), _("go on to the admin"))
         messages.info(
             request, format_html(_("Keep your recovery codes in a safe place, then {}."), link)
         )

@@ -33,7 +33,7 @@ def notification_settings(request: AuthenticatedRequest) -> HttpResponse:
     )
     if form.is_valid():  # a bound form always is: it has only checkboxes
         form.save()
-        messages.success(request, _("Saved."))
+        messages.success(request, _("Your choice is kept."))
         return redirect("settings")
     return render(request, "account/notification_settings.html", {"form": form})
 
@@ -46,7 +46,7 @@ def session_end(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     if session.session_key == request.session.session_key:
         return redirect("account_logout")
     session.end()
-    messages.success(request, _("Signed out of that session."))
+    messages.success(request, _("That session is over."))
     return redirect("usersessions_list")
 
 
@@ -57,10 +57,7 @@ def account_delete(request: AuthenticatedRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         request_deletion(request.user)
         logout(request)
-        messages.success(
-            request,
-            _("Your account has been closed, and everything in it is being deleted. Goodbye!"),
-        )
+        messages.success(request, _("Your account is gone, and all that was in it. Farewell!"))
         return redirect("home")
     return render(
         request, "account/account_delete.html", {"form": form}, status=422 if form.is_bound else 200

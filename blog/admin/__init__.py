@@ -1,5 +1,5 @@
-"""Admin pages for users, posts, reports, and emails about and deletions of accounts."""
+"""Admin pages for users, posts, reports and e-mails about accounts."""
 
-from . import account_deletions, account_mails, posts, reports, users
+from . import account_mails, posts, reports, users
 
-__all__ = ["account_deletions", "account_mails", "posts", "reports", "users"]
+__all__ = ["account_mails", "posts", "reports", "users"]

@@ -1,4 +1,4 @@
-"""Admin pages of emails about accounts: how each fares, never its text, its links or its address.
+"""Admin pages of e-mails about accounts: how each fares, never its text, its links or its address.
 
 An account mail can hold a link that opens an account.
 """
@@ -17,7 +17,7 @@ from ..models import AccountMail
 class AccountMailAdmin(MailAdmin):
     list_select_related = ("user",)
     search_fields = ("user__username",)
-    search_help_text = _("Recipient's username, an email's ID, or a Message-ID")
+    search_help_text = _("Recipient's name, an e-mail's id, or a Message-ID")
 
     def error_text(self, mail: AccountMail) -> str:
         """Return the mail server's answer without the address, which it often repeats."""

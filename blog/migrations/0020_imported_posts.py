@@ -33,7 +33,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='post',
             name='source_id',
-            field=models.CharField(blank=True, db_default='', default='', editable=False, max_length=500, verbose_name='ID at the source'),
+            field=models.CharField(blank=True, db_default='', default='', editable=False, max_length=500, verbose_name='id at the source'),
         ),
         migrations.AddField(
             model_name='post',

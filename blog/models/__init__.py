@@ -2,13 +2,7 @@
 
 from .account_deletion import AccountDeletion, DeletionEvent
 from .account_mail import AccountMail
-from .api_token import (
-    DEFAULT_TOKEN_LIFETIME,
-    MAX_TOKEN_NAME_LENGTH,
-    MAX_TOKENS,
-    ApiToken,
-    TooManyTokens,
-)
+from .api_token import MAX_TOKEN_NAME_LENGTH, MAX_TOKENS, ApiToken, TooManyTokens
 from .block import Block, Mute, unblocked, unmuted
 from .follow import Follow
 from .guess_record import GuessRecord
@@ -18,20 +12,9 @@ from .notification import Notification
 from .post import MAX_HIDDEN_REASON_LENGTH, MAX_IMPORTED_LENGTH, MAX_POST_LENGTH, Post
 from .profiles import SIGN_UP_RETENTION, UserManager
 from .report import MAX_COMMENT_LENGTH, Outcome, Reason, Report
-from .reported_task import ReportedTask, reported_task_models
-from .reserved_name import ReservedName
-from .user import (
-    MAX_ABOUT_ME_LENGTH,
-    USERNAME_VALIDATORS,
-    User,
-    confirmed_emails,
-    time_zones,
-    validate_time_zone,
-)
+from .user import USERNAME_VALIDATORS, User, confirmed_emails, time_zones, validate_time_zone
 
 __all__ = [
-    "DEFAULT_TOKEN_LIFETIME",
-    "MAX_ABOUT_ME_LENGTH",
     "MAX_COMMENT_LENGTH",
     "MAX_HIDDEN_REASON_LENGTH",
     "MAX_IMPORTED_LENGTH",
@@ -57,13 +40,10 @@ __all__ = [
     "Post",
     "Reason",
     "Report",
-    "ReportedTask",
-    "ReservedName",
     "TooManyTokens",
     "User",
     "UserManager",
     "confirmed_emails",
-    "reported_task_models",
     "time_zones",
     "touch",
     "unblocked",

@@ -35,7 +35,6 @@ class AccountDeletion(Task):
     class Meta(Task.Meta):
         verbose_name = _("account deletion")
         verbose_name_plural = _("account deletions")
-        permissions = [("operate_accountdeletion", "Can rescue account deletions")]
         constraints = [
             models.UniqueConstraint(
                 fields=["owner"],
@@ -62,6 +61,15 @@ class AccountDeletion(Task):
                 with translation.override(self.owner_language):
                     deletion.delete_user(user, by_staff=self.is_by_staff)
         return True
+
+    def record_event(self, kind: str, actor: Any = None) -> None:
+        DeletionEvent._default_manager.create(
+            task=self, kind=kind, attempt=self.attempt, actor=actor
+        )
+
+    @classmethod
+    def prune_events(cls, before: models.Expression) -> None:
+        DeletionEvent._default_manager.filter(created_at__lt=before).delete()
 
 
 class DeletionEvent(TaskEvent):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from datetime import timedelta
 
 from django.conf import settings
 from django.db import models, transaction
@@ -19,7 +18,6 @@ PREFIX = "mb_"  # lets secret scanners recognise a leaked token
 SECRET_BYTES = 32
 MAX_TOKEN_NAME_LENGTH = 64
 MAX_TOKENS = 20
-DEFAULT_TOKEN_LIFETIME = timedelta(days=90)
 
 
 class TooManyTokens(Exception):
@@ -33,21 +31,12 @@ def hash_secret(secret: str) -> str:
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
     def valid_for(self, owner: User) -> ApiTokenQuerySet:
-        """Filter the owner's tokens that have not expired, and are newer than the password."""
-        is_unexpired = models.Q(expires_at=None) | models.Q(expires_at__gt=timezone.now())
-        return self.filter(is_unexpired, owner=owner, auth_hash=owner.get_session_auth_hash())
+        return self.filter(owner=owner, auth_hash=owner.get_session_auth_hash())
 
-    def issue(
-        self,
-        owner: User,
-        name: str,
-        is_read_only: bool,
-        lifetime: timedelta | None = DEFAULT_TOKEN_LIFETIME,
-    ) -> tuple[ApiToken, str]:
+    def issue(self, owner: User, name: str, is_read_only: bool) -> tuple[ApiToken, str]:
         """Create a token and return it with its secret, which is not stored.
 
-        A token without a `lifetime` never expires. Raise TooManyTokens if the owner has MAX_TOKENS
-        already.
+        Raise TooManyTokens if the owner has MAX_TOKENS already.
         """
         secret = PREFIX + secrets.token_urlsafe(SECRET_BYTES)
         with transaction.atomic():
@@ -63,7 +52,6 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
                 is_read_only=is_read_only,
                 digest=hash_secret(secret),
                 auth_hash=owner.get_session_auth_hash(),
-                expires_at=timezone.now() + lifetime if lifetime else None,
             )
         return token, secret
 
@@ -76,22 +64,18 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
 
 
 class ApiToken(models.Model):
-    """Token that lets a program act for its owner until it expires or is revoked.
-
-    A new password ends it as well.
-    """
+    """Token that lets a program act for its owner, until revoked or the password changes."""
 
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.CASCADE, related_name="api_tokens", db_index=False
     )
     name = models.CharField(_("name"), max_length=MAX_TOKEN_NAME_LENGTH)
-    is_read_only = models.BooleanField(_("read-only"))
+    is_read_only = models.BooleanField(_("may only read"))
     digest = models.CharField(max_length=64, unique=True)  # SHA-256 of the secret, in hex
     # The owner's session hash: a new password invalidates tokens as it ends sessions.
     auth_hash = models.CharField(max_length=64)
-    created_at = models.DateTimeField(_("created at"), default=timezone.now)
+    created_at = models.DateTimeField(_("made at"), default=timezone.now)
     last_used_at = models.DateTimeField(_("last used at"), null=True)
-    expires_at = models.DateTimeField(_("expires at"), null=True)
 
     objects = ApiTokenQuerySet.as_manager()
 
@@ -108,9 +92,7 @@ class ApiToken(models.Model):
 
     @property
     def is_valid(self) -> bool:
-        is_expired = self.expires_at is not None and self.expires_at <= timezone.now()
-        is_current = constant_time_compare(self.auth_hash, self.owner.get_session_auth_hash())
-        return is_current and not is_expired
+        return constant_time_compare(self.auth_hash, self.owner.get_session_auth_hash())
 
     def touch_last_used(self) -> None:
         touch(ApiToken.objects.filter(pk=self.pk), "last_used_at", self.last_used_at)

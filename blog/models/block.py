@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db import models, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-
-from tasks.models.rows import lock_open_users
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -39,10 +38,12 @@ class BlockQuerySet(models.QuerySet["Block"]):
         return self.filter(Q(blocker=user, blocked=other) | Q(blocker=other, blocked=user))
 
     def block(self, blocker: User, blocked: User) -> None:
-        """Block a user and end following in both directions. AccountClosed if either is closed."""
+        """Block a user and end following in both directions."""
         with transaction.atomic():
-            # A concurrent follow waits for the locks, and then finds the block.
-            lock_open_users(blocker.pk, blocked.pk)
+            # Lock both users, so that a concurrent follow waits and then finds the block. Lock in
+            # primary-key order, so that two concurrent blocks cannot deadlock.
+            users = get_user_model().objects.filter(pk__in=[blocker.pk, blocked.pk])
+            list(users.order_by("pk").select_for_update(no_key=True))
             self.get_or_create(blocker=blocker, blocked=blocked)
             blocker.following.filter(followed=blocked).delete()
             blocker.followers.filter(follower=blocked).delete()
@@ -89,14 +90,6 @@ class Block(models.Model):
         return f"{self.blocker} ⊘ {self.blocked}"
 
 
-class MuteQuerySet(models.QuerySet["Mute"]):
-    def mute(self, muter: User, muted: User) -> None:
-        """Mute a user, if not muted already. AccountClosed if either is closed."""
-        with transaction.atomic():
-            lock_open_users(muter.pk, muted.pk)
-            self.get_or_create(muter=muter, muted=muted)
-
-
 class Mute(models.Model):
     """Mute of one user by another, who is not notified."""
 
@@ -114,8 +107,6 @@ class Mute(models.Model):
         verbose_name=_("muted person"),
     )
     created_at = models.DateTimeField(_("since"), default=timezone.now, editable=False)
-
-    objects = MuteQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("mute")

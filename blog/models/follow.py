@@ -5,41 +5,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from tasks.models.rows import lock_open_users
-
-from .block import Block, unblocked
+from .block import Block
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AnonymousUser
-
     from .user import User
 
 
-class FollowQuerySet(models.QuerySet["Follow"]):
-    def followed_visible_to(self, viewer: User | AnonymousUser) -> FollowQuerySet:
-        follows = self.select_related("followed").filter(followed__is_active=True)
-        return follows.filter(unblocked(viewer, "followed"))
-
-    def followers_visible_to(self, viewer: User | AnonymousUser) -> FollowQuerySet:
-        follows = self.select_related("follower").filter(follower__is_active=True)
-        return follows.filter(unblocked(viewer, "follower"))
-
-
-class FollowManager(models.Manager.from_queryset(FollowQuerySet)):  # type: ignore[misc]
+class FollowManager(models.Manager["Follow"]):
     def follow(self, follower: User, followed: User) -> None:
-        """Follow a user and notify them, unless already followed or a block is in the way.
-
-        AccountClosed if either account is closed.
-        """
+        """Follow a user and notify them, unless already followed or a block is in the way."""
         from ..notifications import notify_follow  # a circular import otherwise
 
         with transaction.atomic():
-            # A concurrent block either waits for the locks or is visible to the check.
-            lock_open_users(follower.pk, followed.pk)
+            # Lock the user: a concurrent block either waits for us or is visible to the check.
+            users = get_user_model().objects.select_for_update(no_key=True)
+            if users.filter(pk=followed.pk, is_active=True).first() is None:
+                return
             if Block.objects.between(follower, followed).exists():
                 return
             follow, is_new = self.get_or_create(follower=follower, followed=followed)

@@ -168,10 +168,6 @@ class Notification(models.Model):
     def __str__(self) -> str:
         return self.name
 
-    @property
-    def kind(self) -> str:
-        return self.name.partition(":")[0]
-
 
 def _changed_since_query(user_pk: int, since: datetime) -> NotificationQuerySet:
     user = get_user_model()(pk=user_pk)

@@ -18,7 +18,6 @@ from django_stubs_ext import StrOrPromise
 from ..pagination import PAGE_SIZE, parse_cursor
 from . import timeline
 from .block import Mute, unblocked, unmuted
-from .searchable import SearchableModel
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -72,9 +71,7 @@ class PostQuerySet(models.QuerySet["Post"]):
         return self.order_by("created_at", "id")
 
 
-class Post(SearchableModel):
-    search_fields = ("body",)
-
+class Post(models.Model):
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.CASCADE,
@@ -109,7 +106,7 @@ class Post(SearchableModel):
         _("source"), max_length=32, blank=True, editable=False, default="", db_default=""
     )
     source_id = models.CharField(
-        _("ID at the source"),
+        _("id at the source"),
         max_length=MAX_SOURCE_ID_LENGTH,
         blank=True,
         editable=False,
@@ -147,10 +144,6 @@ class Post(SearchableModel):
                 fields=["import_id"],
                 condition=models.Q(import_id__isnull=False),
                 name="blog_post_import",
-            ),
-            # The rows without search text, which are to be indexed.
-            models.Index(
-                fields=["id"], condition=models.Q(search_text=None), name="blog_post_unindexed"
             ),
         ]
         constraints = [

@@ -33,11 +33,7 @@ SIGN_UP_RETENTION = timedelta(days=7)
 
 class UserManager(auth_models.UserManager["User"]):
     def visible_to(self, viewer: User | AnonymousUser) -> models.QuerySet[User]:
-        return self.listed().filter(unblocked(viewer, "pk"))
-
-    def listed(self) -> models.QuerySet[User]:
-        """Filter accounts that are open and confirmed."""
-        return self.filter(is_active=True, is_confirmed=True)
+        return self.filter(unblocked(viewer, "pk"), is_active=True)
 
     def with_profile(self, viewer: User | AnonymousUser) -> models.QuerySet[User]:
         """Filter the users visible to the viewer, and annotate what a profile shows.

@@ -10,8 +10,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from tasks.models.rows import lock_open_users
-
 from .post import MAX_IMPORTED_LENGTH, Post
 
 if TYPE_CHECKING:
@@ -22,13 +20,13 @@ MAX_COMMENT_LENGTH = 500
 
 class Reason(models.TextChoices):
     SPAM = "SPAM", _("Spam or advertising")
-    ABUSE = "ABUSE", _("Harassment or abuse")
-    ILLEGAL = "ILLEGAL", _("Illegal content")
+    ABUSE = "ABUSE", _("Insults or harassment")
+    ILLEGAL = "ILLEGAL", _("Against the law")
     OTHER = "OTHER", _("Something else")
 
 
 class Outcome(models.TextChoices):
-    DISMISSED = "DISMISSED", _("No violation")
+    DISMISSED = "DISMISSED", _("Nothing wrong")
     HIDDEN = "HIDDEN", _("Post hidden")
     DEACTIVATED = "DEACTIVATED", _("Account deactivated")
 
@@ -45,14 +43,11 @@ class ReportQuerySet(models.QuerySet["Report"]):
     def get_or_create_open(
         self, reporter: User, reported: User, post: Post | None, reason: str, comment: str
     ) -> tuple[Report, bool]:
-        """Get or create the reporter's open report. AccountClosed if either account is closed."""
         subject: dict[str, Any] = {"post": post} if post else {"excerpt": ""}
         defaults = {"reason": reason, "comment": comment, "excerpt": post.body if post else ""}
-        with transaction.atomic():
-            lock_open_users(reporter.pk, reported.pk)
-            return self.open().get_or_create(
-                reporter=reporter, person=reported, **subject, defaults=defaults
-            )
+        return self.open().get_or_create(
+            reporter=reporter, person=reported, **subject, defaults=defaults
+        )
 
     def handle(self, staff: User, outcome: Outcome) -> list[Report]:
         """Close the open reports and return them, each to one concurrent caller only."""

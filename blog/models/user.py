@@ -16,14 +16,11 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from .profiles import UserManager
-from .searchable import SearchableModel
-
-MAX_ABOUT_ME_LENGTH = 280
 
 USERNAME_VALIDATORS = [
     RegexValidator(
         r"\A[A-Za-z0-9_.-]+\Z",
-        _("Use only letters a–z, digits, dots, hyphens and underscores."),
+        _("Use letters from a to z, digits, dots, hyphens and underscores only."),
         "username",
     )
 ]
@@ -38,7 +35,7 @@ time_zones = cache(available_timezones)  # available_timezones reads the disk
 def validate_time_zone(name: str) -> None:
     if name not in time_zones():
         raise ValidationError(
-            _("“%(name)s” isn't a known time zone."), code="zone", params={"name": name}
+            _("“%(name)s” is not a time zone that we know."), code="zone", params={"name": name}
         )
 
 
@@ -50,13 +47,8 @@ def confirmed_emails(user: User | models.OuterRef) -> models.QuerySet[EmailAddre
     return confirmed.values_list("email", flat=True)
 
 
-class User(SearchableModel, AbstractUser):
-    """User. Usernames are ASCII, so that no two different ones look the same.
-
-    `blog.accounts.usernames` says which of them new accounts may have.
-    """
-
-    search_fields = ("username", "about_me")
+class User(AbstractUser):
+    """User. Usernames are ASCII, so that no two different ones look the same."""
 
     first_name = last_name = None  # type: ignore[assignment]
     username = models.CharField(
@@ -64,41 +56,33 @@ class User(SearchableModel, AbstractUser):
         max_length=64,
         unique=True,
         validators=USERNAME_VALIDATORS,
-        help_text=_("Letters a–z, digits, dots, hyphens and underscores; up to 64."),
-        error_messages={"unique": _("This username is taken.")},
+        help_text=_("Letters from a to z, digits, dots, hyphens and underscores; 64 at most."),
+        error_messages={"unique": _("This name is taken.")},
     )
     about_me = models.TextField(
-        _("about me"),
-        max_length=MAX_ABOUT_ME_LENGTH,
-        blank=True,
-        validators=[MaxLengthValidator(MAX_ABOUT_ME_LENGTH)],
+        _("about me"), max_length=280, blank=True, validators=[MaxLengthValidator(280)]
     )
     language = models.CharField(
         _("language"),
         max_length=10,
         blank=True,
-        help_text=_("If empty, the browser's language is used."),
+        help_text=_("Empty: whatever the browser asks for."),
     )
     time_zone = models.CharField(
         _("time zone"),
         max_length=64,
         blank=True,
         validators=[validate_time_zone],
-        help_text=_("If empty, the browser's time zone is used."),
+        help_text=_("Empty: the browser's own."),
     )
     has_follow_mail = models.BooleanField(
-        _("email about new followers"), default=False, db_default=False
+        _("mail about new followers"), default=False, db_default=False
     )
     has_mention_mail = models.BooleanField(
-        _("email about mentions"), default=False, db_default=False
+        _("mail about mentions"), default=False, db_default=False
     )
-    has_message_mail = models.BooleanField(_("email about messages"), default=True, db_default=True)
+    has_message_mail = models.BooleanField(_("mail about messages"), default=True, db_default=True)
     last_seen_at = models.DateTimeField(_("last seen"), null=True, blank=True, editable=False)
-    # False from signing up until the address is confirmed. Nobody sees the account, and `email` is
-    # empty, so that a sign-up with the address of another account looks the same.
-    is_confirmed = models.BooleanField(
-        _("confirmed"), default=True, db_default=True, editable=False
-    )
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -109,7 +93,7 @@ class User(SearchableModel, AbstractUser):
             models.UniqueConstraint(
                 Lower("username"),
                 name="blog_user_username",
-                violation_error_message=_("This username is taken."),
+                violation_error_message=_("This name is taken."),
             ),
             models.UniqueConstraint(
                 Lower("email"),
@@ -122,11 +106,7 @@ class User(SearchableModel, AbstractUser):
             # The inactive accounts, which the counts of followers leave out.
             models.Index(
                 fields=["id"], condition=models.Q(is_active=False), name="blog_user_closed"
-            ),
-            # The rows without search text, which are to be indexed.
-            models.Index(
-                fields=["id"], condition=models.Q(search_text=None), name="blog_user_unindexed"
-            ),
+            )
         ]
 
     def get_absolute_url(self) -> str:
@@ -136,11 +116,6 @@ class User(SearchableModel, AbstractUser):
     def confirmed_email(self) -> str | None:
         return confirmed_emails(self).first()
 
-    @property
-    def known_time_zone(self) -> str:
-        """The chosen time zone; UTC without one, or if this host's tzdata does not know it."""
-        return self.time_zone if self.time_zone in time_zones() else "UTC"
-
     def confirm_email(self) -> None:
         """Mark the account's address as confirmed, in place of any other."""
         with transaction.atomic():
@@ -149,5 +124,3 @@ class User(SearchableModel, AbstractUser):
                 EmailAddress.objects.create(
                     user=self, email=self.email.lower(), verified=True, primary=True
                 )
-                self.is_confirmed = True
-                self.save(update_fields=["is_confirmed"])

@@ -6,14 +6,15 @@ and users.
 
 # ruff: noqa: S608 - table names come from `blog.search.index`
 
-from .text import is_cjk
+import unicodedata
+from typing import TYPE_CHECKING
 
-COLUMNS_QUERY = (
-    "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(%s) AND NOT attisdropped"
-)
-TRIGGERS_QUERY = "SELECT tgname FROM pg_trigger WHERE tgrelid = %s::regclass"
-TRIGGERS: tuple[str, ...] = ("changed", "emptied")
-KEYS_TABLE = "{words}"
+from .text import CJK, is_cjk
+
+if TYPE_CHECKING:
+    from .index import SearchIndex
+
+TRIGGER_QUERY = "SELECT tgname FROM pg_trigger WHERE tgrelid = %s::regclass AND tgname = %s"
 MATCH_QUERY = """
     SELECT id FROM (
         SELECT id, words FROM {words} WHERE words @@ %(expression)s::tsquery
@@ -21,35 +22,43 @@ MATCH_QUERY = """
     ) newest ORDER BY ts_rank(words, %(expression)s::tsquery) DESC, id DESC
 """
 
-# The words are split already. PostgreSQL's own parser splits by the locale, and takes 3.14, a-b and
-# a/b for one word each. 16383 is the last position that a tsvector can hold.
-VECTOR_FUNCTION = """
+# ASCII punctuation is replaced first, because PostgreSQL takes 3.14, a-b and a/b for one word each,
+# and SQLite for two.
+VECTOR_FUNCTION = r"""
     CREATE OR REPLACE FUNCTION microblog_words(text) RETURNS tsvector
     LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-        SELECT coalesce(
-            string_agg(quote_literal(word) || ':' || least(position, 16383), ' '), ''
-        )::tsvector
-        FROM unnest(string_to_array($1, ' ')) WITH ORDINALITY AS words (word, position)
-        WHERE word <> ''
+        SELECT to_tsvector('pg_catalog.simple'::regconfig, regexp_replace(
+            translate(
+                lower(regexp_replace($1, '[!-/:-@\[-`{{-~]+', ' ', 'g')), '{accented}', '{plain}'
+            ),
+            '([{cjk}])', ' \1 ', 'g'
+        ))
     $$
 """
 
 
-def build_statements(table: str, words: str) -> list[str]:
-    """Return SQL that builds the index, or changes those of its rows that are wrong."""
-    indexed = f"FROM {table} WHERE search_text IS NOT NULL"
-    fill = f"""
-        INSERT INTO {words} AS old SELECT id, microblog_words(search_text) {indexed}
-        ON CONFLICT (id) DO UPDATE SET words = EXCLUDED.words WHERE old.words <> EXCLUDED.words
-    """
+def install_statements(index: "SearchIndex", *, is_new: bool) -> list[str]:
+    words, table = index.words_table, index.table
+    accented, plain = _accents()
+    create = [
+        VECTOR_FUNCTION.format(accented=accented, plain=plain, cjk=CJK),
+        f"CREATE TABLE {words} (id bigint PRIMARY KEY, words tsvector NOT NULL)",
+        f"INSERT INTO {words} "
+        f"SELECT id, microblog_words({index.text_sql('source')}) FROM {table} source",
+        f"CREATE INDEX {words}_search ON {words} USING gin (words)",
+    ]
+    # The columns of "{row}.username || ' ' || {row}.about_me"
+    columns = ", ".join(
+        part.partition(".")[2] for part in index.text_template.split() if "." in part
+    )
     keep = f"""
         CREATE OR REPLACE FUNCTION {words}_keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
             IF TG_OP = 'TRUNCATE' THEN
                 DELETE FROM {words};
-            ELSIF TG_OP = 'DELETE' OR NEW.search_text IS NULL THEN
+            ELSIF TG_OP = 'DELETE' THEN
                 DELETE FROM {words} WHERE id = OLD.id;
-            ELSIF TG_OP = 'INSERT' OR NEW.search_text IS DISTINCT FROM OLD.search_text THEN
-                INSERT INTO {words} VALUES (NEW.id, microblog_words(NEW.search_text))
+            ELSE
+                INSERT INTO {words} VALUES (NEW.id, microblog_words({index.text_sql("NEW")}))
                 ON CONFLICT (id) DO UPDATE SET words = EXCLUDED.words;
             END IF;
             RETURN NULL;
@@ -57,18 +66,26 @@ def build_statements(table: str, words: str) -> list[str]:
     """
     trigger = f"CREATE OR REPLACE TRIGGER {words}"
     return [
-        f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE",
-        VECTOR_FUNCTION,
-        f"CREATE TABLE IF NOT EXISTS {words} (id bigint PRIMARY KEY, words tsvector NOT NULL)",
-        f"DELETE FROM {words} WHERE id NOT IN (SELECT id {indexed})",
-        fill,
-        f"CREATE INDEX IF NOT EXISTS {words}_search ON {words} USING gin (words)",
+        *(create if is_new else []),
         keep,
         f"{trigger}_emptied AFTER TRUNCATE ON {table} "
         f"FOR EACH STATEMENT EXECUTE FUNCTION {words}_keep()",
-        f"{trigger}_changed AFTER INSERT OR DELETE OR UPDATE OF search_text ON {table} "
+        f"{trigger}_changed AFTER INSERT OR DELETE OR UPDATE OF {columns} ON {table} "
         f"FOR EACH ROW EXECUTE FUNCTION {words}_keep()",
     ]
+
+
+def _accents() -> tuple[str, str]:
+    """Return accented Latin letters and their plain lower-case forms, as for SQL's `translate`.
+
+    SQLite's tokenizer strips accents by itself.
+    """
+    letters = {
+        letter: unicodedata.normalize("NFD", letter)[0].lower()
+        for letter in map(chr, range(0xC0, 0x250))
+    }
+    pairs = [(letter, plain) for letter, plain in letters.items() if plain.isascii()]
+    return "".join(letter for letter, _plain in pairs), "".join(plain for _letter, plain in pairs)
 
 
 def match_expression(words: list[list[str]]) -> str:

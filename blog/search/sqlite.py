@@ -5,12 +5,16 @@ The index is contentless: it stores no text, and removing a row takes the very w
 
 # ruff: noqa: S608 - table names come from `blog.search.index`
 
-from .text import is_cjk
+from typing import TYPE_CHECKING
 
-COLUMNS_QUERY = "SELECT name FROM pragma_table_info(%s)"
-TRIGGERS_QUERY = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = %s"
-TRIGGERS: tuple[str, ...] = ("added", "removed", "changed")
-KEYS_TABLE = "{words}_docsize"  # one of FTS5's own tables
+from .text import CJK, is_cjk
+
+if TYPE_CHECKING:
+    from .index import SearchIndex
+
+TRIGGER_QUERY = (
+    "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = %s AND name = %s"
+)
 MATCH_QUERY = """
     SELECT rowid FROM (
         SELECT rowid, rank AS match_rank FROM {words} WHERE {words} MATCH %(expression)s
@@ -19,36 +23,37 @@ MATCH_QUERY = """
 """
 
 
-def build_statements(table: str, words: str) -> list[str]:
-    """Return SQL that builds the index anew.
-
-    A contentless index cannot be repaired: to remove a row takes the words that were indexed.
-    """
-    add = (
-        f"INSERT INTO {words} (rowid, text) SELECT NEW.id, NEW.search_text "
-        "WHERE NEW.search_text IS NOT NULL;"
+def install_statements(index: "SearchIndex", *, is_new: bool) -> list[str]:
+    words, table = index.words_table, index.table
+    old, new, row = (_spaced_cjk(index.text_sql(alias)) for alias in ("OLD", "NEW", "source"))
+    add = f"INSERT INTO {words} (rowid, text) VALUES (NEW.id, {new});"
+    remove = f"INSERT INTO {words} ({words}, rowid, text) VALUES ('delete', OLD.id, {old});"
+    is_changed = f"{index.text_sql('OLD')} <> {index.text_sql('NEW')}"
+    create = (
+        f"CREATE VIRTUAL TABLE {words} "
+        "USING fts5(text, content='', tokenize='unicode61 remove_diacritics 2')"
     )
-    remove = (
-        f"INSERT INTO {words} ({words}, rowid, text) SELECT 'delete', OLD.id, OLD.search_text "
-        "WHERE OLD.search_text IS NOT NULL;"
-    )
-    # The tokenizer "ascii" splits at spaces and changes no letter: the words are normalised.
-    create = f"CREATE VIRTUAL TABLE {words} USING fts5(text, content='', tokenize='ascii')"
-    fill = (
-        f"INSERT INTO {words} (rowid, text) "
-        f"SELECT id, search_text FROM {table} WHERE search_text IS NOT NULL"
-    )
-    trigger = f"CREATE TRIGGER {words}"
+    fill = f"INSERT INTO {words} (rowid, text) SELECT id, {row} FROM {table} source"
+    trigger = f"CREATE TRIGGER IF NOT EXISTS {words}"
     return [
-        *(f"DROP TRIGGER IF EXISTS {words}_{name}" for name in TRIGGERS),
-        f"DROP TABLE IF EXISTS {words}",
-        create,
-        fill,
+        *([create, fill] if is_new else []),
         f"{trigger}_added AFTER INSERT ON {table} BEGIN {add} END",
         f"{trigger}_removed AFTER DELETE ON {table} BEGIN {remove} END",
-        f"{trigger}_changed AFTER UPDATE OF search_text ON {table} "
-        f"WHEN OLD.search_text IS NOT NEW.search_text BEGIN {remove} {add} END",
+        f"{trigger}_changed AFTER UPDATE ON {table} WHEN {is_changed} BEGIN {remove} {add} END",
     ]
+
+
+def _spaced_cjk(text: str) -> str:
+    """Return SQL for the text with spaces around each CJK character; other texts are untouched."""
+    letter = f"substr({text}, place + 1, 1)"
+    return (
+        f"CASE WHEN {text} GLOB '*[{CJK}]*' THEN ("
+        f"WITH RECURSIVE letter(place, text) AS (SELECT 0, '' UNION ALL "
+        f"SELECT place + 1, "
+        f"CASE WHEN {letter} GLOB '[{CJK}]' THEN ' ' || {letter} || ' ' ELSE {letter} END "
+        f"FROM letter WHERE place < length({text})) "
+        f"SELECT group_concat(text, '') FROM letter) ELSE {text} END"
+    )
 
 
 def match_expression(words: list[list[str]]) -> str:

@@ -13,18 +13,10 @@ def as_alice(client, alice):
 
 
 @pytest.fixture
-def as_bob(client, bob):
-    """Return another client with bob signed in."""
-    client = type(client)()
-    client.force_login(bob)
-    return client
-
-
-@pytest.fixture
 def site(page, live_server, alice):
     """Return the site's URL, with alice signed in to the browser."""
     page.goto(f"{live_server.url}/accounts/login/")
-    page.get_by_label("Username or email address").fill("alice")
+    page.get_by_label("Name or e-mail address").fill("alice")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("main").get_by_role("button", name="Sign in").click()
     page.locator("summary", has_text="Menu").wait_for()

@@ -49,7 +49,7 @@ def test_username_differing_only_in_case_is_rejected(staff_client, alice):
         "password2": password,
     }
     assert (
-        "This username is taken."
+        "This name is taken."
         in staff_client.post(reverse("admin:blog_user_add"), fields).content.decode()
     )
 
@@ -113,7 +113,7 @@ def test_user_deletion_runs_callbacks_and_sends_mail(
         )
     assert [user.username for user in deleted] == ["alice"]
     assert not User.objects.filter(username="alice").exists()
-    assert "The site's administrators have deleted the account alice" in mails[0].body
+    assert "The people who run this site have deleted the account alice" in mails[0].body
     assert LogEntry.objects.get(action_flag=DELETION).object_repr == "alice"
 
 

@@ -9,7 +9,7 @@ pytestmark = pytest.mark.django_db
 def test_block_page_asks_for_confirmation(as_alice, bob):
     page = as_alice.get("/@bob/block/").content.decode()
     assert "Block bob?" in page
-    assert "see each other" in page
+    assert "Neither of you sees the other" in page
     assert not Block.objects.exists()
 
 

@@ -27,7 +27,7 @@ def test_block_list_shows_blocked_and_muted_users(client, alice, bob, make_user)
 def test_block_list_excludes_blocks_by_others_and_inactive(client, alice, bob, make_user):
     Block.objects.block(bob, alice)
     Mute.objects.create(muter=alice, muted=bob)  # bob has blocked alice
-    Block.objects.create(blocker=alice, blocked=make_user("inactive", is_active=False))
+    Block.objects.block(alice, make_user("inactive", is_active=False))
     client.force_login(alice)
     response = client.get(URL)
     assert response.context["blocks"].items == response.context["mutes"].items == []

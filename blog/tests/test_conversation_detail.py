@@ -9,8 +9,7 @@ from blog import rate_limits
 from blog.models import MAX_MESSAGE_LENGTH, Block, Conversation, Message, Notification, User
 from blog.pagination import PAGE_SIZE, format_cursor, older_rows
 from blog.rate_limits import Rate
-from blog.tests.test_drafts import sign_in
-from conftest import delete_account
+from conftest import PASSWORD, delete_account
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("bob")]
 URL = "/messages/@bob/"
@@ -46,7 +45,7 @@ def test_first_message_creates_conversation(write, alice, bob):
 
 
 def test_viewing_creates_no_conversation(as_alice):
-    assert "No messages yet." in as_alice.get(URL).content.decode()
+    assert "Nothing here yet." in as_alice.get(URL).content.decode()
     assert not Conversation.objects.exists()
 
 
@@ -92,9 +91,9 @@ def test_message_times_strictly_increase(alice, bob, send_message, monkeypatch):
     [
         ("", "Your message is empty."),
         (" \r\n\t ", "Your message is empty."),
-        ("\u200b\u2060", "Your message has no visible text."),
-        ("a\0b", "Your message contains a NUL character"),
-        ("x" * 2001, "Your message is 2001 characters long; the limit is 2000."),
+        ("\u200b\u2060", "Your message has nothing to see in it."),
+        ("a\0b", "Your message holds a NUL character"),
+        ("x" * 2001, "Your message has 2001 characters; 2000 are allowed."),
     ],
 )
 def test_invalid_message_is_rejected_with_reason(write, body, error):
@@ -116,7 +115,9 @@ def test_rejected_message_text_is_kept(write):
 
 def test_draft_message_survives_expired_session(client, alice, bob):
     text = "long & careful words " * 90
-    assert sign_in(client, client.post(URL, {"body": text}), next=URL).url == URL
+    response = client.post(URL, {"body": text})
+    assert response.url == "/accounts/login/?next=/messages/%40bob/"
+    assert client.post(response.url, {"login": "alice", "password": PASSWORD}).url == URL
     assert ("long &amp; careful words " * 90).strip() in client.get(URL).content.decode()
     assert not Message.objects.exists()
 
@@ -222,11 +223,11 @@ def test_block_hides_messages_and_keeps_rejected_text(
     Block.objects.block(*((alice, bob) if blocker == "alice" else (bob, alice)))
     response = as_alice.get(URL)
     assert response.status_code == 403
-    assert "You and bob can no longer message each other." in response.content.decode()
+    assert "You and bob cannot write to each other any more." in response.content.decode()
     assert "Bob was here" not in response.content.decode()
     response = write("too late")
     assert response.status_code == 403
-    assert "Your message wasn" in response.content.decode()
+    assert "Your message was not sent." in response.content.decode()
     assert "too late</textarea>" in response.content.decode()
     assert Message.objects.count() == 1
 
@@ -237,7 +238,7 @@ def test_inactive_user_receives_no_messages(as_alice, write, alice, bob, send_me
     response = as_alice.get(URL)
     assert response.status_code == 200
     assert "Bob was here" in response.content.decode()
-    assert "account is closed, so you can" in response.content.decode()
+    assert "bob has closed their account" in response.content.decode()
     assert "<textarea" not in response.content.decode()
     assert 'href="/@bob/"' not in response.content.decode()
     assert write("too late").status_code == 403
@@ -278,8 +279,7 @@ def test_conversation_is_deleted_with_either_account(alice, bob, send_message):
 
 def test_delete_page_warns_about_conversations(as_alice):
     assert (
-        "Your conversations will be deleted for both sides"
-        in as_alice.get("/settings/delete/").content.decode()
+        "Your conversations go for both sides" in as_alice.get("/settings/delete/").content.decode()
     )
 
 

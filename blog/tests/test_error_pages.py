@@ -10,13 +10,13 @@ def test_404_page_explains_missing_page(client, alice):
     client.force_login(alice)
     response = client.get("/nowhere/")
     assert response.status_code == 404
-    assert "Page not found" in response.content.decode()
+    assert "There is nothing here" in response.content.decode()
 
 
 def test_csrf_failure_is_explained():
     response = Client(enforce_csrf_checks=True).post("/language/", {"language": "es"})
     assert response.status_code == 403
-    assert "This form has expired" in response.content.decode()
+    assert "That form was too old" in response.content.decode()
 
 
 def test_403_page_explains_missing_permission(rf, alice):
@@ -24,7 +24,7 @@ def test_403_page_explains_missing_permission(rf, alice):
     request.user = alice
     response = permission_denied(request, PermissionDenied())
     assert response.status_code == 403
-    assert "You don't have access to this page" in response.content.decode()
+    assert "This is not yours to see" in response.content.decode()
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_405_page_explains_post_only_url(client, alice, url):
     assert response.status_code == 405
     assert response["Allow"] == "POST"
     page = response.content.decode()
-    assert "This page can't be opened directly" in page
+    assert "There is no page to look at here" in page
     assert 'href="/"' in page
 
 

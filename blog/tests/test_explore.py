@@ -24,7 +24,7 @@ def test_explore_query_count_for_visitors(client, alice, django_assert_num_queri
 
 
 def test_explore_without_posts_says_so(client):
-    assert "Nobody has posted anything yet." in client.get(URL).content.decode()
+    assert "Nobody has written anything yet." in client.get(URL).content.decode()
 
 
 def test_explore_with_invalid_cursor_is_404(client):

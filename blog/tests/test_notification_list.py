@@ -27,7 +27,7 @@ def test_notifications_are_listed_newest_first_with_unread_mark(
         updated_at=timezone.now() - timedelta(hours=1), read_at=timezone.now()
     )
     page = as_alice.get(URL).content.decode()
-    assert page.index("bob followed you") < page.index("bob mentioned you")
+    assert page.index("bob follows you now") < page.index("bob mentioned you")
     assert page.count("is-unread") == 1
 
 
@@ -38,7 +38,7 @@ def test_export_is_listed_once_finished_with_title(as_alice, alice):
     task.claim()
     task.fail("ERROR", "")
     assert re.search(
-        r"<b>Your account:</b> [^<]*archive couldn", as_alice.get(URL).content.decode()
+        r"<b>Your account\.</b> [^<]*could not be built", as_alice.get(URL).content.decode()
     )
 
 
@@ -107,7 +107,7 @@ def test_notifications_of_unwanted_actors_are_not_listed(
     else:
         bob.is_active = False
         bob.save()
-    assert "bob followed you" not in as_alice.get(URL).content.decode()
+    assert "bob follows you" not in as_alice.get(URL).content.decode()
     assert as_alice.get("/notifications/").json()["unread"]["notifications"] == 0
 
 

@@ -22,7 +22,7 @@ def test_notification_settings_are_saved(client, alice):
 def test_notification_settings_warn_without_confirmed_address(client, alice):
     client.force_login(alice)
     alice.emailaddress_set.update(verified=False)
-    assert "until you" in client.get(URL).content.decode()
+    assert "until you have confirmed" in client.get(URL).content.decode()
 
 
 def test_anonymous_notification_settings_redirect_to_login(client, db):

@@ -3,7 +3,6 @@ from model_bakery import baker
 
 from blog.forms import PostEditForm
 from blog.models import Post
-from blog.tests.test_drafts import sign_in
 
 pytestmark = pytest.mark.django_db
 
@@ -66,9 +65,12 @@ def test_edit_of_missing_post_is_404(as_alice, pk):
 
 
 def test_edit_survives_expired_session(client, alice, url, post):
-    page = client.post(url, {"body": "long and careful words"})
-    assert f'name="next" value="{url}"' in page.content.decode()
-    assert sign_in(client, page, next=url).url == url
+    sign_in = client.post(url, {"body": "long and careful words"}).url
+    assert sign_in == f"/accounts/login/?next={url}"
+    assert "What you wrote is kept." in client.get(sign_in).content.decode()
+    client.post(
+        "/accounts/login/", {"login": "alice", "password": "a walk beside the river", "next": url}
+    )
     assert "long and careful words</textarea>" in client.get(url).content.decode()
     assert "first\nwords</textarea>" in client.get(url).content.decode()
     assert Post.objects.get().body == "first\nwords"

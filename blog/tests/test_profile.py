@@ -88,7 +88,7 @@ def test_edit_link_is_shown_on_own_profile_only(client, alice, bob):
 
 
 def test_profile_without_posts_says_so(client, alice):
-    assert "Nothing posted yet." in client.get("/@alice/").content.decode()
+    assert "Nothing written yet." in client.get("/@alice/").content.decode()
 
 
 def test_profile_rejects_post(client, alice):

@@ -2,7 +2,6 @@ import pytest
 
 from blog.forms import ProfileForm
 from blog.models import User
-from blog.tests.test_drafts import sign_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 URL = "/settings/profile/"
@@ -86,7 +85,8 @@ def test_profile_edit_rejects_other_methods(as_alice):
 
 def test_profile_edit_survives_expired_session(client, alice):
     typed = {"about_me": "Trains & soup", "language": "es", "time_zone": "Europe/Madrid"}
-    assert sign_in(client, client.post(URL, typed), next=URL).url == URL
+    assert client.post(URL, typed).url == f"/accounts/login/?next={URL}"
+    client.force_login(alice)
     form = client.get(URL).context["form"]
     assert {name: form[name].value() for name in typed} == typed
     assert client.get(URL).context["form"]["about_me"].value() == ""

@@ -166,9 +166,7 @@ def test_polls_are_limited_per_user(client, alice, bob):
     assert [client.get("/notifications/").status_code for _ in range(3)] == [200, 200, 429]
     response = client.get("/notifications/")
     assert response["Retry-After"] == "3540"
-    assert response.json() == {
-        "error": "You're doing that too often. Please try again in 59 minutes."
-    }
+    assert response.json() == {"error": "That was too often. Please try again in 59 minutes."}
     client.force_login(bob)
     assert client.get("/notifications/").status_code == 200
 

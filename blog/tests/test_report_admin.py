@@ -140,7 +140,7 @@ def test_deactivate_closes_account_and_report(as_moderator, report, bob):
 def test_decision_on_closed_report_changes_nothing(as_moderator, report, staff, bob):
     Report.objects.all().handle(staff, Outcome.HIDDEN)
     response = as_moderator.post(decide(report, "dismiss"), follow=True)
-    assert "be done, or has already been done." in response.content.decode()
+    assert "This cannot be done, or is done already." in response.content.decode()
     report.refresh_from_db()
     assert (report.outcome, report.handled_by) == (Outcome.HIDDEN, staff)
 

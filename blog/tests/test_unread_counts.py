@@ -85,7 +85,7 @@ def test_poll_returns_unread_counts_in_three_queries(
     assert response.json()["unread"] == {"messages": 2, "notifications": 0}
     (notification,) = response.json()["notifications"]
     assert notification["data"] == {
-        "toast": {"level": "info", "text": "bob sent you a message", "url": "/messages/@bob/"}
+        "toast": {"level": "info", "text": "bob wrote to you", "url": "/messages/@bob/"}
     }
     assert "our secret" not in response.content.decode()
 

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from microblog.http import AuthenticatedRequest, safe_next_url
 
-from ..models import Block, Mute, User, unblocked
+from ..models import Block, User, unblocked
 from ..pagination import paginate
 
 
@@ -23,8 +23,10 @@ def _get_other_user_or_404(request: AuthenticatedRequest, username: str) -> User
 @login_required(redirect_field_name=None)
 def mute_create(request: AuthenticatedRequest, username: str) -> HttpResponse:
     person = _get_other_user_or_404(request, username)
-    Mute.objects.mute(request.user, person)
-    messages.success(request, _("You won't see %(name)s any more.") % {"name": person.username})
+    request.user.mutes.get_or_create(muted=person)
+    messages.success(
+        request, _("You will not come across %(name)s any more.") % {"name": person.username}
+    )
     return redirect(safe_next_url(request, person.get_absolute_url()))
 
 
@@ -53,7 +55,7 @@ def block_delete(request: AuthenticatedRequest, username: str) -> HttpResponse:
     Otherwise the page would reveal which users have blocked the reader.
     """
     request.user.blocks.filter(blocked__username__lower=username.lower()).delete()
-    messages.success(request, _("%(name)s is no longer blocked.") % {"name": username})
+    messages.success(request, _("%(name)s is not blocked any more.") % {"name": username})
     return redirect(safe_next_url(request, reverse("block-list")))
 
 

@@ -12,7 +12,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from microblog.http import AuthenticatedRequest, is_fragment_request
-from tasks.models.rows import lock_open_users
 
 from .. import drafts, rate_limits
 from ..forms import MessageForm
@@ -61,7 +60,7 @@ def conversation_detail(request: AuthenticatedRequest, username: str) -> HttpRes
     if not form.is_valid():
         return _render_conversation(request, participant, form, status=422)
     if _closed_reason(participant):
-        form.add_error("body", _("Your message wasn't sent."))
+        form.add_error("body", _("Your message was not sent."))
         return _render_conversation(request, participant, form, status=403)
     if seconds := rate_limits.consume(request, "message"):
         form.add_error("body", rate_limits.error_message(seconds))
@@ -77,7 +76,6 @@ def conversation_detail(request: AuthenticatedRequest, username: str) -> HttpRes
 
 def _send_message(participant: Participant, body: str, after: Cursor | None) -> Conversation:
     with transaction.atomic():
-        lock_open_users(participant.person.pk, participant.other.pk)
         conversation = Conversation.objects.get_or_create_between(
             participant.person, participant.other
         )
@@ -107,9 +105,11 @@ def _closed_reason(participant: Participant) -> str:
     name = participant.other.username
     if participant.is_blocked:
         # The text does not say who blocked whom: blocks are secret.
-        return _("You and %(name)s can no longer message each other.") % {"name": name}
+        return _("You and %(name)s cannot write to each other any more.") % {"name": name}
     if not participant.other.is_active:
-        return _("%(name)s's account is closed, so you can't message them.") % {"name": name}
+        return _("%(name)s has closed their account, and reads no messages any more.") % {
+            "name": name
+        }
     return ""
 
 

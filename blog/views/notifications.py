@@ -21,9 +21,8 @@ from ..formatting import isoformat_utc
 from ..models import Notification, User
 from ..pagination import EPOCH, paginate
 
-# A row may be committed after the browser has polled, with a timestamp from before. No request and
-# no step of a job keeps a transaction open for longer.
-POLL_OVERLAP = timedelta(minutes=1)
+# A row may be committed after the browser has polled, with a timestamp from before.
+POLL_OVERLAP = timedelta(seconds=2)
 MAX_AVATARS = 5  # of one group
 
 
@@ -52,8 +51,8 @@ class NotificationGroup:
             return str(self.toast["text"])
         count = len(self.rows) - 1
         text = ngettext(
-            "%(name)s and %(count)d other followed you",
-            "%(name)s and %(count)d others followed you",
+            "%(name)s and %(count)d other follow you now",
+            "%(name)s and %(count)d others follow you now",
             count,
         )
         return text % {"name": self.rows[0].payload["name"], "count": count}
@@ -136,18 +135,12 @@ def notification_poll(request: HttpRequest) -> HttpResponse:
     try:
         since = _parse_moment(request.GET.get("since", ""))
     except (ValueError, OverflowError):
-        message = _("“since” must be a time with a time zone, such as 2026-11-23T10:00:00Z.")
+        message = _("“since” must be a time with its zone, such as 2026-11-23T10:00:00Z.")
         return JsonResponse({"error": message}, status=400)
     rows = Notification.objects.changed_since(request.user, since - POLL_OVERLAP)
-    # Without the last term, rows of the overlap would be sent again until a newer one comes.
-    times = [
-        since,
-        *(row.updated_at for row in rows),
-        getattr(request.user, "loaded_at", since) - POLL_OVERLAP,
-    ]
     return JsonResponse(
         {
-            "since": isoformat_utc(max(times)),
+            "since": isoformat_utc(max([since, *(row.updated_at for row in rows)])),
             "unread": notifications.unread_counts(request.user),
             "notifications": [_as_json(row) for row in rows if _is_known(row)],
         }

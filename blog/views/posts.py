@@ -60,7 +60,7 @@ def post_create(request: AuthenticatedRequest) -> HttpResponse:
     if is_fragment_request(request):
         attach_mentions([post], request.user)
         return render(request, "blog/_post.html", {"post": post}, status=201)
-    messages.success(request, _("Posted."))
+    messages.success(request, _("Your post is out."))
     return redirect("home")
 
 
@@ -87,7 +87,7 @@ def post_edit(request: AuthenticatedRequest, pk: int) -> HttpResponse:
         response = _render_edit_form(request, post, form, status=429)
         return rate_limits.with_retry_after(response, seconds)
     form.save()
-    messages.success(request, _("Post updated."))
+    messages.success(request, _("Your post is changed."))
     return redirect(post)
 
 
@@ -103,7 +103,7 @@ def post_delete(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     post = get_object_or_404(request.user.posts.select_related("author"), pk=pk)
     if request.method == "POST":
         post.delete()
-        messages.success(request, _("Post deleted."))
+        messages.success(request, _("Your post is deleted."))
         return redirect(request.user)
     attach_mentions([post], request.user)
     return render(request, "blog/post_delete.html", {"post": post})

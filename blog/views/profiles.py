@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -16,7 +17,7 @@ from microblog.http import AuthenticatedRequest, is_fragment_request, safe_next_
 
 from .. import avatars, drafts
 from ..forms import ProfileForm
-from ..models import Block, Follow, User
+from ..models import Block, Follow, User, unblocked
 from ..pagination import Page, paginate
 from ..rate_limits import rate_limited
 from .posts import paginate_posts
@@ -62,7 +63,7 @@ def profile_edit(request: AuthenticatedRequest) -> HttpResponse:
         return render(request, "blog/profile_edit.html", {"form": form}, status=422)
     form.save()
     with translation.override(person.language or None):
-        messages.success(request, _("Profile updated."))
+        messages.success(request, _("Your profile is changed."))
     return redirect(person)
 
 
@@ -76,7 +77,7 @@ def hover_card(request: HttpRequest, username: str) -> HttpResponse:
 @require_safe
 def follower_list(request: HttpRequest, username: str) -> HttpResponse:
     person = _get_profile_or_404(request, username)
-    follows = person.followers.followers_visible_to(request.user)
+    follows = _visible_follows(request, person.followers.select_related("follower"), "follower")
     page = paginate(follows, request.GET.get("before"))
     followers = [follow.follower for follow in page.items]
     return _render_user_list(request, person, page, followers, "blog/follower_list.html")
@@ -85,10 +86,16 @@ def follower_list(request: HttpRequest, username: str) -> HttpResponse:
 @require_safe
 def following_list(request: HttpRequest, username: str) -> HttpResponse:
     person = _get_profile_or_404(request, username)
-    follows = person.following.followed_visible_to(request.user)
+    follows = _visible_follows(request, person.following.select_related("followed"), "followed")
     page = paginate(follows, request.GET.get("before"))
     followed = [follow.followed for follow in page.items]
     return _render_user_list(request, person, page, followed, "blog/following_list.html")
+
+
+def _visible_follows(
+    request: HttpRequest, follows: QuerySet[Follow], user_field: str
+) -> QuerySet[Follow]:
+    return follows.filter(unblocked(request.user, user_field), **{f"{user_field}__is_active": True})
 
 
 def _render_user_list(

@@ -20,7 +20,7 @@ from ..models import Post, Report, User, unblocked
 def user_report(request: AuthenticatedRequest, username: str) -> HttpResponse:
     # Users may report someone whom they have blocked: many block first.
     is_reportable = unblocked(request.user, "pk") | Q(pk__in=request.user.blocks.values("blocked"))
-    others = User.objects.listed().filter(is_reportable).exclude(pk=request.user.pk)
+    others = User.objects.filter(is_reportable, is_active=True).exclude(pk=request.user.pk)
     person = get_object_or_404(others, username__lower=username.lower())
     return _report_create(request, person, post=None)
 
@@ -48,7 +48,7 @@ def _report_create(request: AuthenticatedRequest, person: User, post: Post | Non
         request.user, person, post, **form.cleaned_data
     )
     if not is_new:
-        messages.info(request, _("You've already reported this."))
+        messages.info(request, _("You have reported this already."))
     return redirect(report)
 
 

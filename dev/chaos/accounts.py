@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from importlib import import_module
 from itertools import pairwise
 
 import requests
@@ -13,7 +14,6 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from django.contrib.auth.hashers import make_password
 
 from blog.accounts import sessions
-from blog.accounts.session_store import SessionStore
 from blog.management import demo_data as demo
 from blog.models import Conversation, Follow, Post, User
 from dev.site_client import CSRF_TOKEN, TASK_URL, SiteClient, UnexpectedResponse
@@ -37,7 +37,7 @@ class Account:
 
     def __init__(self, user: User, site_url: str) -> None:
         self.user = user
-        self.session_secret = _create_session(user)
+        self.session_key = _create_session(user)
         self.use_site(site_url)
 
     def use_site(self, site_url: str) -> None:
@@ -45,12 +45,12 @@ class Account:
         self.client = SiteClient(site_url)
         site = parse_site(site_url)
         self.cookie_name = site.cookie_name("sessionid", is_secure=site.scheme == "https")
-        self.client.session.cookies.set(self.cookie_name, self.session_secret)
+        self.client.session.cookies.set(self.cookie_name, self.session_key)
 
     @property
     def cookie(self) -> str:
         """The session cookie as a `Cookie` header."""
-        return f"{self.cookie_name}={self.session_secret}"
+        return f"{self.cookie_name}={self.session_key}"
 
     def request_export(self, kind: str = "posts") -> str:
         """Request an export as the button on the profile does, and return the task's id.
@@ -79,14 +79,13 @@ class Account:
 
 
 def _create_session(user: User) -> str:
-    """Return the value of the cookie of a new session."""
-    session = SessionStore()
+    session = import_module(settings.SESSION_ENGINE).SessionStore()
     session[SESSION_KEY] = str(user.pk)
     session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
     session[HASH_SESSION_KEY] = user.get_session_auth_hash()
     session[sessions.SIGNED_IN_AT_KEY] = session[sessions.LAST_USED_AT_KEY] = int(time.time())
     session.create()
-    return str(session.secret)
+    return str(session.session_key)
 
 
 def create_accounts(

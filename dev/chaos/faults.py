@@ -276,7 +276,7 @@ def flush_broker(context: FaultContext) -> list[Claim]:
 def _shows_pause_during_build() -> bool:
     tasks = ExportTask.objects.unfinished()
     waiting = [task for task in tasks if task.status == Status.READY]
-    return len(waiting) < len(tasks) and any(task.shown_payload().get("paused") for task in waiting)
+    return len(waiting) < len(tasks) and any(task.last_payload().get("paused") for task in waiting)
 
 
 @fault(title="foreign and unreadable jobs in the queue", lane="infrastructure", weight=0.5)

@@ -137,7 +137,7 @@ class Harness:
         if self.supervisor.is_running:
             self.supervisor.__exit__(kind, error, trace)
         if self.is_mounted:
-            subprocess.run(["umount", "--lazy", str(self.disk_dir)], check=False)
+            subprocess.run(["umount", "--lazy", str(self.disk_dir)], check=False)  # noqa: S607
         if self.stack.socket.parent != self.var:
             shutil.rmtree(self.stack.socket.parent, ignore_errors=True)
 

@@ -256,11 +256,8 @@ class Oracle:
     def _failure_cause(self, task: Task, verdict: Verdict) -> str:
         """Return the cause of a failed task.
 
-        Only the maximum number of crashes is legitimate, since every fault is repaired. The last of
-        them may be a full disk, which has an error of its own.
+        Only the maximum number of crashes is legitimate, since every fault is repaired.
         """
-        if task.error_code == ErrorCode.DISK_FULL and task.crashes + 1 == MAX_CRASHES:
-            return f"{task.crashes} crashes and a full disk"
         if task.error_code == ErrorCode.CRASHED and task.crashes == MAX_CRASHES:
             last_line = task.traceback.strip().splitlines()[-1:] or ["killed"]
             return f"{task.crashes} crashes ({last_line[0][:100]})"
@@ -344,7 +341,7 @@ def _posts_problem(content: bytes, owner: User) -> str:
 
 def _account_problem(content: bytes, owner: User) -> str:
     bar = ProgressBar(OutputWrapper(io.StringIO()), "rows")
-    if problem := next(Verification(io.BytesIO(content), bar).problems(), ""):
+    if problem := next(Verification(content, bar).problems(), ""):
         return f"is not valid: {problem}"
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}

@@ -59,14 +59,13 @@ class Checkout:
 
     def pids(self) -> dict[str, int]:
         """Return the processes of the stack by name; gunicorn's master without its workers."""
-        # RQ and gunicorn rename their processes where setproctitle is installed.
-        names = {"rqworker": "worker", "rq:worker": "worker", "gunicorn": "site"}
-        names |= {"sweeper": "sweeper", "dev.mail_server": "mail", "valkey": "broker"}
+        names = {"rqworker": "worker", "sweeper": "sweeper", "gunicorn": "site"}
+        names |= {"dev.mail_server": "mail", "valkey": "broker"}
         found: dict[str, int] = {}
         for process in psutil.process_iter():
             with suppress(psutil.Error, ProcessLookupError):
                 if Path(process.cwd()).is_relative_to(self.folder):
-                    words = " ".join([*process.cmdline(), process.name()])
+                    words = [*process.cmdline(), process.name().partition("-")[0]]
                     found |= {
                         name: process.pid
                         for word, name in names.items()

@@ -62,17 +62,18 @@ def render_manifest(owner: User, files: list[dict[str, Any]]) -> str:
 
 def render_readme(owner: User) -> str:
     lines = [
-        _("The Microblog account of %(name)s") % {"name": owner.username},
+        _("The account of %(name)s on Microblog") % {"name": owner.username},
         "",
-        _("What this archive contains:"),
+        _("What is in this archive:"),
         *(f"* {section.file_name}: {section.title}. {section.description}" for section in SECTIONS),
-        "* {}: {}".format(
-            MANIFEST, _("The number of entries in each file, and its SHA-256 checksum.")
-        ),
+        "* {}: {}".format(MANIFEST, _("How many entries each file has, and its SHA-256 checksum.")),
         "",
-        _("What it doesn't contain:"),
+        _("What is not in it:"),
         *(f"* {exclusion.description}. {exclusion.reason}" for exclusion in EXCLUDED),
         "",
-        _("All files are UTF-8 text. Files that end in .json are JSON, and all times are in UTC."),
+        _(
+            "All files are text in UTF-8, those that end in .json are JSON, and all times are in "
+            "UTC."
+        ),
     ]
     return "\n".join(lines) + "\n"

@@ -1,6 +1,7 @@
 """Build an archive file from database rows: no database writes, no mail, no queue."""
 
-import logging
+import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -13,14 +14,11 @@ from django.core.files import File
 from django.db import connection, transaction
 
 from blog.models import User
-from microblog.storage import STORAGE_ERRORS
 
 from ..models import ExportTask
 from ..models.task import archive_storage
 from .kinds import KINDS, ZIP
 from .output import Output, open_member, open_zip
-
-logger = logging.getLogger(__name__)
 
 CHUNK_ROWS = 500  # more rows take more memory and save no time
 COPY_BYTES = 1 << 20
@@ -123,32 +121,20 @@ def temporary_folder() -> Path:
     return folder
 
 
-def store(task: ExportTask, archive_file: ArchiveFile, keep_alive: Callable[[], None]) -> str:
+def store(task: ExportTask, archive_file: ArchiveFile) -> str:
     """Move the finished file into the storage (by renaming where possible); return its name.
 
-    The name contains the attempt, so a zombie worker cannot overwrite its successor's archive. An
-    upload calls `keep_alive` with each read, and stops when that raises an exception.
+    The name contains the attempt, so a zombie worker cannot overwrite its successor's archive.
     """
     archive_file.file.flush()
+    os.fsync(archive_file.file.fileno())
     name = f"{task.kind}/{Path(archive_file.file.name).name.removesuffix(TEMPORARY_SUFFIX)}"
-    try:
-        return archive_storage().save(name, _RenamableFile(archive_file.file, keep_alive))
-    except STORAGE_ERRORS:
-        keep_alive()  # boto3 hides the exception of a read in one of its own
-        raise
+    return archive_storage().save(name, _RenamableFile(archive_file.file))
 
 
-def discard(name: str) -> bool:
-    """Delete an archive from the storage; do nothing if it does not exist.
-
-    False, logged, if the storage fails: the sweeper deletes archives that no task refers to.
-    """
-    try:
-        archive_storage().delete(name)
-    except STORAGE_ERRORS as error:
-        logger.warning("Archive %s was not deleted; the sweeper will retry: %s", name, error)
-        return False
-    return True
+def discard(name: str) -> None:
+    """Delete an archive from the storage; do nothing if it does not exist."""
+    archive_storage().delete(name)
 
 
 def download_name_and_type(task: ExportTask) -> tuple[str, str]:
@@ -159,28 +145,25 @@ def download_name_and_type(task: ExportTask) -> tuple[str, str]:
 
 
 def is_zipped(task: ExportTask) -> bool:
-    """Return whether the archive was zipped because it was too large for an email."""
+    """Return whether the archive was zipped because it was too large for an e-mail."""
     return str(task.archive.name).endswith(".zip") and not KINDS[task.kind].is_zip
 
 
+def has_disk_space() -> bool:
+    """Return whether EXPORT_MIN_FREE bytes are free on the disk that archives are built on."""
+    return bool(shutil.disk_usage(settings.VAR_DIR).free >= settings.EXPORT_MIN_FREE)
+
+
 class _RenamableFile(File[bytes]):
-    """File that FileSystemStorage renames instead of copying.
+    """File that FileSystemStorage renames instead of copying."""
 
-    `keep_alive` is called before each read.
-    """
-
-    def __init__(self, file: BinaryIO, keep_alive: Callable[[], None]) -> None:
+    def __init__(self, file: BinaryIO) -> None:
         file.seek(0)
         self.path = str(file.name)
-        self._archive, self._keep_alive = file, keep_alive
         super().__init__(file, name=Path(file.name).name)
 
     def temporary_file_path(self) -> str:
         return self.path
-
-    def read(self, size: int = -1) -> bytes:
-        self._keep_alive()
-        return self._archive.read(size)
 
 
 @contextmanager
@@ -195,7 +178,7 @@ def _snapshot() -> Iterator[None]:
     if connection.in_atomic_block:  # in a test
         yield
     elif connection.vendor == "postgresql":
-        with transaction.atomic(), _server_side_cursors(), connection.cursor() as cursor:
+        with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             yield
     else:
@@ -205,18 +188,3 @@ def _snapshot() -> Iterator[None]:
                 yield
             finally:
                 cursor.execute("ROLLBACK")
-
-
-@contextmanager
-def _server_side_cursors() -> Iterator[None]:
-    """Let `QuerySet.iterator` fetch rows in chunks. Only for use inside of a transaction.
-
-    The settings turn it off, because PgBouncer cannot keep a cursor outside of one.
-    """
-    settings_dict = connection.settings_dict
-    # A copy, because the connections of all threads share the dictionary.
-    connection.settings_dict = settings_dict | {"DISABLE_SERVER_SIDE_CURSORS": False}
-    try:
-        yield
-    finally:
-        connection.settings_dict = settings_dict

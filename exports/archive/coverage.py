@@ -37,10 +37,10 @@ class Exclusion:
 EXCLUDED = (
     Exclusion(
         description=_(
-            "Your password, the secrets for two-step verification and your tokens, session keys, "
-            "and links we've emailed you"
+            "Your password, the secrets of your second factor and of your tokens, the keys of "
+            "your sessions, and links that we mailed"
         ),
-        reason=_("Anyone who had them could sign in as you."),
+        reason=_("Whoever had them could sign in as you."),
         fields=(
             "blog.User.password",
             "mfa.Authenticator.data",
@@ -55,17 +55,17 @@ EXCLUDED = (
     ),
     Exclusion(
         description=_("Who has blocked, muted or reported you"),
-        reason=_("That's confidential."),
+        reason=_("They rely on us not to tell."),
         owner_fields=("blog.Block.blocked", "blog.Mute.muted", "blog.Report.person"),
     ),
     Exclusion(
-        description=_("Notifications other people got because of you"),
-        reason=_("They're in those people's archives."),
+        description=_("What others were told because of you"),
+        reason=_("It is in their archives."),
         owner_fields=("blog.Notification.actor",),
     ),
     Exclusion(
-        description=_("Staff actions, the outcome of reports, and staff logs"),
-        reason=_("These are the site's own records, and they concern other people."),
+        description=_("Who on the staff did something, what came of a report, and their logs"),
+        reason=_("These are records of the site, and about other people."),
         fields=(
             "blog.Post.hidden_by",
             "blog.Report.handled_by",
@@ -76,7 +76,7 @@ EXCLUDED = (
     ),
     Exclusion(
         description=_("What your account is allowed to do"),
-        reason=_("Staff set these; they aren't data you gave us."),
+        reason=_("Staff decide about that; it is nothing that you gave us."),
         fields=(
             "blog.User.is_active",
             "blog.User.is_staff",
@@ -88,8 +88,11 @@ EXCLUDED = (
         ),
     ),
     Exclusion(
-        description=_("Your exports and imports, and their progress"),
-        reason=_("They're listed under “Your exports” and “Your imports”."),
+        description=_("Your exports and imports, and how far they are"),
+        reason=_(
+            "You find them under “Your exports” and “Your imports”, and an archive cannot hold "
+            "itself."
+        ),
         fields=(
             "exports.*",
             "imports.*",
@@ -99,12 +102,10 @@ EXCLUDED = (
         ),
     ),
     Exclusion(
-        description=_("Duplicates of other data in the archive, and internal IDs"),
-        reason=_("They add no information."),
+        description=_("What the archive says elsewhere, and numbers that only our database needs"),
+        reason=_("They would tell you nothing new."),
         fields=(
             "*.id",
-            "*.search_text",
-            "blog.User.is_confirmed",
             "blog.Post.import_id",
             "blog.Message.recipient",
             "blog.Participant.last_message_at",

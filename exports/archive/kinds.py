@@ -104,7 +104,7 @@ POSTS = Kind(
         FileDescription(
             file_name="posts.json",
             title=_("Your posts"),
-            description=_("Everything you've written, oldest first, with timestamps."),
+            description=_("All that you wrote, oldest first, with times."),
         ),
     ),
     texts=KindTexts(
@@ -112,25 +112,25 @@ POSTS = Kind(
         title=_("Your posts"),
         heading=_("Export of your posts"),
         request_heading=_("Take your posts with you"),
-        request_description=_(
-            "We'll put everything you've written into one file and email it to you."
-        ),
+        request_description=_("We put all that you wrote into one file and mail it to you."),
         request_button=_("Export your posts"),
         rows_label=_("Posts"),
         progress=ngettext_lazy("%(done)s of %(total)s post", "%(done)s of %(total)s posts", "rows"),
-        subject=_("Your posts archive"),
-        failure_subject=_("Your posts couldn't be exported"),
+        subject=_("Your blog posts"),
+        failure_subject=_("Your blog posts could not be exported"),
         delivery=ngettext_lazy(
-            "Here's the archive you requested: your %(posts)s post.",
-            "Here's the archive you requested: all %(posts)s of your posts, oldest first.",
+            "Here is the archive that you asked for: your %(posts)s post.",
+            "Here is the archive that you asked for: all your %(posts)s posts, oldest first.",
             "rows",
         ),
         empty_delivery=_(
-            "You requested an archive of your posts. You haven't written any yet, so it's empty, "
-            "but it's a valid archive."
+            "You asked for an archive of your posts. You have not written any yet, so it is "
+            "empty, but it is a valid archive all the same."
         ),
-        failure=_("Sorry, we couldn't create the archive of your posts."),
-        failure_advice=_("Your posts are safe and unchanged. You can try again at any time:"),
+        failure=_("We are sorry: the archive of your posts that you asked for could not be built."),
+        failure_advice=_(
+            "Your posts are safe, and nothing of them was changed. You can ask again at any time:"
+        ),
     ),
 )
 
@@ -152,13 +152,13 @@ ACCOUNT = Kind(
         ),
         FileDescription(
             file_name=account.MANIFEST,
-            title=_("Table of contents"),
-            description=_("The number of entries in each file, and its checksum."),
+            title=_("The table of contents"),
+            description=_("How many entries each file has, and its checksum."),
         ),
         FileDescription(
             file_name=account.README,
             title=_("About the archive"),
-            description=_("The information on this page, in your language."),
+            description=_("What you read here, in your language."),
         ),
     ),
     excluded=EXCLUDED,
@@ -168,24 +168,28 @@ ACCOUNT = Kind(
         heading=_("Export of your account"),
         request_heading=_("Take your whole account with you"),
         request_description=_(
-            "Your posts, messages, followers, settings and everything else, emailed to you as "
-            "one zip file."
+            "Posts, messages, followers, settings and all else that is yours, as files in one "
+            "zip, by e-mail."
         ),
         request_button=_("Export your account"),
         rows_label=_("Entries"),
         progress=ngettext_lazy(
             "%(done)s of %(total)s entry", "%(done)s of %(total)s entries", "rows"
         ),
-        subject=_("Your account archive"),
-        failure_subject=_("Your account couldn't be exported"),
+        subject=_("Your account"),
+        failure_subject=_("Your account could not be exported"),
         delivery=ngettext_lazy(
-            "Here's the archive of your account, with %(entries)s entry.",
-            "Here's the archive of your account, with %(entries)s entries.",
+            "Here is the archive of your account that you asked for: %(entries)s entry.",
+            "Here is the archive of your account that you asked for: %(entries)s entries.",
             "rows",
         ),
-        empty_delivery=_("Here's the archive of your account."),
-        failure=_("Sorry, we couldn't create the archive of your account."),
-        failure_advice=_("Your account is safe and unchanged. You can try again at any time:"),
+        empty_delivery=_("Here is the archive of your account that you asked for."),
+        failure=_(
+            "We are sorry: the archive of your account that you asked for could not be built."
+        ),
+        failure_advice=_(
+            "Your account is safe, and nothing of it was changed. You can ask again at any time:"
+        ),
     ),
 )
 

@@ -125,7 +125,8 @@ SECTIONS: tuple[Section, ...] = (
         name="profile",
         title=_("Your profile"),
         description=_(
-            "Your name, email address, bio and settings, and when you joined and were last active."
+            "Name, address, words about yourself and settings, and when you joined and were last "
+            "here."
         ),
         model=User,
         owner_field="id",
@@ -148,8 +149,7 @@ SECTIONS: tuple[Section, ...] = (
         name="posts",
         title=_("Your posts"),
         description=_(
-            "Everything you've written, oldest first, with timestamps, including posts hidden by "
-            "staff and the reason."
+            "All that you wrote, oldest first, with times; also what staff have hidden, and why."
         ),
         model=Post,
         owner_field="author",
@@ -167,16 +167,16 @@ SECTIONS: tuple[Section, ...] = (
     ),
     Section(
         name="following",
-        title=_("People you follow"),
-        description=_("Names and dates."),
+        title=_("Whom you follow"),
+        description=_("Their names, and since when."),
         model=Follow,
         owner_field="follower",
         field_paths={"name": "followed__username", "since": "created_at"},
     ),
     Section(
         name="followers",
-        title=_("Your followers"),
-        description=_("Names and dates."),
+        title=_("Who follows you"),
+        description=_("Their names, and since when."),
         model=Follow,
         owner_field="followed",
         field_paths={"name": "follower__username", "since": "created_at"},
@@ -185,7 +185,8 @@ SECTIONS: tuple[Section, ...] = (
         name="messages",
         title=_("Your messages"),
         description=_(
-            "Each conversation: with whom, what each of you wrote, when, and when it was read."
+            "Conversation by conversation: with whom, what each of you wrote, when, and when it "
+            "was read."
         ),
         model=Participant,
         owner_field="person",
@@ -205,8 +206,7 @@ SECTIONS: tuple[Section, ...] = (
         name="notifications",
         title=_("Your notifications"),
         description=_(
-            "What we notified you about, the person and post it concerned, when, and when you "
-            "read it."
+            "What we told you, who and which post it was about, when, and when you read it."
         ),
         model=Notification,
         owner_field="user",
@@ -225,7 +225,7 @@ SECTIONS: tuple[Section, ...] = (
         name="reports",
         title=_("Your reports"),
         description=_(
-            "Who or what you reported, why, your comment, when, and when staff reviewed it."
+            "Whom or what you reported, why, in which words, when, and when staff had looked at it."
         ),
         model=Report,
         owner_field="reporter",
@@ -241,24 +241,26 @@ SECTIONS: tuple[Section, ...] = (
     ),
     Section(
         name="blocks",
-        title=_("People you've blocked"),
-        description=_("Names and dates."),
+        title=_("Whom you have blocked"),
+        description=_("Their names, and since when."),
         model=Block,
         owner_field="blocker",
         field_paths={"name": "blocked__username", "since": "created_at"},
     ),
     Section(
         name="mutes",
-        title=_("People you've muted"),
-        description=_("Names and dates."),
+        title=_("Whom you have muted"),
+        description=_("Their names, and since when."),
         model=Mute,
         owner_field="muter",
         field_paths={"name": "muted__username", "since": "created_at"},
     ),
     Section(
         name="email_addresses",
-        title=_("Your email addresses"),
-        description=_("Whether each is confirmed, and which one we use."),
+        title=_("Your e-mail addresses"),
+        description=_(
+            "Each with whether it is confirmed, and whether it is the one that we write to."
+        ),
         model=EmailAddress,
         owner_field="user",
         field_paths={"email": "email", "is_confirmed": "verified", "is_primary": "primary"},
@@ -266,8 +268,8 @@ SECTIONS: tuple[Section, ...] = (
     ),
     Section(
         name="sessions",
-        title=_("Where you're signed in"),
-        description=_("Browser, IP address, when the session began and when it was last active."),
+        title=_("Where you are signed in"),
+        description=_("Browser, IP address, when it began, and when you were last there."),
         model=UserSession,
         owner_field="user",
         field_paths={
@@ -279,8 +281,8 @@ SECTIONS: tuple[Section, ...] = (
     ),
     Section(
         name="second_factors",
-        title=_("Your two-step verification"),
-        description=_("Its type, when it was set up and when it was last used."),
+        title=_("Your second factor"),
+        description=_("Of which type it is, since when, and when it was last used."),
         model=Authenticator,
         owner_field="user",
         field_paths={"type": "type", "since": "created_at", "last_used_at": "last_used_at"},
@@ -289,8 +291,8 @@ SECTIONS: tuple[Section, ...] = (
         name="api_tokens",
         title=_("Your API tokens"),
         description=_(
-            "Names, whether they're read-only, when you created them, when they were last used, "
-            "and when they expire."
+            "Their names, whether they may only read, when you made them, and when they were last "
+            "used."
         ),
         model=ApiToken,
         owner_field="owner",
@@ -299,7 +301,6 @@ SECTIONS: tuple[Section, ...] = (
             "is_read_only": "is_read_only",
             "since": "created_at",
             "last_used_at": "last_used_at",
-            "expires_at": "expires_at",
         },
     ),
 )

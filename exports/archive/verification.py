@@ -1,18 +1,18 @@
 """Check an archive against the format in docs/archive-format.md."""
 
+import hashlib
 import json
 import zipfile
 import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from functools import cache
+from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any
 
 from blog.management.progress_bar import ProgressBar
 
 from .account import MANIFEST
-from .json_reader import InvalidJSON, JSONPath, JSONReader
 from .kinds import ACCOUNT, POSTS
 
 if TYPE_CHECKING:
@@ -20,53 +20,40 @@ if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
 SCHEMA_FOLDER = Path(__file__).parent / "schemas"
-# A zip member with a password raises RuntimeError.
-ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, KeyError, EOFError, RuntimeError)
-COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-MAX_FILES = 100
-MAX_RATIO = 200  # unpacked size divided by that of the zip file; most archives reach about 40
-MIN_RATIO_BYTES = 1 << 30  # unpacked size from which on the ratio counts
+ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, KeyError, EOFError, NotImplementedError)
 
 
 class Verification:
-    """Check of one archive, of either kind, that is read as a stream.
+    """Check of one archive, of either kind, that is in memory as a whole.
 
-    Once `problems()` is exhausted, `document` is the parsed JSON file without its rows or, for an
-    account, the manifest; it is empty if the archive cannot be read.
+    Once `problems()` is exhausted, `document` is the parsed JSON file or, for an account, the
+    manifest; it is empty if the archive cannot be read.
     """
 
-    def __init__(self, file: BinaryIO, bar: ProgressBar) -> None:
-        self.file, self.bar = file, bar
+    def __init__(self, data: bytes, bar: ProgressBar) -> None:
+        self.data, self.bar = data, bar
         self.kind = POSTS
         self.document: dict[str, Any] = {}
 
     def problems(self) -> Iterator[str]:
         """Yield a description of each problem as it is found."""
-        size = self.file.seek(0, 2)
-        self.file.seek(0)
-        is_zip = self.file.read(2) == b"PK"
-        self.file.seek(0)
-        if not is_zip:
-            yield from self._check_document(JSONReader(self.file), self.kind.name, size)
+        if not self.data.startswith(b"PK"):
+            yield from self._check_document(self.data, self.kind.name)
             return
         expected_name = self.kind.file_name
         try:
-            with zipfile.ZipFile(self.file) as zip_file:
-                if problem := _zip_problem(zip_file, size):
-                    yield problem
-                elif MANIFEST in zip_file.namelist():
+            with zipfile.ZipFile(BytesIO(self.data)) as zip_file:
+                if MANIFEST in zip_file.namelist():
                     self.kind, expected_name = ACCOUNT, MANIFEST
                     yield from self._check_account(zip_file)
                 else:
-                    member = zip_file.getinfo(expected_name)
-                    reader = open_member(zip_file, expected_name)
-                    yield from self._check_document(reader, self.kind.name, member.file_size)
+                    yield from self._check_document(zip_file.read(expected_name), self.kind.name)
         except ZIP_ERRORS as error:
             yield f"not a zip file with {expected_name} in it: {error}"
 
     def _check_account(self, zip_file: zipfile.ZipFile) -> Iterator[str]:
         is_broken = False
-        for problem in self._check_document(open_member(zip_file, MANIFEST), "manifest"):
+        for problem in self._check_document(zip_file.read(MANIFEST), "manifest", "files"):
             is_broken = True
             yield f"{MANIFEST}: {problem}"
         if is_broken:
@@ -77,20 +64,23 @@ class Verification:
             yield f"{name} is {'missing' if name in listed else f'not in {MANIFEST}'}"
         if manifest["count"] != sum(file["count"] for file in listed.values()):
             yield f"{MANIFEST}: $.count is not the sum of the files' counts"
-        self.bar.total = manifest["count"]
         for name in zip_file.namelist():
             if name in listed:
-                reader = open_member(zip_file, name)
-                yield from self._check_file(name, reader, listed[name], manifest["username"])
+                content = zip_file.read(name)
+                yield from self._check_file(name, content, listed[name], manifest["username"])
         self.document = manifest
 
     def _check_file(
-        self, name: str, reader: JSONReader, listed: dict[str, Any], username: str
+        self, name: str, content: bytes, listed: dict[str, Any], username: str
     ) -> Iterator[str]:
         """Yield the problems of a file in an account archive: its own, and against the manifest."""
+        size_and_hash = (len(content), hashlib.sha256(content).hexdigest())
+        if size_and_hash != (listed["bytes"], listed["sha256"]):
+            yield f"{name} has another size or SHA-256 than {MANIFEST} says"
         path = Path(name)
         if path.suffix == ".json" and _schema_path(path.stem).exists():
-            for problem in self._check_document(reader, path.stem):
+            self.document = {}
+            for problem in self._check_document(content, path.stem):
                 yield f"{name}: {problem}"
             document = self.document
             if document and (document.get("count"), document.get("username")) != (
@@ -98,121 +88,67 @@ class Verification:
                 username,
             ):
                 yield f"{name} has another count or username than {MANIFEST}"
-        reader.skip_rest()
-        if (reader.size, reader.digest.hexdigest()) != (listed["bytes"], listed["sha256"]):
-            yield f"{name} has another size or SHA-256 than {MANIFEST} says"
 
     def _check_document(
-        self, reader: JSONReader, schema_name: str, total_bytes: int = 0
+        self, content: bytes, schema_name: str, list_name: str = ""
     ) -> Iterator[str]:
-        """Yield the problems of a JSON file whose list, if any, has the schema's name.
+        """Yield the problems of a JSON file; its list has the schema's name by default."""
+        from jsonschema import Draft202012Validator  # a slow import: up to two seconds
 
-        With `total_bytes`, its size, the progress bar gets an estimate of all entries.
-        """
-        self.document = {}
-        rows = Rows(schema_name, self.bar)
         try:
-            for path, value in reader.items(rows.paths):
-                yield from rows.check(path, value)
-                if total_bytes:
-                    self.bar.total = rows.count * total_bytes // reader.size
-        except InvalidJSON as error:
+            document = json.loads(content.decode())
+        except (ValueError, RecursionError) as error:
             yield f"not JSON in UTF-8: {error}"
             return
-        document = reader.document
-        yield from map(_format_error, _validator(schema_name).iter_errors(document))
-        if not isinstance(document, dict):
-            return
-        self.document = document
-        if isinstance(document.get(schema_name), dict):  # the profile, which counts as one entry
-            rows.add_entry()
-        count = document.get("count")
-        if isinstance(count, int) and count != rows.count and schema_name != "manifest":
-            yield f"$.count is {count}, but there are {rows.count} {schema_name}"
-        if total_bytes:
-            self.bar.total = rows.count
+        list_name = list_name or schema_name
+        schema = json.loads(_schema_path(schema_name).read_text())
+        validator = Draft202012Validator(schema)
+        rows = document.get(list_name) if isinstance(document, dict) else None
+        if not isinstance(rows, list):
+            yield from map(_format_error, validator.iter_errors(document))
+            if isinstance(rows, dict):  # the profile, which counts as one entry
+                self.bar.total += 1
+                self.bar.set_done(self.bar.done + 1)
+        else:
+            yield from map(_format_error, validator.iter_errors(document | {list_name: []}))
+            row_schema = schema["properties"][list_name]["items"]
+            yield from self._check_rows(rows, validator.evolve(schema=row_schema), list_name)
+            count, found = document.get("count"), sum(map(_count_entries, rows))
+            if isinstance(count, int) and count != found and schema_name != "manifest":
+                yield f"$.count is {count}, but there are {found} {schema_name}"
+        self.document = document if isinstance(document, dict) else {}
 
-
-class Rows:
-    """Check of the rows of one file; a conversation counts as many entries as it has messages."""
-
-    def __init__(self, schema_name: str, bar: ProgressBar) -> None:
-        self.bar = bar
-        self.count = 0
-        self._number = self._inner = 0
-        self._latest = datetime.min.replace(tzinfo=UTC)
-        self._list_path: JSONPath = (schema_name,)
-        self._validators: dict[JSONPath, Draft202012Validator] = {}
-        validator = _validator(schema_name)
-        schema = validator.schema["properties"].get(schema_name, {}).get("items")
-        if schema:
-            self._validators[self._list_path] = validator.evolve(schema=schema)
-        if schema_name == "messages":
-            inner = schema["properties"]["messages"]["items"]
-            self._validators["messages", "messages"] = validator.evolve(schema=inner)
-        self.paths = frozenset(self._validators)
-
-    def check(self, path: JSONPath, value: Any) -> Iterator[str]:
-        """Yield the problems of a row, or of a message within the conversation that follows."""
-        text = f"$.{path[0]}[{self._number}]"
-        errors = list(self._validators[path].iter_errors(value))
-        if path != self._list_path:
-            yield from (_format_error(error, f"{text}.messages[{self._inner}]") for error in errors)
-            self._inner += 1
-            self.add_entry()
-            return
-        if self._inner:  # the reader has emptied the list of messages
-            errors = [error for error in errors if error.validator != "minItems"]
-        yield from (_format_error(error, text) for error in errors)
-        if not errors and "timestamp" in value:
-            yield from self._check_order(value["timestamp"], text)
-        self._number, self._inner = self._number + 1, 0
-        if not isinstance(value, dict) or not isinstance(value.get("messages"), list):
-            self.add_entry()
-
-    def add_entry(self) -> None:
-        self.count += 1
-        self.bar.set_done(self.bar.done + 1)
-
-    def _check_order(self, timestamp: str, path: str) -> Iterator[str]:
-        try:
-            moment = datetime.fromisoformat(timestamp)
-        except ValueError as error:
-            yield f"{path}.timestamp: {error}"
-            return
-        if moment < self._latest:
-            yield f"{path}.timestamp: {timestamp} is earlier than the one before"
-        self._latest = moment
-
-
-def open_member(zip_file: zipfile.ZipFile, name: str) -> JSONReader:
-    return JSONReader(cast("BinaryIO", zip_file.open(name)))
-
-
-def _zip_problem(zip_file: zipfile.ZipFile, size: int) -> str:
-    """Describe what makes the zip file unfit to be read at all; return "" if nothing does."""
-    members = zip_file.infolist()
-    names = zip_file.namelist()
-    if len(members) > MAX_FILES:
-        return f"more than {MAX_FILES} files"
-    if len(set(names)) < len(names):
-        return "two files of the same name"
-    if sum(member.file_size for member in members) > max(MIN_RATIO_BYTES, size * MAX_RATIO):
-        return f"more than {MAX_RATIO} times as large once it is unpacked"
-    if any(member.compress_type not in COMPRESSIONS for member in members):
-        return "compressed in another way than ordinary zip files"
-    return ""
-
-
-@cache
-def _validator(schema_name: str) -> "Draft202012Validator":
-    from jsonschema import Draft202012Validator  # a slow import: up to two seconds
-
-    return Draft202012Validator(json.loads(_schema_path(schema_name).read_text()))
+    def _check_rows(
+        self, rows: list[Any], validator: "Draft202012Validator", list_name: str
+    ) -> Iterator[str]:
+        is_entry = list_name != "files"  # the manifest's list says what the other files hold
+        self.bar.total += is_entry * sum(map(_count_entries, rows))
+        latest = datetime.min.replace(tzinfo=UTC)
+        for number, row in enumerate(rows):
+            path = f"$.{list_name}[{number}]"
+            errors = list(validator.iter_errors(row))
+            yield from (_format_error(error, path) for error in errors)
+            if not errors and "timestamp" in row:
+                timestamp = row["timestamp"]
+                try:
+                    moment = datetime.fromisoformat(timestamp)
+                except ValueError as error:
+                    yield f"{path}.timestamp: {error}"
+                else:
+                    if moment < latest:
+                        yield f"{path}.timestamp: {timestamp} is earlier than the one before"
+                    latest = moment
+            self.bar.set_done(self.bar.done + is_entry * _count_entries(row))
 
 
 def _schema_path(name: str) -> Path:
     return SCHEMA_FOLDER / f"{name}.schema.json"
+
+
+def _count_entries(row: Any) -> int:
+    """Return how many entries a row counts as: a conversation, as many as it has messages."""
+    messages = row.get("messages") if isinstance(row, dict) else None
+    return len(messages) if isinstance(messages, list) else 1
 
 
 def _format_error(error: "ValidationError", parent: str = "$") -> str:

@@ -13,22 +13,22 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='exportmail',
             name='bounce_reason',
-            field=models.TextField(blank=True, db_default='', verbose_name='reason for rejection'),
+            field=models.TextField(blank=True, db_default='', verbose_name='why it was refused'),
         ),
         migrations.AddField(
             model_name='exportmail',
             name='bounced_at',
-            field=models.DateTimeField(null=True, verbose_name='rejected at'),
+            field=models.DateTimeField(null=True, verbose_name='refused at'),
         ),
         migrations.AddField(
             model_name='exportmail',
             name='provider_id',
-            field=models.CharField(blank=True, db_default='', max_length=255, verbose_name="provider's ID"),
+            field=models.CharField(blank=True, db_default='', max_length=255, verbose_name="provider's id"),
         ),
         migrations.AlterField(
             model_name='exportevent',
             name='kind',
-            field=models.CharField(choices=[('REQUESTED', 'Requested'), ('CLAIMED', 'Started'), ('REQUEUED', 'Requeued'), ('RESCUED', 'Interrupted; will be retried'), ('BUILT', 'Archive created'), ('FAILED', 'Failed'), ('MAILED', 'Email sent'), ('MAIL_FAILED', "Email couldn't be sent"), ('BOUNCED', 'The email provider rejected the email'), ('DOWNLOADED', 'Downloaded'), ('CANCELLED', 'Cancelled'), ('EXPIRED', 'Archive deleted')], max_length=16, verbose_name='event'),
+            field=models.CharField(choices=[('REQUESTED', 'Requested'), ('CLAIMED', 'A worker began'), ('REQUEUED', 'Put on the queue again'), ('RESCUED', 'The work was interrupted and will be tried again'), ('BUILT', 'The archive was built'), ('FAILED', 'Failed'), ('MAILED', 'The e-mail was sent'), ('MAIL_FAILED', 'The e-mail could not be sent'), ('BOUNCED', 'The mail provider refused the e-mail'), ('DOWNLOADED', 'Downloaded'), ('CANCELLED', 'Cancelled'), ('EXPIRED', 'The archive was removed')], max_length=16, verbose_name='event'),
         ),
         migrations.AddIndex(
             model_name='exportmail',

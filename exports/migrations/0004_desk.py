@@ -19,13 +19,13 @@ class Migration(migrations.Migration):
             name='SelfTest',
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('mail_to', models.EmailField(max_length=254, verbose_name='email to')),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='started at')),
-                ('started_at', models.DateTimeField(null=True, verbose_name='worker started at')),
-                ('steps_done', models.PositiveIntegerField(default=0, verbose_name='steps completed')),
-                ('mailed_at', models.DateTimeField(null=True, verbose_name='emailed at')),
-                ('mail_error', models.TextField(blank=True, verbose_name='email error')),
-                ('verdict', models.TextField(blank=True, verbose_name='result')),
+                ('mail_to', models.EmailField(max_length=254, verbose_name='mail to')),
+                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='begun at')),
+                ('started_at', models.DateTimeField(null=True, verbose_name='a worker began at')),
+                ('steps_done', models.PositiveIntegerField(default=0, verbose_name='steps done')),
+                ('mailed_at', models.DateTimeField(null=True, verbose_name='mailed at')),
+                ('mail_error', models.TextField(blank=True, verbose_name='error of the mail')),
+                ('verdict', models.TextField(blank=True, verbose_name='verdict')),
                 ('passed', models.BooleanField(null=True, verbose_name='passed')),
             ],
             options={
@@ -46,7 +46,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='exportevent',
             name='kind',
-            field=models.CharField(choices=[('REQUESTED', 'Requested'), ('CLAIMED', 'Started'), ('REQUEUED', 'Requeued'), ('RESCUED', 'Interrupted; will be retried'), ('BUILT', 'Archive created'), ('FAILED', 'Failed'), ('MAILED', 'Email sent'), ('MAIL_FAILED', "Email couldn't be sent"), ('BOUNCED', 'The email provider rejected the email'), ('RESENT', 'Email resend requested'), ('DOWNLOADED', 'Downloaded'), ('CANCELLED', 'Cancelled'), ('EXPIRED', 'Archive deleted')], max_length=16, verbose_name='event'),
+            field=models.CharField(choices=[('REQUESTED', 'Requested'), ('CLAIMED', 'A worker began'), ('REQUEUED', 'Put on the queue again'), ('RESCUED', 'The work was interrupted and will be tried again'), ('BUILT', 'The archive was built'), ('FAILED', 'Failed'), ('MAILED', 'The e-mail was sent'), ('MAIL_FAILED', 'The e-mail could not be sent'), ('BOUNCED', 'The mail provider refused the e-mail'), ('RESENT', 'Another e-mail was ordered'), ('DOWNLOADED', 'Downloaded'), ('CANCELLED', 'Cancelled'), ('EXPIRED', 'The archive was removed')], max_length=16, verbose_name='event'),
         ),
         migrations.AddIndex(
             model_name='exportevent',

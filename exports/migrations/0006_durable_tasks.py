@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='exportevent',
             name='kind',
-            field=models.CharField(choices=[('REQUESTED', 'Requested'), ('CLAIMED', 'Started'), ('REQUEUED', 'Requeued'), ('RESCUED', 'Interrupted; will be retried'), ('FINISHED', 'Archive created'), ('FAILED', 'Failed'), ('CANCELLED', 'Cancelled'), ('MAILED', 'Email sent'), ('MAIL_FAILED', "Email couldn't be sent"), ('BOUNCED', 'The email provider rejected the email'), ('RESENT', 'Email resend requested'), ('DOWNLOADED', 'Downloaded'), ('EXPIRED', 'Archive deleted')], max_length=16, verbose_name='event'),
+            field=models.CharField(choices=[('REQUESTED', 'Requested'), ('CLAIMED', 'A worker began'), ('REQUEUED', 'Put on the queue again'), ('RESCUED', 'The work was interrupted and will be tried again'), ('FINISHED', 'The archive was built'), ('FAILED', 'Failed'), ('CANCELLED', 'Cancelled'), ('MAILED', 'The e-mail was sent'), ('MAIL_FAILED', 'The e-mail could not be sent'), ('BOUNCED', 'The mail provider refused the e-mail'), ('RESENT', 'Another e-mail was ordered'), ('DOWNLOADED', 'Downloaded'), ('EXPIRED', 'The archive was removed')], max_length=16, verbose_name='event'),
         ),
         migrations.AlterField(
             model_name='exportmail',

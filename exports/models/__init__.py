@@ -4,11 +4,10 @@ from tasks.models import MailStatus, Status
 
 from .choices import ErrorCode, Event, Purpose
 from .event import ExportEvent
-from .mail import EarlyBounce, ExportMail
+from .mail import ExportMail
 from .task import ExportTask
 
 __all__ = [
-    "EarlyBounce",
     "ErrorCode",
     "Event",
     "ExportEvent",

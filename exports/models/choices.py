@@ -7,34 +7,33 @@ from django.utils.translation import gettext_lazy as _
 class ErrorCode(TextChoices):
     """Reason of a failure, as shown to the owner."""
 
-    CRASHED = "CRASHED", _("It was interrupted three times. You can try again.")
-    TIMEOUT = "TIMEOUT", _("It exceeded the time limit.")
-    DISK_FULL = "DISK_FULL", _("We're out of disk space. Please try again later.")
-    DAMAGED = (
-        "DAMAGED",
-        _("The file was damaged or lost. You can request a new export right away."),
+    CRASHED = "CRASHED", _("The work was interrupted three times. We are looking into it.")
+    TIMEOUT = "TIMEOUT", _("It took longer than an export may take.")
+    DISK_FULL = (
+        "DISK_FULL",
+        _("We are short of disk space. We have been told; please try again later."),
     )
-    ERROR = "ERROR", _("Something went wrong on our side. Please try again later.")
+    ERROR = "ERROR", _("Something went wrong on our side. We have been told about it.")
 
 
 class Event(TextChoices):
     """The core's events in the words of exports, and those that only exports have."""
 
     REQUESTED = "REQUESTED", _("Requested")
-    CLAIMED = "CLAIMED", _("Started")
-    REQUEUED = "REQUEUED", _("Requeued")
-    RESCUED = "RESCUED", _("Interrupted; will be retried")
-    FINISHED = "FINISHED", _("Archive created")
+    CLAIMED = "CLAIMED", _("A worker began")
+    REQUEUED = "REQUEUED", _("Put on the queue again")
+    RESCUED = "RESCUED", _("The work was interrupted and will be tried again")
+    FINISHED = "FINISHED", _("The archive was built")
     FAILED = "FAILED", _("Failed")
     CANCELLED = "CANCELLED", _("Cancelled")
-    MAILED = "MAILED", _("Email sent")
-    MAIL_FAILED = "MAIL_FAILED", _("Email couldn't be sent")
-    BOUNCED = "BOUNCED", _("The email provider rejected the email")
-    RESENT = "RESENT", _("Email resend requested")
+    MAILED = "MAILED", _("The e-mail was sent")
+    MAIL_FAILED = "MAIL_FAILED", _("The e-mail could not be sent")
+    BOUNCED = "BOUNCED", _("The mail provider refused the e-mail")
+    RESENT = "RESENT", _("Another e-mail was ordered")
     DOWNLOADED = "DOWNLOADED", _("Downloaded")
-    EXPIRED = "EXPIRED", _("Archive deleted")
+    EXPIRED = "EXPIRED", _("The archive was removed")
 
 
 class Purpose(TextChoices):
-    ARCHIVE = "ARCHIVE", _("archive")
-    FAILURE = "FAILURE", _("failure notice")
+    ARCHIVE = "ARCHIVE", _("the archive")
+    FAILURE = "FAILURE", _("news of a failure")

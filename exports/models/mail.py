@@ -1,26 +1,20 @@
 from __future__ import annotations
 
 import uuid
-from contextlib import suppress
 
 from django.conf import settings
-from django.core.exceptions import ObjectDoesNotExist
 from django.core.mail import EmailMultiAlternatives
 from django.db import models, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from tasks.models import Mail, MailQuerySet, MailStatus
-from tasks.models.rows import lock_users
+from tasks.models import Mail, MailQuerySet
 
 from .choices import Event, Purpose
 
 
 class ExportMailQuerySet(MailQuerySet["ExportMail"]):
-    def being_sent(self) -> ExportMailQuerySet:
-        return self.filter(status=MailStatus.SENDING)
-
     def with_message_id(self, message_id: str) -> ExportMailQuerySet:
         """Filter by the provider's id or, for providers without one, by our Message-ID."""
         return self.filter(Q(provider_id=message_id) | Q(pk=_parse_message_id(message_id)))
@@ -35,21 +29,21 @@ def _parse_message_id(message_id: str) -> uuid.UUID | None:
 
 
 class ExportMail(Mail):
-    """Email to the owner of an export; composed when it is sent."""
+    """E-mail to the owner of an export; composed when it is sent."""
 
     task = models.ForeignKey("exports.ExportTask", models.CASCADE, related_name="mails")
     purpose = models.CharField(_("purpose"), max_length=8, choices=Purpose)
     # False once the mail server found the mail too large: then the mail contains a link. The
     # database has the default, because workers of the previous version insert rows without it.
     is_attachable = models.BooleanField(_("attach the archive"), default=True, db_default=True)
-    bounced_at = models.DateTimeField(_("rejected at"), null=True)
-    bounce_reason = models.TextField(_("reason for rejection"), blank=True, db_default="")
+    bounced_at = models.DateTimeField(_("refused at"), null=True)
+    bounce_reason = models.TextField(_("why it was refused"), blank=True, db_default="")
 
     objects = ExportMailQuerySet.as_manager()
 
     class Meta(Mail.Meta):
-        verbose_name = _("email")
-        verbose_name_plural = _("emails")
+        verbose_name = _("e-mail")
+        verbose_name_plural = _("e-mails")
         indexes = [
             *Mail.Meta.indexes,
             # Bounces that a provider reports.
@@ -72,24 +66,10 @@ class ExportMail(Mail):
         dropped = type(self).objects.filter(pk=self.pk, is_attachable=True)
         return dropped.update(is_attachable=False) == 1
 
-    def lock_owner(self) -> None:
-        with suppress(ObjectDoesNotExist):  # the account is gone, and this mail with it
-            lock_users(self.task.owner_id)
-
     def on_change(self, event: str) -> None:
         self.task.record_event(event)
         if self.purpose == Purpose.ARCHIVE:
             self.task.notify_owner()
-
-    def mark_sent(self, provider_id: str = "") -> bool:
-        with transaction.atomic():
-            if not super().mark_sent(provider_id):
-                return False
-            if provider_id:
-                early = EarlyBounce._default_manager.filter(message_id=self.provider_id).first()
-                if early is not None:
-                    self.mark_bounced(early.reason)
-        return True
 
     def mark_bounced(self, reason: str) -> bool:
         """Record a bounce and notify the owner; return False if it was recorded before.
@@ -97,21 +77,9 @@ class ExportMail(Mail):
         The status stays SENT: the mail is not sent again.
         """
         with transaction.atomic():
-            self.lock_owner()
             not_bounced = type(self).objects.filter(pk=self.pk, bounced_at=None)
             if not_bounced.update(bounced_at=Now(), bounce_reason=reason) != 1:
                 return False
             self.refresh_from_db(fields=["bounced_at", "bounce_reason"])
             self.on_change(Event.BOUNCED)
         return True
-
-
-class EarlyBounce(models.Model):
-    """Bounce that was reported before the provider's id of its mail was recorded."""
-
-    message_id = models.CharField(max_length=255, unique=True)
-    reason = models.TextField(blank=True)
-    created_at = models.DateTimeField(db_default=Now())
-
-    def __str__(self) -> str:
-        return self.message_id

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from django.conf import settings
 from django.core.files.storage import Storage, storages
@@ -12,16 +14,18 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from blog.models import ReportedTask, User
-from tasks.models import UNFINISHED_STATUSES, UNSENT_STATUSES, MailStatus, Status, TaskQuerySet
+from blog.models import Notification, User
+from tasks.models import UNFINISHED_STATUSES, UNSENT_STATUSES, Status, Task, TaskQuerySet
 from tasks.models.clock import from_now, sweep_after
-from tasks.models.rows import lock_users
 
 from .choices import ErrorCode, Event, Purpose
+from .event import ExportEvent
 from .mail import ExportMail
 
 if TYPE_CHECKING:
     from tasks.heartbeat import Heartbeat
+
+NOTIFICATION_PREFIX = "export:"
 
 
 def archive_storage() -> Storage:
@@ -57,10 +61,8 @@ class ExportTaskQuerySet(TaskQuerySet["ExportTask"]):
         return super().prunable().filter(archive="")
 
 
-class ExportTask(ReportedTask):
+class ExportTask(Task):
     """Request for an archive."""
-
-    notification_prefix = "export"
 
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -78,7 +80,7 @@ class ExportTask(ReportedTask):
 
     objects = ExportTaskQuerySet.as_manager()
 
-    class Meta(ReportedTask.Meta):
+    class Meta(Task.Meta):
         verbose_name = _("export")
         verbose_name_plural = _("exports")
         permissions = [
@@ -94,7 +96,7 @@ class ExportTask(ReportedTask):
             )
         ]
         indexes = [
-            *ReportedTask.Meta.indexes,
+            *Task.Meta.indexes,
             # The sweeper: expired archives.
             models.Index(
                 fields=["archive_expires_at"],
@@ -137,8 +139,6 @@ class ExportTask(ReportedTask):
 
     # Hooks of Task
 
-    needs_disk_space = True
-
     def perform(self, heartbeat: Heartbeat) -> dict[str, Any]:
         from exports import building  # builds from the models, and imports them
 
@@ -151,16 +151,34 @@ class ExportTask(ReportedTask):
         purpose = Purpose.ARCHIVE if self.status == Status.SUCCESSFUL else Purpose.FAILURE
         ExportMail.objects.create(task=self, purpose=purpose, next_try_at=sweep_after())
 
+    def record_event(self, kind: str, actor: User | None = None) -> None:
+        ExportEvent.objects.create(task=self, kind=kind, attempt=self.attempt, actor=actor)
+
+    def notify_owner(self, **queue: Any) -> None:
+        Notification.objects.upsert(
+            self.owner_id,
+            self.notification_name,
+            self.payload() | queue,
+            is_listed=not self.is_unfinished,
+        )
+
     @classmethod
-    def with_progress_bar(cls, owner: User) -> ExportTaskQuerySet:
-        return owner.export_tasks.in_progress()
+    def last_notified(cls, task_ids: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
+        names = {f"{NOTIFICATION_PREFIX}{pk}": pk for pk in task_ids}
+        # The index of notifications begins with the user.
+        owners = cls.objects.filter(pk__in=names.values()).values("owner")
+        rows = Notification.objects.filter(user__in=owners, name__in=names)
+        return {names[name]: payload for name, payload in rows.values_list("name", "payload")}
+
+    @classmethod
+    def prune_events(cls, before: models.Expression) -> None:
+        ExportEvent.objects.filter(created_at__lt=before).delete()
 
     # Verbs that only exports have
 
     def resend(self, actor: User) -> ExportMail | None:
         """Save another mail; None if one is pending or there is nothing to send."""
         with transaction.atomic():
-            lock_users(self.owner_id)
             task = type(self).objects.select_for_update().get(pk=self.pk)
             if not task.is_resendable:
                 return None
@@ -172,12 +190,11 @@ class ExportTask(ReportedTask):
     def expire(self, actor: User | None = None) -> bool:
         """Clear the archive if it has expired or, given an `actor`, before it expires.
 
-        The caller has to delete the file. An email with the archive that waits to be sent is given
-        up, and then the owner is notified. Otherwise pages and mails named the date beforehand.
+        The caller has to delete the file. The owner is not notified: pages and mails named the
+        date from the beginning.
         """
         rows = type(self).objects.filter(pk=self.pk).exclude(archive="")
         with transaction.atomic():
-            lock_users(self.owner_id)
             if actor is None:
                 updated = rows.expired().update(archive="")
             else:
@@ -188,32 +205,13 @@ class ExportTask(ReportedTask):
                 return False
             self.archive = ""
             self.record_event(Event.EXPIRED, actor)
-            for mail in self.mails.filter(purpose=Purpose.ARCHIVE, status=MailStatus.PENDING):
-                mail.withdraw("The archive was deleted before the email was sent.")
         return True
 
-    def lose_archive(self) -> bool:
-        """Move SUCCESSFUL to FAILED, because the stored archive is damaged or gone.
-
-        The owner is told as after any failure. The caller has to delete the file.
-        """
-        rows = type(self).objects.filter(pk=self.pk, status=Status.SUCCESSFUL)
-        return self._transition(
-            rows.filter(archive=str(self.archive.name)).exclude(archive=""),
-            Event.FAILED,
-            status=Status.FAILED,
-            error_code=ErrorCode.DAMAGED,
-            archive="",
-            archive_expires_at=Now(),
-        )
-
-    def record_download(self) -> None:
-        """Record a download, at most once an hour: a program may repeat it without end."""
-        recent = self.events.filter(kind=Event.DOWNLOADED, created_at__gt=from_now(-3600))
-        if not recent.exists():
-            self.record_event(Event.DOWNLOADED)
-
     # What the owner sees
+
+    @property
+    def notification_name(self) -> str:
+        return f"{NOTIFICATION_PREFIX}{self.pk}"
 
     def payload(self) -> dict[str, Any]:
         """Return the JSON-ready input of `progress.render_progress`."""
@@ -230,5 +228,9 @@ class ExportTask(ReportedTask):
             "error_code": self.error_code,
             "mail": mail.status if mail else None,
             "bounced": bool(mail and mail.bounced_at),
-            "removed": is_mailed and not self.archive,
         }
+
+    def last_payload(self) -> dict[str, Any]:
+        """Return the payload of the last notification, which may include the queue position."""
+        last = Notification.objects.filter(user_id=self.owner_id, name=self.notification_name)
+        return last.values_list("payload", flat=True).first() or self.payload()

@@ -1,4 +1,4 @@
-"""The owner's last exports, and the box that requests one."""
+"""Progress bars on all pages, and the box that requests an export."""
 
 from typing import Any
 
@@ -13,8 +13,6 @@ from exports.requests import RequestOption, request_options
 
 register = template.Library()
 
-MAX_SHOWN = 20  # newest notifications of which unseen failures are shown
-
 
 @register.filter
 def kind(task: ExportTask) -> Kind:
@@ -28,16 +26,31 @@ def can_request_again(options: dict[str, RequestOption], task: ExportTask) -> bo
 
 @register.filter
 def progress(task: ExportTask) -> dict[str, Any]:
-    return render_progress(task.shown_payload())
+    return render_progress(task.last_payload() if task.is_unfinished else task.payload())
+
+
+@register.inclusion_tag("exports/_progress_bars.html", takes_context=True)
+def export_progress_bars(context: RequestContext) -> dict[str, Any]:
+    """Render a bar for each export in progress, and an alert for each unread failure."""
+    user: User = context["request"].user
+    rows = user.notifications.filter(name__startswith="export:").order_by("-updated_at")
+    notifications = list(rows[: len(KINDS)])
+    context["request"].export_notifications = notifications  # for `recent_exports`: no query
+    toasts = [render_progress(row.payload)["toast"] for row in notifications if row.read_at is None]
+    return {
+        "bars": [progress(task) for task in user.export_tasks.in_progress().order_by("created_at")],
+        "opened_at": getattr(user, "loaded_at", None),
+        "since": notifications[0].updated_at if notifications else None,
+        "failures": [toast for toast in toasts if toast and toast["level"] != "success"],
+    }
 
 
 @register.simple_tag(takes_context=True)
 def recent_exports(context: RequestContext) -> list[dict[str, Any]]:
     """Return what to show of the user's last exports that have ended, in the sidebar."""
-    rows = getattr(context["request"], "task_notifications", [])
-    prefix = f"{ExportTask.notification_prefix}:"
-    exports = [render_progress(row.payload) for row in rows if row.name.startswith(prefix)]
-    return [export for export in exports[: len(KINDS)] if not export["active"]]
+    rows = getattr(context["request"], "export_notifications", [])
+    exports = [render_progress(row.payload) for row in rows]
+    return [export for export in exports if not export["active"]]
 
 
 @register.inclusion_tag("exports/_request_box.html", takes_context=True)

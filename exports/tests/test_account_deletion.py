@@ -2,7 +2,6 @@
 
 import django_rq
 import pytest
-from django.db import transaction
 
 from blog.accounts import deletion
 from blog.models import AccountMail, User
@@ -32,34 +31,6 @@ def test_deletion_removes_waiting_job_from_queue(alice, task):
     jobs.run_task("exports.ExportTask", str(task.pk), task.attempt)
 
 
-def test_rolled_back_deletion_keeps_archive_and_job(alice, finished_task):
-    waiting, _ = ExportTask.objects.request(alice, "account")
-    jobs.enqueue_task(waiting)
-    with transaction.atomic():
-        deletion.request_deletion(alice)
-        transaction.set_rollback(True)
-    assert archive_storage().exists(finished_task.archive.name)
-    assert django_rq.get_queue("default").get_job_ids() == [waiting.job_id]
-    delete_account(alice)
-
-
-@pytest.mark.parametrize("broken", ["broker.remove_job", "archive.discard"])
-def test_failed_cleanup_after_commit_does_not_stop_deletion(
-    alice, finished_task, monkeypatch, broken
-):
-    waiting, _ = ExportTask.objects.request(alice, "account")
-    jobs.enqueue_task(waiting)
-
-    def fail(*args):
-        raise RuntimeError(broken)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(f"exports.deletion.{broken}", fail)
-        deletion_task = deletion.request_deletion(alice)
-    assert deletion_task.job_id in django_rq.get_queue("default").get_job_ids()
-    archive.discard(finished_task.archive.name)
-
-
 def test_deletion_stops_running_build_without_leftovers(
     alice, task, create_posts, monkeypatch, mailoutbox
 ):
@@ -67,9 +38,9 @@ def test_deletion_stops_running_build_without_leftovers(
     store = archive.store
     stored = []
 
-    def delete_account_and_store(task, file, keep_alive):
+    def delete_account_and_store(*args):
         deletion.request_deletion(alice)
-        stored.append(store(task, file, keep_alive=lambda: None))
+        stored.append(store(*args))
         return stored[0]
 
     monkeypatch.setattr(archive, "store", delete_account_and_store)

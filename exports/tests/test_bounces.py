@@ -5,15 +5,13 @@ import json
 
 import pytest
 from anymail.signals import AnymailTrackingEvent, EventType, tracking
-from anymail.urls import urlpatterns as anymail_urlpatterns
 from django.test import Client
 from django.urls import clear_url_caches, include, path
 from django.utils import timezone
 
 from blog.models import Notification
-from exports.models import EarlyBounce, Event, ExportMail, ExportTask, MailStatus, Purpose, Status
+from exports.models import Event, ExportMail, ExportTask, MailStatus, Purpose, Status
 from exports.sweeper import prune_details
-from microblog import webhooks
 from tasks import jobs
 from tasks.models.clock import from_now
 
@@ -22,10 +20,10 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
 SECRET = "postmark:a-secret-of-some-length"
 
 
-def urls_with_webhooks():
-    """Build the URLconf that the site has with the current settings."""
-    patterns = [path("anymail/", include(webhooks.urls())), path("", include("microblog.urls"))]
-    return type("URLs", (), {"urlpatterns": patterns})
+class WebhookURLs:
+    """URLconf of the site with ANYMAIL_WEBHOOK_SECRET set."""
+
+    urlpatterns = [path("anymail/", include("anymail.urls")), path("", include("microblog.urls"))]
 
 
 @pytest.fixture
@@ -52,26 +50,9 @@ def test_bounce_is_recorded_by_provider_id(mailed, event_type):
     assert mailed.bounce_reason == f"{event_type}: 550 No such user"
 
 
-@pytest.mark.parametrize("form", ["<{}@testserver>", "{}@testserver"])
-def test_bounce_is_recorded_by_own_message_id(mailed, form):
-    send_event(form.format(mailed.pk))
+def test_bounce_is_recorded_by_own_message_id(mailed):
+    send_event(mailed.message_id)
     assert is_bounced(mailed)
-
-
-def test_bounce_changes_only_its_own_mail(mailed, finished_task, staff):
-    other = finished_task.resend(staff)
-    assert mailed.mark_bounced("550")
-    assert not mailed.mark_bounced("551")
-    assert (mailed.bounce_reason, is_bounced(mailed)) == ("550", True)
-    assert not is_bounced(other)
-    assert other.bounce_reason == ""
-
-
-@pytest.mark.parametrize("is_found", [True, False])
-def test_payload_tells_bounce_of_last_mail(mailed, finished_task, is_found):
-    if is_found:
-        send_event("esp-7")
-    assert finished_task.payload()["bounced"] is is_found
 
 
 @pytest.mark.parametrize(
@@ -126,10 +107,10 @@ def test_bounce_is_shown_to_owner_without_reason(client, alice, finished_task, m
     send_event("esp-7", description="550 secret words of a server")
     for address in ("/", "/exports/", f"/exports/{finished_task.pk}/"):
         text = client.get(address).content.decode()
-        assert "Your email provider rejected our email. Download your archive here" in text, address
+        assert "Your mail provider refused the mail: download it here" in text, address
         assert "secret words" not in text
     text = client.get(f"/exports/{finished_task.pk}/").content.decode()
-    assert "The email provider rejected the email" in text
+    assert "The mail provider refused the e-mail" in text
     assert f"/exports/{finished_task.pk}/download/" in text
 
 
@@ -189,97 +170,16 @@ def test_mail_server_without_ids_returns_empty_id(task):
     assert (mail.status, mail.provider_id) == (MailStatus.SENT, "")
 
 
-# A provider may report a bounce before its answer to the request is recorded.
-
-
-def send_through_provider(task, monkeypatch, at_acceptance):
-    """Send the archive of a task; call `at_acceptance` when the provider has accepted it."""
-    from anymail.backends.test import EmailBackend
-
-    post_to_esp = EmailBackend.post_to_esp
-
-    def accept(self, payload, message):
-        response = post_to_esp(self, payload, message)
-        at_acceptance()
-        return response
-
-    monkeypatch.setattr(EmailBackend, "post_to_esp", accept)
-    jobs.run_task("exports.ExportTask", str(task.pk), task.attempt)
-    return task.mails.get()
-
-
-@pytest.fixture
-def provider(settings):
-    settings.EMAIL_BACKEND = "anymail.backends.test.EmailBackend"
-
-
-def test_bounce_before_the_mail_is_recorded_is_kept(client, alice, task, provider, monkeypatch):
-    sent = send_through_provider(
-        task, monkeypatch, lambda: send_event("0", description="550 No such user")
-    )
-    assert (sent.status, sent.provider_id) == (MailStatus.SENT, "0")
-    assert is_bounced(sent)
-    assert "550 No such user" in sent.bounce_reason
-    client.force_login(alice)
-    page = client.get(f"/exports/{task.pk}/").content.decode()
-    assert "Your email provider rejected our email" in page
-    assert "emailed you your archive" not in page
-
-
-def test_early_bounce_by_own_message_id_is_kept(task, provider, monkeypatch):
-    sent = send_through_provider(task, monkeypatch, lambda: send_event(task.mails.get().message_id))
-    assert sent.status == MailStatus.SENT
-    assert is_bounced(sent)
-
-
-def test_early_bounce_is_kept_once(task, provider, monkeypatch):
-    def bounce_twice():
-        send_event("0")
-        send_event("0", EventType.REJECTED)
-
-    sent = send_through_provider(task, monkeypatch, bounce_twice)
-    assert is_bounced(sent)
-    assert task.events.filter(kind=Event.BOUNCED).count() == 1
-
-
-@pytest.mark.parametrize("other", ["another", "x" * 300])
-def test_early_bounce_of_another_mail_changes_nothing(task, provider, monkeypatch, other):
-    sent = send_through_provider(task, monkeypatch, lambda: send_event(other))
-    assert not is_bounced(sent)
-
-
-def test_unknown_bounce_is_not_kept_without_a_mail_being_sent(mailed):
-    send_event("unknown")
-    assert not EarlyBounce.objects.exists()
-
-
-def test_prune_deletes_early_bounces():
-    EarlyBounce.objects.create(message_id="old", created_at=from_now(-86401))
-    EarlyBounce.objects.create(message_id="new")
-    prune_details()
-    assert EarlyBounce.objects.get().message_id == "new"
-
-
 # Webhooks
 
 
 @pytest.fixture
-def configure(settings):
-    """Return a function that configures a mail provider and its webhook."""
-
-    def configure(provider, **variables):
-        settings.EMAIL_BACKEND = f"anymail.backends.{provider}.EmailBackend"
-        settings.ANYMAIL = {"WEBHOOK_SECRET": SECRET} | variables
-        settings.ROOT_URLCONF = urls_with_webhooks()
-        clear_url_caches()
-
-    yield configure
+def webhooks(settings):
+    settings.ANYMAIL = {"WEBHOOK_SECRET": SECRET}
+    settings.ROOT_URLCONF = WebhookURLs
     clear_url_caches()
-
-
-@pytest.fixture
-def postmark(configure):
-    configure("postmark")
+    yield
+    clear_url_caches()
 
 
 def post(payload, secret=SECRET, esp="postmark"):
@@ -310,17 +210,17 @@ def postmark_bounce(message_id):
     )
 
 
-def test_postmark_webhook_records_bounce(mailed, postmark):
+def test_postmark_webhook_records_bounce(mailed, webhooks):
     assert post(postmark_bounce("esp-7")).status_code == 200
     assert is_bounced(mailed)
     assert "smtp;550 5.1.1" in mailed.bounce_reason
 
 
-def test_mailgun_webhook_records_bounce_by_message_id(mailed, configure):
+def test_mailgun_webhook_records_bounce_by_message_id(mailed, webhooks, settings):
     import hashlib
     import hmac
 
-    configure("mailgun", MAILGUN_WEBHOOK_SIGNING_KEY="key")
+    settings.ANYMAIL = settings.ANYMAIL | {"MAILGUN_WEBHOOK_SIGNING_KEY": "key"}
     timestamp, token = "1795444324", "t" * 50
     payload = {
         "signature": {
@@ -346,13 +246,13 @@ def test_mailgun_webhook_records_bounce_by_message_id(mailed, configure):
 
 
 @pytest.mark.parametrize("secret", ["postmark:another", "", "postmark"])
-def test_webhook_rejects_wrong_secret(mailed, postmark, secret):
+def test_webhook_rejects_wrong_secret(mailed, webhooks, secret):
     assert post(postmark_bounce("esp-7"), secret).status_code == 400
     assert not is_bounced(mailed)
 
 
 @pytest.mark.parametrize("payload", ["", "[]", "{}", '{"RecordType": "Bounce"}', "\ud800"])
-def test_webhook_rejects_invalid_payload(mailed, postmark, payload):
+def test_webhook_rejects_invalid_payload(mailed, webhooks, payload):
     response = Client(raise_request_exception=False).post(
         "/anymail/postmark/tracking/", payload.encode(errors="replace"), "application/json"
     )
@@ -360,38 +260,8 @@ def test_webhook_rejects_invalid_payload(mailed, postmark, payload):
     assert not is_bounced(mailed)
 
 
-def test_webhook_rejects_get(postmark):
+def test_webhook_rejects_get(webhooks):
     assert Client().get("/anymail/postmark/tracking/").status_code == 405
-
-
-PROVIDERS = sorted(
-    pattern.name.partition("_tracking")[0]
-    for pattern in anymail_urlpatterns
-    if pattern.name.endswith("_tracking_webhook")
-)
-
-
-def test_webhooks_of_other_providers_do_not_exist(postmark):
-    """They would fail without settings of their own."""
-    assert len(PROVIDERS) > 10
-    client = Client(raise_request_exception=False)
-    statuses = {name: client.post(f"/anymail/{name}/tracking/").status_code for name in PROVIDERS}
-    assert statuses == dict.fromkeys(PROVIDERS, 404) | {"postmark": 400}
-    for name in PROVIDERS:
-        assert client.post(f"/anymail/{name}/inbound/").status_code == 404
-
-
-@pytest.mark.parametrize("provider", ["mailjet", "sparkpost", "brevo", "mandrill"])
-def test_webhook_of_configured_provider_exists(configure, provider):
-    configure(provider, MANDRILL_WEBHOOK_KEY="key")
-    response = Client(raise_request_exception=False).post(f"/anymail/{provider}/tracking/")
-    assert response.status_code == 400
-
-
-def test_smtp_has_no_webhook(configure, settings):
-    settings.EMAIL_BACKEND = "microblog.smtp.EmailBackend"
-    settings.ANYMAIL = {"WEBHOOK_SECRET": SECRET}
-    assert webhooks.urls() == []
 
 
 def test_webhook_is_404_without_configured_secret(client, mailed):

@@ -2,14 +2,13 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 
-from dev.object_store import BUCKET
+from dev.object_store import BUCKET, ObjectStore
 from exports.checks import (
     check_bounce_webhook,
     check_bucket_versioning,
     check_intervals,
     check_monitoring,
     check_shared_services,
-    check_webhook_variables,
 )
 
 
@@ -111,31 +110,28 @@ def test_missing_webhook_secret_is_reported_before_deployment(settings):
     assert ids(check_bounce_webhook) == []
 
 
-@pytest.mark.parametrize(
-    ("provider", "variables", "expected"),
-    [
-        ("mandrill", {}, ["exports.W003"]),
-        ("mandrill", {"MANDRILL_WEBHOOK_KEY": "key"}, []),
-        ("postal", {}, ["exports.E012"]),
-        ("mailgun", {}, ["exports.E012"]),
-        ("mailgun", {"MAILGUN_API_KEY": "key"}, []),
-        ("postmark", {}, []),
-    ],
-)
-def test_webhook_without_its_variables_is_reported(settings, provider, variables, expected):
-    settings.EMAIL_BACKEND = f"anymail.backends.{provider}.EmailBackend"
-    settings.ANYMAIL = variables
-    assert ids(check_webhook_variables) == []
-    settings.ANYMAIL = {"WEBHOOK_SECRET": "name:a-long-password"} | variables
-    assert ids(check_webhook_variables) == expected
-
-
 def test_wrong_mail_backend_is_named(settings):
     settings.EMAIL_BACKEND = "nowhere.Backend"
     assert check_monitoring()[0].msg.startswith("EMAIL_BACKEND is nowhere.Backend, which does not")
 
 
 NONCURRENT = {"NoncurrentVersionExpiration": {"NoncurrentDays": 1}}
+
+
+@pytest.fixture
+def bucket(tmp_path, settings, monkeypatch):
+    """Start an object store and use its bucket for archives."""
+    with ObjectStore(tmp_path) as store:
+        for name, value in store.env.items():
+            monkeypatch.setenv(name, value)
+        settings.EXPORT_BUCKET = BUCKET
+        settings.STORAGES = settings.STORAGES | {
+            "archives": {
+                "BACKEND": "storages.backends.s3.S3Storage",
+                "OPTIONS": {"bucket_name": BUCKET},
+            }
+        }
+        yield store.client()
 
 
 def set_versioning(client, status):

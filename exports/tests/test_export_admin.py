@@ -51,7 +51,7 @@ def test_export_page_shows_timeline_traceback_and_job(client, staff, task):
     task.fail(ErrorCode.ERROR, "Traceback <most> recent")
     text = client.get(f"{LIST}{task.pk}/change/").content.decode()
     assert "Traceback &lt;most&gt; recent" in text
-    assert "Started" in text
+    assert "A worker began" in text
     assert f"{DASHBOARD}queues/0/{task.job_id}/" in text
 
 
@@ -150,7 +150,7 @@ def test_bounced_mail_is_shown_and_filtered(staff_client, task):
     assert not list_shows(staff_client, "failure=bounced", task)
     task.mails.get().mark_bounced("550 no such mailbox")
     assert list_shows(staff_client, "failure=bounced", task)
-    assert get_cells(staff_client, task)[str(task.pk)]["mail"] == "Rejected by the provider"
+    assert get_cells(staff_client, task)[str(task.pk)]["mail"] == "Refused by the provider"
     page = staff_client.get(f"{LIST}{task.pk}/change/").content.decode()
     assert "550 no such mailbox" in page
 
@@ -162,7 +162,7 @@ def test_expired_archive_is_found_by_diagnosis(client, operator, worker, task):
     fields = {"status": Status.SUCCESSFUL, "archive": "x", "archive_expires_at": long_ago}
     ExportTask.objects.filter(pk=task.pk).update(**fields)
     page = client.get("/admin/diagnosis/").content.decode()
-    assert "archive has expired but hasn" in page
+    assert "time is over, and it is still there" in page
 
 
 def test_overview_shows_archives_and_bounces(staff_client, task):

@@ -70,7 +70,7 @@ def test_dashboard_reports_unreachable_broker(client, staff, monkeypatch):
     client.force_login(staff)
     response = client.get("/admin/django_rq/dashboard/queues/0/")
     assert response.status_code == 503
-    assert "be reached" in response.content.decode()
+    assert "cannot be reached" in response.content.decode()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -111,8 +111,8 @@ def test_build_with_lost_lease_leaves_no_file(task, create_posts, alice, monkeyp
     create_posts(alice, 3)
     store = archive.store
 
-    def store_and_lose_lease(*args, **kwargs):
-        name = store(*args, **kwargs)
+    def store_and_lose_lease(task, part):
+        name = store(task, part)
         ExportTask.objects.get(pk=task.pk).crash()
         return name
 
@@ -235,12 +235,11 @@ def test_job_meta_has_final_progress(task, alice, create_posts, settings, monkey
     queue = django_rq.get_queue("default")
 
     def wait(heartbeat, seconds):
-        wait_until(lambda: queue.fetch_job(task.job_id).get_meta().get("progress"))
+        wait_until(lambda: queue.fetch_job(task.job_id).get_meta())
 
     monkeypatch.setattr(Heartbeat, "wait", wait)
     InProcess([queue], connection=queue.connection).work(burst=True, logging_level="ERROR")
-    meta = {"needs_disk_space": True, "progress": {"done": 5, "total": 5}}
-    assert queue.fetch_job(task.job_id).get_meta() == meta
+    assert queue.fetch_job(task.job_id).get_meta() == {"progress": {"done": 5, "total": 5}}
 
 
 def test_enqueue_without_broker_is_only_logged(task, settings, monkeypatch, caplog):
@@ -264,7 +263,9 @@ def test_failure_reaches_rq_and_admins(task, break_build, settings, caplog):
     assert queue.failed_job_registry.get_job_ids() == [task.job_id]
     subjects = {message.to[0]: message.subject for message in mail.outbox}
     assert "admin@microblog.example" in subjects
-    assert subjects["alice@microblog.example"] == "[Microblog] Your posts couldn't be exported"
+    assert (
+        subjects["alice@microblog.example"] == "[Microblog] Your blog posts could not be exported"
+    )
 
 
 class Bomb:
@@ -288,46 +289,17 @@ def test_worker_never_loads_pickled_job(task, tmp_path):
     assert queue.get_job_ids() == []
 
 
-def test_start_steps_fill_caches_and_close_connections(task):
+def test_preload_fills_caches_and_closes_connections(task):
     clear_url_caches()
-    jobs.run_start_steps()
+    jobs.preload()
     assert vars(get_resolver())["_populated"]
     assert connection.connection is None
     assert mail.outbox == []
 
 
-def test_worker_start_removes_files_of_killed_builds(task, bob):
-    task.claim()
-    names = [
-        f"{task.job_id}.json",
-        f"{task.pk}-0.json",
-        f"{ExportTask.objects.request(bob)[0].job_id}.zip",
-    ]
-    running, *dead = [archive.temporary_folder() / f"{name}.part" for name in names]
-    for path in (running, *dead):
-        path.touch()
-    worker = InProcess(
-        [django_rq.get_queue("default")], connection=django_rq.get_connection("default")
-    )
-    worker.bootstrap()
-    assert list(archive.temporary_folder().iterdir()) == [running]
-    running.unlink()
-
-
-def test_failing_start_step_does_not_stop_later_ones(monkeypatch, caplog):
-    def fail():
-        raise OSError("read-only file system")
-
-    done = []
-    monkeypatch.setattr(jobs, "_start_steps", [fail, lambda: done.append(True)])
-    jobs.run_start_steps()
-    assert done
-    assert "read-only file system" in caplog.text
-
-
-def test_start_steps_survive_database_outage(monkeypatch):
+def test_preload_survives_database_outage(monkeypatch):
     def refuse(*args):
         raise OperationalError("away")
 
     monkeypatch.setattr(ExportTask.objects, "select_related", refuse)
-    jobs.run_start_steps()
+    jobs.preload()

@@ -95,9 +95,9 @@ def test_export_query_count_is_constant(many_posts, alice, monkeypatch):
         POSTS,
         BYTES[connection.vendor],
     )
-    # The task with its owner; the posts; the locked owner; the mail, for two notifications and to
-    # send it; the task with its owner and address.
-    assert len(statements.reads()) == 7
+    # The task with its owner; the posts; the mail, for two notifications and to send it; the task
+    # with its owner and address.
+    assert len(statements.reads()) == 6
     # Four transitions of task and mail, three events, three notifications and the new mail.
     assert len(statements.writes()) == 11
 

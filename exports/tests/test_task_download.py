@@ -39,15 +39,10 @@ def test_expired_archive_is_404_before_sweep(client, alice, finished_task):
     assert client.get(f"/exports/{finished_task.pk}/download/").status_code == 404
 
 
-def test_repeated_downloads_are_recorded_once_an_hour(client, alice, finished_task):
+def test_missing_file_is_404(client, alice, finished_task):
     client.force_login(alice)
-    for _ in range(3):
-        body(client.get(f"/exports/{finished_task.pk}/download/"))
-    downloads = finished_task.events.filter(kind=Event.DOWNLOADED)
-    assert downloads.count() == 1
-    downloads.update(created_at=from_now(-3601))
-    body(client.get(f"/exports/{finished_task.pk}/download/"))
-    assert downloads.count() == 2
+    finished_task.archive.storage.delete(finished_task.archive.name)
+    assert client.get(f"/exports/{finished_task.pk}/download/").status_code == 404
 
 
 def test_unfinished_task_has_no_download(client, alice, task):

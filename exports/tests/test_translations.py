@@ -12,26 +12,26 @@ SPACE = "\N{NO-BREAK SPACE}"  # the thousands separator in Spanish
 
 MAILS = {
     "es": (
-        "[Microblog] Copia de tus publicaciones",
+        "[Microblog] Tus publicaciones del blog",
         "Hola, carol:",
         f"tus 1{SPACE}200 publicaciones",
     ),
-    "zh-hans": ("[Microblog] 你的帖子存档", "carol，你好：", "你的全部 1200 条帖子"),
+    "zh-hans": ("[Microblog] 你的博客帖子", "carol，你好：", "你的全部 1200 条帖子"),
 }
 FAILURES = {
     "es": (
-        "[Microblog] No se pudieron exportar tus publicaciones",
-        "Superó el límite de tiempo",
+        "[Microblog] No se pudieron exportar tus publicaciones del blog",
+        "Tardó más de lo que puede tardar",
     ),
-    "zh-hans": ("[Microblog] 你的帖子未能导出", "超出时间限制"),
+    "zh-hans": ("[Microblog] 你的博客帖子未能导出", "用时超过了一次导出允许的时间"),
 }
 PAGES = {
     "es": (
         "Tus exportaciones",
         f"300 de 1{SPACE}200 publicaciones",
-        "Creando tu copia",
+        "Estamos preparando tu archivo",
     ),
-    "zh-hans": ("你的导出", "300 / 1200 条帖子", "正在创建你的存档"),
+    "zh-hans": ("你的导出记录", "300 / 1200 条帖子", "正在生成你的存档"),
 }
 QUEUE_POSITIONS = {
     "es": ("Puesto 3 en la cola; tiempo estimado: entre 2 y 5 minutos", "0 de 1 publicación"),

@@ -36,19 +36,19 @@ class Problem(TextChoices):
 
     UNKNOWN = (
         "UNKNOWN",
-        _("This isn't a Microblog, Mastodon, X or Bluesky archive that we can read."),
+        _("This is not an archive of Microblog, Mastodon, X or Bluesky that we can read."),
     )
     EMPTY = "EMPTY", _("The file is empty.")
-    TOO_LARGE = "TOO_LARGE", _("The file exceeds the size limit for imports.")
-    UNPACKED = "UNPACKED", _("The archive would be too large when unpacked.")
-    RATIO = "RATIO", _("The archive is compressed far more than a real archive would be.")
+    TOO_LARGE = "TOO_LARGE", _("The file is larger than an import may be.")
+    UNPACKED = "UNPACKED", _("The archive would be too large once it is unpacked.")
+    RATIO = "RATIO", _("The archive is compressed more strongly than any real archive.")
     TOO_MANY_FILES = "TOO_MANY_FILES", _("The archive contains too many files.")
-    FILE_NAME = "FILE_NAME", _("The archive contains a file with a name that isn't allowed.")
-    LINK = "LINK", _("The archive contains a link or a device; only files are allowed.")
-    DUPLICATE = "DUPLICATE", _("The archive contains two files with the same name.")
+    FILE_NAME = "FILE_NAME", _("The archive contains a file whose name is not allowed.")
+    LINK = "LINK", _("The archive contains a link or a device, and only files are allowed.")
+    DUPLICATE = "DUPLICATE", _("The archive contains two files of the same name.")
     ENCRYPTED = (
         "ENCRYPTED",
-        _("The archive is password-protected. Please upload it without a password."),
+        _("The archive is protected with a password. Please upload it without one."),
     )
     AGE = (
         "AGE",
@@ -65,24 +65,18 @@ class Problem(TextChoices):
     )
     COMPRESSION = (
         "COMPRESSION",
-        _("The archive uses a compression method we can't read. Please use an ordinary zip."),
+        _("The archive is compressed in a way that we cannot read. Please use an ordinary zip."),
     )
-    SPLIT = "SPLIT", _("This is one part of a split archive. Please upload the whole archive.")
+    SPLIT = "SPLIT", _("This is one part of an archive that was split. Please upload it whole.")
     DAMAGED = (
         "DAMAGED",
-        _(
-            "The archive is damaged or incomplete. Please download it again and upload the new "
-            "copy."
-        ),
+        _("The archive is damaged or incomplete. Please download it again and upload that."),
     )
-    TOO_COMPLEX = (
-        "TOO_COMPLEX",
-        _("The archive contains data that is too long or too deeply nested."),
-    )
+    TOO_COMPLEX = "TOO_COMPLEX", _("The archive contains data that is too long or too nested.")
     TOO_MANY_ITEMS = "TOO_MANY_ITEMS", _("The archive contains more entries than we can read.")
     VERSION = (
         "VERSION",
-        _("The archive was created by a newer version of Microblog."),
+        _("The archive was written by a newer version of Microblog than this one."),
     )
 
 

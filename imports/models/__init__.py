@@ -2,14 +2,6 @@
 
 from .choices import ErrorCode, Event, Phase
 from .event import ImportEvent
-from .task import FOLDER, ImportTask, upload_storage
+from .task import ImportTask, upload_storage
 
-__all__ = [
-    "FOLDER",
-    "ErrorCode",
-    "Event",
-    "ImportEvent",
-    "ImportTask",
-    "Phase",
-    "upload_storage",
-]
+__all__ = ["ErrorCode", "Event", "ImportEvent", "ImportTask", "Phase", "upload_storage"]

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from django.conf import settings
 from django.core.files.storage import Storage, storages
@@ -13,19 +14,19 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from blog.models import Post, ReportedTask, User
+from blog.models import Notification, Post, User
 from blog.models.post import PostQuerySet, source_labels
 from tasks.heartbeat import LeaseLost
-from tasks.models import UNFINISHED_STATUSES, Status, TaskQuerySet
+from tasks.models import UNFINISHED_STATUSES, Status, Task, TaskQuerySet
 from tasks.models.clock import from_now
 
 from .choices import ErrorCode, Event, Phase
+from .event import ImportEvent
 
 if TYPE_CHECKING:
     from tasks.heartbeat import Heartbeat
 
-FOLDER = "imports"
-"""Folder of uploads and reports in the storage."""
+NOTIFICATION_PREFIX = "import:"
 KEEP_UPLOAD_DAYS = 7
 UNDO_DAYS = 30
 
@@ -57,10 +58,8 @@ class ImportTaskQuerySet(TaskQuerySet["ImportTask"]):
         return super().prunable().filter(upload="", report="").exclude(IS_PREVIEWED)
 
 
-class ImportTask(ReportedTask):
+class ImportTask(Task):
     """Import of an uploaded archive. Each phase is a new attempt of the same task."""
-
-    notification_prefix = "import"
 
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -74,7 +73,7 @@ class ImportTask(ReportedTask):
     )
     source = models.CharField(_("source"), max_length=32)
     upload = models.FileField(_("upload"), storage=upload_storage, blank=True)
-    upload_name = models.CharField(_("file name"), max_length=255, blank=True)
+    upload_name = models.CharField(_("name of the file"), max_length=255, blank=True)
     upload_bytes = models.PositiveBigIntegerField(_("size"))
     # The result of `phases.preview`, and the owner's choices
     preview = models.JSONField(_("preview"), default=dict)
@@ -87,20 +86,16 @@ class ImportTask(ReportedTask):
 
     objects = ImportTaskQuerySet.as_manager()
 
-    class Meta(ReportedTask.Meta):
+    class Meta(Task.Meta):
         verbose_name = _("import")
         verbose_name_plural = _("imports")
-        permissions = [
-            ("cancel_importtask", "Can cancel imports"),
-            ("operate_importtask", "Can rescue imports"),
-        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["owner"], condition=IS_IN_PROGRESS, name="imports_importtask_unfinished"
             )
         ]
         indexes = [
-            *ReportedTask.Meta.indexes,
+            *Task.Meta.indexes,
             # The sweeper: uploads that may have to be deleted.
             models.Index(
                 fields=["created_at"],
@@ -145,10 +140,6 @@ class ImportTask(ReportedTask):
 
     # Hooks of Task
 
-    @property
-    def needs_disk_space(self) -> bool:
-        return self.phase != Phase.UNDO
-
     def perform(self, heartbeat: Heartbeat) -> dict[str, Any]:
         from imports import phases  # works on the models, and imports them
 
@@ -167,11 +158,27 @@ class ImportTask(ReportedTask):
         if kind == Event.FINISHED:
             finished = {Phase.PREVIEW: Event.PREVIEWED, Phase.UNDO: Event.UNDONE}
             kind = finished.get(Phase(self.phase), Event.FINISHED)
-        super().record_event(kind, actor)
+        ImportEvent.objects.create(task=self, kind=kind, attempt=self.attempt, actor=actor)
 
-    @property
-    def is_listed(self) -> bool:
-        return super().is_listed and self.status != Status.CANCELLED
+    def notify_owner(self, **queue: Any) -> None:
+        Notification.objects.upsert(
+            self.owner_id,
+            f"{NOTIFICATION_PREFIX}{self.pk}",
+            self.payload() | queue,
+            is_listed=not self.is_unfinished and self.status != Status.CANCELLED,
+        )
+
+    @classmethod
+    def last_notified(cls, task_ids: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
+        names = {f"{NOTIFICATION_PREFIX}{pk}": pk for pk in task_ids}
+        # The index of notifications begins with the user.
+        owners = cls.objects.filter(pk__in=names.values()).values("owner")
+        rows = Notification.objects.filter(user__in=owners, name__in=names)
+        return {names[name]: payload for name, payload in rows.values_list("name", "payload")}
+
+    @classmethod
+    def prune_events(cls, before: models.Expression) -> None:
+        ImportEvent.objects.filter(created_at__lt=before).delete()
 
     # Verbs that only imports have
 
@@ -218,7 +225,6 @@ class ImportTask(ReportedTask):
     @staticmethod
     def _fresh_progress(rows: int) -> dict[str, Any]:
         return {
-            "requested_at": timezone.now(),
             "rows_done": 0,
             "rows_total": rows,
             "crashes": 0,
@@ -242,3 +248,9 @@ class ImportTask(ReportedTask):
             "imported": self.imported,
             "error_code": self.error_code,
         }
+
+    def last_payload(self) -> dict[str, Any]:
+        """Return the payload of the last notification, which may include the queue position."""
+        name = f"{NOTIFICATION_PREFIX}{self.pk}"
+        last = Notification.objects.filter(user_id=self.owner_id, name=name)
+        return last.values_list("payload", flat=True).first() or self.payload()

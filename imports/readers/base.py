@@ -8,8 +8,6 @@ from typing import ClassVar
 
 from django_stubs_ext import StrOrPromise
 
-from blog.blank import is_blank
-
 from ..archives import Archive, ArchiveError, Problem, archive_errors
 from .items import (
     FIRST_TIMESTAMP,
@@ -98,7 +96,7 @@ class Reader(ABC):
     def _violation(self, body: str, timestamp: datetime | None) -> Reason | None:
         if timestamp is None or not self.first_timestamp <= timestamp <= self.now:
             return Reason.DATE
-        if is_blank(body):
+        if not body:
             return Reason.EMPTY
         if len(body) > MAX_BODY_LENGTH:
             return Reason.TOO_LONG

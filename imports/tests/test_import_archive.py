@@ -26,8 +26,8 @@ def test_command_imports_each_source_once(alice, import_archive, source):
     content, expected = fixture(source).getvalue(), EXPECTED[source]["imported"]
     assert f"{len(expected)} posts would be imported" in import_archive(content, "--dry-run")
     assert not Post.objects.exists()
-    assert f"{len(expected)} posts imported, 0 already here" in import_archive(content)
-    assert f"0 posts imported, {len(expected)} already here" in import_archive(content)
+    assert f"{len(expected)} posts imported, 0 here already" in import_archive(content)
+    assert f"0 posts imported, {len(expected)} here already" in import_archive(content)
     posts = Post.objects.filter(author=alice, source=source)
     assert {(post.source_id, post.body) for post in posts} == {
         (post["source_id"], post["body"]) for post in expected
@@ -35,7 +35,7 @@ def test_command_imports_each_source_once(alice, import_archive, source):
 
 
 def test_unknown_file_gives_one_sentence(import_archive):
-    with pytest.raises(CommandError, match="This isn't a Microblog"):
+    with pytest.raises(CommandError, match="This is not an archive"):
         import_archive(b"hello")
 
 

@@ -8,7 +8,6 @@ from datetime import timedelta
 
 import pytest
 from django.core import mail
-from django.db import transaction
 from django.utils import timezone
 from django.utils.html import strip_tags
 from model_bakery import baker
@@ -22,7 +21,6 @@ from imports.models.task import KEEP_UPLOAD_DAYS, UNDO_DAYS
 from imports.tests.conftest import ARCHIVE, posts_json
 from imports.tests.readers.test_fixtures import EXPECTED, fixture
 from imports.uploads import upload_slot
-from tasks import broker
 from tasks.models import Status, TaskFailed
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
@@ -58,7 +56,7 @@ def test_preview_counts_and_writes_no_posts(alice, previewed, client):
     ]
     assert not Post.objects.exists()
     page = client.get(previewed.get_absolute_url()).content.decode()
-    assert "Date missing, in the future or too far in the past" in page
+    assert "Its date is missing, in the future or too far in the past" in page
     assert "2020 (2)" in page
 
 
@@ -77,8 +75,8 @@ def test_confirmed_import_writes_posts_and_tells_numbers(alice, imported):
     run_jobs()
     [message] = mail.outbox
     assert message.to == [alice.email]
-    assert "3 posts from Microblog are now in your account." in message.body
-    assert "1 entry in the archive was left out." in message.body
+    assert "3 posts from Microblog are in your account now." in message.body
+    assert "1 entry of the archive was left out." in message.body
     assert not Notification.objects.exclude(name=f"import:{imported.pk}").exists()
 
 
@@ -95,7 +93,7 @@ def test_report_names_what_was_left_out(client, imported):
     response.close()
     [_head, row] = csv.reader(io.StringIO(text))
     assert row[0] == "2999-01-01T00:00:00+00:00"
-    assert row[3] == "Date missing, in the future or too far in the past"
+    assert row[3] == "Its date is missing, in the future or too far in the past"
 
 
 def test_report_cells_cannot_be_formulas():
@@ -120,29 +118,6 @@ def test_undo_deletes_unedited_posts_and_names_others(client, imported, run):
     page = client.get(task.get_absolute_url()).content.decode()
     assert f'<a href="/posts/{edited.pk}/">first, edited</a>' in page
     assert "1 post was kept" in page
-
-
-@pytest.mark.parametrize("error", [PermissionError(13, "denied"), OSError(5, "the disk is gone")])
-def test_file_that_cannot_be_deleted_stops_no_other(imported, upload, monkeypatch, caplog, error):
-    other = ImportTask.objects.create(
-        owner=imported.owner, status="FAILED", upload="imports/other", upload_bytes=1
-    )
-    kept = str(imported.upload.name)
-    delete = upload_storage().delete
-
-    def fail_once(name):
-        if name == kept:
-            raise error
-        delete(name)
-
-    monkeypatch.setattr(upload_storage(), "delete", fail_once)
-    sweeper.delete_unneeded_files()
-    imported.refresh_from_db()
-    other.refresh_from_db()
-    assert (imported.upload.name, other.upload.name) == (kept, "")
-    assert {record.levelname for record in caplog.records if "not deleted" in record.message} == {
-        "WARNING"
-    }
 
 
 def test_import_again_after_undo(client, imported, run, upload, confirm):
@@ -220,14 +195,14 @@ def test_orphaned_files_are_deleted_when_old(previewed, monkeypatch):
 def test_second_upload_is_rejected_and_not_kept(previewed, upload):
     response = upload()
     assert response.status_code == 409
-    assert "You already have an import in progress." in response.content.decode()
+    assert "You have an import in progress already." in response.content.decode()
     assert len(stored_files()) == 1
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"hello", "Microblog, Mastodon, X or Bluesky archive that we can read"),
+        (b"hello", "This is not an archive of Microblog, Mastodon, X or Bluesky"),
         (b"age-encryption.org/v1\n", "The archive is encrypted with age."),
         (b"PK\x03\x04 broken", "The archive is damaged or incomplete."),
         (b'{"version": 2, "username": "a", "posts": []}', "newer version of Microblog"),
@@ -252,7 +227,7 @@ def test_hostile_zip_is_refused(upload):
         archive.writestr("outbox.json", b"0" * 40_000_000)
     response = upload(bomb.getvalue(), "bomb.zip")
     assert response.status_code == 422
-    assert "compressed far more" in response.content.decode()
+    assert "compressed more strongly" in response.content.decode()
     assert stored_files() == []
 
 
@@ -267,7 +242,7 @@ def test_large_body_is_refused_unread(client, alice, settings):
     client.force_login(alice)
     response = client.post("/imports/", b"x" * 200_000, content_type="text/plain")
     assert response.status_code == 413
-    assert "exceeds the size limit for imports" in response.content.decode()
+    assert "larger than an import may be" in response.content.decode()
 
 
 def test_large_file_is_refused(upload, settings):
@@ -300,7 +275,7 @@ def test_new_account_cannot_confirm(alice, previewed, confirm):
 
 def test_unconfirmed_address_cannot_confirm(alice, previewed, confirm):
     alice.emailaddress_set.update(verified=False)
-    assert "Please confirm your email address first." in confirm(previewed).content.decode()
+    assert "Please confirm your e-mail address first." in confirm(previewed).content.decode()
 
 
 @pytest.mark.parametrize(("years", "status"), [(["2019", "2020"], 422), (["2019"], 302)])
@@ -361,7 +336,7 @@ def test_cancel_stops_import_between_batches(client, previewed, confirm, run, mo
     assert task.status == Status.CANCELLED
     assert Post.objects.count() == 1
     page = client.get(task.get_absolute_url()).content.decode()
-    assert "Posts in this import 1 " in " ".join(strip_tags(page.replace("</dt>", " ")).split())
+    assert "Posts of this import 1 " in " ".join(strip_tags(page.replace("</dt>", " ")).split())
     assert task.is_undoable
 
 
@@ -375,7 +350,7 @@ def test_failed_import_is_mailed(alice, previewed, confirm, run, monkeypatch):
     monkeypatch.setitem(phases.PERFORM, Phase.IMPORT, fail)
     assert run(previewed).status == Status.FAILED
     run_jobs()
-    assert "couldn't be completed" in mail.outbox[0].body
+    assert "could not be finished" in mail.outbox[0].body
 
 
 @pytest.mark.parametrize("does_fail", [False, True])
@@ -455,16 +430,6 @@ def test_account_deletion_removes_uploads(alice, previewed):
     assert stored_files() == []
     previewed.refresh_from_db()
     assert previewed.status == Status.CANCELLED
-
-
-def test_rolled_back_deletion_keeps_upload_and_job(alice, upload):
-    upload()
-    task = ImportTask.objects.get()
-    with transaction.atomic():
-        request_deletion(alice)
-        transaction.set_rollback(True)
-    assert upload_storage().exists(task.upload.name)
-    assert task.job_id in broker.read_state().positions
 
 
 def test_account_deletion_deletes_import_and_posts(alice, imported):

@@ -2,7 +2,6 @@
 
 import pickle
 import time
-from io import BytesIO
 from typing import Any
 
 import pytest
@@ -10,9 +9,7 @@ from django.core.cache import cache, caches
 from django.urls import path
 
 from blog import rate_limits
-from blog.accounts.allauth_internals import TOTP, generate_totp_secret
 from blog.rate_limits import Rate
-from blog.tests.accounts.test_mfa import current_code
 from conftest import PASSWORD
 from microblog.cache import JSONSerializer
 
@@ -153,64 +150,12 @@ def test_pickle_in_guess_keys_is_harmless(client, alice, client_of_redis, bomb):
 
     for _ in range(11):
         answer = sign_in("wrong").content.decode()
-    assert "Too many failed attempts" in answer
+    assert "Too many wrong passwords" in answer
     assert overwrite_all(client_of_redis, data) >= 3
-    assert "Too many failed attempts" not in sign_in("wrong").content.decode()
+    assert "Too many wrong passwords" not in sign_in("wrong").content.decode()
     for key in client_of_redis.keys("*"):
         client_of_redis.set(key + b":lock", data)
     assert sign_in(PASSWORD).status_code == 302
-    assert not was_opened()
-
-
-def enter_code(client):
-    client.post("/accounts/login/", {"login": "alice", "password": PASSWORD})
-    return client.post("/accounts/2fa/authenticate/", {"code": current_code(TOTP_SECRET)})
-
-
-TOTP_SECRET = generate_totp_secret()
-FLOWS = {
-    "code": enter_code,
-    "password reset": lambda client: client.post(
-        "/accounts/password/reset/", {"email": "alice@microblog.example"}
-    ),
-    "sign-up": lambda client: client.post(
-        "/accounts/signup/", {"username": "carol", "email": "carol@microblog.example"}
-    ),
-    "API": lambda client: client.get("/api/v1/profile/", headers={"authorization": "Bearer mb_x"}),
-}
-SIGNED_IN_FLOWS = {
-    "reauthentication": lambda client: client.post(
-        "/accounts/reauthenticate/", {"password": PASSWORD}
-    ),
-    "post": lambda client: client.post("/posts/", {"body": "Hello"}),
-    "import": lambda client: client.post("/imports/", {"file": BytesIO(b"{}")}),
-}
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize("name", [*FLOWS, *SIGNED_IN_FLOWS])
-def test_pickles_and_other_types_under_any_key_are_harmless(
-    client, alice, settings, client_of_redis, bomb, name
-):
-    settings.RATE_LIMITS = True
-    data, was_opened = bomb
-    if name in SIGNED_IN_FLOWS:
-        client.force_login(alice)
-    else:
-        TOTP.activate(alice, TOTP_SECRET)
-    flow = (FLOWS | SIGNED_IN_FLOWS)[name]
-    assert flow(client).status_code < 500
-    keys = client_of_redis.keys("*")
-    assert keys
-    for write in (
-        lambda key: client_of_redis.set(key, data),
-        lambda key: client_of_redis.hset(key, "field", data),
-        lambda key: client_of_redis.sadd(key, data),
-    ):
-        for key in keys:
-            client_of_redis.delete(key)
-            write(key)
-        assert flow(client).status_code < 500
     assert not was_opened()
 
 

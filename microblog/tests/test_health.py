@@ -88,26 +88,6 @@ def test_database_error_is_reported_without_its_text(healthy_site, get_readiness
     assert get_readiness() == (503, {"database": "ConnectionError"})
 
 
-@pytest.mark.parametrize(
-    ("failure", "why"),
-    [
-        (health.NotReady("no worker heartbeat"), "no worker heartbeat"),
-        (ConnectionError("password=hunter2"), "ConnectionError"),
-        (PermissionError("/secret/place"), "PermissionError"),
-    ],
-)
-def test_probe_logs_reason_as_warning_once(
-    failure, why, healthy_site, get_readiness, monkeypatch, caplog
-):
-    def fail():
-        raise failure
-
-    monkeypatch.setitem(health.CHECKS, "database", health.Check(fail))
-    get_readiness()
-    assert f"Not ready: database: {why}" in caplog.messages
-    assert {record.levelname for record in caplog.records} == {"WARNING"}
-
-
 def test_missing_migrations_are_counted(healthy_site, get_readiness, monkeypatch):
     monkeypatch.setattr(
         "microblog.health.MigrationExecutor.migration_plan", lambda *args: ["one", "two"]

@@ -8,8 +8,6 @@ from django.core import mail
 from django.core.cache import cache
 from django.test import Client
 from django.urls import path
-from redis.exceptions import ConnectionError as BrokerConnectionError
-from redis.exceptions import TimeoutError as BrokerTimeoutError
 
 from dev.stack import ROOT
 from microblog import logs
@@ -29,23 +27,6 @@ def exc_info_of(error):
         raise error
     except type(error):
         return sys.exc_info()
-
-
-@pytest.mark.parametrize(
-    ("message", "error", "level"),
-    [
-        ("Worker %s: could not connect to Redis instance: away. retrying", None, "WARNING"),
-        ("Worker %s: Redis connection timeout, quitting...", None, "WARNING"),
-        ("Worker %s: found an unhandled exception", BrokerConnectionError(), "WARNING"),
-        ("Worker %s: found an unhandled exception", BrokerTimeoutError(), "WARNING"),
-        ("Worker %s: found an unhandled exception", ConnectionError("database"), "ERROR"),
-        ("Worker %s: job failed", None, "ERROR"),
-    ],
-)
-def test_worker_without_broker_logs_warnings(message, error, level, admins, mailoutbox, caplog):
-    logging.getLogger("rq.worker").error(message, "1", exc_info=error)
-    assert [entry.levelname for entry in caplog.records] == [level]
-    assert len(mailoutbox) == (level == "ERROR")
 
 
 SECRETS = [

@@ -1,8 +1,6 @@
 """The SMTP backend against real servers that behave in unusual ways."""
 
 import asyncio
-import ssl
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,8 +33,8 @@ class Handler:
 
 
 @contextmanager
-def serving(handler, tls: ssl.SSLContext | None = None, **options) -> Iterator[int]:
-    """Run the server in a thread; yield its port. `tls` is that of its connections."""
+def serving(handler, **options) -> Iterator[int]:
+    """Run the server in a thread; yield its port."""
     loop = asyncio.new_event_loop()
 
     def factory():
@@ -52,7 +50,7 @@ def serving(handler, tls: ssl.SSLContext | None = None, **options) -> Iterator[i
             pending.cancel()
 
     try:
-        starting = loop.create_server(factory, "127.0.0.1", 0, ssl=tls)
+        starting = loop.create_server(factory, "127.0.0.1", 0)
         server = asyncio.run_coroutine_threadsafe(starting, loop).result(timeout=10)
         yield server.sockets[0].getsockname()[1]
         asyncio.run_coroutine_threadsafe(close(), loop).result(timeout=10)
@@ -62,16 +60,9 @@ def serving(handler, tls: ssl.SSLContext | None = None, **options) -> Iterator[i
         loop.close()
 
 
-def send(port, body="Hello", timeout=0.5, use_ssl=False):
-    host = "localhost" if use_ssl else "127.0.0.1"  # the certificate has a name
+def send(port, body="Hello", timeout=0.5):
     backend = smtp.EmailBackend(
-        host=host,
-        port=port,
-        username="",
-        password="",
-        use_tls=False,
-        use_ssl=use_ssl,
-        timeout=timeout,
+        host="127.0.0.1", port=port, username="", password="", use_tls=False, timeout=timeout
     )
     message = EmailMessage("Subject", body, "a@microblog.example", ["b@microblog.example"])
     return backend.send_messages([message])
@@ -121,39 +112,3 @@ def test_message_above_announced_size_is_not_sent():
         assert send(port) == 1
     assert caught.value.smtp_code == 552
     assert len(handler.messages) == 1
-
-
-@pytest.fixture
-def tls(tmp_path, monkeypatch) -> ssl.SSLContext:
-    """Create a certificate of localhost, and trust it."""
-    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
-            *("-nodes", "-days", "2", "-subj", "/CN=localhost"),
-            *("-addext", "subjectAltName=DNS:localhost"),
-            *("-keyout", str(key), "-out", str(certificate)),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    return context
-
-
-def test_slow_answer_over_tls_is_awaited(tls):
-    handler = Handler(pause=1.0)
-    with serving(handler, tls=tls) as port:
-        assert send(port, use_ssl=True) == 1
-    assert len(handler.messages) == 1
-
-
-def test_message_above_announced_size_is_not_sent_over_tls(tls):
-    handler = Handler()
-    refused = pytest.raises(SMTPSenderRefused)
-    with serving(handler, tls=tls, data_size_limit=1000) as port, refused as caught:
-        send(port, body="x" * 2000, use_ssl=True)
-    assert caught.value.smtp_code == 552
-    assert handler.messages == []

@@ -23,7 +23,7 @@ class MailAdmin(ReadOnlyAdmin):
     list_display_links = ("saved",)
     list_filter = ("status", AgeFilter)
     search_fields = ("id",)
-    search_help_text = _("An email's ID, or a Message-ID")
+    search_help_text = _("An e-mail's id, or a Message-ID")
     # A whitelist, because Django's own choice would include the text.
     fields: ClassVar[tuple[str, ...]] = (
         "state",
@@ -72,7 +72,7 @@ class MailAdmin(ReadOnlyAdmin):
         task = getattr(mail, "task", None)
         return link(task) if isinstance(task, Task) else live_list.EMPTY
 
-    @admin.display(description=_("next attempt"), ordering="next_try_at")
+    @admin.display(description=_("next try"), ordering="next_try_at")
     def next_try(self, mail: Any) -> str:
         return format_time(mail.next_try_at) if mail.status == MailStatus.PENDING else ""
 

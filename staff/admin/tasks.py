@@ -26,12 +26,12 @@ from django_stubs_ext import StrOrPromise
 
 from microblog.http import AuthenticatedRequest
 from tasks import broker
-from tasks.models import Mail, MailStatus, Task, last_events
+from tasks.models import Mail, MailStatus, Task
 
 from .. import live_list
 from ..actions import CANCEL, MAX_SELECTED, RESCUE, Action, Followup
 from ..diagnosis import Finding
-from ..filters import FailureFilter, RequestAgeFilter
+from ..filters import AgeFilter, FailureFilter
 from ..kinds import kind_title, mail_model_of, page_url, row_title, row_url
 from ..overview import Fact
 from ..permissions import DASHBOARD, permission
@@ -77,22 +77,20 @@ class TaskAdmin(ReadOnlyAdmin):
         "requested",
     )
     list_display_links = ("owner_name",)
-    list_filter: ClassVar[Any] = ("status", FailureFilter, RequestAgeFilter)
+    list_filter: ClassVar[Any] = ("status", FailureFilter, AgeFilter)
     list_select_related = ("owner",)
     search_fields = ("owner__username", "owner__email")
-    search_help_text = _("Owner's username or address, a task's ID, or a Message-ID")
+    search_help_text = _("Owner's name or address, a task's id, or a Message-ID")
     change_list_template = "admin/task_list.html"
     task_actions: tuple[Action, ...] = (CANCEL, RESCUE)
-    position_among_kinds: ClassVar[int] = 1
-    """Its place in the navigation and the overview; the lowest comes first."""
     cells = live_list.LiveCells()
     state = live_column("state", _("state"))
-    position = live_column("position", _("queue position"))
+    position = live_column("position", _("place"))
     attempts = live_column("attempts", _("attempts"))
     worker = live_column("worker", _("worker"))
-    last_heartbeat = live_column("last_heartbeat", _("last heartbeat"))
-    estimate = live_column("estimate", _("ETA"))
-    mail = live_column("mail", _("email"))
+    last_heartbeat = live_column("last_heartbeat", _("heard from"))
+    estimate = live_column("estimate", _("ready in"))
+    mail = live_column("mail", _("e-mail"))
 
     # What a kind can add
 
@@ -229,8 +227,8 @@ class TaskAdmin(ReadOnlyAdmin):
             messages.success(request, text % {"action": action.label, "n": done})
         if unchanged:
             text = ngettext(
-                "%(n)d task was skipped: not possible in its state.",
-                "%(n)d tasks were skipped: not possible in their state.",
+                "%(n)d task was not changed: it is not in a state for that.",
+                "%(n)d tasks were not changed: they are not in a state for that.",
                 unchanged,
             )
             messages.warning(request, text % {"n": unchanged})
@@ -281,7 +279,7 @@ class TaskAdmin(ReadOnlyAdmin):
             "live_url": page_url(self.model, "live"),
             "history_url": page_url(self.model, "history", task.pk),
             "details": self._details(request, task),
-            "events": last_events(task) if hasattr(task, "events") else None,
+            "events": task.events.select_related("actor") if hasattr(task, "events") else None,
             "mails": [mail_details(mail) + self.extra_mail_details(mail) for mail in mails],
             "has_mails": self.mail_model is not None,
             "actions": [
@@ -298,18 +296,18 @@ class TaskAdmin(ReadOnlyAdmin):
         return [
             (_("state"), self.state(task)),
             (_("progress"), self.progress(task)),
-            (_("queue position"), self.position(task)),
+            (_("place in the queue"), self.position(task)),
             (_("attempts"), self.attempts(task)),
             (_("worker"), self.worker(task)),
-            (_("last heartbeat"), self.last_heartbeat(task)),
-            (_("ETA"), self.estimate(task)),
+            (_("heard from"), self.last_heartbeat(task)),
+            (_("ready in"), self.estimate(task)),
             (_("error"), task.get_error_code_display()),
             (_("requested at"), format_time(task.created_at)),
             (_("started at"), format_time(task.started_at)),
             (_("finished at"), format_time(task.finished_at)),
             (_("duration"), f"{task.duration.total_seconds():.1f} s" if task.duration else ""),
             (_("RQ job"), job),
-            (_("ID"), task.pk),
+            (_("id"), task.pk),
             *self.extra_details(task),
         ]
 
@@ -342,9 +340,9 @@ def mail_details(mail: Mail) -> Details:
     return [
         (_("state"), mail.get_status_display()),
         (_("saved at"), format_time(mail.created_at)),
-        (_("attempts"), mail.tries),
+        (_("tries"), mail.tries),
         (_("sent at"), format_time(mail.sent_at)),
-        (_("next attempt"), format_time(mail.next_try_at) if is_pending else ""),
+        (_("next try"), format_time(mail.next_try_at) if is_pending else ""),
         ("Message-ID", mail.message_id),
         (_("last error"), mail.error),
     ]
@@ -353,9 +351,9 @@ def mail_details(mail: Mail) -> Details:
 def render_job(job_id: str, *, has_dashboard: bool) -> SafeString | str:
     exists = broker.job_exists(job_id)
     if exists is None:
-        return gettext("The queue can't be reached")
+        return gettext("The queue cannot be reached")
     if not exists:
-        return gettext("No longer in RQ (finished jobs are kept for a few minutes)")
+        return gettext("RQ has forgotten it, as it does some minutes after it is done")
     if not has_dashboard:
         return job_id
     url = reverse("admin:django_rq_job_detail", args=[0, job_id])

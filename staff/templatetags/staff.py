@@ -19,7 +19,7 @@ SAFE_ARGUMENT = re.compile(r"[\w-]{1,64}\Z")
 # RQ's names of states and django-rq's names of actions.
 RQ_LABELS = {
     "queued": pgettext_lazy("job", "Queued"),
-    "started": pgettext_lazy("job", "Running"),
+    "started": pgettext_lazy("job", "In hand"),
     "finished": pgettext_lazy("job", "Finished"),
     "successful": pgettext_lazy("job", "Finished"),
     "failed": pgettext_lazy("job", "Failed"),
@@ -28,11 +28,11 @@ RQ_LABELS = {
     "deferred": pgettext_lazy("job", "Deferred"),
     "stopped": pgettext_lazy("job", "Stopped"),
     "canceled": pgettext_lazy("job", "Cancelled"),
-    "busy": gettext_lazy("busy"),
+    "busy": gettext_lazy("at work"),
     "idle": gettext_lazy("idle"),
     "suspended": pgettext_lazy("worker", "paused"),
     "delete": gettext_lazy("Delete"),
-    "requeue": gettext_lazy("Requeue"),
+    "requeue": gettext_lazy("Queue again"),
     "stop": gettext_lazy("Stop"),
 }
 

@@ -37,7 +37,7 @@ def assert_last_event(task, kind, actor):
 def test_confirmation_page_changes_nothing(client, operator, task):
     client.force_login(operator)
     page = client.get(f"{LIST}act/cancel/?task={task.pk}").content.decode()
-    assert "The work will stop" in page
+    assert "The work stops" in page
     assert "Sample task of alice" in page
     task.refresh_from_db()
     assert task.status == Status.READY
@@ -61,7 +61,7 @@ def test_cancel_action_records_its_actor(run_action, task, operator):
 
 def test_ended_task_cannot_be_cancelled(run_action, task):
     task.cancel()
-    assert "was skipped" in run_action("cancel", task)
+    assert "was not changed" in run_action("cancel", task)
     assert not LogEntry.objects.exists()
 
 

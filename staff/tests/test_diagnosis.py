@@ -13,7 +13,6 @@ from blog.models import AccountMail
 from tasks import jobs
 from tasks.models import CoreError, MailStatus, SweeperHeartbeat
 from tasks.tests.models import SampleMail, SampleTask
-from tasks.tests.test_broker import FOREIGN_IDS
 
 from .conftest import LIST
 
@@ -44,32 +43,10 @@ def test_healthy_site_has_no_findings(get_page, task):
     assert "Nothing is stuck." in get_page()
 
 
-@pytest.mark.both_databases
-@pytest.mark.parametrize("job_id", [*FOREIGN_IDS, b"\xff-1"])
-def test_foreign_job_id_does_not_break_the_page(get_page, client, staff, worker, job_id):
-    queue = django_rq.get_queue("default")
-    queue.connection.rpush(queue.key, job_id)
-    name = job_id if isinstance(job_id, bytes) else job_id.encode()
-    queue.connection.zadd(queue.started_job_registry.key, {name + b":execution": 2**33})
-    queue.connection.hset(worker.key, "current_job", name.decode(errors="replace"))
-    assert "Nothing is stuck." in get_page()
-    client.force_login(staff)
-    for url in ("/admin/", LIST, f"{LIST}live/"):
-        assert client.get(url).status_code == 200, url
-
-
-@pytest.mark.parametrize("name", ["a/b", "", "../x", "ü"])
-def test_foreign_worker_name_does_not_break_the_page(get_page, empty_broker, name):
-    empty_broker.sadd("rq:workers", f"rq:worker:{name}")
-    empty_broker.sadd("rq:workers:default", f"rq:worker:{name}")
-    empty_broker.hset(f"rq:worker:{name}", mapping={"birth": "", "state": "idle"})
-    assert "Stuck tasks" in get_page()
-
-
 def test_lost_job_is_found(get_page, task):
     update(task, queued_at=timezone.now() - LONG_AGO)
     page = get_page()
-    assert "its job is neither queued nor running" in page
+    assert "neither in the queue nor with a worker" in page
     assert offers_action(page, "rescue", task)
 
 
@@ -78,7 +55,7 @@ def test_support_sees_only_permitted_fixes(client, support, worker, task):
     client.force_login(support)
     update(task, queued_at=timezone.now() - LONG_AGO)
     page = client.get("/admin/diagnosis/").content.decode()
-    assert "its job is neither queued nor running" in page
+    assert "neither in the queue nor with a worker" in page
     assert not offers_action(page, "rescue", task)
 
 
@@ -86,7 +63,7 @@ def test_expired_lease_is_found(get_page, task):
     task.claim()
     update(task, lease_expires_at=timezone.now() - LONG_AGO)
     page = get_page()
-    assert "its worker has missed its heartbeat" in page
+    assert "not been heard from for longer than a lease" in page
     assert offers_action(page, "rescue", task)
 
 
@@ -94,7 +71,7 @@ def test_build_without_worker_is_found(get_page, task):
     task.claim()
     later = timezone.now() + timedelta(minutes=1)
     update(task, started_at=timezone.now() - timedelta(minutes=1), lease_expires_at=later)
-    assert "probably an orphaned process" in get_page()
+    assert "a process without its parent" in get_page()
 
 
 def test_build_with_worker_is_not_reported(get_page, task, start_job):
@@ -111,7 +88,7 @@ def test_build_over_time_limit_is_found(get_page, task, start_job):
     later = timezone.now() + timedelta(minutes=1)
     update(task, started_at=timezone.now() - LONG_AGO, lease_expires_at=later)
     page = get_page()
-    assert "longer than the time limit" in page
+    assert "longer than a job may take" in page
     assert offers_action(page, "rescue", task)
 
 
@@ -120,14 +97,14 @@ def test_worker_with_obsolete_job_is_found(get_page, task, start_job):
     task.cancel()
     update(task, finished_at=timezone.now() - LONG_AGO)
     page = get_page()
-    assert "is on a task that has ended" in page
+    assert "works for a task that has ended" in page
     assert f"queues/0/{task.job_id}/" in page
 
 
 def test_silent_worker_is_found(get_page, worker):
     worker.connection.hset(worker.key, "last_heartbeat", "2026-01-01T00:00:00.000000Z")
     page = get_page()
-    assert "has sent no heartbeat for a minute" in page
+    assert "not been heard from for a minute" in page
     assert "No worker is running" in page
 
 
@@ -138,9 +115,9 @@ def test_missing_worker_is_found(get_page, worker):
 
 def test_silent_sweeper_is_fixed_by_manual_sweep(get_page, client, operator):
     SweeperHeartbeat.objects.all().delete()
-    assert "t running: interrupted" in get_page()
+    assert "gives no sign of life" in get_page()
     response = client.post("/admin/diagnosis/", {"fix": "sweep"}, follow=True)
-    assert "t running: interrupted" not in response.content.decode()
+    assert "gives no sign of life" not in response.content.decode()
     assert LogEntry.objects.get().user == operator
 
 
@@ -155,7 +132,7 @@ def test_paused_workers_are_resumed(get_page, client):
 def test_obsolete_job_is_removed_from_queue(get_page, client, task):
     jobs.enqueue_task(task)
     task.cancel()
-    assert f"Job {task.job_id} is queued for a task that has ended" in get_page()
+    assert f"Job {task.job_id} waits in the queue" in get_page()
     client.post("/admin/diagnosis/", {"fix": "remove-job", "target": task.job_id})
     assert django_rq.get_queue("default").get_job_ids() == []
     assert "Nothing is stuck." in get_page()
@@ -165,7 +142,7 @@ def test_started_job_without_worker_is_found(get_page, task, worker, start_job):
     start_job(task)
     task.cancel()
     worker.connection.delete(worker.executions_key)
-    assert f"RQ lists job {task.job_id} as started, but no worker has it" in get_page()
+    assert f"RQ takes job {task.job_id} for started, but no worker has it" in get_page()
 
 
 def test_needed_job_cannot_be_removed(get_page, client, task):
@@ -184,9 +161,9 @@ def test_overdue_and_abandoned_mails_are_found(get_page, task):
     task.claim()
     task.fail(CoreError.ERROR, "")
     SampleMail.objects.update(next_try_at=timezone.now() - LONG_AGO)
-    assert "no job is queued to send it" in get_page()
+    assert "no job is there that would send it" in get_page()
     SampleMail.objects.update(status=MailStatus.SENDING, lease_expires_at=timezone.now() - LONG_AGO)
-    assert "the sender has stopped responding" in get_page()
+    assert "its sender is silent" in get_page()
 
 
 def test_task_of_closed_account_is_found(get_page, task):
@@ -209,10 +186,10 @@ def test_unreachable_broker_hides_queue_findings(get_page, client, monkeypatch, 
     monkeypatch.setattr("django_rq.get_queue", fail)
     monkeypatch.setattr("django_rq.get_connection", fail)
     page = get_page()
-    assert "t responding (unreachable)" in page
-    assert "no job is queued to send it" not in page
+    assert "The broker does not answer (unreachable)" in page
+    assert "no job is there that would send it" not in page
     answer = client.post("/admin/diagnosis/", {"fix": "resume"}, follow=True)
-    assert "t responding" in answer.content.decode()
+    assert "The broker does not answer" in answer.content.decode()
 
 
 def test_findings_cover_account_mails(client, staff, worker):
@@ -222,17 +199,6 @@ def test_findings_cover_account_mails(client, staff, worker):
     )
     client.force_login(staff)
     page = client.get("/admin/diagnosis/").content.decode()
-    assert "This email is due, but no job is queued to send it." in page
+    assert "This e-mail is due, but no job is there that would send it." in page
     assert "/admin/blog/accountmail/" in page
     assert "alice@microblog.example" not in page
-
-
-def test_worker_without_disk_space_is_found(get_page, worker, settings):
-    settings.EXPORT_MIN_FREE = 2**60
-    assert not worker._has_disk_space()
-    page = get_page()
-    assert "taking exports or imports" in page
-    assert worker.hostname in page
-    settings.EXPORT_MIN_FREE = 0
-    assert worker._has_disk_space()
-    assert "Nothing is stuck." in get_page()

@@ -47,7 +47,7 @@ def test_running_task_shows_progress_and_estimate(staff_client, task):
     assert (cells["state"], cells["value"], cells["rows"]) == ("Running", 25, "50 of 200")
     assert cells["last_heartbeat"].endswith(" s ago")
     assert cells["estimate"] == "less than a minute"
-    assert cells["worker"] == "none known to RQ"
+    assert cells["worker"] == "none that RQ knows"
 
 
 def test_running_task_shows_its_worker(staff_client, task, worker, start_job):
@@ -60,7 +60,7 @@ def test_ended_task_shows_mail_status(staff_client, task):
     task.claim()
     task.fail(CoreError.ERROR, "")
     task.mails.update(status=MailStatus.GAVE_UP, tries=3)
-    assert get_cells(staff_client, task)[str(task.pk)]["mail"] == "Failed permanently (3 attempts)"
+    assert get_cells(staff_client, task)[str(task.pk)]["mail"] == "Given up (3 tries)"
 
 
 def test_live_cells_read_only_with_constant_queries(staff_client, support, task, request_task):
@@ -137,7 +137,7 @@ def test_timeline_names_the_acting_staff_user(client, operator, task):
 def test_missing_job_is_not_linked(client, operator, task):
     client.force_login(operator)
     page = client.get(f"{LIST}{task.pk}/change/").content.decode()
-    assert "No longer in RQ" in page
+    assert "RQ has forgotten it" in page
     assert "/queues/0/" not in page
 
 

@@ -32,7 +32,7 @@ def mail(failed_task):
 
 def test_mail_list_shows_state_error_and_task(get_page, mail):
     page = get_page()
-    assert "Waiting to be sent (3 attempts)" in page
+    assert "Waiting to be sent (3 tries)" in page
     assert "451 try later" in page
     assert f'<a href="{LIST}{mail.task_id}/change/">Sample task of alice</a>' in page
 

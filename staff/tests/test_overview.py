@@ -53,26 +53,26 @@ def test_overview_links_worker_to_its_task(client, support, task, start_job):
     start_job(task)
     client.force_login(support)
     change = f"{LIST}{task.pk}/change/"
-    assert f'<a href="{change}">running a task</a>' in client.get("/admin/").content.decode()
+    assert f'<a href="{change}">runs a task</a>' in client.get("/admin/").content.decode()
 
 
 @pytest.mark.django_db
 def test_overview_shows_counts_mails_and_health(client, support, task, bob, worker):
-    SampleTask.objects.filter(pk=task.pk).update(requested_at=timezone.now() - timedelta(minutes=7))
+    SampleTask.objects.filter(pk=task.pk).update(created_at=timezone.now() - timedelta(minutes=7))
     other, _ = SampleTask.objects.get_or_create_unfinished(bob)
     other.claim()
     other.fail(CoreError.ERROR, "")
     SampleMail.objects.update(status=MailStatus.GAVE_UP)
-    SelfTest.objects.create(mail_to="a@b.example", passed=True, verdict="All checks passed.")
+    SelfTest.objects.create(mail_to="a@b.example", passed=True, verdict="All links hold.")
     client.force_login(support)
     page = " ".join(client.get("/admin/").content.decode().split())
     assert "<strong>1</strong> Waiting" in page
     assert "<strong>1</strong> Failed" in page
-    assert "Oldest waiting: 7 minutes" in page
+    assert "The oldest has waited for 7 minutes" in page
     assert "<strong>0 %</strong>" in page
     assert worker.name[:8] in page
     assert f'{MAIL_LIST}?status__exact=GAVE_UP">1</a>' in page
-    assert "not responding" in page
+    assert "no sign of life" in page
     assert "passed" in page
 
 
@@ -104,4 +104,4 @@ def test_overview_works_without_broker(client, support, monkeypatch):
 
     monkeypatch.setattr("django_rq.get_queue", fail)
     client.force_login(support)
-    assert "The broker isn't responding." in client.get("/admin/").content.decode()
+    assert "The broker does not answer." in client.get("/admin/").content.decode()

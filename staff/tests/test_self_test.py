@@ -40,7 +40,7 @@ def test_self_test_passes_when_everything_works(started_test, mailoutbox):
     run_worker()
     assert self_test.update_verdict(started_test).passed
     assert started_test.verdict.startswith(
-        "All checks passed: database, queue, worker, progress, email"
+        "All links hold: database, queue, worker, progress, mail"
     )
     assert started_test.steps_done == STEPS
     [mail] = mailoutbox
@@ -60,7 +60,7 @@ def test_mail_server_error_is_quoted(started_test, settings):
     run_worker()
     assert self_test.update_verdict(started_test).passed is False
     assert started_test.verdict.startswith(
-        "Email: the mail server rejected the email (ConnectionRefusedError"
+        "Mail: the mail server did not take it (ConnectionRefusedError"
     )
 
 
@@ -76,14 +76,14 @@ def test_unreachable_broker_is_reported(monkeypatch):
 
     monkeypatch.setattr("django_rq.get_queue", fail)
     test = self_test.start("ops@microblog.example")
-    assert test.verdict == "Broker: Redis or Valkey isn't responding (unreachable)."
+    assert test.verdict == "Broker: Redis or Valkey does not answer (unreachable)."
     assert SelfTest.objects.get().verdict == test.verdict
 
 
 def test_missing_worker_is_reported_after_ten_seconds(started_test):
     assert change(started_test, created_at=timezone.now() - timedelta(seconds=9)).passed is None
     change(started_test, created_at=timezone.now() - timedelta(seconds=11))
-    assert started_test.verdict.startswith("Worker: none running.")
+    assert started_test.verdict.startswith("Worker: none is running.")
 
 
 def test_busy_workers_are_reported_after_a_minute(started_test, worker):
@@ -100,24 +100,22 @@ def test_lost_self_test_job_is_reported(started_test, worker, empty_broker):
 
 def test_stalled_progress_is_reported(started_test):
     change(started_test, started_at=timezone.now() - LONG_AGO, steps_done=7)
-    assert started_test.verdict == f"Progress: stuck at 7 of {STEPS}."
+    assert started_test.verdict == f"Progress: it stands still at 7 of {STEPS}."
 
 
 def test_hanging_mail_server_is_reported(started_test):
     change(started_test, started_at=timezone.now() - LONG_AGO, steps_done=STEPS)
-    assert started_test.verdict == "Email: the worker is still waiting for the mail server."
+    assert started_test.verdict == "Mail: the worker is still waiting for the mail server."
 
 
 def test_self_test_button_starts_a_test(client, operator):
     client.force_login(operator)
-    assert (
-        "The email will be sent to operator@microblog.example." in client.get(PAGE).content.decode()
-    )
+    assert "The e-mail goes to operator@microblog.example." in client.get(PAGE).content.decode()
     address = client.post(PAGE).url
     assert "Waiting for a worker" in client.get(address).content.decode()
     change(SelfTest.objects.get(), mailed_at=timezone.now())
-    assert "All checks passed" in client.get(address).content.decode()
-    assert "All checks passed" in client.get(PAGE).content.decode()
+    assert "All links hold" in client.get(address).content.decode()
+    assert "All links hold" in client.get(PAGE).content.decode()
     assert SelfTest.objects.get().actor == operator
 
 
@@ -126,7 +124,7 @@ def test_self_test_needs_a_confirmed_address(client, operator):
     operator.save()
     operator.confirm_email()
     client.force_login(operator)
-    assert "no confirmed email address" in client.post(PAGE).content.decode()
+    assert "no confirmed e-mail address" in client.post(PAGE).content.decode()
     assert not SelfTest.objects.exists()
 
 

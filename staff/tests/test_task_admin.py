@@ -39,7 +39,7 @@ def test_task_page_shows_timeline_traceback_mail(client, operator, failed_task):
     page = client.get(f"{LIST}{failed_task.pk}/change/").content.decode()
     assert "Sample task of alice" in page
     assert "Traceback &lt;most&gt; recent" in page
-    assert "Started" in page
+    assert "A worker began" in page
     assert failed_task.pending_mail.message_id.strip("<>") in page
     assert f"{DASHBOARD}queues/0/{failed_task.job_id}/" in page
 

@@ -8,10 +8,6 @@ const FEW = 20; // characters left
 // Counts like the server: trimmed, in code points, a line break as one character.
 const length = (text) => [...text.value.trim()].length;
 
-// The characters that the server finds visible, see blog/blank.py.
-const VISIBLE =
-  /[^\p{Default_Ignorable_Code_Point}\p{Z}\p{Cc}\p{Cf}\u2800\u{1d159}\u{13441}\u{13442}\u{16fe4}]/u;
-
 /** Browsers without `field-sizing` need the height in pixels; style sheets limit it. */
 function fit(text) {
   if (CSS.supports("field-sizing", "content")) return;
@@ -32,7 +28,7 @@ function update(text) {
   if (!empty) return;
   const status = text.form.querySelector("[data-status]");
   status.dataset.hint ??= status.textContent;
-  const reason = left < 0 ? over : VISIBLE.test(text.value) ? "" : empty;
+  const reason = left < 0 ? over : left === limit ? empty : "";
   text.form.querySelector("[type=submit]").disabled = reason !== "";
   const message = reason || status.dataset.hint;
   if (status.textContent !== message) status.textContent = message;

@@ -1,4 +1,4 @@
-// Shows what is new: unread counts, progress of tasks, and toasts.
+// Shows what is new: unread counts, progress of exports, and toasts.
 
 import { register } from "./polling.js";
 import { barsOf, hasBars, showProgress } from "./progress.js";
@@ -23,7 +23,7 @@ function showToast({ level, title = "", text, url }) {
   const template = document.querySelector("[data-toast-template]");
   const toast = template.content.firstElementChild.cloneNode(true);
   toast.classList.add(`site-toast-${level}`);
-  toast.querySelector("[data-toast-title]").textContent = title && `${title}:`;
+  toast.querySelector("[data-toast-title]").textContent = title && `${title}.`;
   toast.querySelector("[data-toast-text]").textContent = text;
   toast.querySelector("a").href = url;
   toast.querySelector("button").addEventListener("click", () => toast.remove());

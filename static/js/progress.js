@@ -1,4 +1,4 @@
-// Progress bars of tasks.
+// Progress bars of exports.
 
 const section = document.querySelector("[data-notifications-url]");
 const bars = section.querySelector("[data-progress-list]");
@@ -16,7 +16,7 @@ function announceProgress({ task, title, text, label, value }) {
   const step = `${text}|${Math.floor(value / 10)}`;
   if (announcements.get(task) === step) return;
   announcements.set(task, step);
-  section.querySelector("[data-announcement]").textContent = `${title}: ${text}, ${label}`;
+  section.querySelector("[data-announcement]").textContent = `${title}. ${text}: ${label}`;
 }
 
 function addBar(data) {

@@ -18,11 +18,11 @@ def require_database() -> None:
         ) from None
     except DatabaseError as error:
         reason = str(error).strip()
-        raise CommandError(f"The database of DATABASE_URL is not responding: {reason}") from None
+        raise CommandError(f"The database of DATABASE_URL does not answer: {reason}") from None
 
 
 def require_broker() -> None:
     try:
         health.check_broker()
     except RedisError as error:
-        raise CommandError(f"The broker of REDIS_URL is not responding: {error}") from None
+        raise CommandError(f"The broker of REDIS_URL does not answer: {error}") from None

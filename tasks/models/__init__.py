@@ -1,6 +1,6 @@
 """Durable tasks and mails, and the state machines that change them."""
 
-from .event import TaskEvent, event_models, last_events
+from .event import TaskEvent
 from .mail import (
     UNSENT_STATUSES,
     Mail,
@@ -31,8 +31,6 @@ __all__ = [
     "TaskFailed",
     "TaskQuerySet",
     "Undeliverable",
-    "event_models",
-    "last_events",
     "mail_models",
     "task_models",
 ]

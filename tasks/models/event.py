@@ -1,6 +1,3 @@
-from typing import Any
-
-from django.apps import apps
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -8,8 +5,6 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from .status import TaskEventKind
-
-MAX_EVENTS_SHOWN = 100
 
 
 class TaskEvent(models.Model):
@@ -49,13 +44,3 @@ class TaskEvent(models.Model):
 
     def __str__(self) -> str:
         return str(self.kind)
-
-
-def last_events(task: Any) -> list[TaskEvent]:
-    """Return the last MAX_EVENTS_SHOWN events of a task, oldest first."""
-    newest = task.events.select_related("actor").order_by("-created_at", "-id")
-    return list(newest[:MAX_EVENTS_SHOWN])[::-1]
-
-
-def event_models() -> list[type[TaskEvent]]:
-    return [model for model in apps.get_models() if issubclass(model, TaskEvent)]

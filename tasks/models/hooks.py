@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
 
+from django.db.models import Expression
+
 if TYPE_CHECKING:
     from tasks.heartbeat import Heartbeat
 
@@ -18,11 +20,6 @@ class TaskHooks:
 
     is_cancellable: ClassVar[bool] = True
     """Let staff cancel the task."""
-
-    @property
-    def needs_disk_space(self) -> bool:
-        """Leave the work to workers whose disk is not nearly full."""
-        return False
 
     def perform(self, heartbeat: Heartbeat) -> dict[str, Any]:
         """Do the work of a claimed task; return the fields that `finish` sets.
@@ -51,3 +48,10 @@ class TaskHooks:
     def last_notified(cls, task_ids: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
         """Return what the owners' pages show, by task."""
         return {}
+
+    @classmethod
+    def prune_events(cls, before: Expression) -> None:
+        """Delete old entries of the timeline."""
+
+    def record_event(self, kind: str, actor: Any = None) -> None:
+        """Append to the timeline."""

@@ -1,9 +1,8 @@
-"""The outbox: emails that are saved with the change that causes them, and sent by a worker."""
+"""The outbox: e-mails that are saved with the change that causes them, and sent by a worker."""
 
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from django.apps import apps
@@ -26,7 +25,7 @@ class MailStatus(models.TextChoices):
     PENDING = "PENDING", _("Waiting to be sent")
     SENDING = "SENDING", _("Being sent")
     SENT = "SENT", _("Sent")
-    GAVE_UP = "GAVE_UP", _("Failed permanently")
+    GAVE_UP = "GAVE_UP", _("Given up")
 
 
 UNSENT_STATUSES = (MailStatus.PENDING, MailStatus.SENDING)
@@ -55,7 +54,7 @@ class MailQuerySet(models.QuerySet[M]):
 
 
 class Mail(models.Model):
-    """An email to be sent. `tries` is its fencing token, as `attempt` is a task's.
+    """An e-mail to be sent. `tries` is its fencing token, as `attempt` is a task's.
 
     A concrete mail implements `compose`, and may override the other hooks.
     """
@@ -64,15 +63,15 @@ class Mail(models.Model):
     status = models.CharField(
         _("status"), max_length=8, choices=MailStatus, default=MailStatus.PENDING
     )
-    tries = models.PositiveIntegerField(_("attempts"), default=0)
-    next_try_at = models.DateTimeField(_("next attempt"), db_default=Now())
+    tries = models.PositiveIntegerField(_("tries"), default=0)
+    next_try_at = models.DateTimeField(_("next try"), db_default=Now())
     lease_expires_at = models.DateTimeField(_("lease until"), null=True)
     error = models.TextField(_("last error"), blank=True)
     created_at = models.DateTimeField(_("saved at"), db_default=Now())
     sent_at = models.DateTimeField(_("sent at"), null=True)
     # The provider's id for the mail, where it replaces our Message-ID. The database has the
     # default, because workers of the previous version insert rows during an upgrade.
-    provider_id = models.CharField(_("provider's ID"), max_length=255, blank=True, db_default="")
+    provider_id = models.CharField(_("provider's id"), max_length=255, blank=True, db_default="")
 
     if TYPE_CHECKING:
         objects: Any  # a concrete class has a manager of its own QuerySet
@@ -94,10 +93,6 @@ class Mail(models.Model):
         return f"<{self.id}@{settings.SITE_HOST}>"
 
     @property
-    def waiting_since(self) -> datetime:
-        return self.created_at
-
-    @property
     def job_id(self) -> str:
         return f"mail-{self.id}-{self.tries}"
 
@@ -110,9 +105,6 @@ class Mail(models.Model):
     def drop_attachment(self) -> bool:
         """Let the next try send a link instead of an attachment; False if there is none."""
         return False
-
-    def lock_owner(self) -> None:
-        """Lock the user whose rows `on_change` writes, before the mail itself."""
 
     def on_change(self, event: str) -> None:
         """React to the end of a try, in its transaction; `event` is for a timeline."""
@@ -143,12 +135,6 @@ class Mail(models.Model):
     def give_up(self, error: str) -> bool:
         return self._settle(MailStatus.GAVE_UP, TaskEventKind.MAIL_FAILED, error=error)
 
-    def withdraw(self, error: str) -> bool:
-        """Give up a mail that waits; False if it is being sent or has been settled."""
-        return self._settle(
-            MailStatus.GAVE_UP, TaskEventKind.MAIL_FAILED, old=MailStatus.PENDING, error=error
-        )
-
     def retry_later(self, error: str) -> bool:
         """Try again after a pause that doubles each time; give up after RETRY_SECONDS."""
         pause = min(settings.EXPORT_TICK_SECONDS * 2**self.tries, MAX_PAUSE_SECONDS)
@@ -156,12 +142,9 @@ class Mail(models.Model):
 
     def retry_now(self, error: str) -> bool:
         """Try again at once, because the sender died; after MAX_QUICK_RETRIES, `retry_later`."""
-        return self._try_again(error, 0) if self.has_quick_retries else self.retry_later(error)
-
-    @property
-    def has_quick_retries(self) -> bool:
-        """Whether `retry_now` makes the mail due at once."""
-        return self.tries < MAX_QUICK_RETRIES
+        return (
+            self._try_again(error, 0) if self.tries < MAX_QUICK_RETRIES else self.retry_later(error)
+        )
 
     def defer(self) -> bool:
         """Keep the sweeper from enqueueing a mail again that it has just enqueued."""
@@ -175,17 +158,11 @@ class Mail(models.Model):
             MailStatus.PENDING, TaskEventKind.MAIL_FAILED, error=error, next_try_at=from_now(pause)
         )
 
-    def _settle(
-        self,
-        status: MailStatus,
-        event: str,
-        *,
-        old: MailStatus = MailStatus.SENDING,
-        **changes: Any,
-    ) -> bool:
+    def _settle(self, status: MailStatus, event: str, **changes: Any) -> bool:
         with transaction.atomic():
-            self.lock_owner()
-            if not self._transition(old, status=status, lease_expires_at=None, **changes):
+            if not self._transition(
+                MailStatus.SENDING, status=status, lease_expires_at=None, **changes
+            ):
                 return False
             self.on_change(event)
         return True

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import Model, QuerySet
 
@@ -27,28 +26,6 @@ def change_each(rows: QuerySet[Row], change: Callable[[Row], object]) -> list[Ro
             if row is not None and change(row):
                 changed.append(row)
     return changed
-
-
-class AccountClosed(Exception):
-    """A new row would belong to a user whose account has been closed or deleted meanwhile."""
-
-
-def lock_users(*keys: int | None) -> dict[int, Any]:
-    """Lock users in primary-key order; return those that still exist, by key.
-
-    A transaction that adds rows of users locks them before any other row, as an account deletion
-    does. So the two cannot deadlock, and no row is added to a deleted user.
-    """
-    users = get_user_model()._default_manager.filter(pk__in=[key for key in keys if key])
-    return {user.pk: user for user in users.order_by("pk").select_for_update(no_key=True)}
-
-
-def lock_open_users(*keys: int) -> dict[int, Any]:
-    """Lock users as `lock_users` does. Raise AccountClosed unless all their accounts are open."""
-    users = lock_users(*keys)
-    if len(users) < len(set(keys)) or not all(user.is_active for user in users.values()):
-        raise AccountClosed
-    return users
 
 
 def apply_update(row: Model, changes: Mapping[str, Any]) -> None:

@@ -19,22 +19,22 @@ class TaskEventKind(TextChoices):
     """Events that every kind of task records. A concrete task may add its own."""
 
     REQUESTED = "REQUESTED", _("Requested")
-    CLAIMED = "CLAIMED", _("Started")
-    REQUEUED = "REQUEUED", _("Requeued")
-    RESCUED = "RESCUED", _("Interrupted; will be retried")
+    CLAIMED = "CLAIMED", _("A worker began")
+    REQUEUED = "REQUEUED", _("Put on the queue again")
+    RESCUED = "RESCUED", _("The work was interrupted and will be tried again")
     FINISHED = "FINISHED", _("Finished")
     FAILED = "FAILED", _("Failed")
     CANCELLED = "CANCELLED", _("Cancelled")
-    MAILED = "MAILED", _("Email sent")
-    MAIL_FAILED = "MAIL_FAILED", _("Email couldn't be sent")
+    MAILED = "MAILED", _("The e-mail was sent")
+    MAIL_FAILED = "MAIL_FAILED", _("The e-mail could not be sent")
 
 
 class CoreError(TextChoices):
     """Errors that the core gives a task. A concrete task may add its own codes."""
 
-    CRASHED = "CRASHED", _("It was interrupted three times. You can try again.")
-    TIMEOUT = "TIMEOUT", _("It exceeded the time limit.")
-    ERROR = "ERROR", _("Something went wrong on our side. Please try again later.")
+    CRASHED = "CRASHED", _("The work was interrupted three times. We are looking into it.")
+    TIMEOUT = "TIMEOUT", _("It took longer than it may take.")
+    ERROR = "ERROR", _("Something went wrong on our side. We have been told about it.")
 
 
 class TaskFailed(Exception):

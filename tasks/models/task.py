@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from .clock import from_now, grace_seconds, lease_expiry
 from .hooks import TaskHooks
-from .rows import AccountClosed, apply_update, lock_open_users, lock_users
+from .rows import apply_update
 from .status import UNFINISHED_STATUSES, CoreError, Status, TaskEventKind
 
 MAX_CRASHES = 3
@@ -61,15 +61,12 @@ class TaskQuerySet(models.QuerySet[T]):
         """Return the owner's unfinished task, or a new one, and whether it is new.
 
         `key` are the fields that, with the owner, may occur once among unfinished tasks.
-        AccountClosed if the owner's account is gone or, unless the kind allows that, closed.
+        DoesNotExist if the owner's account is gone.
         """
         key = {"owner": owner} | (key or {})
         with transaction.atomic():
             # Lock the owner: concurrent requests wait here, and so does the account's deletion.
-            if self.model.requires_active_owner:
-                lock_open_users(owner.pk)
-            elif not lock_users(owner.pk):
-                raise AccountClosed
+            get_user_model().objects.select_for_update(no_key=True).get(pk=owner.pk)
             if unfinished := self.unfinished().filter(**key).first():
                 return unfinished, False
             task = self.create(**key, **fields)
@@ -96,14 +93,9 @@ class TaskRow(models.Model):
     crashes = models.PositiveIntegerField(_("crashes"), default=0)
     lease_expires_at = models.DateTimeField(_("lease until"), null=True)
     rows_done = models.PositiveBigIntegerField(_("rows written"), default=0)
-    rows_total = models.PositiveBigIntegerField(_("total rows"), default=0)
+    rows_total = models.PositiveBigIntegerField(_("rows in all"), default=0)
     # Lists are paged by this column, and SQLite's clock has too few digits, so use Python's.
     created_at = models.DateTimeField(_("requested at"), default=timezone.now, editable=False)
-    # Later than `created_at` if the owner has asked for a further phase of the same task. The
-    # database has the default, because processes of the previous version insert rows without it.
-    requested_at = models.DateTimeField(
-        _("last requested at"), default=timezone.now, db_default=Now(), editable=False
-    )
     queued_at = models.DateTimeField(_("queued at"), db_default=Now())
     started_at = models.DateTimeField(_("started at"), null=True)
     finished_at = models.DateTimeField(_("finished at"), null=True)
@@ -121,16 +113,10 @@ class TaskRow(models.Model):
             ),
             # The staff's list.
             models.Index(fields=["-created_at"], name="%(app_label)s_%(class)s_newest"),
-            # The staff's overview and the rates of recent tasks.
-            models.Index(fields=["-requested_at"], name="%(app_label)s_%(class)s_requested"),
         ]
 
     def __str__(self) -> str:
         return f"{self._meta.verbose_name} {self.pk}"
-
-    @property
-    def waiting_since(self) -> datetime:
-        return self.requested_at
 
     @property
     def job_id(self) -> str:
@@ -169,14 +155,9 @@ class Task(TaskHooks, TaskRow):
 
     if TYPE_CHECKING:
         objects: Any  # a concrete class has a manager of its own QuerySet
-        events: Any  # the related name of its kind of TaskEvent
 
     class Meta(TaskRow.Meta):
         abstract = True
-
-    def record_event(self, kind: str, actor: Any = None) -> None:
-        """Append to the timeline."""
-        self.events.create(kind=kind, attempt=self.attempt, actor=actor)
 
     def claim(self) -> bool:
         """Move READY to RUNNING under a new lease."""
@@ -226,10 +207,6 @@ class Task(TaskHooks, TaskRow):
     def crash(self, traceback: str = "", retry_after: float = 0) -> bool:
         """Start a new attempt, due in `retry_after` seconds; FAILED after MAX_CRASHES crashes."""
         return self._crash(self._fenced(Status.RUNNING), traceback, retry_after)
-
-    def crash_before_claim(self, traceback: str = "") -> bool:
-        """Count the death of a worker that had begun the job and not claimed the task yet."""
-        return self._crash(self._fenced(Status.READY), traceback, 0)
 
     def rescue(self) -> bool:
         """Treat an expired lease as a crash."""

@@ -71,6 +71,13 @@ class SampleTask(Task):
     def last_notified(cls, task_ids: Any) -> dict[UUID, dict[str, Any]]:
         return dict(cls.objects.filter(pk__in=task_ids).values_list("pk", "shown"))
 
+    @classmethod
+    def prune_events(cls, before: models.Expression) -> None:
+        SampleEvent._default_manager.filter(created_at__lt=before).delete()
+
+    def record_event(self, kind: str, actor: Any = None) -> None:
+        SampleEvent._default_manager.create(task=self, kind=kind, attempt=self.attempt, actor=actor)
+
 
 class SampleEvent(TaskEvent):
     task = models.ForeignKey(SampleTask, models.CASCADE, related_name="events")
@@ -88,7 +95,7 @@ class SampleMail(Mail):
 
     def compose(self) -> EmailMultiAlternatives:
         if self.problem == "nowhere":
-            raise Undeliverable("The account has no confirmed email address.")
+            raise Undeliverable("The account has no confirmed e-mail address.")
         if self.problem == "bug":
             raise KeyError("a bug")
         message = EmailMultiAlternatives(

@@ -9,7 +9,6 @@ from redis import Redis
 
 from blog.models import AccountMail
 from tasks import jobs
-from tasks.metrics import TaskCollector
 from tasks.models import SweeperHeartbeat
 from tasks.models.clock import from_now
 from tasks.worker import Worker
@@ -97,28 +96,6 @@ def test_events_of_last_hour_are_counted(task, scrape):
 def test_older_events_are_not_counted(task, scrape):
     SampleEvent._default_manager.update(created_at=from_now(-3601))
     assert scrape()["microblog_events_last_hour", "requested", "sampletask"] == 0
-
-
-def test_labels_have_the_names_that_alerts_use(task):
-    finish(task, seconds=10)
-    mail = task.pending_mail
-    mail.claim()
-    mail.mark_sent()
-    labels = {
-        family.name: set(family.samples[0].labels)
-        for family in TaskCollector().collect()
-        if family.name.startswith("microblog_") and family.samples and family.samples[0].labels
-    }
-    assert {name: names for name, names in labels.items() if "export" not in name} == {
-        "microblog_tasks": {"kind", "state"},
-        "microblog_mails": {"kind", "state"},
-        "microblog_queue_age_seconds": {"kind"},
-        "microblog_pending_mail_age_seconds": {"kind"},
-        "microblog_events_last_hour": {"kind", "event"},
-        "microblog_rows_last_hour": {"kind"},
-        "microblog_task_seconds": {"kind", "quantile"},
-        "microblog_mail_delay_seconds": {"kind", "quantile"},
-    }
 
 
 def test_jobs_and_workers_are_counted(task, empty_broker, scrape):

@@ -1,20 +1,14 @@
 """Jobs that others write into Redis, on the real broker."""
 
-import contextlib
 import json
-import os
-import pickle
-import zlib
 
 import pytest
 from redis import Redis
-from redis.exceptions import RedisError, ResponseError
 from rq import SimpleWorker, get_current_job
 from rq.executions import Execution
 from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
 
-from microblog import request_ids
 from tasks import broker, jobs
 from tasks.models import Status
 from tasks.worker import Job, Worker
@@ -42,9 +36,9 @@ def work(queue, worker_class=InProcess):
     return worker
 
 
-def write_job(queue, function, *args, job_id="foreign", **fields):
+def write_job(queue, function, *args, **fields):
     """Write a job as somebody with access to Redis could."""
-    job = queue.enqueue(jobs.run_task, *args, job_id=job_id)
+    job = queue.enqueue(jobs.run_task, *args, job_id="foreign")
     data = JSONSerializer.dumps([function, None, list(args), {}])
     queue.connection.hset(job.key, mapping={"data": data} | fields)
     return job
@@ -76,14 +70,7 @@ def test_foreign_job_is_refused(queue, name, tmp_path, caplog):
 
 @pytest.mark.parametrize(
     "function",
-    [
-        "subprocess.run",
-        "tasks.jobs.enqueue_mail",
-        "builtins.eval",
-        "tasks.jobs.run_start_steps",
-        "",
-        None,
-    ],
+    ["subprocess.run", "tasks.jobs.enqueue_mail", "builtins.eval", "tasks.jobs.preload", "", None],
 )
 def test_only_registered_functions_run(queue, function, tmp_path):
     write_job(queue, function, str(tmp_path))
@@ -139,78 +126,6 @@ def test_abandoned_foreign_job_runs_no_callback(queue, tmp_path):
     queue.connection.zadd(queue.started_job_registry.key, {f"{job.id}:x": 1})
     queue.started_job_registry.cleanup()
     assert not target.exists()
-
-
-class CreatesFolder:
-    """Object whose unpickling creates a folder."""
-
-    def __init__(self, path):
-        self.path = str(path)
-
-    def __reduce__(self):
-        return os.mkdir, (self.path,)
-
-
-# Every field that RQ reads, and some that other versions of it read.
-FIELDS = [
-    *("allow_dependency_failures", "args", "callback", "cron_string", "data", "dependency_id"),
-    *("dependency_ids", "description", "enqueue_at_front_on_retry", "ended_at", "exc_info"),
-    *("failure_callback_name", "failure_ttl", "func_name", "group_id", "instance", "kwargs"),
-    *("last_heartbeat", "meta", "number_of_retries", "origin", "rate_limit_concurrency"),
-    *("rate_limit_key", "repeat_intervals", "repeats_left", "result", "result_ttl"),
-    *("retries_left", "retry_intervals", "serializer", "started_at", "status"),
-    *("stopped_callback_name", "success_callback_name", "timeout", "ttl", "webhooks"),
-    "worker_name",
-]
-
-
-def test_no_field_of_a_job_runs_code(queue, task, tmp_path):
-    made = tmp_path / "made"
-    bomb = pickle.dumps(CreatesFolder(made))
-    call = json.dumps(["os.mkdir", None, [str(made)], {}])
-    values = (bomb, zlib.compress(bomb), '["os.mkdir"]', call, "1", "os.mkdir")
-    for field in FIELDS:
-        for number, value in enumerate(values):
-            fields = {"job_id": f"foreign-{number}", field: value}
-            write_job(queue, "tasks.jobs.run_task", str(made), **fields)
-        work(queue)
-        assert not made.exists(), field
-    jobs.enqueue_task(task)
-    worker = work(queue)
-    worker.clean_registries()
-    assert reload(task).status == Status.SUCCESSFUL
-    assert not made.exists()
-
-
-KEYS = [
-    *("rq:results:foreign", "rq:execution:foreign:1", "rq:worker:foreign", "rq:cron:foreign"),
-    *("rq:scheduler:default", "rq:scheduler-lock:default", "rq:group:foreign"),
-    *("rq:clean_registries:default", "rq:scheduled:default"),
-]
-
-
-def test_no_other_key_runs_code(queue, task, tmp_path):
-    made = tmp_path / "made"
-    bomb = pickle.dumps(CreatesFolder(made))
-    redis = queue.connection
-    writes = (
-        lambda key: redis.set(key, bomb),
-        lambda key: redis.hset(key, mapping={"func": "os.mkdir", "data": bomb, "cron_jobs": bomb}),
-        lambda key: redis.zadd(key, {bomb: 1}),
-        lambda key: redis.xadd(key, {"return_value": bomb, "type": "1"}),
-    )
-    for write in writes:
-        for key in KEYS:
-            redis.delete(key)
-            write(key)
-        work(queue)
-        with contextlib.suppress(ResponseError):  # of a key of another type
-            broker.read_state()
-    redis.delete(*KEYS)
-    jobs.enqueue_task(task)
-    work(queue)
-    assert not made.exists()
-    assert reload(task).status == Status.SUCCESSFUL
 
 
 def test_worker_registers_again_after_flush(queue):
@@ -276,32 +191,6 @@ def take_job(queue, task):
     return worker.prepare_execution(job)
 
 
-def test_all_jobs_taken_before_fork_are_in_hand(queue, task):
-    names = [f"{task.pk}-{attempt}" for attempt in range(1, 5)]
-    for name in names:
-        queue.enqueue(jobs.run_task, job_id=name)
-        worker = InProcess([queue], connection=queue.connection)
-        worker.register_birth()
-        queue.connection.lpop(queue.key)
-        worker.prepare_execution(
-            Job.fetch(name, connection=queue.connection, serializer=JSONSerializer)
-        )
-    assert broker.jobs_in_hand() == set(names)
-
-
-@pytest.mark.parametrize("function", ["task", "foreign"])
-def test_killed_work_horse_releases_its_task(queue, task, function):
-    jobs.enqueue_task(task)
-    job = Job.fetch(task.job_id, connection=queue.connection, serializer=JSONSerializer)
-    if function == "foreign":
-        job._func_name = "os.system"
-    task.claim()
-    worker = InProcess([queue], connection=queue.connection)
-    worker.handle_work_horse_killed(job, 4711, 9, None)
-    expected = (Status.READY, 2) if function == "task" else (Status.RUNNING, 1)
-    assert (reload(task).status, reload(task).attempt) == expected
-
-
 def test_job_taken_before_fork_is_in_hand(queue, task):
     jobs.enqueue_task(task)
     take_job(queue, task)
@@ -334,27 +223,6 @@ def test_removed_job_leaves_nothing(queue, task):
     assert broker.remove_job(task.job_id)
     assert queue.get_job_ids() == []
     assert broker.job_exists(task.job_id) is False
-
-
-def test_broker_that_is_down_removes_no_job(queue, task, monkeypatch, caplog):
-    jobs.enqueue_task(task)
-
-    def fail(*args, **options):
-        raise RedisError("gone")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Redis, "execute_command", fail)
-        assert broker.remove_job(task.job_id) is False
-        assert broker.job_exists(task.job_id) is None
-        assert broker.read_state().error == "gone"
-    assert f"Job {task.job_id} was not removed from the queue: gone" in caplog.text
-    assert queue.get_job_ids() == [task.job_id]
-
-
-def test_job_carries_the_id_of_its_request(queue, task):
-    request_ids.activate("a-request")
-    jobs.enqueue_task(task)
-    assert queue.fetch_job(task.job_id).meta == {"request_id": "a-request"}
 
 
 def test_failed_jobs_expire(queue, task):

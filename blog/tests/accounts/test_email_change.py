@@ -70,11 +70,11 @@ def test_email_change_requires_reauthentication(reauthenticated_client, alice, c
     session.save()
     response = reauthenticated_client.post("/accounts/email/", {"email": NEW, "action_add": ""})
     assert response.url.startswith("/accounts/reauthenticate/")
-    assert "Confirm it's you" in reauthenticated_client.get(response.url).content.decode()
+    assert "Is it you?" in reauthenticated_client.get(response.url).content.decode()
     wrong = reauthenticated_client.post(
         response.url, {"password": "wrong", "next": "/accounts/email/"}
     )
-    assert "not your password." in wrong.content.decode()
+    assert "This is not your password." in wrong.content.decode()
     with capture_mails() as mails:
         reauthenticated_client.post(
             response.url, {"password": PASSWORD, "next": "/accounts/email/"}

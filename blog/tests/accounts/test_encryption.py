@@ -5,11 +5,11 @@ from allauth.mfa.models import Authenticator
 
 from blog.accounts.allauth_internals import (
     TOTP,
+    RecoveryCodes,
     format_hotp_value,
     hotp_value,
     yield_hotp_counters_from_time,
 )
-from blog.accounts.recovery_codes import HashedRecoveryCodes
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
@@ -24,12 +24,13 @@ def accepts_current_codes(authenticator, secret=SECRET):
     )
 
 
-def test_totp_secret_is_stored_encrypted(alice):
-    totp = TOTP.activate(alice, SECRET)
+def test_mfa_secrets_are_stored_encrypted(alice):
+    totp, codes = TOTP.activate(alice, SECRET), RecoveryCodes.activate(alice)
     stored = str(list(Authenticator.objects.values_list("data", flat=True)))
     assert SECRET not in stored
-    assert stored.count("sealed:") == 1
+    assert stored.count("sealed:") == 2
     assert accepts_current_codes(TOTP(Authenticator.objects.get(pk=totp.instance.pk)))
+    assert codes.validate_code(codes.generate_codes()[0])
 
 
 def test_unencrypted_mfa_secret_still_works(alice):
@@ -47,9 +48,10 @@ def test_fallback_key_decrypts_older_mfa_secret(alice, settings):
 
 
 def test_no_code_is_accepted_without_the_key(alice, settings, caplog):
-    totp, codes = TOTP.activate(alice, SECRET), HashedRecoveryCodes.activate(alice)
+    totp, codes = TOTP.activate(alice, SECRET), RecoveryCodes.activate(alice)
+    known_codes = codes.generate_codes()
     settings.SECRET_KEY = "another-key-that-guards-nothing-and-nobody"
     assert not accepts_current_codes(totp)
     assert not accepts_current_codes(totp, secret="")
-    assert not any(map(codes.validate_code, codes.new_codes))
+    assert not set(codes.generate_codes()) & set(known_codes)
     assert "SECRET_KEY_FALLBACKS" in caplog.text

@@ -20,7 +20,7 @@ from microblog.cache import FailOpenRedisCache
 
 pytestmark = [pytest.mark.django_db]
 
-LOCKED = "Too many failed attempts"
+LOCKED = "Too many wrong passwords"
 MAX_SECONDS = 3
 
 

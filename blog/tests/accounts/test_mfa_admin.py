@@ -45,5 +45,5 @@ def test_admin_deletes_authenticator_and_notifies_owner(client, staff, alice, ca
             client.post("/admin/mfa/authenticator/", data)
     assert not alice.authenticator_set.exists()
     assert [(mail.to, mail.subject) for mail in mails] == [
-        ([alice.email], "[Microblog] Two-step verification is off")
+        ([alice.email], "[Microblog] The second factor is off")
     ]

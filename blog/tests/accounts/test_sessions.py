@@ -7,11 +7,9 @@ from types import SimpleNamespace
 import pytest
 from allauth.usersessions.models import UserSession
 from django.conf import settings
-from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from blog.accounts import sessions
-from blog.accounts.session_store import hash_secret
 from blog.models import last_use
 from conftest import PASSWORD
 
@@ -99,11 +97,8 @@ def test_session_is_touched_once_a_minute(client, remembered, advance_clock):
 
 def test_draft_survives_end_of_session(client, remembered, advance_clock):
     advance_clock(91 * DAY)
-    page = client.post("/posts/", {"body": "hello"})
-    assert page.status_code == 401
-    data = {"login": "alice", "password": PASSWORD, "draft": page.context["form"].initial["draft"]}
-    client.post("/accounts/login/", data)
-    assert "hello</textarea>" in client.get("/").content.decode()
+    assert client.post("/posts/", {"body": "hello"}).url == "/accounts/login/"
+    assert client.session["draft"]["typed"]["body"] == "hello"
 
 
 @pytest.fixture
@@ -122,7 +117,7 @@ def clients(client, alice, bob):
 def test_session_list_shows_own_sessions(clients):
     page = clients[0].get("/accounts/sessions/").content.decode()
     assert page.count("Firefox") == 2
-    assert page.count("This session") == 1
+    assert page.count("This one") == 1
 
 
 def test_session_end_ends_one_session(clients):
@@ -158,64 +153,3 @@ def test_session_outlives_browser_only_if_remembered(client, alice, remember):
     data = {"login": "alice", "password": PASSWORD} | ({"remember": "on"} if remember else {})
     response = client.post("/accounts/login/", data)
     assert bool(response.cookies["sessionid"]["max-age"]) == remember
-
-
-def session_cookie(client):
-    return client.cookies[settings.SESSION_COOKIE_NAME].value
-
-
-@pytest.fixture
-def stored_values(clients):
-    """Return every text in the tables of sessions, and the keys in their columns."""
-    rows = [*Session.objects.values_list(), *UserSession.objects.values_list()]
-    assert len(rows) == 6
-    return [str(value) for row in rows for value in row]
-
-
-def test_stored_values_do_not_open_sessions(clients, stored_values):
-    for client in clients:
-        assert is_signed_in(client)
-        assert not any(session_cookie(client) in value for value in stored_values)
-    thief = type(clients[0])()
-    for value in stored_values:
-        thief.cookies[settings.SESSION_COOKIE_NAME] = value
-        assert thief.get("/settings/").status_code == 302
-
-
-def test_session_of_older_version_does_not_open(client, alice):
-    """Its row has the cookie's value for its key, which is in backups."""
-    client.force_login(alice)
-    row = Session.objects.get()
-    Session.objects.create(
-        session_key="k" * 32, session_data=row.session_data, expire_date=row.expire_date
-    )
-    client.cookies[settings.SESSION_COOKIE_NAME] = "k" * 32
-    assert not is_signed_in(client)
-
-
-def test_sign_in_changes_secret_and_key(client, alice):
-    client.session.save()  # a visitor has a session after a message, for example
-    before = session_cookie(client), client.session.session_key
-    client.post("/accounts/login/", {"login": "alice", "password": PASSWORD})
-    assert not set(before) & {session_cookie(client), client.session.session_key}
-    assert not Session.objects.filter(pk=before[1]).exists()
-    assert client.session.session_key == UserSession.objects.get().session_key
-
-
-@pytest.mark.parametrize("value", ["chosen-by-the-attacker-of-a-visitor", "x" * 9000, "é", ""])
-def test_secret_chosen_by_client_is_not_used(client, alice, value):
-    client.cookies[settings.SESSION_COOKIE_NAME] = value
-    client.post("/posts/", {"body": "a draft"})
-    client.post("/accounts/login/", {"login": "alice", "password": PASSWORD})
-    assert is_signed_in(client)
-    assert len(session_cookie(client)) == 32
-    assert session_cookie(client) != value
-
-
-def test_signed_out_cookie_opens_nothing(client, alice):
-    client.force_login(alice)
-    secret = session_cookie(client)
-    client.post("/accounts/logout/")
-    client.cookies[settings.SESSION_COOKIE_NAME] = secret
-    assert not is_signed_in(client)
-    assert not Session.objects.filter(pk=hash_secret(secret)).exists()

@@ -2,11 +2,8 @@ import re
 
 import pytest
 from allauth.account.models import EmailAddress, EmailConfirmationHMAC
-from django.core.cache import caches
-from django.utils import timezone
-from model_bakery import baker
 
-from blog.models import SIGN_UP_RETENTION, Notification, Post, User
+from blog.models import User
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
@@ -28,15 +25,15 @@ def test_sign_up_and_confirmation_log_in(client, capture_mails):
     with capture_mails() as mails:
         response = client.post("/accounts/signup/", SIGNUP_DATA)
     assert response.url == "/accounts/confirm-email/"
-    assert "Check your inbox" in client.get(response.url).content.decode()
+    assert "Look into your mailbox" in client.get(response.url).content.decode()
     assert "_auth_user_id" not in client.session
     [mail] = mails
     assert mail.to == [SIGNUP_DATA["email"]]
-    assert mail.subject == "[Microblog] Confirm your email address"
+    assert mail.subject == "[Microblog] Confirm your address"
     assert mail.extra_headers["Auto-Submitted"] == "auto-generated"
     url = find_link(mail, "confirm-email")
     assert f'href="http://testserver{url}"' in mail.alternatives[0].content
-    assert "Use carol@microblog.example as the email address" in client.get(url).content.decode()
+    assert "carol@microblog.example is to be the address" in client.get(url).content.decode()
     assert User.objects.get().confirmed_email is None
     assert client.post(url).url == "/"
     assert User.objects.get().confirmed_email == SIGNUP_DATA["email"]
@@ -59,7 +56,7 @@ def test_login_requires_confirmed_address(client, capture_mails, empty_broker):
     with capture_mails() as mails:
         response = client.post("/accounts/login/", {"login": "carol", "password": PASSWORD})
     assert response.url == "/accounts/confirm-email/"
-    assert [mail.subject for mail in mails] == ["[Microblog] Confirm your email address"]
+    assert [mail.subject for mail in mails] == ["[Microblog] Confirm your address"]
     assert "_auth_user_id" not in client.session
 
 
@@ -73,103 +70,11 @@ def test_sign_up_does_not_reveal_accounts(client, alice, capture_mails):
         unknown.url,
         unknown.content,
     )
-    assert client.get(known.url).content.decode().count("Check your inbox") == 2
+    assert client.get(known.url).content.decode().count("Look into your mailbox") == 2
+    assert not User.objects.filter(username="carol").exists()
     [mail] = mails
-    assert mail.to == [alice.email]
-    assert mail.subject == "[Microblog] You already have an account"
+    assert mail.subject == "[Microblog] You have an account already"
     assert "http://testserver/accounts/password/reset/" in mail.body
-    assert "confirm-email" not in mail.body
-
-
-@pytest.fixture(params=["known address", "new address"])
-def carol(request, client, alice, capture_mails):
-    """Sign carol up, with the address of alice or a new one, and do not confirm it."""
-    email = alice.email if request.param == "known address" else SIGNUP_DATA["email"]
-    with capture_mails():
-        client.post("/accounts/signup/", SIGNUP_DATA | {"email": email})
-    return User.objects.get(username="carol")
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        *("/@carol/", "/@carol/card/", "/@carol/feed/", "/@carol/followers/", "/@carol/following/"),
-        *("/messages/@carol/", "/@carol/block/", "/@carol/report/"),
-    ],
-)
-@pytest.mark.parametrize("viewer", ["visitor", "bob", "staff"])
-def test_unconfirmed_account_is_shown_to_nobody(carol, path, viewer, request, client):
-    other = type(client)()
-    if viewer != "visitor":
-        other.force_login(request.getfixturevalue(viewer))
-    assert other.get(path).status_code in ((302, 404) if viewer == "visitor" else (404,))
-
-
-def test_unconfirmed_account_is_not_found_linked_or_followed(carol, as_bob, bob):
-    baker.make(Post, author=bob, body="Hello @carol and @bob")
-    assert "/@carol/" not in as_bob.get("/").content.decode()
-    assert "/@carol/" not in as_bob.get("/search/?q=carol&in=people").content.decode()
-    for action in ("follow", "mute", "block"):
-        assert as_bob.post(f"/@carol/{action}/").status_code == 404
-    assert not Notification.objects.exists()
-
-
-def test_username_of_unconfirmed_account_is_reserved(carol, client):
-    data = SIGNUP_DATA | {"username": "Carol", "email": "other@microblog.example"}
-    page = type(client)().post("/accounts/signup/", data).content.decode()
-    assert "This username is taken." in page
-
-
-@pytest.mark.parametrize("login", ["carol", "email"])
-def test_sign_in_to_unconfirmed_account_does_not_reveal_address(carol, client, login):
-    """The name leads to the mailbox in both cases, the address to an error."""
-    address = EmailAddress.objects.get(user=carol).email
-    data = {"login": address if login == "email" else "carol", "password": PASSWORD}
-    response = type(client)().post("/accounts/login/", data)
-    if login == "carol":
-        assert response.url == "/accounts/confirm-email/"
-    else:
-        assert "Wrong email address or password." in response.content.decode()
-
-
-def test_unconfirmed_account_gets_no_confirmation_link_to_known_address(
-    client, alice, capture_mails, empty_broker
-):
-    with capture_mails():
-        client.post("/accounts/signup/", SIGNUP_DATA | {"email": alice.email})
-    empty_broker.flushall()  # reset the rate limit on these mails
-    with capture_mails() as mails:
-        client.post("/accounts/login/", {"login": "carol", "password": PASSWORD})
-    assert [mail.subject for mail in mails] == ["[Microblog] You already have an account"]
-
-
-def test_confirmed_account_is_shown(client, capture_mails):
-    with capture_mails() as mails:
-        client.post("/accounts/signup/", SIGNUP_DATA)
-    other = type(client)()
-    assert other.get("/@carol/").status_code == 404
-    client.post(find_link(mails[0], "confirm-email"))
-    assert other.get("/@carol/").status_code == 200
-
-
-def test_address_confirmed_by_other_cannot_be_confirmed_again(client, capture_mails):
-    clients = [client, type(client)()]
-    links = []
-    for browser, name in zip(clients, ("carol", "dora"), strict=True):
-        with capture_mails() as mails:
-            browser.post("/accounts/signup/", SIGNUP_DATA | {"username": name})
-        links += [find_link(mail, "confirm-email") for mail in mails]
-        caches["default"].clear()  # reset the rate limit on these mails
-    for browser, link in zip(clients, links, strict=True):
-        browser.post(link)
-    assert [user.confirmed_email for user in User.objects.order_by("username")] == [
-        SIGNUP_DATA["email"],
-        None,
-    ]
-    assert list(User.objects.listed().values_list("username", flat=True)) == ["carol"]
-    # Its name stays reserved until the sweeper deletes it.
-    User.objects.update(date_joined=timezone.now() - SIGN_UP_RETENTION, last_login=None)
-    assert [user.username for user in User.objects.never_confirmed()] == ["dora"]
 
 
 def test_unconfirmed_address_change_does_not_block_sign_up(client, alice, capture_mails):
@@ -186,23 +91,15 @@ def test_unconfirmed_address_change_does_not_block_sign_up(client, alice, captur
     [
         ("username", "ALICE", "taken"),
         ("username", "Admin", "reserved"),
-        ("username", "ad.min", "reserved"),
-        ("username", "R00t", "reserved"),
-        ("username", "m1crob1og", "reserved"),
-        ("username", "s-y_stem", "reserved"),
-        ("username", "alice.", "must begin and end with a letter or digit"),
-        ("username", "-alice", "must begin and end with a letter or digit"),
-        ("username", "_x_", "must begin and end with a letter or digit"),
-        ("username", ".", "must begin and end with a letter or digit"),
-        ("username", "no spaces", "Use only letters"),
+        ("username", "no spaces", "Use letters"),
         ("username", "nul\0", "NUL character"),
-        ("username", "", "This field is required."),
-        ("email", "nonsense", "Enter a valid email address"),
+        ("username", "", "Please fill this in."),
+        ("email", "nonsense", "not an e-mail address"),
         ("password1", "short", "too short"),
-        ("password1", "password123", "easy to guess"),
+        ("password1", "password123", "Many people use this password"),
         ("password1", "x1" * 65, "too long"),
-        ("password1", "carol@microblog", "too similar to your username"),
-        ("password2", "another", "passwords don"),
+        ("password1", "carol@microblog", "too much like your name"),
+        ("password2", "another", "not the same"),
     ],
 )
 def test_invalid_sign_up_shows_error(client, alice, field, value, message):
@@ -223,7 +120,7 @@ def test_sign_up_redirects_signed_in_user(client, alice):
 @pytest.mark.parametrize("key", ["nonsense", "MQ:1:2"])
 def test_invalid_confirmation_link_shows_error(client, key):
     response = client.get(f"/accounts/confirm-email/{key}/")
-    assert "no longer works" in response.content.decode()
+    assert "does not work any more" in response.content.decode()
     assert client.post(f"/accounts/confirm-email/{key}/").status_code == 404
 
 

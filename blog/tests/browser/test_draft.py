@@ -94,8 +94,6 @@ def test_unsaved_profile_survives_preference_change(page, site):
 
 
 def test_unsaved_profile_survives_expired_session(page, site, alice):
-    # Another page, whose console may log the 401.
-    page = page.context.browser.new_context(storage_state=page.context.storage_state()).new_page()
     page.goto(f"{site}/settings/profile/")
     page.locator("main textarea").fill(TEXT)
     page.context.clear_cookies()
@@ -110,8 +108,8 @@ def test_unsaved_profile_survives_expired_session(page, site, alice):
         "(field, token) => (field.value = token)", token
     )
     page.get_by_role("button", name="Save").click()
-    page.get_by_text("We've kept what you wrote.").wait_for()
-    page.get_by_label("Username or email address").fill("alice")
+    page.get_by_text("What you wrote is kept.").wait_for()
+    page.get_by_label("Name or e-mail address").fill("alice")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("main").get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/settings/profile/")

@@ -17,7 +17,7 @@ def window(page, site, bob):
         viewport={"width": 1280, "height": 800}, locale="en"
     ).new_page()
     window.goto(f"{site}/accounts/login/")
-    window.get_by_label("Username or email address").fill("bob")
+    window.get_by_label("Name or e-mail address").fill("bob")
     window.get_by_label("Password").fill(PASSWORD)
     window.get_by_role("main").get_by_role("button", name="Sign in").click()
     window.locator("summary", has_text="Menu").wait_for()
@@ -56,9 +56,9 @@ def test_new_message_shows_badge_and_toast(page, site, window, alice, bob, send_
     badge.wait_for(state="hidden")
     send_message(alice, bob, "our secret")
     window.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # polls at once
-    toast = window.locator(".site-toast", has_text="alice sent you a message")
+    toast = window.locator(".site-toast", has_text="alice wrote to you")
     toast.wait_for(timeout=20_000)
-    assert toast.locator("p").inner_text() == "alice sent you a message Details"
+    assert toast.locator("p").inner_text() == "alice wrote to you Details"
     assert badge.inner_text().split() == ["1", "unread"]
     assert "our secret" not in window.content()
     toast.get_by_role("link").click()
@@ -120,7 +120,7 @@ def test_rejected_message_keeps_text(window, site, alice, bob, send_message):
     window.goto(f"{site}/messages/@alice/")
     window.get_by_label("Your message").fill("x" * 2001)
     window.locator("form.composer").evaluate("form => form.submit()")
-    window.get_by_text("Your message is 2001 characters long").wait_for()
+    window.get_by_text("Your message has 2001 characters").wait_for()
     assert window.get_by_label("Your message").input_value() == "x" * 2001
 
 
@@ -156,11 +156,11 @@ def test_messages_work_without_scripts(window, site, alice, bob, send_message):
     window.locator(".message-own", has_text="plain").wait_for()
     window.get_by_role("link", name="Older messages").click()
     window.get_by_text("number 0", exact=True).wait_for()
-    window.get_by_role("link", name="Back to the latest").click()
+    window.get_by_role("link", name="Back to the newest").click()
     window.locator(".message-own", has_text="plain").wait_for()
     Block.objects.block(alice, bob)
     write_message(window, "too late")
-    window.get_by_text("Your message wasn't sent.").wait_for()
+    window.get_by_text("Your message was not sent.").wait_for()
     assert window.get_by_label("Your message").input_value() == "too late"
 
 

@@ -34,10 +34,10 @@ def test_followers_are_grouped_and_mentions_have_excerpts(page, site, alice, bob
     page.goto(f"{site}/notifications/all/")
     lines = page.locator(".notification")
     assert [line.inner_text() for line in lines.locator(".notification-text").all()] == [
-        "emil and 2 others followed you",
+        "emil and 2 others follow you now",
         "bob mentioned you",
         "bob mentioned you",
-        "bob followed you",
+        "bob follows you now",
     ]
     assert lines.nth(0).locator(".avatar").count() == 3
     assert [text[:15] for text in lines.locator(".excerpt").all_inner_texts()] == [

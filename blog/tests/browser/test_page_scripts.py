@@ -25,7 +25,7 @@ def test_new_post_appears_without_reload(page, site):
     text = page.get_by_label("What would you like to say?")
     text.fill("one")
     page.get_by_role("button", name="Post", exact=True).click()
-    page.get_by_text("Posted.").wait_for()
+    page.get_by_text("Your post is out.").wait_for()
     text.fill("two")
     page.get_by_role("button", name="Post", exact=True).click()
     page.locator(".post-body", has_text="two").wait_for()
@@ -123,7 +123,7 @@ def test_own_posts_have_same_menu_as_others(page, site, alice, bob):
         page.goto(site + path)
         own = page.locator(".post", has_text="mine")
         assert own.get_by_role("link", name="Edit").count() == 0
-        summary = own.locator("summary", has_text="More actions for this post by alice")
+        summary = own.locator("summary", has_text="More about this post by alice")
         summary.press("Enter")
         own.get_by_role("link", name="Delete").wait_for()
         page.keyboard.press("Escape")
@@ -162,7 +162,7 @@ def test_page_has_one_polling_timer(page, site, bob, path):
         with page.expect_response("**/notifications/?*"):
             page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
         page.wait_for_load_state("networkidle")
-        page.wait_for_function("window.waiting.size === 1")
+        assert page.evaluate("window.waiting.size") == 1
 
 
 def test_failed_poll_slows_down_only_its_own_source(page, site, bob):

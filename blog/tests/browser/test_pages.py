@@ -27,7 +27,7 @@ def page_width(page):
 def test_signed_in_user_can_post(page, site):
     page.get_by_label("What would you like to say?").fill("Hello 🌊")
     page.get_by_role("button", name="Post", exact=True).click()
-    page.get_by_text("Posted.").wait_for()
+    page.get_by_text("Your post is out.").wait_for()
     page.locator(".post-body", has_text="Hello 🌊").wait_for()
 
 

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.browser
 def sign_in(page, address, name):
     page.context.clear_cookies()
     page.goto(f"{address}/accounts/login/")
-    page.get_by_label("Username or email address").fill(name)
+    page.get_by_label("Name or e-mail address").fill(name)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("main").get_by_role("button", name="Sign in").click()
     page.locator("summary", has_text="Menu").wait_for()
@@ -23,10 +23,10 @@ def sign_in(page, address, name):
 def test_staff_handle_report_and_author_reads_reason(page, site, bob, staff):
     baker.make(Post, author=bob, body="Buy my boats")
     page.goto(f"{site}/explore/")
-    page.locator("summary", has_text="More actions for this post by bob").click()
+    page.locator("summary", has_text="More about this post by bob").click()
     page.get_by_role("link", name="Report this post").click()
     page.get_by_label("Spam or advertising").check()
-    page.get_by_label("Anything staff should know?").fill("The same every day")
+    page.get_by_label("What should staff know?").fill("The same every day")
     page.get_by_role("button", name="Report").click()
     page.get_by_role("heading", name="Thank you").wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") == 360
@@ -39,7 +39,7 @@ def test_staff_handle_report_and_author_reads_reason(page, site, bob, staff):
     page.get_by_role("link", name="Hide the post").click()
     page.get_by_label("Reason").fill("No advertising here")
     page.get_by_role("button", name="Hide the post").click()
-    page.get_by_text("The post has been hidden.").wait_for()
+    page.get_by_text("The post is hidden.").wait_for()
 
     sign_in(page, site, "bob")
     page.goto(f"{site}/@bob/")
@@ -47,7 +47,7 @@ def test_staff_handle_report_and_author_reads_reason(page, site, bob, staff):
     assert "No advertising here" in page.locator(".post-hidden").inner_text()
     sign_in(page, site, "alice")
     page.goto(f"{site}/explore/")
-    page.get_by_text("Nobody has posted anything yet.").wait_for()
+    page.get_by_text("Nobody has written anything yet.").wait_for()
 
 
 def test_more_menu_works_by_keyboard(page, site, bob):
@@ -71,7 +71,7 @@ def test_mute_and_block_work_without_scripts(page, site, alice, bob):
     page.goto(f"{site}/explore/")
     page.locator(".more-menu summary").click()
     page.get_by_role("button", name="Mute bob").click()
-    page.get_by_text("You won't see bob any more.").wait_for()
+    page.get_by_text("You will not come across bob any more.").wait_for()
     assert page.locator(".post").count() == 0
     page.goto(f"{site}/@bob/")
     page.locator(".more-menu summary").first.click()

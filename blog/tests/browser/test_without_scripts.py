@@ -22,7 +22,7 @@ def plain_page(page, live_server, alice, bob):
     plain_page.set_default_timeout(10_000)
     plain_page.goto("/")
     plain_page.get_by_role("main").get_by_role("link", name="Sign in").click()
-    plain_page.get_by_label("Username or email address").fill("alice")
+    plain_page.get_by_label("Name or e-mail address").fill("alice")
     plain_page.get_by_label("Password").fill(PASSWORD)
     plain_page.get_by_role("main").get_by_role("button", name="Sign in").click()
     plain_page.locator("summary", has_text="Menu").wait_for()
@@ -32,7 +32,7 @@ def plain_page(page, live_server, alice, bob):
 def test_post_works_without_scripts(plain_page, alice):
     plain_page.get_by_label("What would you like to say?").fill("plain")
     plain_page.get_by_role("button", name="Post", exact=True).click()
-    plain_page.get_by_text("Posted.").wait_for()
+    plain_page.get_by_text("Your post is out.").wait_for()
     assert plain_page.locator(".post-body").all_text_contents() == ["plain"]
 
 
@@ -56,7 +56,7 @@ def test_export_works_without_scripts(plain_page, alice):
     plain_page.wait_for_url("**/exports/*/")
     assert plain_page.locator("main progress").count() == 1
     plain_page.get_by_role("button", name="Cancel").click()
-    plain_page.get_by_text("Export cancelled. You can request another at any time.").wait_for()
+    plain_page.get_by_text("Cancelled. You can ask again whenever you like.").wait_for()
 
 
 def test_sign_out_works_without_scripts(plain_page):

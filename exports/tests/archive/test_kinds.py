@@ -21,7 +21,7 @@ def request_export(client, alice):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_kind_can_be_requested(request_export, alice, kind):
-    assert "Export requested." in request_export(kind).content.decode()
+    assert "Your archive is requested" in request_export(kind).content.decode()
     assert alice.export_tasks.get().kind == kind
 
 
@@ -33,7 +33,7 @@ def test_unknown_kind_is_not_found(request_export, alice):
 def test_pages_tell_two_running_kinds_apart(request_export, alice, client):
     request_export("posts")
     request_export("account")
-    assert "already in progress" in request_export("account").content.decode()
+    assert "under way already" in request_export("account").content.decode()
     assert set(alice.export_tasks.values_list("kind", flat=True)) == {"posts", "account"}
     for url in ("/", "/@alice/", "/exports/"):
         text = client.get(url).content.decode()
@@ -60,8 +60,8 @@ def test_next_page_shows_failures_of_both_kinds(client, alice):
         task.fail(ErrorCode.TIMEOUT, "")
     client.force_login(alice)
     text = client.get("/").content.decode()
-    assert text.count("exceeded the time limit") == 2
-    assert "<b>Your account:</b>" in text
+    assert text.count("longer than an export may take") == 2
+    assert "<b>Your account.</b>" in text
 
 
 def test_retry_button_requests_same_kind(client, alice):
@@ -72,7 +72,7 @@ def test_retry_button_requests_same_kind(client, alice):
     for url in ("/exports/", task.get_absolute_url()):
         text = client.get(url).content.decode()
         assert 'name="kind" value="account"' in text
-        assert "Export again" in text
+        assert "Ask again" in text
 
 
 @pytest.mark.parametrize(

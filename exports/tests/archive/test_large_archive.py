@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def large_task(alice, task, create_posts, settings):
-    """Export whose archive is too large for an email."""
+    """Export whose archive is too large for an e-mail."""
     settings.EXPORT_MAIL_LIMIT = delivery.MESSAGE_OVERHEAD_BYTES
     create_posts(alice, 500)
     jobs.run_task("exports.ExportTask", str(task.pk), task.attempt)

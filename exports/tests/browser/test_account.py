@@ -61,7 +61,7 @@ def site(alice: User, stack: Stack) -> str:
 
 def sign_in(page: "Page", site: str) -> None:
     page.goto(f"{site}/accounts/login/?next=/exports/")
-    page.get_by_label("Username or email address").fill("alice")
+    page.get_by_label("Name or e-mail address").fill("alice")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("main").get_by_role("button", name="Sign in").click()
     page.get_by_role("heading", name="Your exports").wait_for()
@@ -80,10 +80,10 @@ def open_archive(stack: Stack) -> tuple[bytes, dict[str, Any]]:
 def test_account_export_from_request_to_mailbox(site, stack, page, alice):
     sign_in(page, site)
     page.get_by_role("link", name="Export your account").click()
-    page.get_by_text("Your password, the secrets for two-step verification").wait_for()
+    page.get_by_text("Your password, the secrets of your second factor").wait_for()
     page.get_by_role("button", name="Export your account").click()
     page.locator("main").get_by_text(re.compile(r"^[\d,]+ of [\d,]+ entries$")).wait_for()
-    page.get_by_text("We've emailed you your archive").first.wait_for()
+    page.get_by_text("Your archive is in your mailbox").first.wait_for()
 
     content, files = open_archive(stack)
 
@@ -117,6 +117,6 @@ def test_two_exports_have_two_progress_bars(site, stack, page):
     titles = [bars.nth(place).locator("[data-progress-title]").text_content() for place in range(2)]
     assert titles == ["Your posts", "Your account"]
     stack.start("worker")
-    page.locator("[data-toasts]").get_by_text("Your posts:").wait_for()
-    page.locator("[data-toasts]").get_by_text("Your account:").wait_for(timeout=60_000)
+    page.locator("[data-toasts]").get_by_text("Your posts.").wait_for()
+    page.locator("[data-toasts]").get_by_text("Your account.").wait_for(timeout=60_000)
     assert bars.count() == 0

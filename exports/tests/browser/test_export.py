@@ -63,7 +63,7 @@ def site(alice: User, stack: Stack) -> str:
 
 def sign_in(page: "Page", site: str) -> None:
     page.goto(f"{site}/accounts/login/?next=/@alice/")
-    page.get_by_label("Username or email address").fill("alice")
+    page.get_by_label("Name or e-mail address").fill("alice")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("main").get_by_role("button", name="Sign in").click()
     page.get_by_role("button", name="Export your posts").wait_for()
@@ -82,8 +82,8 @@ def test_progress_bar_from_request_to_download(site, page):
     seen = page.evaluate("window.seen")
 
     page.get_by_role("link", name="Home").click()
-    page.locator(BAR).get_by_text("Creating your archive").wait_for()
-    page.get_by_text("We've emailed you your archive").wait_for()
+    page.locator(BAR).get_by_text("Your archive is being built").wait_for()
+    page.get_by_text("Your archive is in your mailbox").wait_for()
     seen += page.evaluate("window.seen")
     assert page.locator(BAR).count() == 0
     assert seen == sorted(seen)
@@ -106,7 +106,7 @@ def test_request_and_cancel_by_keyboard(site, page, alice, create_posts):
 
     press(page, "Cancel")
 
-    page.get_by_text("Export cancelled. You can request another at any time.").wait_for()
+    page.get_by_text("Cancelled. You can ask again whenever you like.").wait_for()
     assert page.locator("progress").count() == 0
     assert ExportTask.objects.get().status == Status.CANCELLED
 

@@ -97,7 +97,7 @@ def test_request_delivers_archive_by_mail(stack, alice, bob):
 
     mail = only_mail(stack, task)
     assert task.status == Status.SUCCESSFUL
-    assert mail.message["Subject"] == "[Microblog] Your posts archive"
+    assert mail.message["Subject"] == "[Microblog] Your blog posts"
     assert mail.message["To"] == "alice@microblog.example"
     assert mail.message["Auto-Submitted"] == "auto-generated"
     assert_complete(mail, task)
@@ -202,7 +202,7 @@ def test_failing_job_mails_its_owner(stack, alice):
     mail = only_mail(stack, task)
     assert (task.status, task.error_code) == (Status.FAILED, ErrorCode.TIMEOUT)
     assert "JobTimeoutException" in task.traceback
-    assert mail.message["Subject"] == "[Microblog] Your posts couldn't be exported"
+    assert mail.message["Subject"] == "[Microblog] Your blog posts could not be exported"
     assert mail.attachment("posts.json") is None
     assert str(ErrorCode.TIMEOUT.label) in text_of(mail)
     assert str(task.pk) in text_of(mail)

@@ -18,16 +18,14 @@ from tasks.management.requirements import require_database
 class Command(BaseCommand):
     help = (
         "Import the posts of an archive of Microblog, Mastodon, X or Bluesky into an account."
-        " Posts that are already there are left unchanged, so it can be run again."
+        " What is there already is left as it is, so it can be run again."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("username")
         parser.add_argument("file", type=Path)
         parser.add_argument(
-            "--dry-run",
-            action="store_true",
-            help="show what would be imported without importing it",
+            "--dry-run", action="store_true", help="say what would be imported, and import nothing"
         )
 
     def handle(self, *, username: str, file: Path, dry_run: bool, **options: Any) -> None:
@@ -62,11 +60,11 @@ class Command(BaseCommand):
                     added = task.write(posts, None, bar.set_done)
         verb = "would be imported" if dry_run else "imported"
         self.stdout.write(
-            f"{reader.label}: {added:,} posts {verb}, {posts.count - added:,} already here."
+            f"{reader.label}: {added:,} posts {verb}, {posts.count - added:,} here already."
         )
         self._print_excluded(posts.excluded)
         if added and not dry_run:
-            self.stdout.write(f"Import ID: {task.import_id}")
+            self.stdout.write(f"Id of the import: {task.import_id}")
 
     def _print_excluded(self, excluded: Counter[Reason]) -> None:
         for reason, count in excluded.most_common():

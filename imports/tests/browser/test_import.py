@@ -27,7 +27,7 @@ def site(transactional_db, make_user, stack):
 
 def sign_in(page, site):
     page.goto(f"{site}/accounts/login/?next=/imports/")
-    page.get_by_label("Username or email address").fill("alice")
+    page.get_by_label("Name or e-mail address").fill("alice")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("main").get_by_role("button", name="Sign in").click()
 
@@ -53,7 +53,7 @@ def test_archive_is_previewed_imported_and_undone(site, page):
     sign_in(page, site)
     assert_accessible(page)
     upload(page)
-    page.get_by_role("heading", name="What some of your posts will look like").wait_for()
+    page.get_by_role("heading", name="How some of your posts will look").wait_for()
     assert_accessible(page)
     assert not Post.objects.exists()
 
@@ -77,7 +77,7 @@ def test_import_without_javascript_on_reload(site, page):
     plain_page = page.context.browser.new_context(java_script_enabled=False).new_page()
     sign_in(plain_page, site)
     upload(plain_page)
-    reload_until(plain_page, "What some of your posts will look like")
+    reload_until(plain_page, "How some of your posts will look")
     plain_page.get_by_role("button", name="Import", exact=True).click()
     reload_until(plain_page, f"{COUNT} posts were imported")
 

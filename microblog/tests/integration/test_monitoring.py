@@ -255,6 +255,6 @@ def test_provider_sends_mail_and_reports_bounce(stack, alice, listen):
             == 200
         )
         assert (
-            "Your email provider rejected our email. Download your archive here"
+            "Your mail provider refused the mail: download it here"
             in person.get(f"/exports/{task.pk}/").text
         )

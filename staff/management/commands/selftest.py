@@ -16,7 +16,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--to", metavar="ADDRESS", help="recipient of the email (default: the first of ADMINS)"
+            "--to", metavar="ADDRESS", help="recipient of the mail (default: the first of ADMINS)"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -24,7 +24,7 @@ class Command(BaseCommand):
         if not address:
             raise CommandError("No recipient. Use --to ADDRESS or set ADMINS.")
         if not is_address(address):
-            raise CommandError(f"--to is {address!r}; it must be one email address without a name.")
+            raise CommandError(f"--to is {address!r}; it may be one email address without a name.")
         test = self_test.start(address)
         while test.passed is None:
             time.sleep(0.2)  # the worker reports through the row only

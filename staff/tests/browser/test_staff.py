@@ -22,7 +22,7 @@ ROWS = 40  # more than fit on a screen
 def site_url(page, live_server, staff):
     """Sign staff in and return the URL of the site; the window has the size of a phone."""
     page.goto(f"{live_server.url}/accounts/login/")
-    page.get_by_label("Username or email address").fill("staff")
+    page.get_by_label("Name or e-mail address").fill("staff")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("main").get_by_role("button", name="Sign in").click()
     page.locator("summary", has_text="Menu").wait_for()
@@ -69,7 +69,7 @@ def test_task_list_polls_visible_rows_only(site_url, page, many_tasks):
 def test_task_list_offers_newer_tasks(site_url, page, task, bob):
     page.goto(site_url + LIST)
     newer, _ = SampleTask.objects.get_or_create_unfinished(bob)
-    page.get_by_role("link", name="There are newer tasks. Show them").click()
+    page.get_by_role("link", name="There are newer ones. Show them").click()
     row_of(page, newer).wait_for()
 
 

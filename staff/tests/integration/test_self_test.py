@@ -48,7 +48,7 @@ def test_missing_broker_is_reported(stack):
 @pytest.mark.sqlite
 def test_missing_worker_is_reported(stack):
     stack.start("broker")
-    assert verdict(stack).startswith("Worker: none running.")
+    assert verdict(stack).startswith("Worker: none is running.")
 
 
 @pytest.mark.sqlite
@@ -63,14 +63,14 @@ def test_refusing_mail_server_is_reported(stack):
         threading.Thread(target=refuse, daemon=True).start()
         stack.start("broker", "worker")
         assert "Nothing for us today" in (line := verdict(stack))
-    assert line.startswith("Email: ")
+    assert line.startswith("Mail: ")
 
 
 def test_locked_database_is_reported(stack):
     stack.start("broker", "worker")
     with transaction.atomic():
         lock()
-        assert verdict(stack).startswith("Database: can't be written to")
+        assert verdict(stack).startswith("Database: it cannot be written to")
 
 
 def test_database_locked_during_job_is_reported(stack):

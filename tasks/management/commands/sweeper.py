@@ -17,8 +17,8 @@ logger = logging.getLogger(__name__)
 
 class Command(BaseCommand):
     help = (
-        "Housekeeping, every EXPORT_TICK_SECONDS: restarts tasks whose worker died, requeues jobs "
-        "the broker lost, retries unsent emails and deletes expired archives. Always run one "
+        "Housekeeping, every EXPORT_TICK_SECONDS: restarts exports whose worker died, requeues "
+        "jobs the broker lost, retries unsent emails and deletes expired archives. Always run one "
         "alongside the workers; more than one is harmless."
     )
 
