@@ -109,8 +109,8 @@ class Hosts:
             )
             if task is not None and 0 < task.rows_done < POSTS // 2:
                 self.signal(name, signal.SIGSTOP)
-                # A host frozen in the middle of a write keeps its row locked.
-                if Postgres(database_url()).is_unlocked(task):
+                # A host frozen in the middle of a write keeps its rows locked.
+                if Postgres(database_url()).has_no_frozen_transaction():
                     return task
                 self.signal(name, signal.SIGCONT)
             time.sleep(0.02)
