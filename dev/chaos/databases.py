@@ -136,7 +136,7 @@ class Postgres:
         idle: set[tuple[int, datetime]] | None = None
         try:
             for _ in range(IDLE_LOOKS):
-                time.sleep(IDLE_LOOK_SECONDS)
+                time.sleep(IDLE_LOOK_SECONDS)  # a working process leaves its transaction by then
                 now = self._idle_transactions()
                 idle = now if idle is None else idle & now
         except DatabaseError:
