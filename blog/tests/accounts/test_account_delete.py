@@ -57,6 +57,13 @@ def test_account_deletion_deletes_everything_and_sends_mail(
     ]
 
 
+def test_mail_about_deletion_is_in_language_of_request(alice):
+    task = deletion.request_deletion(alice)
+    AccountDeletion.objects.update(language="es")
+    jobs.run_task(task._meta.label, str(task.pk), task.attempt)
+    assert "Hola" in AccountMail.objects.get().compose().body
+
+
 @pytest.mark.parametrize("data", [{"password": "wrong"}, {"password": ""}, {}])
 def test_account_deletion_requires_password(signed_in_client, alice, data):
     response = signed_in_client.post("/settings/delete/", data)
